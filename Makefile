@@ -1,0 +1,63 @@
+# Meter costing on Apache Flink. `make help` lists the targets.
+PYTHON   ?= python3.11
+MVN      ?= mvn
+VENV     := .venv
+ENDPOINT := .venv-endpoint
+JAR      := build/flink-dependencies.jar
+BIN      := $(VENV)/bin
+ARGS     ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test unit lint format lock clean
+
+help: ## Explain each target in a line
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready $(ENDPOINT)/.ready $(JAR) ## Install pinned dependencies and build the connector jar (run and test do it themselves)
+
+run: setup ## Run the job on sample readings: local AWS endpoint, Kinesis -> Flink -> Firehose -> Parquet (ARGS="--help" for options)
+	@$(BIN)/python -m deploy.local run $(ARGS)
+
+test: setup lint ## Set up, lint, type-check and run every test (ARGS="-k name" to choose)
+	@$(BIN)/python -m pytest $(ARGS)
+
+unit: $(VENV)/.ready ## Run only the tests that need no JVM (seconds)
+	@$(BIN)/python -m pytest tests/unit $(ARGS)
+
+lint: $(VENV)/.ready ## Check formatting, lint rules, types of the pure code and its freedom from pyflink
+	@$(BIN)/ruff format --check --quiet . || { echo "run 'make format'"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+
+format: $(VENV)/.ready ## Reformat the code and apply safe lint fixes
+	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --fix --quiet .
+
+lock: $(VENV)/.ready ## Pin every dependency again from the requirements*.in files
+	@$(BIN)/python -m pip install --quiet uv
+	@for f in requirements requirements-dev requirements-endpoint; do \
+	  $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header \
+	    --no-emit-find-links --no-emit-index-url $$f.in -o $$f.txt || exit 1; done
+
+clean: ## Remove what the build and the runs made (not the environments)
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# An environment is complete when its stamp exists; a half-made one is made again.
+define make_environment
+@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 not found: install it or call make with PYTHON=/path/to/python3.11"; exit 1; }
+@echo "Setting up $(1) from $(2) (once, one to two minutes) ..."
+@rm -rf $(1) && $(PYTHON) -m venv $(1)
+@$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(2)
+@touch $(1)/.ready
+endef
+
+$(VENV)/.ready: requirements-dev.txt
+	$(call make_environment,$(VENV),$<)
+
+$(ENDPOINT)/.ready: requirements-endpoint.txt
+	$(call make_environment,$(ENDPOINT),$<)
+
+$(JAR): pom.xml
+	@command -v $(MVN) >/dev/null || { echo "Maven not found: install it (Debian: apt-get install maven)"; exit 1; }
+	@echo "Building the connector jar (once) ..."
+	@$(MVN) --quiet --batch-mode --no-transfer-progress package
+	@touch $@

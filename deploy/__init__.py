@@ -1,0 +1,1 @@
+"""Deployment: the local endpoint and its resources; AWS infrastructure."""

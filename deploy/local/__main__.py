@@ -1,0 +1,70 @@
+"""`python -m deploy.local`: the job with a local AWS endpoint."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from deploy.local.demo import SAMPLES, DemoError, records_of, run_demo
+from deploy.local.endpoint import EndpointError, endpoint
+from deploy.local.summary import print_summary
+from flink_job.environment import PROJECT
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+#: What a shell reports for a program ended by Ctrl-C.
+INTERRUPTED = 130
+console = Console() if sys.stdout.isatty() else Console(width=120)
+
+
+@app.command()
+def run(
+    readings: Annotated[Path, typer.Option(help="NDJSON of readings, .gz or not.")] = SAMPLES / "readings.ndjson.gz",
+    contracts: Annotated[Path, typer.Option(help="NDJSON of contracts.")] = SAMPLES / "contracts.ndjson",
+    port: Annotated[int, typer.Option(help="Port of the embedded endpoint; 0 is LocalStack's, 4566.")] = 0,
+    work: Annotated[Path, typer.Option(help="Folder of the run; emptied first.")] = Path("build/run"),
+) -> None:
+    """Publish readings to Kinesis, run the job, and show what arrives through Firehose.
+
+    Set AWS_ENDPOINT_URL to use an endpoint that is already there.
+    """
+    started = time.monotonic()
+    try:
+        with endpoint(PROJECT / "build" / "endpoint.log", port or None) as url:
+            delivery = run_demo(url, work.resolve(), readings, contracts, console)
+    except (EndpointError, DemoError, ClientError, BotoCoreError) as error:
+        Console(stderr=True).print(str(error), style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from None
+    published = sum(1 for _ in records_of(readings))
+    if not print_summary(console, work / "lake", published, delivery.account(), time.monotonic() - started):
+        raise typer.Exit(1)
+
+
+@app.command()
+def up(port: Annotated[int, typer.Option(help="Port; 0 is LocalStack's, 4566.")] = 0) -> None:
+    """Serve the embedded endpoint alone, until Ctrl-C."""
+    try:
+        with endpoint(PROJECT / "build" / "endpoint.log", port or None) as url:
+            console.print(f"endpoint at {url}; in another terminal: export AWS_ENDPOINT_URL={url}")
+            signal.pause()
+    except EndpointError as error:
+        Console(stderr=True).print(str(error), style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from None
+
+
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _interrupted)
+    code = app(standalone_mode=False) or 0
+    if code == INTERRUPTED:
+        console.print("interrupted; everything was stopped")
+    sys.exit(code)

@@ -1,0 +1,105 @@
+"""Starting and stopping the embedded endpoint, or using one that is already there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from localstack_client import config as localstack_config
+
+from flink_job.environment import PROJECT
+
+SERVER_PYTHON = PROJECT / ".venv-endpoint" / "bin" / "python"
+START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 10
+
+#: Credentials that emulators accept; kept from the environment where it has some.
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+class EndpointError(RuntimeError):
+    """The endpoint cannot be started; the message says what to do."""
+
+
+def default_port() -> int:
+    """LocalStack's port, as localstack-client knows it."""
+    return int(str(localstack_config.get_service_ports()["kinesis"]))
+
+
+@contextlib.contextmanager
+def endpoint(log: Path, port: int | None = None) -> Iterator[str]:
+    """URL of an endpoint: AWS_ENDPOINT_URL's, else an embedded one, stopped at the end.
+
+    Raises EndpointError when the port is taken or the server does not come up.
+    """
+    for name, value in CREDENTIALS.items():
+        os.environ.setdefault(name, value)
+    if given := os.environ.get("AWS_ENDPOINT_URL"):
+        yield given
+        return
+    port = port or default_port()
+    if _is_open(port):
+        raise EndpointError(
+            f"port {port} on 127.0.0.1 is in use. To use the endpoint that listens there, set "
+            f"AWS_ENDPOINT_URL=http://127.0.0.1:{port}; else stop it, or choose another port with --port"
+        )
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        environment = {**os.environ, "GATEWAY_PORT": str(port)}
+        server = subprocess.Popen(
+            [SERVER_PYTHON, Path(__file__).with_name("server.py")],
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_until_ready(url, server, log)
+        yield url
+    finally:
+        stop(server)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Terminate a process; kill it when it does not go."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _wait_until_ready(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise EndpointError(f"the endpoint ended with code {server.returncode}; see {log}")
+        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+            urllib.request.urlopen(f"{url}/_ministack/health", timeout=2).close()
+            return
+        time.sleep(0.2)
+    raise EndpointError(f"the endpoint did not answer within {START_TIMEOUT_S} s; see {log}")

@@ -1,0 +1,119 @@
+"""The embedded AWS endpoint: ministack, with Firehose made to buffer as the service does.
+
+Runs in the endpoint's own environment (.venv-endpoint), not the job's. ministack writes an S3 object for each record;
+the service collects records up to a size or an age and writes one object of them. The same is done here.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import sys
+import tempfile
+import threading
+import time
+from typing import Any
+
+CHECK_S = 0.25
+
+
+class Buffers:
+    """Records waiting for delivery, by delivery stream."""
+
+    def __init__(self, firehose: Any) -> None:
+        self.firehose = firehose
+        self.deliver_one = firehose._deliver_records_to_s3
+        self.lock = threading.Lock()
+        self.waiting: dict[str, list[bytes]] = {}
+        self.sizes: dict[str, int] = {}
+        self.since: dict[str, float] = {}
+        self.targets: dict[str, tuple[dict, dict, contextvars.Context]] = {}
+
+    def add(self, stream: dict, dest: dict, records: list[tuple[str, bytes]]) -> None:
+        """Takes the place of ministack's delivery of one record."""
+        name = stream["name"]
+        dest["records"].clear()
+        with self.lock:
+            self.targets[name] = (stream, dest, contextvars.copy_context())
+            self.since.setdefault(name, time.monotonic())
+            for _, payload in records:
+                self.waiting.setdefault(name, []).append(payload)
+                self.sizes[name] = self.sizes.get(name, 0) + len(payload)
+
+    def run(self) -> None:
+        while True:
+            time.sleep(CHECK_S)
+            for name in self._due():
+                with self.lock:
+                    payloads = self.waiting.pop(name)
+                    self.sizes.pop(name)
+                    self.since.pop(name)
+                    stream, dest, context = self.targets[name]
+                context.run(self._deliver, stream, dest, payloads)
+
+    def _due(self) -> list[str]:
+        with self.lock:
+            return [name for name in self.waiting if self._is_due(name)]
+
+    def _is_due(self, name: str) -> bool:
+        hints = self.targets[name][1]["config"].get("BufferingHints") or {}
+        full = self.sizes[name] >= hints.get("SizeInMBs", 5) * 1_000_000
+        return full or time.monotonic() - self.since[name] >= hints.get("IntervalInSeconds", 300)
+
+    def _deliver(self, stream: dict, dest: dict, payloads: list[bytes]) -> None:
+        """One object of all records; where they cannot be converted together, each by itself as ministack does."""
+        config = dest["config"]
+        conversion = config.get("DataFormatConversionConfiguration") or {}
+        try:
+            body, extension = b"".join(payloads), ""
+            if conversion.get("Enabled"):
+                body, extension = self._parquet(conversion, payloads), ".parquet"
+            now = self.firehose._arrival_time(config)
+            stamp = self.firehose._java_time("yyyy-MM-dd-HH-mm-ss", now)
+            key = (
+                f"{self.firehose._evaluate_prefix(config.get('Prefix', ''), now, None, None)}{stream['name']}-1-{stamp}"
+            )
+            bucket = self.firehose._s3_bucket_from_arn(config["BucketARN"])
+            self.firehose._put_s3_object(bucket, f"{key}-{self.firehose.new_uuid()}{extension}", body)
+        except Exception as error:
+            print(f"{stream['name']}: {len(payloads)} records go one by one: {error}", file=sys.stderr)
+            for payload in payloads:
+                self.deliver_one(stream, dest, [("", payload)])
+
+    def _parquet(self, conversion: dict, payloads: list[bytes]) -> bytes:
+        import duckdb
+        from ministack.services import glue
+
+        schema = conversion["SchemaConfiguration"]
+        table = glue._tables[f"{schema['DatabaseName']}/{schema['TableName']}"]
+        columns = table["StorageDescriptor"]["Columns"]
+        kinds = {c["Name"]: self.firehose._hive_to_duckdb_type(c["Type"]) for c in columns}
+        with tempfile.TemporaryDirectory() as folder:
+            source, target = f"{folder}/in.json", f"{folder}/out.parquet"
+            with open(source, "wb") as file:
+                file.write(b"\n".join(payloads))
+            described = ", ".join(f"{name}: '{kind}'" for name, kind in kinds.items())
+            with duckdb.connect() as connection:
+                connection.execute(
+                    f"COPY (SELECT * FROM read_json('{source}', format='newline_delimited', columns={{{described}}}, "
+                    f"maximum_object_size=4000000)) TO '{target}' (FORMAT PARQUET, COMPRESSION SNAPPY)"
+                )
+            with open(target, "rb") as file:
+                return file.read()
+
+
+def main() -> None:
+    """Serve on 127.0.0.1:GATEWAY_PORT until terminated."""
+    os.environ.update(BIND_HOST="127.0.0.1", IOT_MTLS_ENABLED="0")
+    from ministack.app import main as serve
+    from ministack.services import firehose
+
+    buffers = Buffers(firehose)
+    firehose._deliver_records_to_s3 = buffers.add
+    threading.Thread(target=buffers.run, daemon=True).start()
+    sys.argv[1:] = []
+    serve()
+
+
+if __name__ == "__main__":
+    main()

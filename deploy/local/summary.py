@@ -1,0 +1,72 @@
+"""What a run ends with: the account, costs by site, the dearest meters, alerts, and where to look next."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from flink_job.lake.database import query
+from flink_job.schemas import ACCOUNTED
+
+_COST_BY_SITE = """
+SELECT site, currency, COUNT(DISTINCT meter_id) AS meters, ROUND(SUM(energy_kwh)) AS kwh,
+  ROUND(SUM(energy_cost)) AS energy, ROUND(SUM(demand_cost)) AS demand, ROUND(SUM(fixed_cost)) AS fixed,
+  ROUND(SUM(export_credit)) AS export, ROUND(SUM(tax)) AS tax, SUM(cost) AS cost
+FROM (SELECT *, split_part(site_path, '/', 1) AS site FROM costs) AS sites
+GROUP BY ALL ORDER BY site
+"""
+_TOP_METERS = """
+SELECT meter_id, site_path, string_agg(DISTINCT tariff_id, ', ') AS tariff, SUM(energy_kwh) AS kwh,
+  SUM(cost) AS cost, currency
+FROM costs GROUP BY meter_id, site_path, currency
+QUALIFY ROW_NUMBER() OVER (PARTITION BY currency ORDER BY SUM(cost) DESC) <= 3
+ORDER BY currency, cost DESC
+"""
+_ALERTS = "SELECT rule_id, severity, state, COUNT(*) AS alerts FROM alerts GROUP BY ALL ORDER BY ALL"
+_LATE = "SELECT COUNT(*) FROM kpis WHERE emission = 'late'"
+QUERIES = (
+    "SELECT entity, window_start, cost, currency, completeness, load_factor FROM kpis_1d WHERE level = 'line'",
+    "SELECT meter_id, tou_period, SUM(energy_kwh) kwh, SUM(cost) cost FROM costs GROUP BY ALL LIMIT 20",
+    "SELECT reason, COUNT(*) FROM rejected GROUP BY ALL",
+)
+
+
+def print_summary(console: Console, lake: Path, published: int, account: dict[str, int], seconds: float) -> bool:
+    """Print it; True when every published record is accounted for exactly once."""
+    closes = published == sum(account[name] for name in ACCOUNTED)
+    console.print()
+    console.print("Every record accounted for" if closes else "THE ACCOUNT DOES NOT CLOSE", style="bold")
+    table = Table("records", "")
+    table.add_row("published", f"{published:,}")
+    for name in ACCOUNTED:
+        table.add_row(name, f"{account[name]:,}")
+    console.print(table)
+    console.print(_table(lake, _COST_BY_SITE, "Cost by site"))
+    console.print(_table(lake, _TOP_METERS, "Dearest meters"))
+    console.print(_table(lake, _ALERTS, "Alerts"))
+    late = query(lake, _LATE)[1][0][0]
+    console.print(f"{account['kpis']:,} KPI rows, {late:,} of them from late readings; {seconds:.0f} s in all")
+    console.print(f"Parquet: {lake}/<table>/ (a copy of the bucket). Try:", highlight=False)
+    for sql in QUERIES:
+        console.print(f'  .venv/bin/python -m flink_job query {lake} "{sql}"', highlight=False, soft_wrap=True)
+    return closes
+
+
+def _table(lake: Path, sql: str, title: str) -> Table:
+    columns, rows = query(lake, sql)
+    table = Table(title=title, title_justify="left")
+    for i, name in enumerate(columns):
+        table.add_column(name, justify="left" if rows and isinstance(rows[0][i], str) else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(_shown(name, value) for name, value in zip(columns, row, strict=True)))
+    return table
+
+
+def _shown(name: str, value: object) -> str:
+    """Costs to the last digit; other decimals as whole numbers."""
+    if isinstance(value, Decimal) and name != "cost":
+        return f"{value:,.0f}"
+    return value if isinstance(value, str) else f"{value:,}"

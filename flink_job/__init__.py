@@ -1,0 +1,1 @@
+"""Cost of every electricity reading, in event time, on Apache Flink."""

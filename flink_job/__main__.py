@@ -1,0 +1,196 @@
+"""`python -m flink_job`: run the job, query its outputs, find gaps, send stored records again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from flink_job.config import ConfigError, Job, load_settings, properties_path
+from flink_job.logs import configure_logging, report_errors
+
+app = typer.Typer(
+    help="Meter costing: a cost for every reading, that adds up to the bill.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+errors = Console(stderr=True)
+
+Lake = Annotated[str, typer.Argument(help="Output of a run: a folder, or s3://bucket.")]
+
+
+@app.command()
+def run(
+    input: Annotated[
+        list[str] | None, typer.Option(help="NDJSON, CSV with a header or Parquet; .gz or s3:// too.")
+    ] = None,
+    contracts: Annotated[list[str] | None, typer.Option(help="NDJSON of contracts.")] = None,
+    tariffs: Annotated[str, typer.Option(help="Folder (or s3:// prefix) of tariff documents.")] = "",
+    rules: Annotated[str, typer.Option(help="JSON list of alert rules.")] = "",
+    output: Annotated[str, typer.Option(help="Folder (or s3:// prefix) for the Parquet tables.")] = "",
+    state_dir: Annotated[Path, typer.Option(help="Checkpoints, savepoints and logs of a stream run.")] = Path(
+        "build/state"
+    ),
+    savepoint: Annotated[str, typer.Option(help="Savepoint that a stream run resumes from.")] = "",
+) -> None:
+    """Run the job: from files to Parquet when --input is given, else from Kinesis as the properties file says.
+
+    From files, in file order as order of arrival, with no AWS at all:
+
+      python -m flink_job run --input readings.ndjson.gz --contracts contracts.ndjson --tariffs tariffs --output out
+
+    From Kinesis on a local mini-cluster, until SIGTERM (the properties file is that of Managed Flink):
+
+      APPLICATION_PROPERTIES=application_properties.json python -m flink_job run
+    """
+    configure_logging()
+    if input:
+        _run_files(input, contracts or [], tariffs, rules, output)
+        return
+    from flink_job.main import run_local
+
+    try:
+        settings = load_settings(properties_path())
+    except ConfigError as error:
+        _fail(str(error))
+    with report_errors(settings.job.sentry_dsn):
+        run_local(settings, state_dir.resolve(), savepoint)
+
+
+def _run_files(inputs: list[str], contracts: list[str], tariffs: str, rules: str, output: str) -> None:
+    from flink_job.batch.report import BatchProgress, print_account
+    from flink_job.batch.run import batch_settings, run_bounded
+    from flink_job.batch.stage import InputError
+    from flink_job.environment import MissingJarError
+    from flink_job.lake.remote import uploaded
+    from flink_job.tariffs.store import open_book
+
+    missing = [
+        name
+        for name, value in {"--contracts": contracts, "--tariffs": tariffs, "--output": output}.items()
+        if not value
+    ]
+    if missing:
+        _fail(f"with --input, give {' and '.join(missing)} too")
+    try:
+        if faults := open_book(tariffs).faults:
+            _fail("\n".join(faults.values()))
+        with BatchProgress() as progress, uploaded(output) as folder:
+            account = run_bounded(inputs, contracts, batch_settings(tariffs, rules, Job()), folder, progress)
+    except (InputError, MissingJarError, FileNotFoundError) as error:
+        _fail(str(error))
+    print_account(account, output)
+    if not account.closes:
+        raise typer.Exit(1)
+
+
+@app.command("check-tariffs")
+def check_tariffs(
+    tariffs: Annotated[str, typer.Argument(help="Folder, or s3:// prefix, of tariff documents.")],
+) -> None:
+    """Check tariff documents: every fault with its place. Ends with code 2 where there is one."""
+    from flink_job.tariffs.store import open_book
+
+    try:
+        book = open_book(tariffs)
+    except FileNotFoundError as error:
+        _fail(str(error))
+    for tariff in book.all():
+        until = f" to {tariff.valid_to}" if tariff.valid_to else ""
+        print(f"{tariff.tariff_id} {tariff.version}: {tariff.currency}, from {tariff.valid_from}{until}")
+    if book.faults:
+        _fail("\n".join(book.faults.values()))
+
+
+@app.command()
+def query(lake: Lake, sql: Annotated[str, typer.Argument(help="SQL over the output tables and views.")]) -> None:
+    """Query the outputs of a run: costs, kpis, alerts, rejected, unpriced, repeated, each key once; and the merged
+    views kpis_15m, kpis_1h, kpis_1d, gaps.
+
+      python -m flink_job query out "SELECT entity, window_start, cost FROM kpis_1d WHERE level = 'factory'"
+    """
+    import duckdb
+
+    from flink_job.batch.report import print_rows
+    from flink_job.lake.database import LakeError, query
+    from flink_job.lake.remote import downloaded
+
+    try:
+        with downloaded(lake) as folder:
+            print_rows(*query(folder, sql))
+    except (LakeError, duckdb.Error) as error:
+        _fail(str(error))
+
+
+@app.command()
+def gaps(lake: Lake) -> None:
+    """Report which readings are missing, per device, and keep the report as table `gaps` beside the outputs.
+
+    A gap lies between two readings further apart than their interval; the device's own counter tells how many readings
+    it numbered there.
+    """
+    from flink_job.batch.report import print_rows
+    from flink_job.lake.database import LakeError, write_gaps
+    from flink_job.lake.remote import downloaded, uploaded
+
+    try:
+        with downloaded(lake) as folder, uploaded(f"{lake.rstrip('/')}/gaps") as target:
+            columns, rows = write_gaps(folder, target)
+    except LakeError as error:
+        _fail(str(error))
+    if rows:
+        print_rows(columns, rows)
+    print(f"{len(rows)} gaps, {sum(int(str(row[columns.index('missing_readings')])) for row in rows)} readings missing")
+
+
+@app.command()
+def redrive(
+    kind: Annotated[str, typer.Argument(help="rejected or unpriced.")],
+    lake: Annotated[str, typer.Option(help="Where the records lie; else `lake` of the outputs' properties.")] = "",
+    reason: Annotated[str, typer.Option(help="Only records with this reason.")] = "",
+    since: Annotated[datetime | None, typer.Option(help="Only records that arrived since then (UTC).")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the records to this file instead of the stream.")] = None,
+    dry_run: Annotated[bool, typer.Option(help="Only show what would be sent.")] = False,
+) -> None:
+    """Send stored records again, after a contract arrived or a parser was mended. Repeats are recognised, so running it
+    twice changes nothing.
+    """
+    from flink_job.lake.database import LakeError
+    from flink_job.lake.redrive import REDRIVEN, stored_records, summary
+    from flink_job.lake.remote import downloaded
+    from flink_job.publish import publish
+
+    if kind not in REDRIVEN:
+        _fail(f"{kind!r} cannot be sent again; it is one of {', '.join(REDRIVEN)}")
+    try:
+        settings = None if lake and (out or dry_run) else load_settings(properties_path())
+        with downloaded(lake or (settings.outputs.lake if settings else "")) as folder:
+            records = stored_records(folder, kind, reason, since)
+    except (ConfigError, LakeError) as error:
+        _fail(str(error))
+    for code, count in summary(records).items():
+        print(f"{code}: {count} records")
+    if dry_run:
+        print("nothing was sent (--dry-run)")
+        return
+    if out is not None:
+        out.write_bytes(b"".join(payload + b"\n" for _, payload in records))
+        print(f"wrote {len(records)} records to {out}")
+        return
+    assert settings is not None
+    source = settings.readings
+    sent = publish(source.stream, (payload for _, payload in records), lambda count: None, source.endpoint or None)
+    print(f"sent {sent} records to {source.stream}")
+
+
+def _fail(message: str) -> NoReturn:
+    errors.print(message, style="red", markup=False, highlight=False)
+    raise typer.Exit(2)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,1 @@
+"""Alert rules. Pure Python, no Flink."""

@@ -1,0 +1,1 @@
+"""The bounded run: the same dataflow from files to Parquet, no AWS needed."""

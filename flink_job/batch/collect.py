@@ -1,0 +1,69 @@
+"""Collecting: the JSON files of a bounded run as Parquet with the columns of flink_job.schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pj
+import pyarrow.parquet as pq
+
+from flink_job.schemas import OUTPUTS, Column, Table
+
+_ARROW = {
+    "STRING": pa.string(),
+    "INT": pa.int32(),
+    "BIGINT": pa.int64(),
+    "BOOLEAN": pa.bool_(),
+    "DOUBLE": pa.float64(),
+    "BYTES": pa.string(),
+    "DECIMAL(18, 6)": pa.decimal128(18, 6),
+    "TIMESTAMP(3)": pa.timestamp("ms"),
+}
+
+#: Arrow parses a file in blocks; one holds at most 100,000 rows, and no row is longer than a Firehose record.
+BLOCK_BYTES = 2 << 20
+
+
+def arrow_schema(table: Table) -> pa.Schema:
+    """Arrow types of an output; times are UTC, payloads base64."""
+    return pa.schema([(column.name, _ARROW[column.flink]) for column in table.columns])
+
+
+def collect(staged: Path, target: Path, written: Callable[[str, int], None]) -> dict[str, int]:
+    """Turn `staged`/<output>/* into `target`/<output>/*.parquet; returns the rows of each output.
+
+    An output without rows has one empty file, so that every table can be read. Parts of an earlier run are replaced:
+    two runs in one folder would be one bill too many.
+    """
+    counts = {}
+    for name, table in OUTPUTS.items():
+        counts[name] = 0
+        folder = target / name
+        folder.mkdir(parents=True, exist_ok=True)
+        for earlier in folder.glob("part-*.parquet"):
+            earlier.unlink()
+        for number, rows in enumerate(_tables(staged / name, table)):
+            pq.write_table(rows, folder / f"part-{number:05d}.parquet")
+            counts[name] += rows.num_rows
+        if counts[name] == 0:
+            pq.write_table(arrow_schema(table).empty_table(), folder / "part-00000.parquet")
+        written(name, counts[name])
+    return counts
+
+
+def _tables(folder: Path, table: Table) -> Iterator[pa.Table]:
+    files = [p for p in sorted(folder.rglob("*")) if p.is_file() and p.stat().st_size > 0] if folder.is_dir() else []
+    types = [(c.name, pa.string() if c.flink == "TIMESTAMP(3)" else _ARROW[c.flink]) for c in table.columns]
+    options = pj.ParseOptions(explicit_schema=pa.schema(types), unexpected_field_behavior="ignore")
+    for path in files:
+        rows = pj.read_json(path, pj.ReadOptions(block_size=BLOCK_BYTES), options)
+        yield pa.table([_convert(rows[c.name], c) for c in table.columns], schema=arrow_schema(table))
+
+
+def _convert(column: pa.ChunkedArray, described: Column) -> pa.ChunkedArray:
+    if described.flink == "TIMESTAMP(3)":
+        return pc.cast(column, pa.timestamp("ms"))
+    return column

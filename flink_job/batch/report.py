@@ -1,0 +1,69 @@
+"""What a user sees of a bounded run: progress while it works, the account when it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from flink_job.batch.run import Account
+from flink_job.schemas import ACCOUNTED, OUTPUTS
+
+console = Console()
+_PHASES = {
+    "staged": "reading the input",
+    "contracts": "reading contracts",
+    "running": "costing (JVM and Python start first)",
+}
+MAX_ROWS = 200
+
+
+class BatchProgress:
+    """Callable as a run's report; shows the phase and its count."""
+
+    def __init__(self) -> None:
+        columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+        self.progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self.task = self.progress.add_task("starting")
+
+    def __enter__(self) -> BatchProgress:
+        self.progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.progress.stop()
+
+    def __call__(self, phase: str, count: int) -> None:
+        if phase in OUTPUTS:
+            text = f"writing {phase}: {count:,} rows"
+        else:
+            text = f"{_PHASES[phase]}: {count:,} records" if count else _PHASES[phase]
+        self.progress.update(self.task, description=text)
+
+
+def print_account(account: Account, output: str) -> None:
+    """The closing account: where every record ended."""
+    console.print("Every record accounted for" if account.closes else "THE ACCOUNT DOES NOT CLOSE", style="bold")
+    table = Table()
+    table.add_column("", justify="left")
+    table.add_column("records", justify="right")
+    table.add_row("read", f"{account.read:,}")
+    for name in ACCOUNTED:
+        table.add_row(f"= {name}" if name == ACCOUNTED[0] else f"+ {name}", f"{account.rows[name]:,}")
+    console.print(table)
+    console.print(f"{account.rows['kpis']:,} KPI rows, {account.rows['alerts']:,} alert rows. Parquet under {output}/")
+
+
+def print_rows(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A query's result; a long one is cut, and says so."""
+    table = Table(*columns)
+    for row in rows[:MAX_ROWS]:
+        table.add_row(*("" if value is None else str(value) for value in row))
+    console.print(table)
+    if len(rows) > MAX_ROWS:
+        console.print(f"... and {len(rows) - MAX_ROWS:,} rows more")

@@ -1,0 +1,108 @@
+"""Staging: any input file as NDJSON of {payload, arrival_ms, shard, record_position}, in order of arrival.
+
+Flink reads the staged file in order, whatever the input was: NDJSON, CSV with a header, Parquet, gzip or not, local or
+on S3. The payload is base64, so that bytes which are no text arrive as they are.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlparse
+
+import msgspec
+import pyarrow.parquet as pq
+
+from flink_job.metering.record import CSV_ENVELOPE, CSV_SEPARATOR
+from flink_job.publish import client
+
+#: Records between two calls of the progress callback.
+PROGRESS_STEP = 10_000
+
+
+class InputError(ValueError):
+    """An input that cannot be read; the message names it and says what would be right."""
+
+
+def stage(inputs: Iterable[str], target: Path, first_arrival_ms: int, progress: Callable[[int], None]) -> int:
+    """Write every record of `inputs` to `target`; returns their number.
+
+    The n-th record arrives n milliseconds after `first_arrival_ms`. `progress` is called with the count so far.
+    """
+    count = 0
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("wb") as out:
+        for name in inputs:
+            for line_number, payload in read_records(name):
+                out.write(_staged(payload, first_arrival_ms + count, name, line_number))
+                count += 1
+                if count % PROGRESS_STEP == 0:
+                    progress(count)
+    progress(count)
+    return count
+
+
+def read_records(name: str) -> Iterator[tuple[int, bytes]]:
+    """(line or row number from 1, payload) of each record of a file. Raises InputError."""
+    plain = name.removesuffix(".gz")
+    suffix = Path(plain).suffix.lower()
+    readers: dict[str, Callable[[IO[bytes]], Iterator[tuple[int, bytes]]]] = {
+        ".ndjson": _lines,
+        ".jsonl": _lines,
+        ".json": _lines,
+        ".csv": _csv_lines,
+        ".parquet": _parquet_rows,
+    }
+    if suffix not in readers:
+        raise InputError(f"{name}: the name must end in one of {', '.join(readers)}, with .gz or not")
+    try:
+        with _open(name) as raw, gzip.open(raw) if name != plain else raw as stream:
+            yield from readers[suffix](stream)  # type: ignore[arg-type]
+    except (FileNotFoundError, IsADirectoryError):
+        raise InputError(f"{name}: no such file") from None
+    except (EOFError, gzip.BadGzipFile) as error:
+        raise InputError(f"{name}: {error}") from None
+
+
+def _staged(payload: bytes, arrival_ms: int, name: str, line_number: int) -> bytes:
+    record = {
+        "payload": b64encode(payload).decode("ascii"),
+        "arrival_ms": arrival_ms,
+        "shard": name,
+        "record_position": str(line_number),
+    }
+    return msgspec.json.encode(record) + b"\n"
+
+
+def _lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    for number, line in enumerate(stream, start=1):
+        if stripped := line.strip(b"\r\n"):
+            yield number, stripped
+
+
+def _csv_lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Each line goes with its header, so that it can be read on its own; its bytes stay as they are."""
+    lines = _lines(stream)
+    _, header = next(lines, (0, b""))
+    for number, line in lines:
+        yield number, CSV_ENVELOPE + header.removeprefix(b"\xef\xbb\xbf") + CSV_SEPARATOR + line
+
+
+def _parquet_rows(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    number = 0
+    for batch in pq.ParquetFile(stream).iter_batches():
+        for row in batch.to_pylist():
+            number += 1
+            yield number, msgspec.json.encode({k: v for k, v in row.items() if v is not None})
+
+
+def _open(name: str) -> IO[bytes]:
+    parsed = urlparse(name)
+    if parsed.scheme == "s3":
+        body = client("s3").get_object(Bucket=parsed.netloc, Key=parsed.path.lstrip("/"))["Body"]
+        return io.BytesIO(body.read())
+    return Path(name).open("rb")

@@ -1,0 +1,231 @@
+"""Settings: one frozen object per property group, all faults found before the job starts.
+
+The file is Managed Flink's: a list of {"PropertyGroupId": ..., "PropertyMap": {key: text}}.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import os
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+#: Where Managed Flink puts the application's properties; the environment variable is for tests and local runs.
+PROPERTIES_PATH = "/etc/flink/application_properties.json"
+PROPERTIES_VARIABLE = "APPLICATION_PROPERTIES"
+#: Property groups of the service itself.
+SERVICE_GROUPS = frozenset({"kinesis.analytics.flink.run.options"})
+
+#: Connector options that may be set as `connector.<option>`. The connectors let typos in `scan.*`, `aws.*` and
+#: `sink.*` pass in silence, so they are checked here.
+SOURCE_OPTIONS = frozenset(
+    {
+        "scan.shard-assigner",
+        "scan.shard.discovery.intervalmillis",
+        "scan.shard.getrecords.maxrecordcount",
+        "scan.shard.getrecords.intervalmillis",
+        "scan.shard.getrecords.maxretries",
+        "scan.shard.getrecords.backoff.base",
+        "scan.shard.getrecords.backoff.max",
+        "scan.shard.adaptivereads",
+        "scan.stream.recordpublisher",
+        "scan.stream.efo.consumername",
+        "scan.stream.efo.registration",
+        "aws.credentials.provider",
+        "aws.credentials.role.arn",
+        "aws.credentials.role.sessionName",
+        "aws.credentials.role.externalId",
+        "aws.trust.all.certificates",
+    }
+)
+SINK_OPTIONS = frozenset(
+    {
+        "sink.batch.max-size",
+        "sink.requests.max-inflight",
+        "sink.requests.max-buffered",
+        "sink.flush-buffer.size",
+        "sink.flush-buffer.timeout",
+        "sink.fail-on-error",
+        "sink.http-client.protocol.version",
+        "sink.http-client.max-concurrency",
+        "aws.credentials.provider",
+        "aws.credentials.role.arn",
+        "aws.trust.all.certificates",
+    }
+)
+
+
+class ConfigError(ValueError):
+    """Settings that cannot be used; `problems` holds every fault, each with its group and key."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("the settings have faults:\n  " + "\n  ".join(problems))
+        self.problems = problems
+
+
+def _setting(default: Any, check: Callable[[Any], bool] | None = None, right: str = "") -> Any:
+    return field(default=default, metadata={"check": check, "right": right})
+
+
+def _at_least(low: float) -> Callable[[Any], bool]:
+    return lambda number: bool(number >= low)
+
+
+_NOT_EMPTY: Callable[[Any], bool] = bool
+
+
+@dataclass(frozen=True)
+class StreamSource:
+    """A Kinesis stream that is read, from `initial_position` on when there is no state to resume from."""
+
+    stream: str = _setting("", _NOT_EMPTY, "the stream's name")
+    region: str = _setting("us-east-1", _NOT_EMPTY, "an AWS region")
+    endpoint: str = ""
+    initial_position: str = _setting(
+        "TRIM_HORIZON",
+        lambda p: p in ("TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"),
+        "TRIM_HORIZON, LATEST or AT_TIMESTAMP",
+    )
+    initial_timestamp: str = ""
+    connector: Mapping[str, str] = field(default_factory=dict, metadata={"options": SOURCE_OPTIONS})
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Firehose delivery streams by output, and the Kinesis stream of alerts ("" writes none). `lake` is where the
+    delivery streams write, s3://bucket: the job does not use it, `redrive` and `gaps` do.
+    """
+
+    costs: str = _setting("", _NOT_EMPTY, "a delivery stream")
+    kpis: str = _setting("", _NOT_EMPTY, "a delivery stream")
+    alerts: str = _setting("", _NOT_EMPTY, "a delivery stream")
+    rejected: str = _setting("", _NOT_EMPTY, "a delivery stream")
+    unpriced: str = _setting("", _NOT_EMPTY, "a delivery stream")
+    repeated: str = _setting("", _NOT_EMPTY, "a delivery stream")
+    alerts_stream: str = ""
+    lake: str = ""
+    region: str = _setting("us-east-1", _NOT_EMPTY, "an AWS region")
+    endpoint: str = ""
+    connector: Mapping[str, str] = field(default_factory=dict, metadata={"options": SINK_OPTIONS})
+
+
+@dataclass(frozen=True)
+class Tariffs:
+    """Where tariff documents and alert rules lie: a folder, or s3://bucket/prefix."""
+
+    uri: str = _setting("", _NOT_EMPTY, "a folder or s3://bucket/prefix")
+    refresh_s: float = _setting(300.0, _at_least(1), "at least 1")
+    rules_uri: str = ""
+    region: str = _setting("us-east-1", _NOT_EMPTY, "an AWS region")
+    endpoint: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """The rules of the job itself.
+
+    `watermark_delay_s`: how far event time waits for readings out of order. `idle_timeout_s`: after this long without
+    a record a shard no longer holds the watermark back. `max_future_s`: how far a clock may run ahead.
+    `state_days`: how long a meter's interval, demand and bill accumulators outlive their last reading; a repeat that
+    comes later than that is costed again. Contracts are kept for ever.
+    """
+
+    name: str = _setting("meter-costing", _NOT_EMPTY, "a name")
+    parallelism: int = _setting(1, _at_least(1), "at least 1")
+    max_parallelism: int = _setting(128, lambda n: 1 <= n <= 32768, "between 1 and 32768")
+    watermark_delay_s: int = _setting(120, _at_least(0), "at least 0")
+    idle_timeout_s: int = _setting(30, _at_least(1), "at least 1")
+    max_future_s: int = _setting(3600, _at_least(0), "at least 0")
+    max_record_bytes: int = _setting(262_144, lambda n: 256 <= n <= 700_000, "between 256 and 700000")
+    state_days: int = _setting(100, _at_least(1), "at least 1")
+    checkpoint_s: int = _setting(60, _at_least(1), "at least 1")
+    python_bundle_size: int = _setting(10_000, _at_least(1), "at least 1")
+    python_bundle_ms: int = _setting(1_000, _at_least(1), "at least 1")
+    sentry_dsn: str = field(default="", repr=False, metadata={"secret": True})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All property groups."""
+
+    readings: StreamSource
+    contracts: StreamSource
+    outputs: Outputs
+    tariffs: Tariffs
+    job: Job
+
+
+_GROUPS = typing.get_type_hints(Settings)
+
+
+def properties_path(environment: Mapping[str, str] = os.environ) -> Path:
+    """The properties file: the environment variable's, else Managed Flink's."""
+    return Path(environment.get(PROPERTIES_VARIABLE, PROPERTIES_PATH))
+
+
+def load_settings(path: Path) -> Settings:
+    """The settings in a properties file. Raises ConfigError with every fault at once."""
+    try:
+        groups = {g["PropertyGroupId"]: g["PropertyMap"] for g in json.loads(path.read_text(encoding="utf-8"))}
+    except FileNotFoundError:
+        raise ConfigError([f"{path} does not exist; set {PROPERTIES_VARIABLE} to the properties file"]) from None
+    except (ValueError, TypeError, KeyError) as error:
+        raise ConfigError([f"{path} is no list of PropertyGroupId and PropertyMap: {error}"]) from None
+    return read_settings(groups)
+
+
+def read_settings(groups: Mapping[str, Mapping[str, str]]) -> Settings:
+    """The settings in property groups. Raises ConfigError with every fault at once."""
+    problems = [
+        _unknown("property group", name, _GROUPS) for name in groups if name not in _GROUPS.keys() | SERVICE_GROUPS
+    ]
+    parsed = {name: _read_group(name, kind, groups.get(name, {}), problems) for name, kind in _GROUPS.items()}
+    if problems:
+        raise ConfigError(problems)
+    return Settings(**parsed)
+
+
+def _read_group(group: str, kind: Any, given: Mapping[str, str], problems: list[str]) -> Any:
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    kinds = typing.get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for key, text in given.items():
+        if key.startswith("connector.") and "connector" in fields:
+            option = key.removeprefix("connector.")
+            known = fields["connector"].metadata["options"]
+            if option not in known:
+                problems.append(_unknown(f"{group}: connector option", option, known))
+            values.setdefault("connector", {})[option] = text
+        elif key not in fields or key == "connector":
+            problems.append(_unknown(f"{group}: key", key, set(fields) - {"connector"}))
+        else:
+            try:
+                values[key] = kinds[key](text)
+            except ValueError:
+                problems.append(f"{group}: {key} is {_shown(fields[key], text)}; it must be {_kind_name(kinds[key])}")
+    for key, described in fields.items():
+        value = values.get(key, described.default)
+        check = described.metadata.get("check")
+        if check is not None and isinstance(value, kinds[key]) and not check(value):
+            problems.append(f"{group}: {key} is {_shown(described, value)}; it must be {described.metadata['right']}")
+    return kind(**{k: v for k, v in values.items() if k in fields}) if not problems else None
+
+
+def _unknown(what: str, name: str, known: typing.Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"{what} {name!r} is unknown" + (
+        f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(sorted(known))}"
+    )
+
+
+def _shown(described: Any, value: object) -> str:
+    return "(hidden)" if described.metadata.get("secret") else repr(value)
+
+
+def _kind_name(kind: type) -> str:
+    return {int: "a whole number", float: "a number"}.get(kind, "text")

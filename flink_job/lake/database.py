@@ -1,0 +1,74 @@
+"""The outputs as a DuckDB database: tables that read each key once, and the merged views."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import duckdb
+
+from flink_job.schemas import OUTPUTS, Table
+
+VIEWS = ("meter_15m", "meter_levels", "kpis_15m", "kpis_1h", "kpis_1d", "gaps")
+
+
+class LakeError(ValueError):
+    """A folder that does not hold the outputs."""
+
+
+def read_view(name: str) -> str:
+    """SQL of a view."""
+    return (files(__package__) / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def each_key_once(table: Table, source: str) -> str:
+    """SQL of a table in which every key has one row: sinks are at-least-once, and copies of a row are alike."""
+    columns = ", ".join(column.name for column in table.columns)
+    key = ", ".join(table.key)
+    return (
+        f"SELECT {columns} FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY {key} ORDER BY {key}) AS copy_number "
+        f"FROM {source}) AS copies WHERE copy_number = 1"
+    )
+
+
+def open_lake(folder: Path) -> duckdb.DuckDBPyConnection:
+    """A connection with a view for each output under `folder`/<output>/, and the merged ones.
+
+    An output that has no rows yet is an empty view. Raises LakeError when there is none at all.
+    """
+    parts = {name: sorted((folder / name).glob("**/*.parquet")) for name in OUTPUTS}
+    if not any(parts.values()):
+        raise LakeError(f"{folder} holds no Parquet of {', '.join(OUTPUTS)}: it is no output of a run")
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    for name, table in OUTPUTS.items():
+        connection.execute(f"CREATE VIEW {name}_rows AS {_rows(table, parts[name])}")
+        connection.execute(f"CREATE VIEW {name} AS {each_key_once(table, f'{name}_rows')}")
+    for name in VIEWS:
+        connection.execute(f"CREATE VIEW {name} AS {read_view(name)}")
+    return connection
+
+
+def _rows(table: Table, parts: Sequence[Path]) -> str:
+    if not parts:
+        columns = ", ".join(f"CAST(NULL AS {column.glue}) AS {column.name}" for column in table.columns)
+        return f"SELECT {columns} WHERE FALSE"
+    listed = ", ".join("'" + str(part).replace("'", "''") + "'" for part in parts)
+    return f"SELECT * FROM read_parquet([{listed}], union_by_name=true)"
+
+
+def query(folder: Path, sql: str) -> tuple[Sequence[str], list[tuple[object, ...]]]:
+    """(column names, rows) of a query over the outputs."""
+    with open_lake(folder) as connection:
+        result = connection.execute(sql)
+        return [d[0] for d in result.description or ()], result.fetchall()
+
+
+def write_gaps(folder: Path, target: Path) -> tuple[Sequence[str], list[tuple[object, ...]]]:
+    """(column names, rows) of the gaps, written to `target`/gaps.parquet too. Raises LakeError."""
+    path = str(target / "gaps.parquet").replace("'", "''")
+    with open_lake(folder) as connection:
+        connection.execute(f"COPY (SELECT * FROM gaps ORDER BY meter_id, gap_start) TO '{path}' (FORMAT PARQUET)")
+        result = connection.execute(f"SELECT * FROM read_parquet('{path}')")
+        return [d[0] for d in result.description or ()], result.fetchall()

@@ -1,0 +1,18 @@
+-- Quarter hours of every entity. A level's power is the sum of its meters' at one time.
+SELECT
+  level,
+  entity,
+  currency,
+  window_start,
+  900 AS window_s,
+  day_start,
+  day_s,
+  SUM(readings) AS readings,
+  SUM(GREATEST(1, CAST(FLOOR(900.0 / interval_s) AS INTEGER))) AS expected_readings,
+  SUM(energy_kwh) AS energy_kwh,
+  SUM(export_kwh) AS export_kwh,
+  SUM(reactive_kvarh) AS reactive_kvarh,
+  SUM(cost) AS cost,
+  SUM(CAST(energy_kwh AS DOUBLE) * 3600 / GREATEST(900, interval_s)) AS mean_kw
+FROM meter_levels
+GROUP BY level, entity, currency, window_start, day_start, day_s

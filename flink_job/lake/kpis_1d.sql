@@ -1,0 +1,68 @@
+-- Local days, 23 to 25 hours long, of every entity: sums of quarter hours; the demand is the highest quarter hour.
+-- Expected readings are those of every meter that was heard from in the window.
+WITH sums AS (
+  SELECT
+    level,
+    entity,
+    currency,
+    day_start AS window_start,
+    day_start,
+    day_s,
+    SUM(readings) AS readings,
+    SUM(energy_kwh) AS energy_kwh,
+    SUM(export_kwh) AS export_kwh,
+    SUM(reactive_kvarh) AS reactive_kvarh,
+    SUM(cost) AS cost,
+    MIN(mean_kw) AS min_kw,
+    MAX(mean_kw) AS max_kw
+  FROM kpis_15m
+  GROUP BY level, entity, currency, day_start, day_start, day_s
+),
+
+expected AS (
+  SELECT level, entity, currency, window_start, day_start, SUM(meter_expected) AS expected_readings
+  FROM (
+    SELECT
+      level,
+      entity,
+      currency,
+      day_start AS window_start,
+      day_start,
+      meter_id,
+      GREATEST(1, CAST(FLOOR(MAX(day_s) * 1.0 / MAX(interval_s)) AS INTEGER)) AS meter_expected
+    FROM meter_levels
+    GROUP BY level, entity, currency, day_start, day_start, meter_id
+  ) AS meters
+  GROUP BY level, entity, currency, window_start, day_start
+)
+
+SELECT
+  sums.level,
+  sums.entity,
+  sums.currency,
+  sums.window_start,
+  sums.day_start,
+  sums.day_s,
+  sums.readings,
+  expected.expected_readings,
+  CAST(sums.readings AS DOUBLE) / expected.expected_readings AS completeness,
+  sums.energy_kwh,
+  sums.export_kwh,
+  sums.reactive_kvarh,
+  sums.cost,
+  sums.min_kw,
+  CAST(sums.energy_kwh AS DOUBLE) * 3600 / day_s AS mean_kw,
+  sums.max_kw,
+  CASE WHEN sums.max_kw > 0 THEN CAST(sums.energy_kwh AS DOUBLE) * 3600 / day_s / sums.max_kw END AS load_factor,
+  CASE
+    WHEN sums.energy_kwh > 0 AND sums.reactive_kvarh > 0
+      THEN CAST(sums.energy_kwh AS DOUBLE)
+        / SQRT(POWER(CAST(sums.energy_kwh AS DOUBLE), 2) + POWER(CAST(sums.reactive_kvarh AS DOUBLE), 2))
+  END AS power_factor
+FROM sums
+INNER JOIN expected
+  ON sums.level = expected.level
+  AND sums.entity = expected.entity
+  AND sums.currency = expected.currency
+  AND sums.window_start = expected.window_start
+  AND sums.day_start = expected.day_start

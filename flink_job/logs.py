@@ -1,0 +1,57 @@
+"""Structured logs, and Sentry where a DSN is set."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+
+class JsonFormatter(logging.Formatter):
+    """A JSON object a line: time, level, logger, message, and whatever was given as `extra`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line |= {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def configure_logging(level: int = logging.INFO) -> None:
+    """Structured logs of this project on standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    for name in ("flink_job", "udfs"):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.setLevel(level)
+        logger.propagate = False
+
+
+@contextlib.contextmanager
+def report_errors(dsn: str) -> Iterator[None]:
+    """Send an exception that passes to Sentry, where `dsn` is not empty."""
+    if not dsn:
+        yield
+        return
+    import sentry_sdk
+
+    sentry_sdk.init(dsn=dsn, traces_sample_rate=0.0, send_default_pii=False)
+    try:
+        yield
+    except Exception as error:
+        sentry_sdk.capture_exception(error)
+        raise
+    finally:
+        sentry_sdk.flush(timeout=5)

@@ -1,0 +1,78 @@
+"""The streaming job: settings in, the dataflow running."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flink_job.config import Settings, load_settings, properties_path
+from flink_job.logs import configure_logging, report_errors
+
+if TYPE_CHECKING:
+    from pyflink.table import StatementSet, StreamTableEnvironment
+
+log = logging.getLogger(__name__)
+
+#: What AWS's own samples look at to tell a developer's machine from Managed Flink.
+LOCAL_VARIABLE = "IS_LOCAL"
+POLL_S = 0.5
+
+
+def main() -> None:
+    """Entry on Managed Flink: submit the job and return; the service keeps it running."""
+    configure_logging()
+    settings = load_settings(properties_path())
+    with report_errors(settings.job.sentry_dsn):
+        if os.environ.get(LOCAL_VARIABLE):
+            run_local(settings, Path("build/state"))
+        else:
+            submit(settings)
+
+
+def submit(settings: Settings) -> None:
+    """Start the job on the cluster that runs this program."""
+    from flink_job.environment import create_environment
+
+    _statements(create_environment(settings.job), settings).execute()
+
+
+def run_local(settings: Settings, state_dir: Path, savepoint: str = "") -> None:
+    """Run on a mini-cluster until SIGTERM, which stops it: event time to its end, windows out, everything delivered.
+
+    SIGUSR1 stops it with a savepoint to resume from instead; the savepoint's path goes to `state_dir`/savepoint.
+    """
+    from flink_job.environment import create_environment, mini_cluster
+
+    asked: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, lambda received, _: asked.append(received))
+    t_env = create_environment(settings.job, mini_cluster(settings.job, state_dir, savepoint))
+    client = _statements(t_env, settings).execute().get_job_client()
+    assert client is not None
+    log.info("running", extra={"job_id": str(client.get_job_id())})
+    while not asked:
+        if client.get_job_status().result().name not in ("CREATED", "RUNNING", "INITIALIZING"):
+            client.get_job_execution_result().result()
+            return
+        time.sleep(POLL_S)
+    drain = asked[0] == signal.SIGTERM
+    path = client.stop_with_savepoint(drain, (state_dir / "savepoints").as_uri()).result()
+    (state_dir / "savepoint").write_text(path, encoding="utf-8")
+    log.info("stopped", extra={"savepoint": path, "drained": drain})
+
+
+def _statements(t_env: StreamTableEnvironment, settings: Settings) -> StatementSet:
+    from flink_job.pipeline import define_pipeline
+    from flink_job.sinks import firehose_sinks
+    from flink_job.sources import CONTRACTS, READINGS, kinesis_source
+
+    sources = [kinesis_source(READINGS, settings.readings), kinesis_source(CONTRACTS, settings.contracts)]
+    return define_pipeline(t_env, sources, firehose_sinks(settings.outputs), settings)
+
+
+if __name__ == "__main__":
+    main()

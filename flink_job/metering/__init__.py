@@ -1,0 +1,1 @@
+"""Readings and contracts: parsing, validation, units. Pure Python, no Flink."""

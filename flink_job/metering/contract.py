@@ -1,0 +1,73 @@
+"""Contracts: which tariff a meter is billed by, and since when."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+MAX_NAME = 128
+MAX_SITE_PATH = 512
+
+
+class ContractError(ValueError):
+    """A record that is not a contract; the message names the field and what would be right."""
+
+
+class Assignment(msgspec.Struct, frozen=True):
+    """A tariff, from the local midnight that begins `valid_from` (YYYY-MM-DD) until the next assignment."""
+
+    tariff_id: str
+    valid_from: date
+
+
+class Contract(msgspec.Struct, frozen=True):
+    """All that is agreed for one meter, with the whole history of its assignments.
+
+    `billing_day` is the day of the month on which billing cycles begin (1-31; a shorter month begins one on its last
+    day). `multiplier` is the CT/PT ratio that quantities are multiplied by.
+    """
+
+    meter_id: str
+    site_path: str
+    timezone: str
+    assignments: tuple[Assignment, ...]
+    billing_day: int = 1
+    multiplier: Decimal = Decimal(1)
+
+
+_decoder = msgspec.json.Decoder(Contract)
+
+
+def parse_contract(payload: bytes | str) -> Contract:
+    """The contract in a JSON document, its assignments in order of validity.
+
+    Raises ContractError when the document is no contract.
+    """
+    try:
+        contract = _decoder.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ContractError(str(error)) from None
+    if not contract.meter_id or not contract.site_path.strip("/"):
+        raise ContractError("meter_id and site_path must not be empty")
+    if len(contract.meter_id) > MAX_NAME or len(contract.site_path) > MAX_SITE_PATH:
+        raise ContractError(f"meter_id has at most {MAX_NAME} characters, site_path at most {MAX_SITE_PATH}")
+    if not contract.assignments:
+        raise ContractError(f"contract of {contract.meter_id}: assignments is empty")
+    if not 1 <= contract.billing_day <= 31:
+        raise ContractError(f"contract of {contract.meter_id}: billing_day is {contract.billing_day}, not in 1..31")
+    if not (contract.multiplier.is_finite() and 0 < contract.multiplier <= 100_000):
+        raise ContractError(f"contract of {contract.meter_id}: multiplier is {contract.multiplier}, not in (0, 100000]")
+    try:
+        ZoneInfo(contract.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ContractError(f"contract of {contract.meter_id}: no IANA time zone {contract.timezone!r}") from None
+    ordered = tuple(sorted(contract.assignments, key=lambda a: a.valid_from))
+    return msgspec.structs.replace(contract, assignments=ordered)
+
+
+def local_midnight_ms(day: date, zone: ZoneInfo) -> int:
+    """Epoch milliseconds at which the local day begins (where midnight is skipped, the first instant after)."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp() * 1000)

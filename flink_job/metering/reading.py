@@ -1,0 +1,210 @@
+"""Reading records: bytes in, one row of columns out, or a coded rejection.
+
+What a record may say is in `record`, how quantities and revisions are carried in `packing`.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from hashlib import blake2b
+from typing import NamedTuple
+
+from flink_job.metering.packing import MAX_REVISION, pack, unpack
+from flink_job.metering.record import SCHEMA_VERSION, ReadingError, ReadingRecord, decode_record
+from flink_job.metering.units import (
+    BILLED_CHANNELS,
+    MEASURED_CHANNELS,
+    QUANTITY_LIMIT,
+    UnknownUnitError,
+    quantity_of,
+    to_micro,
+)
+
+MAX_INTERVAL_S = 86_400
+MAX_NAME = 128
+#: A detail may quote the record: keep it short, so that no row outgrows the sink.
+MAX_DETAIL = 500
+EARLIEST_MS = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp() * 1000)
+
+_QUALITIES = frozenset({"actual", "estimated", "edited"})
+
+
+class ParsedReading(NamedTuple):
+    """One row of columns. `reason` is None for a reading, else the code of its rejection.
+
+    Energies are packed (see `pack`), None where the record does not carry the quantity. `start_ms` is the
+    beginning of the interval in epoch milliseconds.
+    """
+
+    reason: str | None = None
+    detail: str | None = None
+    reading_id: str | None = None
+    meter_id: str | None = None
+    start_ms: int | None = None
+    interval_s: int | None = None
+    revision: int | None = None
+    quality: str | None = None
+    device_id: str | None = None
+    sequence: int | None = None
+    import_packed: int | None = None
+    export_packed: int | None = None
+    reactive_import_packed: int | None = None
+    reactive_export_packed: int | None = None
+    register_packed: int | None = None
+    register_id: str | None = None
+    rollover_ukwh: int | None = None
+    measurements: str | None = None
+
+
+def parse_reading(payload: bytes, arrival_ms: int, max_bytes: int, max_future_s: int) -> ParsedReading:
+    """The reading in `payload`, or its rejection; never raises on any bytes.
+
+    `arrival_ms` is when the stream received the record; an interval that begins more than `max_future_s` seconds
+    after it is rejected, so that one wrong clock cannot push the watermark.
+    """
+    try:
+        if len(payload) > max_bytes:
+            raise ReadingError("oversized", f"{len(payload)} bytes; at most {max_bytes} are read")
+        record = decode_record(payload)
+        return _parse_record(record, arrival_ms + max_future_s * 1000)
+    except ReadingError as error:
+        return ParsedReading(reason=error.code, detail=str(error)[:MAX_DETAIL])
+
+
+def _parse_record(record: ReadingRecord, latest_ms: int) -> ParsedReading:
+    if record.schema_version > SCHEMA_VERSION:
+        raise ReadingError("newer_schema", f"schema_version {record.schema_version}; this job reads {SCHEMA_VERSION}")
+    if not 0 < len(record.meter_id) <= MAX_NAME:
+        raise ReadingError("missing_field", f"meter_id has between 1 and {MAX_NAME} characters")
+    if len(record.device_id or "") > MAX_NAME or len(record.register_id) > MAX_NAME:
+        raise ReadingError("out_of_range", f"device_id and register_id have at most {MAX_NAME} characters")
+    if not 0 < record.interval_s <= MAX_INTERVAL_S:
+        raise ReadingError("bad_interval", f"interval_s is {record.interval_s}; it must lie in 1..{MAX_INTERVAL_S}")
+    if not 0 <= record.revision <= MAX_REVISION:
+        raise ReadingError("out_of_range", f"revision is {record.revision}; it must lie in 0..{MAX_REVISION}")
+    if record.quality not in _QUALITIES:
+        raise ReadingError("wrong_type", f"quality is {record.quality!r}; it is actual, estimated or edited")
+    if record.sequence is not None and not 0 <= record.sequence < 1 << 63:
+        raise ReadingError("out_of_range", "sequence must lie in 0..2^63-1")
+    start_ms = _start_ms(record.interval_start, latest_ms)
+    quantities = _quantities(record)
+    packed = {name: _pack_checked(name, record.revision, quantities.pop(name, None)) for name in BILLED_CHANNELS}
+    register = _pack_checked("register_kwh", record.revision, record.register_kwh)
+    rollover = record.register_rollover_kwh
+    measurements = json.dumps({k: float(v) for k, v in quantities.items()}, sort_keys=True) if quantities else None
+    identity = (
+        record.meter_id,
+        start_ms,
+        record.interval_s,
+        *packed.values(),
+        register,
+        record.register_id,
+        measurements,
+    )
+    return ParsedReading(
+        reading_id=blake2b(repr(identity).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(),
+        meter_id=record.meter_id,
+        start_ms=start_ms,
+        interval_s=record.interval_s,
+        revision=record.revision,
+        quality=record.quality,
+        device_id=record.device_id,
+        sequence=record.sequence,
+        import_packed=packed["import"],
+        export_packed=packed["export"],
+        reactive_import_packed=packed["reactive_import"],
+        reactive_export_packed=packed["reactive_export"],
+        register_packed=register,
+        register_id=record.register_id,
+        rollover_ukwh=None if rollover is None else unpack(_pack_checked("register_rollover_kwh", 0, rollover) or 0)[1],
+        measurements=measurements,
+    )
+
+
+def _start_ms(start: str | int, latest_ms: int) -> int:
+    if isinstance(start, str):
+        start = int(start) if start.isdecimal() and len(start) > 8 else _parse_iso(start)
+    if start < EARLIEST_MS:
+        raise ReadingError("too_old", "interval_start lies before 2000-01-01")
+    if start > latest_ms:
+        raise ReadingError("in_future", f"interval_start lies {(start - latest_ms) // 1000} s past the latest allowed")
+    return start
+
+
+def _parse_iso(text: str) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ReadingError("no_offset", f"interval_start {text!r} has no UTC offset: add Z or +hh:mm")
+        return int(moment.timestamp() * 1000)
+    except (ValueError, OverflowError) as error:
+        if isinstance(error, ReadingError):
+            raise
+        raise ReadingError("bad_timestamp", f"interval_start {text!r} is no ISO 8601 time") from None
+
+
+def _quantities(record: ReadingRecord) -> dict[str, Decimal]:
+    """Quantity by channel, in the channel's unit; the register, which is cumulative, is not among them."""
+    short = [
+        n for n in ("energy_kwh", "power_kw", "register_kwh", "value", "signed_kwh") if getattr(record, n) is not None
+    ]
+    if record.values is not None:
+        short.append("values")
+    if len(short) != 1:
+        named = " and ".join(short) or "none"
+        raise ReadingError(
+            "missing_field" if not short else "ambiguous",
+            f"a reading has exactly one of energy_kwh, power_kw, register_kwh, value, values; this has {named}",
+        )
+    if record.values is not None:
+        if not record.values:
+            raise ReadingError("missing_field", "values is empty")
+        return {
+            channel: _convert(channel, number, None, record.interval_s) for channel, number in record.values.items()
+        }
+    if record.register_kwh is not None:
+        if record.channel != "import":
+            raise ReadingError("unknown_channel", f"register_kwh counts import, not {record.channel!r}")
+        return {}
+    if record.signed_kwh is not None:
+        channel = "export" if record.signed_kwh < 0 else "import"
+        return {channel: _convert(channel, abs(record.signed_kwh), "kWh", record.interval_s)}
+    return {record.channel: _short_quantity(record)}
+
+
+def _short_quantity(record: ReadingRecord) -> Decimal:
+    if record.energy_kwh is not None:
+        return _convert(record.channel, record.energy_kwh, "kWh", record.interval_s)
+    if record.power_kw is not None:
+        return _convert(record.channel, record.power_kw, "kW", record.interval_s)
+    assert record.value is not None
+    return _convert(record.channel, record.value, record.unit, record.interval_s)
+
+
+def _convert(channel: str, number: Decimal, unit: str | None, interval_s: int) -> Decimal:
+    default = BILLED_CHANNELS.get(channel) or MEASURED_CHANNELS.get(channel)
+    if default is None:
+        known = ", ".join([*BILLED_CHANNELS, *MEASURED_CHANNELS])
+        raise ReadingError("unknown_channel", f"{channel!r} is none of {known}")
+    if not number.is_finite():
+        raise ReadingError("not_finite", f"{channel} is {number}")
+    if number and number.adjusted() > 20:
+        raise ReadingError("out_of_range", f"{channel} is {number}")
+    try:
+        return quantity_of(channel, number, unit or default, interval_s)
+    except UnknownUnitError as error:
+        raise ReadingError("unknown_unit", str(error)) from None
+
+
+def _pack_checked(name: str, revision: int, quantity: Decimal | None) -> int | None:
+    if quantity is None:
+        return None
+    if not quantity.is_finite():
+        raise ReadingError("not_finite", f"{name} is {quantity}")
+    if quantity < 0:
+        raise ReadingError("negative_energy", f"{name} is {quantity}; a register never counts down")
+    if quantity.adjusted() > 12 or (quantity_u := to_micro(quantity)) >= QUANTITY_LIMIT:
+        raise ReadingError("out_of_range", f"{name} is {quantity}; at most {QUANTITY_LIMIT // 1_000_000} is read")
+    return pack(revision, quantity_u)

@@ -1,0 +1,92 @@
+"""The dataflow, top to bottom: records in; costs, KPIs, alerts and everything that could not be costed out.
+
+State lives in SQL operators in the JVM, arithmetic in vectorised UDFs. Sources and sinks are arguments: the job is the
+same from Kinesis to Firehose and from file to file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyflink.table import StatementSet, StreamTableEnvironment
+
+from flink_job.boundary import (
+    cross,
+    with_arrival_time,
+    with_event_time,
+    with_kept_event_time,
+    with_processing_time,
+)
+from flink_job.config import Settings
+from flink_job.sinks import sink_name
+from flink_job.sql import read_sql
+from udfs import register_functions
+
+
+class ViewError(RuntimeError):
+    """A view that Flink refuses; the message names its file."""
+
+
+def define_pipeline(
+    t_env: StreamTableEnvironment, sources: list[str], sinks: Mapping[str, str], settings: Settings
+) -> StatementSet:
+    """All statements of the job, ready to execute.
+
+    `sources` is the DDL of `source_readings` and `source_contracts`, `sinks` the DDL of each output.
+    """
+    register_functions(t_env, settings)
+    for ddl in [*sources, *sinks.values()]:
+        t_env.execute_sql(ddl)
+
+    # Bytes to readings, each with its contract and its place in the tariff's calendar. Contracts are kept for ever.
+    t_env.get_config().set("table.exec.state.ttl", "0 ms")
+    _views(t_env, decoded_rows="10_decoded")
+    cross(t_env, "decoded_rows", "decoded", with_arrival_time("arrival"))
+    _views(t_env, contract_rows="20_contracts")
+    cross(t_env, "contract_rows", "contracts", with_arrival_time("arrival"))
+    _views(t_env, checked_contracts="21_checked_contracts", rejected="22_rejected")
+    _views(t_env, offered="30_offered", known_rows="31_known")
+    cross(t_env, "known_rows", "known", with_arrival_time("arrival"))
+    _views(t_env, contract_versions="32_contract_versions", awaited="33_awaited", joined="34_joined")
+    _views(t_env, resolved="40_resolved", placed_rows="41_placed")
+    cross(t_env, "placed_rows", "placed", with_processing_time("processed_at"))
+    _views(t_env, unpriced="42_unpriced", priceable="43_priceable")
+
+    # Readings to what each changes: repeats change nothing, corrections the difference.
+    t_env.get_config().set("table.exec.state.ttl", f"{settings.job.state_days} d")
+    _views(t_env, revised="50_revised", previous_revisions="51_previous", delta_rows="52_deltas")
+    cross(t_env, "delta_rows", "deltas", with_processing_time("processed_at"))
+    _views(t_env, repeated="53_repeated")
+
+    # Changes to costs: the state of the bill before and after each, priced.
+    _views(t_env, register_steps="60_register_steps", register_unwrapped="61_register_unwrapped")
+    _views(t_env, register_peak="62_register_peak", register_energy="63_register_energy", metered="64_metered")
+    _views(t_env, demand="70_demand", accumulated="71_accumulated", with_previous_peaks="72_with_previous_peaks")
+    _views(t_env, priced="73_priced", costed_rows="80_costed")
+    cross(t_env, "costed_rows", "costed", with_event_time("event_time", "start_ms", settings.job.watermark_delay_s))
+    _views(t_env, costs="81_costs")
+
+    # Costs to KPIs in event time. On time or late is decided once, where the watermark is made.
+    _views(t_env, judged_rows="90_judged")
+    cross(t_env, "judged_rows", "judged", with_kept_event_time("row_time"))
+    _views(t_env, late="91_late", on_time="91_on_time", meter_15m="92_meter_15m")
+    _views(t_env, level_parts_15m="93_level_parts_15m", all_15m="94_all_15m", all_1h="95_all_1h", all_1d="96_all_1d")
+    _views(t_env, kpis="97_kpis")
+
+    # Readings of meters with limits to alerts.
+    _views(t_env, checked="a0_checked", newest="a1_newest", changes="a2_changes", episodes="a3_episodes")
+    _views(t_env, alerts="a4_alerts")
+
+    statements = t_env.create_statement_set()
+    for output in sinks:
+        statements.add_insert(sink_name(output), t_env.from_path(output.removesuffix("_stream")))
+    return statements
+
+
+def _views(t_env: StreamTableEnvironment, **files: str) -> None:
+    """A view for each `name=file`. Raises ViewError, which names the file."""
+    for name, file in files.items():
+        try:
+            t_env.create_temporary_view(name, t_env.sql_query(read_sql(file)))
+        except Exception as error:
+            raise ViewError(f"flink_job/sql/{file}.sql: {error}") from error

@@ -1,0 +1,89 @@
+"""Publishing to Kinesis: batches, a partition key per meter, failed records sent again."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from functools import cache
+from itertools import islice
+from typing import Any
+
+import boto3
+import localstack_client.session
+import msgspec
+
+BATCH = 500
+BATCH_BYTES = 4_000_000
+ATTEMPTS = 8
+
+
+class PublishError(RuntimeError):
+    """Records that the stream would not take."""
+
+
+class _Key(msgspec.Struct):
+    meter_id: str = "unknown"
+
+
+def client(service: str, endpoint: str | None = None) -> Any:
+    """A client of AWS, or of a local endpoint: `endpoint`, AWS_ENDPOINT_URL, or LocalStack's own variables."""
+    return _client(service, endpoint or os.environ.get("AWS_ENDPOINT_URL"))
+
+
+@cache
+def _client(service: str, endpoint: str | None) -> Any:
+    """Making a client costs tens of milliseconds; it may be used by several threads."""
+    if endpoint:
+        return boto3.client(service, endpoint_url=endpoint)
+    if "LOCALSTACK_HOST" in os.environ or "LOCALSTACK_HOSTNAME" in os.environ:
+        return localstack_client.session.Session().client(service)
+    return boto3.client(service)
+
+
+def publish(stream: str, records: Iterator[bytes], sent: Callable[[int], None], endpoint: str | None = None) -> int:
+    """Publish every record, the records of a meter to one shard in order; returns their number.
+
+    `sent` is called with the count so far. Raises PublishError when records still fail after several attempts.
+    """
+    kinesis = client("kinesis", endpoint)
+    count = 0
+    while batch := list(islice(records, BATCH)):
+        for part in _within_limit(batch):
+            _put(kinesis, stream, part)
+        count += len(batch)
+        sent(count)
+    return count
+
+
+def _put(kinesis: Any, stream: str, batch: list[bytes]) -> None:
+    waiting = [{"Data": record, "PartitionKey": _partition_key(record)} for record in batch]
+    for attempt in range(ATTEMPTS):
+        response = kinesis.put_records(StreamName=stream, Records=waiting)
+        if not response["FailedRecordCount"]:
+            return
+        results = response["Records"]
+        waiting = [r for r, result in zip(waiting, results, strict=True) if "ErrorCode" in result]
+        time.sleep(0.1 * 2**attempt)
+    raise PublishError(f"stream {stream!r}: {len(waiting)} records failed {ATTEMPTS} times")
+
+
+def _within_limit(batch: list[bytes]) -> Iterator[list[bytes]]:
+    """Parts of a batch below the size limit of one call."""
+    part: list[bytes] = []
+    size = 0
+    for record in batch:
+        if part and size + len(record) > BATCH_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(record)
+        size += len(record)
+    if part:
+        yield part
+
+
+def _partition_key(record: bytes) -> str:
+    try:
+        return msgspec.json.decode(record, type=_Key).meter_id[:256] or "unknown"
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return "unknown"

@@ -1,0 +1,209 @@
+"""The tables that the job writes: columns, types, units and keys. DDL, Glue tables, docs and tests come from here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its Flink SQL type, its Glue (Hive) type, and what it holds, with its unit."""
+
+    name: str
+    flink: str
+    glue: str
+    doc: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """An output. `key` names the columns that identify a row: sinks are at-least-once, so read each key once."""
+
+    name: str
+    doc: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+
+def _text(name: str, doc: str) -> Column:
+    return Column(name, "STRING", "string", doc)
+
+
+def _whole(name: str, doc: str) -> Column:
+    return Column(name, "INT", "int", doc)
+
+
+def _long(name: str, doc: str) -> Column:
+    return Column(name, "BIGINT", "bigint", doc)
+
+
+def _exact(name: str, doc: str) -> Column:
+    return Column(name, "DECIMAL(18, 6)", "decimal(18,6)", doc)
+
+
+def _time(name: str, doc: str) -> Column:
+    return Column(name, "TIMESTAMP(3)", "timestamp", f"{doc}, UTC")
+
+
+def _flag(name: str, doc: str) -> Column:
+    return Column(name, "BOOLEAN", "boolean", doc)
+
+
+_SHARD = _text("shard", "Kinesis shard, or input file")
+_RECORD_POSITION = _text("record_position", "Kinesis sequence number, or line number: with `shard` it names one record")
+_ARRIVAL = _time("arrival", "When the stream received the record")
+_DAY = (_time("day_start", "Beginning of the site's local day"), _whole("day_s", "Length of that day [s]; 23 to 25 h"))
+
+COSTS = Table(
+    "costs",
+    "A row for each reading: what it adds to its meter's bill. The sum over a billing cycle is the bill.",
+    ("reading_id",),
+    (
+        _text("reading_id", "Hash of meter, interval, revision and quantities"),
+        _text("meter_id", "Meter"),
+        _time("interval_start", "Beginning of the interval"),
+        _whole("interval_s", "Length of the interval [s]"),
+        _whole("revision", "0, or higher for a correction"),
+        _text("quality", "actual, estimated or edited"),
+        _text("device_id", "Device that sent the record"),
+        _long("sequence_number", "Counter of the device, for gap detection"),
+        _text("site_path", "factory/process/line/sensor"),
+        _exact("energy_kwh", "Imported energy that the record adds [kWh]; a correction adds new minus old"),
+        _exact("export_kwh", "Exported energy that the record adds [kWh]"),
+        _exact("reactive_kvarh", "Imported reactive energy that the record adds [kvarh]"),
+        _exact("reactive_export_kvarh", "Exported reactive energy that the record adds [kvarh]"),
+        _text("tariff_id", "Tariff"),
+        _text("tariff_version", "Its version"),
+        _text("tou_period", "TOU period of the interval"),
+        _text("cycle_start", "First local day of the billing cycle, YYYY-MM-DD"),
+        _exact("energy_cost", "Energy charge [currency]"),
+        _exact("demand_cost", "What the record adds to the demand charge [currency]"),
+        _exact("fixed_cost", "Fixed charges that accrue over the interval [currency]"),
+        _exact("export_credit", "Credit for exported energy, negative [currency]"),
+        _exact("other_cost", "Other charges [currency]"),
+        _exact("tax", "Taxes [currency]"),
+        _exact("cost", "Sum of the above [currency]"),
+        _text("currency", "ISO 4217 code"),
+        _flag("provisional", "True where the batch layer may adjust the cost"),
+        _flag("is_first", "True for the first record of its interval"),
+        *_DAY,
+        _SHARD,
+        _RECORD_POSITION,
+        _ARRIVAL,
+    ),
+)
+
+KPIS = Table(
+    "kpis",
+    "Partial aggregates of a window: sum the rows of an entity and window, `on_time` and `late`.",
+    ("kpi_id",),
+    (
+        _text("kpi_id", "Hash of the key of the partial"),
+        _text("level", "meter, line, process or factory"),
+        _text("entity", "Meter id, or the beginning of the site path"),
+        _text("site_path", "Site path of the entity"),
+        _time("window_start", "Beginning of the window; a day is the site's local day"),
+        _time("window_end", "End of the window"),
+        _whole("window_s", "900, 3600 or 86400"),
+        _text("emission", "on_time (at the watermark) or late (one late reading, level meter, 900 s)"),
+        _long("readings", "Intervals with a reading"),
+        _long("expected_readings", "Intervals expected; for levels, of the meters heard from"),
+        _whole("interval_s", "Longest interval among the readings [s]"),
+        _exact("energy_kwh", "Imported energy [kWh]"),
+        _exact("export_kwh", "Exported energy [kWh]"),
+        _exact("reactive_kvarh", "Imported reactive energy [kvarh]"),
+        _exact("cost", "Cost [currency]"),
+        _text("currency", "ISO 4217 code"),
+        _exact("min_kw", "Lowest mean power of a quarter hour [kW]"),
+        _exact("max_kw", "Highest mean power of a quarter hour [kW]: the demand"),
+        *_DAY,
+    ),
+)
+
+ALERTS = Table(
+    "alerts",
+    "A row where an episode is raised and one where it is cleared.",
+    ("alert_id", "state"),
+    (
+        _text("alert_id", "Hash of rule, entity and episode start"),
+        _text("rule_id", "Rule"),
+        _text("severity", "info, minor, major, critical or emergency"),
+        _text("state", "raised or cleared"),
+        _text("entity", "Meter"),
+        _text("site_path", "factory/process/line/sensor"),
+        Column("value", "DOUBLE", "double", "Value compared [kW, or the channel's unit]"),
+        Column("threshold", "DOUBLE", "double", "Limit it was compared with"),
+        _time("episode_start", "Interval start of the reading that raised the episode"),
+        _time("event_time", "Interval start of the reading that changed the state"),
+        _flag("historical", "True for episodes found in backfilled readings"),
+    ),
+)
+
+REJECTED = Table(
+    "rejected",
+    "Records that cannot be read.",
+    ("shard", "record_position", "part"),
+    (
+        _text("reason", "Code"),
+        _text("detail", "What is wrong, and what would be right"),
+        _whole("part", "Number of this part of the payload, from 0"),
+        _whole("parts", "Number of parts"),
+        Column("payload", "BYTES", "string", "Original bytes, base64"),
+        _SHARD,
+        _RECORD_POSITION,
+        _ARRIVAL,
+    ),
+)
+
+UNPRICED = Table(
+    "unpriced",
+    "Readings without a contract or tariff yet; they can be published again.",
+    ("shard", "record_position"),
+    (
+        _text("reason", "Code"),
+        _text("detail", "What is missing"),
+        _text("reading_id", "Hash of meter, interval, revision and quantities"),
+        _text("meter_id", "Meter"),
+        _time("interval_start", "Beginning of the interval"),
+        Column("payload", "BYTES", "string", "Original bytes, base64"),
+        _SHARD,
+        _RECORD_POSITION,
+        _ARRIVAL,
+    ),
+)
+
+REPEATED = Table(
+    "repeated",
+    "Records that changed nothing: repeats, and revisions older than one already seen.",
+    ("shard", "record_position"),
+    (
+        _text("reading_id", "Hash of meter, interval, revision and quantities"),
+        _text("meter_id", "Meter"),
+        _time("interval_start", "Beginning of the interval"),
+        _whole("revision", "Revision of the record"),
+        _SHARD,
+        _RECORD_POSITION,
+        _ARRIVAL,
+    ),
+)
+
+OUTPUTS: Mapping[str, Table] = {t.name: t for t in (COSTS, KPIS, ALERTS, REJECTED, UNPRICED, REPEATED)}
+
+#: A record of the stream ends in exactly one row of one of these.
+ACCOUNTED = ("costs", "repeated", "rejected", "unpriced")
+
+
+def create_table(name: str, body: str, options: Mapping[str, str]) -> str:
+    """CREATE TABLE with column definitions `body` and connector options."""
+    rendered = ",\n  ".join(f"'{_quoted(key)}' = '{_quoted(value)}'" for key, value in options.items())
+    return f"CREATE TEMPORARY TABLE `{name}` (\n  {body}\n) WITH (\n  {rendered}\n)"
+
+
+def sink_body(table: Table) -> str:
+    """Column definitions of an output."""
+    return ",\n  ".join(f"`{column.name}` {column.flink}" for column in table.columns)
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")

@@ -1,0 +1,52 @@
+"""Sources: tables `source_readings` and `source_contracts`, alike in columns wherever they come from.
+
+`payload` are the record's bytes, `arrival` when the stream received it, `shard` and `record_position` which record it
+is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from flink_job.config import StreamSource
+from flink_job.schemas import create_table
+
+READINGS = "source_readings"
+CONTRACTS = "source_contracts"
+
+_KINESIS_BODY = """`payload` BYTES,
+  `arrival` TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
+  `shard` STRING METADATA FROM 'shard-id' VIRTUAL,
+  `record_position` STRING METADATA FROM 'sequence-number' VIRTUAL"""
+
+_FILE_BODY = """`payload` BYTES,
+  `arrival_ms` BIGINT,
+  `shard` STRING,
+  `record_position` STRING,
+  `arrival` AS TO_TIMESTAMP_LTZ(`arrival_ms`, 3)"""
+
+
+def kinesis_source(table: str, source: StreamSource) -> str:
+    """DDL of a table over a Kinesis stream (connector flink-connector-kinesis 4.3.0)."""
+    options: dict[str, str] = {
+        "connector": "kinesis",
+        "stream": source.stream,
+        "aws.region": source.region,
+        "aws.credentials.provider": "AUTO",
+        "scan.stream.initpos": source.initial_position,
+        "scan.shard-assigner": "uniform",
+        "scan.shard.discovery.intervalmillis": "10000",
+        "format": "raw",
+    }
+    if source.endpoint:
+        options["aws.endpoint"] = source.endpoint
+    if source.initial_timestamp:
+        options["scan.stream.initpos-timestamp"] = source.initial_timestamp
+    return create_table(table, _KINESIS_BODY, {**options, **source.connector})
+
+
+def staged_source(table: str, folder: Path) -> str:
+    """DDL of a table over staged files (see flink_job.batch.stage): bounded, in file order."""
+    options: Mapping[str, str] = {"connector": "filesystem", "path": folder.as_uri(), "format": "json"}
+    return create_table(table, _FILE_BODY, options)

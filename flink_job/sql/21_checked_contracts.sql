@@ -1,0 +1,8 @@
+-- Why a contract record is none, for the table `rejected`.
+SELECT
+  payload,
+  arrival,
+  shard,
+  record_position,
+  check_contract(payload) AS problem
+FROM contracts

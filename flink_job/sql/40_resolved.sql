@@ -1,0 +1,29 @@
+-- The tariff version, billing segment, TOU period, demand interval and local day of each reading; its quantities times
+-- the contract's multiplier; the limits it was checked against.
+SELECT
+  payload,
+  arrival,
+  shard,
+  record_position,
+  reading_id,
+  meter_id,
+  start_ms,
+  interval_s,
+  revision,
+  quality,
+  device_id,
+  sequence_number,
+  register_id,
+  resolve_reading(
+    contract,
+    start_ms,
+    interval_s,
+    import_packed,
+    export_packed,
+    reactive_import_packed,
+    reactive_export_packed,
+    register_packed,
+    rollover_ukwh,
+    measurements
+  ) AS place
+FROM joined

@@ -1,0 +1,32 @@
+-- Readings that have a tariff.
+SELECT
+  reading_id,
+  meter_id,
+  start_ms,
+  interval_s,
+  revision,
+  quality,
+  device_id,
+  sequence_number,
+  shard,
+  record_position,
+  arrival,
+  register_id,
+  rollover_ukwh,
+  segment_key,
+  bill_key,
+  site_path,
+  tou_period,
+  demand_slot,
+  demand_start_ms,
+  day_start_ms,
+  day_s,
+  import_packed,
+  export_packed,
+  reactive_import_packed,
+  reactive_export_packed,
+  register_packed,
+  checks,
+  processed_at
+FROM placed
+WHERE reason IS NULL

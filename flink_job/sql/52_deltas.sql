@@ -1,0 +1,42 @@
+-- What each record changes: new minus previous quantity (2^50 = 1125899906842624 unpacks). A repeat, or an older
+-- revision, changes nothing.
+SELECT
+  reading_id,
+  meter_id,
+  start_ms,
+  interval_s,
+  revision,
+  quality,
+  device_id,
+  sequence_number,
+  shard,
+  record_position,
+  arrival,
+  register_id,
+  rollover_ukwh,
+  segment_key,
+  bill_key,
+  site_path,
+  tou_period,
+  demand_slot,
+  demand_start_ms,
+  day_start_ms,
+  day_s,
+  records_seen = 1 AS is_first,
+  records_seen > 1
+    AND import_top IS NOT DISTINCT FROM import_previous
+    AND export_top IS NOT DISTINCT FROM export_previous
+    AND reactive_import_top IS NOT DISTINCT FROM reactive_import_previous
+    AND reactive_export_top IS NOT DISTINCT FROM reactive_export_previous
+    AND register_top IS NOT DISTINCT FROM register_previous AS is_repeat,
+  COALESCE(MOD(import_top, 1125899906842624), 0) - COALESCE(MOD(import_previous, 1125899906842624), 0) AS import_ukwh,
+  COALESCE(MOD(export_top, 1125899906842624), 0) - COALESCE(MOD(export_previous, 1125899906842624), 0) AS export_ukwh,
+  COALESCE(MOD(reactive_import_top, 1125899906842624), 0)
+  - COALESCE(MOD(reactive_import_previous, 1125899906842624), 0) AS reactive_import_uvarh,
+  COALESCE(MOD(reactive_export_top, 1125899906842624), 0)
+  - COALESCE(MOD(reactive_export_previous, 1125899906842624), 0) AS reactive_export_uvarh,
+  CASE
+    WHEN register_packed IS NOT NULL AND register_top IS DISTINCT FROM register_previous
+      THEN MOD(register_packed, 1125899906842624)
+  END AS register_ukwh
+FROM previous_revisions

@@ -1,0 +1,29 @@
+-- What each reading costs, in 1e-6 of the currency, by kind of charge.
+SELECT
+  reading_id,
+  meter_id,
+  start_ms,
+  interval_s,
+  revision,
+  quality,
+  device_id,
+  sequence_number,
+  shard,
+  record_position,
+  arrival,
+  site_path,
+  day_start_ms,
+  day_s,
+  is_first,
+  import_ukwh,
+  export_ukwh,
+  reactive_import_uvarh,
+  reactive_export_uvarh,
+  price_reading(
+    segment_key, start_ms, interval_s, is_first, is_overtaken, tou_period, import_ukwh, export_ukwh,
+    import_0, import_1, import_2, import_3, import_4, import_5,
+    export_0, export_1, export_2, export_3, export_4, export_5,
+    peak_0, peak_1, peak_2, peak_3,
+    previous_peak_0, previous_peak_1, previous_peak_2, previous_peak_3
+  ) AS price
+FROM with_previous_peaks

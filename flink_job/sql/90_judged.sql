@@ -1,0 +1,21 @@
+-- What KPIs need of a costed reading, and whether it is late: whether its 15-minute window has been emitted. The
+-- watermark seen here is never behind the window operator's, so a reading that is not late meets an open window.
+SELECT
+  reading_id,
+  meter_id,
+  start_ms,
+  interval_s,
+  site_path,
+  day_start_ms,
+  day_s,
+  is_first,
+  import_ukwh,
+  export_ukwh,
+  reactive_import_uvarh,
+  total_ucost,
+  currency,
+  event_time,
+  COALESCE(
+    TO_TIMESTAMP_LTZ((start_ms / 900000 + 1) * 900000 - 1, 3) <= CURRENT_WATERMARK(event_time), FALSE
+  ) AS is_late
+FROM costed

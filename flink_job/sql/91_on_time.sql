@@ -1,0 +1,2 @@
+-- Readings whose window is still open.
+SELECT * FROM judged WHERE NOT is_late

@@ -1,0 +1,19 @@
+-- Each meter's quarter hour: everything above is summed from these, so that a big site is no hot key.
+SELECT
+  window_start,
+  window_end,
+  window_time,
+  meter_id,
+  site_path,
+  currency,
+  day_start_ms,
+  day_s,
+  MAX(interval_s) AS interval_s,
+  SUM(CASE WHEN is_first THEN 1 ELSE 0 END) AS readings,
+  SUM(import_ukwh) AS import_ukwh,
+  SUM(export_ukwh) AS export_ukwh,
+  SUM(reactive_import_uvarh) AS reactive_uvarh,
+  SUM(total_ucost) AS total_ucost,
+  SUM(import_ukwh) * 3600 / GREATEST(900, MAX(interval_s)) AS mean_ukw
+FROM TABLE(TUMBLE(TABLE on_time, DESCRIPTOR(row_time), INTERVAL '15' MINUTES))
+GROUP BY window_start, window_end, window_time, meter_id, site_path, currency, day_start_ms, day_s

@@ -1,0 +1,11 @@
+-- Hours. Where an hour holds the end of a local day, each day has its own row.
+SELECT
+  level, entity, site_path, currency, day_start_ms, day_s,
+  window_start AS starts_at, window_time AS event_time,
+  MAX(interval_s) AS interval_s, SUM(readings) AS readings,
+  CASE WHEN level = 'meter' THEN GREATEST(1, 3600 / MAX(interval_s)) ELSE SUM(expected_readings) END
+    AS expected_readings,
+  SUM(import_ukwh) AS import_ukwh, SUM(export_ukwh) AS export_ukwh, SUM(reactive_uvarh) AS reactive_uvarh,
+  SUM(total_ucost) AS total_ucost, MIN(mean_ukw) AS min_ukw, MAX(mean_ukw) AS max_ukw
+FROM TABLE(TUMBLE(TABLE all_15m, DESCRIPTOR(event_time), INTERVAL '1' HOUR))
+GROUP BY window_start, window_end, window_time, level, entity, site_path, currency, day_start_ms, day_s

@@ -1,0 +1,1 @@
+"""Tariffs: model, calendar, billing cycles, rating. Pure Python and numpy, no Flink."""

@@ -1,0 +1,170 @@
+"""Calendars: season, weekday, holiday and local time of day become sorted UTC boundaries of TOU periods."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+HOLIDAY = "holiday"
+_UNDEFINED = -1
+
+
+class CalendarError(ValueError):
+    """A calendar that leaves a day undefined, or a year without its holidays."""
+
+
+Bands = tuple[tuple[int, int], ...]
+"""(minute of the local day at which a period begins, index of the period), from minute 0 on."""
+
+
+@dataclass(frozen=True)
+class DayRule:
+    """The bands of some kinds of day, in one season or (None) in all."""
+
+    season: str | None
+    on: frozenset[str]
+    bands: Bands
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Which TOU period a local time lies in. A period is half-open: it begins at its first minute."""
+
+    periods: tuple[str, ...]
+    seasons: Mapping[str, tuple[tuple[str, str], ...]]
+    holidays: Mapping[int, frozenset[date]]
+    rules: tuple[DayRule, ...]
+
+    @staticmethod
+    def read(document: Mapping[str, Any] | None, default: str) -> Calendar:
+        """The calendar in a document; without one, a single period `default`. Raises CalendarError."""
+        if document is None:
+            always = DayRule(None, frozenset(WEEKDAYS), ((0, 0),))
+            return Calendar((default,), {}, {}, (always,))
+        names = [band["period"] for day in document["days"] for band in day["bands"]]
+        periods = tuple(dict.fromkeys(names))
+        calendar = Calendar(
+            periods,
+            {name: tuple(_range(r) for r in ranges) for name, ranges in document.get("seasons", {}).items()},
+            {int(y): frozenset(map(date.fromisoformat, days)) for y, days in document.get("holidays", {}).items()},
+            tuple(DayRule(d.get("season"), frozenset(d["on"]), _bands(d["bands"], periods)) for d in document["days"]),
+        )
+        calendar._check_every_day()
+        return calendar
+
+    @property
+    def knows_holidays(self) -> bool:
+        return any(HOLIDAY in rule.on for rule in self.rules)
+
+    def bands_of(self, day: date) -> Bands:
+        """The bands of a local day. Raises CalendarError when no rule, or no list of holidays, covers it."""
+        kinds = {WEEKDAYS[day.weekday()]}
+        if self.knows_holidays:
+            if day.year not in self.holidays:
+                raise CalendarError(f"calendar/holidays: the year {day.year} is missing")
+            if day in self.holidays[day.year]:
+                kinds = {HOLIDAY}
+        season = self._season_of(day)
+        for rule in self.rules:
+            if kinds & rule.on and rule.season in (None, season):
+                return rule.bands
+        raise CalendarError(f"calendar/days: no rule for {'/'.join(kinds)} in season {season!r} ({day})")
+
+    def _season_of(self, day: date) -> str | None:
+        month_day = f"{day:%m-%d}"
+        for name, ranges in self.seasons.items():
+            for first, last in ranges:
+                inside = first <= month_day <= last if first <= last else month_day >= first or month_day <= last
+                if inside:
+                    return name
+        return None
+
+    def _check_every_day(self) -> None:
+        """Each weekday of a leap year has a rule, so that no reading meets a hole later."""
+        named = {rule.season for rule in self.rules if rule.season is not None}
+        if unknown := named - set(self.seasons):
+            raise CalendarError(f"calendar/days: unknown season {sorted(unknown)[0]!r}")
+        for offset in range(366):
+            day = date(2024, 1, 1) + timedelta(days=offset)
+            season = self._season_of(day)
+            kinds = (*WEEKDAYS, HOLIDAY) if self.knows_holidays else WEEKDAYS
+            for kind in kinds:
+                if not any(kind in rule.on and rule.season in (None, season) for rule in self.rules):
+                    raise CalendarError(f"calendar/days: no rule for {kind} in season {season!r} ({day:%m-%d})")
+
+
+@dataclass
+class Timeline:
+    """A calendar in a time zone as sorted UTC boundaries, made a year at a time when first asked for."""
+
+    calendar: Calendar
+    zone: ZoneInfo
+    _years: dict[int, tuple[list[int], list[int]]] = field(default_factory=dict)
+
+    def period_at(self, instant_ms: int) -> int:
+        """Index of the TOU period at an instant (epoch ms)."""
+        year = datetime.fromtimestamp(instant_ms / 1000, UTC).year
+        if year not in self._years:
+            self._years[year] = self._compile(year)
+        boundaries, periods = self._years[year]
+        found = bisect_right(boundaries, instant_ms) - 1
+        if found < 0 or periods[found] == _UNDEFINED:
+            raise CalendarError(f"calendar/holidays: the year before or after {year} is missing")
+        return periods[found]
+
+    def _compile(self, year: int) -> tuple[list[int], list[int]]:
+        """Boundaries (epoch ms) over the UTC year, a day's margin at both ends for any offset."""
+        boundaries: list[int] = []
+        periods: list[int] = []
+        day, last = date(year - 1, 12, 30), date(year + 1, 1, 2)
+        if self.calendar.knows_holidays:
+            have = self.calendar.holidays
+            day = day if year - 1 in have else date(year, 1, 1)
+            last = last if year + 1 in have else date(year, 12, 31)
+        while day <= last:
+            for boundary, period in self._day_boundaries(day):
+                if not periods or periods[-1] != period:
+                    boundaries.append(boundary)
+                    periods.append(period)
+            day += timedelta(days=1)
+        boundaries.append(int(datetime(day.year, day.month, day.day, tzinfo=self.zone).timestamp()) * 1000)
+        periods.append(_UNDEFINED)
+        return boundaries, periods
+
+    def _day_boundaries(self, day: date) -> list[tuple[int, int]]:
+        bands = self.calendar.bands_of(day)
+        start = datetime(day.year, day.month, day.day, tzinfo=self.zone)
+        following = day + timedelta(days=1)
+        end = datetime(following.year, following.month, following.day, tzinfo=self.zone)
+        start_s, end_s = int(start.timestamp()), int(end.timestamp())
+        if end_s - start_s == 86_400:
+            return [(start_s * 1000 + minute * 60_000, period) for minute, period in bands]
+        return self._by_minute(bands, start_s, end_s)
+
+    def _by_minute(self, bands: Bands, start_s: int, end_s: int) -> list[tuple[int, int]]:
+        """A day with a clock change: look the local time up minute by minute, the skipped and repeated ones too."""
+        minutes = [minute for minute, _ in bands]
+        found: list[tuple[int, int]] = []
+        for instant_s in range(start_s, end_s, 60):
+            local = datetime.fromtimestamp(instant_s, self.zone)
+            period = bands[bisect_right(minutes, local.hour * 60 + local.minute) - 1][1]
+            if not found or found[-1][1] != period:
+                found.append((instant_s * 1000, period))
+        return found
+
+
+def _range(text: str) -> tuple[str, str]:
+    first, last = text.split("/")
+    return first, last
+
+
+def _bands(bands: Any, periods: tuple[str, ...]) -> Bands:
+    starts = [int(b["from"][:2]) * 60 + int(b["from"][3:]) for b in bands]
+    if starts[0] != 0 or starts != sorted(set(starts)):
+        raise CalendarError("calendar/days/bands: the first band begins at 00:00 and the others follow in order")
+    return tuple((start, periods.index(b["period"])) for start, b in zip(starts, bands, strict=True))

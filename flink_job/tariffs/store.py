@@ -1,0 +1,65 @@
+"""Where tariff documents lie: a folder, or a prefix on S3."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+import boto3
+
+from flink_job.tariffs.book import DocumentStore, TariffBook
+
+
+@dataclass(frozen=True)
+class FolderStore:
+    """JSON files of a folder."""
+
+    folder: Path
+
+    def changed(self, known: dict[str, str]) -> Iterator[tuple[str, str, bytes]]:
+        if not self.folder.is_dir():
+            raise FileNotFoundError(f"tariff folder {self.folder} does not exist")
+        for path in sorted(self.folder.glob("*.json")):
+            status = path.stat()
+            tag = f"{status.st_mtime_ns}-{status.st_size}"
+            if known.get(path.name) != tag:
+                yield path.name, tag, path.read_bytes()
+
+
+@dataclass(frozen=True)
+class S3Store:
+    """JSON objects under a prefix. `client` makes a boto3 S3 client when first needed."""
+
+    bucket: str
+    prefix: str
+    client: Callable[[], Any]
+
+    def changed(self, known: dict[str, str]) -> Iterator[tuple[str, str, bytes]]:
+        s3 = self.client()
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix):
+            for item in page.get("Contents", ()):
+                key, tag = item["Key"], item["ETag"]
+                if key.endswith(".json") and known.get(key) != tag:
+                    yield key, tag, s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
+
+def open_store(uri: str, region: str | None = None, endpoint: str = "") -> DocumentStore:
+    """The store of a folder, or of s3://bucket/prefix."""
+    parsed = urlparse(uri)
+    if parsed.scheme != "s3":
+        return FolderStore(Path(parsed.path if parsed.scheme == "file" else uri))
+    return S3Store(
+        parsed.netloc,
+        parsed.path.lstrip("/"),
+        lambda: boto3.client("s3", region_name=region, endpoint_url=endpoint or None),
+    )
+
+
+def open_book(uri: str) -> TariffBook:
+    """The book at a place, loaded. Raises FileNotFoundError where there is no such folder."""
+    book = TariffBook(open_store(uri))
+    book.reload()
+    return book

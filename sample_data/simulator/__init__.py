@@ -1,0 +1,1 @@
+"""Readings of any scale from measured load profiles, with faults on purpose. Seeded: the same call, the same bytes."""

@@ -1,0 +1,40 @@
+"""Fixtures shared by the tests that run the job."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.harness.jobs import SAMPLES, run_files
+from tests.harness.oracle import Oracle
+from tests.harness.samples import is_malformed
+
+
+@pytest.fixture(scope="session")
+def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Output of one bounded run over the sample readings."""
+    output = tmp_path_factory.mktemp("sample-run")
+    run_files(SAMPLES / "readings.ndjson.gz", SAMPLES / "contracts.ndjson", output, rules=SAMPLES / "rules.json")
+    return output
+
+
+@pytest.fixture(scope="session")
+def sample_records() -> list[bytes]:
+    """The sample readings, in order of arrival."""
+    with gzip.open(SAMPLES / "readings.ndjson.gz") as lines:
+        return [line.rstrip(b"\n") for line in lines]
+
+
+@pytest.fixture(scope="session")
+def sample_oracle(sample_records: list[bytes]) -> Oracle:
+    """The independent reckoning of the sample readings."""
+    contracts = (SAMPLES / "contracts.ndjson").read_bytes().splitlines()
+    tariffs = [json.loads(path.read_text()) for path in sorted((SAMPLES / "tariffs").glob("*.json"))]
+    oracle = Oracle(contracts, tariffs)
+    for record in sample_records:
+        if not is_malformed(record):
+            oracle.add(json.loads(record))
+    return oracle

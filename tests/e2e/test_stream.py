@@ -1,0 +1,122 @@
+"""The whole path at the emulated endpoint: Kinesis, the job stopped and resumed in mid-stream, Firehose, S3."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from deploy.local.delivery import Delivery
+from deploy.local.demo import alerts_in_stream, records_of, running_job, wait_until_running
+from deploy.local.endpoint import endpoint, free_port
+from deploy.local.resources import Names, create, write_properties
+from flink_job.lake.database import query
+from flink_job.lake.redrive import stored_records
+from flink_job.publish import publish
+from tests.harness.jobs import SAMPLES, run_files, write_records
+
+RECORDS = 12_000
+TIMEOUT_S = 150
+COST_COLUMNS = "reading_id, energy_cost, demand_cost, fixed_cost, export_credit, tax, cost, energy_kwh, tou_period"
+
+
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + TIMEOUT_S
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {TIMEOUT_S} s: {what}"
+        time.sleep(0.5)
+
+
+@pytest.fixture(scope="module")
+def lakes(sample_records: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The same records through the bounded run, and through the stream with a stop and a resumption between halves."""
+    folder = tmp_path_factory.mktemp("stream")
+    records = sample_records[:RECORDS]
+    bounded = folder / "bounded"
+    readings = write_records(folder / "readings.ndjson", records)
+    run_files(readings, SAMPLES / "contracts.ndjson", bounded, rules=SAMPLES / "rules.json")
+    names, quiet = Names("e2e"), Console(quiet=True)
+    with endpoint(folder / "endpoint.log", free_port()) as url:
+        create(names, url, SAMPLES / "tariffs", SAMPLES / "rules.json")
+        # The endpoint's own port, whatever AWS_ENDPOINT_URL may say to the job.
+        write_properties(
+            folder / "application_properties.json",
+            names,
+            url,
+            watermark_delay_s=3600,
+            idle_timeout_s=10,
+            checkpoint_s=5,
+        )
+        delivery = Delivery(names, url, folder / "lake")
+        publish(names.contracts, records_of(SAMPLES / "contracts.ndjson"), lambda sent: None, url)
+
+        def delivered(count: int) -> Callable[[], bool]:
+            return lambda: (delivery.refresh() or True) and delivery.accounted >= count
+
+        with running_job(folder) as job:
+            wait_until_running(job, folder, quiet)
+            publish(names.readings, iter(records[: RECORDS // 2]), lambda sent: None, url)
+            wait_for(delivered(RECORDS // 4), "a quarter of the records")
+            job.send_signal(signal.SIGUSR1)
+            assert job.wait(60) == 0
+        (folder / "job.log").unlink()
+        savepoint = (folder / "state" / "savepoint").read_text()
+        with running_job(folder, "--savepoint", savepoint) as job:
+            wait_until_running(job, folder, quiet)
+            publish(names.readings, iter(records[RECORDS // 2 :]), lambda sent: None, url)
+            # Readings without a contract wait for later arrivals: the drain lets the last of them go.
+            wait_for(delivered(RECORDS - 100), "nearly all records")
+            job.send_signal(signal.SIGTERM)
+            assert job.wait(60) == 0
+        wait_for(delivered(RECORDS), "all records")
+        time.sleep(4)
+        delivery.refresh()
+        alerts = alerts_in_stream(names, url)
+    return {"bounded": bounded, "stream": folder / "lake", "alerts": alerts, "account": delivery.account()}
+
+
+def rows(lakes: dict[str, Any], which: str, sql: str) -> list[tuple[object, ...]]:
+    return sorted(query(lakes[which], sql)[1], key=str)
+
+
+def same(lakes: dict[str, Any], sql: str) -> list[tuple[object, ...]]:
+    """Rows of a query, which must be those of the bounded run."""
+    expected = rows(lakes, "bounded", sql)
+    assert rows(lakes, "stream", sql) == expected
+    return expected
+
+
+def test_every_cost_is_that_of_the_bounded_run(lakes: dict[str, Any]) -> None:
+    assert len(same(lakes, f"SELECT {COST_COLUMNS} FROM costs")) > 11_000
+
+
+def test_the_account_closes(lakes: dict[str, Any]) -> None:
+    account = lakes["account"]
+    assert sum(account[name] for name in ("costs", "repeated", "rejected", "unpriced")) == RECORDS
+
+
+def test_repeats_and_unpriced_readings_are_the_same(lakes: dict[str, Any]) -> None:
+    assert same(lakes, "SELECT reading_id, revision FROM repeated")
+    assert same(lakes, "SELECT reading_id, reason FROM unpriced")
+
+
+def test_rejected_bytes_are_the_same(lakes: dict[str, Any]) -> None:
+    bounded, stream = (sorted(stored_records(lakes[which], "rejected")) for which in ("bounded", "stream"))
+    assert stream == bounded
+    assert bounded
+
+
+def test_merged_kpis_are_the_same(lakes: dict[str, Any]) -> None:
+    for view in ("kpis_15m", "kpis_1h", "kpis_1d"):
+        assert same(
+            lakes, f"SELECT level, entity, window_start, readings, expected_readings, energy_kwh, cost FROM {view}"
+        )
+
+
+def test_alerts_reach_the_lake_and_the_stream(lakes: dict[str, Any]) -> None:
+    alerts = same(lakes, "SELECT alert_id, state FROM alerts")
+    assert lakes["alerts"] == len(alerts)

@@ -1,0 +1,97 @@
+"""The vectorised functions without a JVM: columns in, columns out, counters."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from flink_job.config import Tariffs
+from udfs.decode import PART_BYTES, READING, ReadReading, SplitPayload
+from udfs.resolve import PLACE, ResolveReading
+from udfs.tally import Tally
+
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_data"
+GOOD = {"meter_id": "m", "interval_start": "2026-03-28T10:00:00Z", "interval_s": 900, "energy_kwh": 1.25}
+
+
+class FakeContext:
+    """A function context whose counters can be read."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.groups: list[str] = []
+
+    def get_metric_group(self) -> FakeContext:
+        return self
+
+    def add_group(self, name: str) -> FakeContext:
+        self.groups.append(name)
+        return self
+
+    def counter(self, name: str) -> Any:
+        counts = self.counts
+
+        class One:
+            def inc(self, by: int) -> None:
+                counts[name] += by
+
+        return One()
+
+
+@pytest.fixture
+def context() -> FakeContext:
+    return FakeContext()
+
+
+def decode(context: FakeContext, *records: bytes) -> pd.DataFrame:
+    function = ReadReading(10_000, 3600)
+    function.open(context)
+    arrival = pd.Series(pd.to_datetime(["2026-03-28T12:00:00"] * len(records)))
+    return function.eval(pd.Series(records, dtype=object), arrival)
+
+
+def test_decoding_counts_what_it_read_and_rejected_by_reason(context: FakeContext) -> None:
+    rows = decode(context, json.dumps(GOOD).encode(), b"{", b"{}")
+    assert list(rows.columns) == list(READING)
+    assert rows["reason"].tolist() == [None, "not_json", "missing_field"]
+    assert context.groups == ["kinesisanalytics"]
+    assert context.counts == {"read": 3, "rejected": 2, "rejected_not_json": 1, "rejected_missing_field": 1}
+
+
+def test_packed_columns_stay_integers_beside_absent_ones(context: FakeContext) -> None:
+    rows = decode(context, json.dumps({**GOOD, "revision": 4095}).encode(), b"{")
+    assert rows["import_packed"].dtype == "int64"
+    assert rows["import_packed"].tolist() == [(4095 << 50) + 1_250_000, -1]
+
+
+def test_unpriced_readings_are_counted_by_reason(context: FakeContext) -> None:
+    function = ResolveReading(Tariffs(uri=str(SAMPLES / "tariffs")))
+    function.open(context)
+    contracts = (SAMPLES / "contracts.ndjson").read_text().splitlines()
+    number, text = pd.Series([-1] * 3, dtype="int64"), pd.Series([None] * 3, dtype=object)
+    documents = pd.Series([contracts[0], None, contracts[0].replace("eur-flat", "none")], dtype=object)
+    start, interval = pd.Series([1_774_700_000_000] * 3), pd.Series([900] * 3)
+    rows = function.eval(documents, start, interval, number, number, number, number, number, number, text)
+    assert list(rows.columns) == list(PLACE)
+    assert rows["reason"].tolist() == [None, "no_contract", "unknown_tariff"]
+    assert context.counts == {"unpriced": 2, "unpriced_no_contract": 1, "unpriced_unknown_tariff": 1}
+
+
+def test_a_tally_counts_and_hands_on(context: FakeContext) -> None:
+    function = Tally("late")
+    function.open(context)
+    assert function.eval(pd.Series([900, 300])).tolist() == [900, 300]
+    assert context.counts == {"late": 2}
+
+
+def test_a_large_payload_is_split_without_loss() -> None:
+    payload = bytes(range(256)) * (PART_BYTES // 256 * 2 + 1)
+    parts = list(SplitPayload().eval(payload))
+    assert [(part, of) for part, of, _ in parts] == [(0, 3), (1, 3), (2, 3)]
+    assert b"".join(piece for *_, piece in parts) == payload
+    assert list(SplitPayload().eval(b"")) == [(0, 1, b"")]

@@ -1,0 +1,168 @@
+"""The bounded run over the sample readings: exact costs, closed accounts, KPIs that merge to a recomputation."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from flink_job.lake.database import query
+from flink_job.lake.redrive import stored_records
+from tests.harness.jobs import command
+from tests.harness.oracle import Oracle
+from tests.harness.samples import is_malformed
+
+COLUMNS = {
+    "energy": "energy_cost",
+    "demand": "demand_cost",
+    "fixed": "fixed_cost",
+    "export": "export_credit",
+    "tax": "tax",
+    "cost": "cost",
+}
+
+
+def test_costs_equal_the_oracle_to_the_last_digit(sample_run: Path, sample_oracle: Oracle) -> None:
+    sums = ", ".join(f"SUM({column})" for column in COLUMNS.values())
+    _, rows = query(
+        sample_run,
+        f"SELECT meter_id, CAST(cycle_start AS DATE), tariff_id, tariff_version, {sums} FROM costs GROUP BY ALL",
+    )
+    got = {row[:4]: dict(zip(COLUMNS, row[4:], strict=True)) for row in rows}
+    assert got == sample_oracle.costs()
+    assert len(got) > 300
+
+
+def test_every_tariff_kind_is_among_them(sample_run: Path) -> None:
+    _, rows = query(
+        sample_run, "SELECT tariff_id, SUM(demand_cost) > 0, COUNT(DISTINCT tou_period) FROM costs GROUP BY ALL"
+    )
+    assert {(str(t), bool(d), p) for t, d, p in rows} == {
+        ("eur-flat", False, 1),
+        ("eur-tou", False, 3),
+        ("eur-demand", True, 3),
+        ("inr-tiered", False, 1),
+        ("inr-shared-tiers", False, 3),
+        ("inr-tod-demand", True, 3),
+    }
+
+
+def test_each_line_of_a_row_adds_up(sample_run: Path) -> None:
+    _, rows = query(
+        sample_run,
+        "SELECT COUNT(*) FROM costs WHERE cost <> "
+        "energy_cost + demand_cost + fixed_cost + export_credit + other_cost + tax",
+    )
+    assert rows == [(0,)]
+
+
+def test_the_account_closes_and_agrees_with_the_oracle(
+    sample_run: Path, sample_oracle: Oracle, sample_records: list[bytes]
+) -> None:
+    rows = {name: pq.read_table(sample_run / name).num_rows for name in ("costs", "repeated", "unpriced", "rejected")}
+    malformed = sum(map(is_malformed, sample_records))
+    assert rows == {**_renamed(sample_oracle.counts), "rejected": malformed}
+    assert sum(rows.values()) == len(sample_records)
+
+
+def test_rejected_records_keep_their_bytes(sample_run: Path, sample_records: list[bytes]) -> None:
+    kept = sorted(payload for _, payload in stored_records(sample_run, "rejected"))
+    assert kept == sorted(filter(is_malformed, sample_records))
+
+
+def test_every_reading_has_one_cost_row(sample_run: Path) -> None:
+    _, rows = query(sample_run, "SELECT COUNT(*), COUNT(DISTINCT reading_id) FROM costs_rows")
+    assert rows[0][0] == rows[0][1]
+
+
+@pytest.mark.parametrize("view", ["kpis_15m", "kpis_1h", "kpis_1d"])
+def test_merged_kpis_lose_nothing(sample_run: Path, view: str) -> None:
+    totals = "SUM(cost), SUM(energy_kwh), SUM(export_kwh), SUM(reactive_kvarh), SUM(readings)"
+    _, costs = query(
+        sample_run,
+        "SELECT SUM(cost), SUM(energy_kwh), SUM(export_kwh), SUM(reactive_kvarh), "
+        "COUNT(*) FILTER (is_first) FROM costs",
+    )
+    _, levels = query(sample_run, f"SELECT level, {totals} FROM {view} GROUP BY level")
+    assert {row[0]: row[1:] for row in levels} == dict.fromkeys(("meter", "line", "process", "factory"), costs[0])
+
+
+def test_merged_days_equal_a_recomputation(sample_run: Path) -> None:
+    """Local days and their demand from the costs alone, by another road: Python, reading by reading."""
+    _, readings = query(
+        sample_run,
+        "SELECT split_part(site_path, '/', 1), day_start, meter_id, interval_start, energy_kwh, cost FROM costs",
+    )
+    energy: dict[tuple[object, object], Decimal] = defaultdict(Decimal)
+    quarters: dict[tuple[object, object, int], Decimal] = defaultdict(Decimal)
+    for factory, day, _, start, kwh, _ in readings:
+        energy[factory, day] += kwh  # type: ignore[operator]
+        quarters[factory, day, int(start.timestamp()) // 900] += kwh  # type: ignore[attr-defined, operator]
+    _, rows = query(
+        sample_run, "SELECT entity, day_start, energy_kwh, max_kw, day_s FROM kpis_1d WHERE level = 'factory'"
+    )
+    assert len(rows) == 6
+    assert {row[4] for row in rows if row[0] == "zaragoza"} == {82_800, 86_400}  # the clock change
+    for factory, day, kwh, max_kw, _ in rows:
+        assert kwh == energy[factory, day]
+        peak = max(v for (f, d, _), v in quarters.items() if (f, d) == (factory, day))
+        assert float(peak * 4) == pytest.approx(max_kw)
+
+
+def test_hours_and_days_of_the_stream_are_the_sum_of_its_quarter_hours(sample_run: Path) -> None:
+    _, rows = query(
+        sample_run,
+        "SELECT level, window_s, SUM(cost), SUM(energy_kwh), SUM(readings) FROM kpis "
+        "WHERE emission = 'on_time' GROUP BY ALL",
+    )
+    assert len(rows) == 12
+    assert len({row[2:] for row in rows}) == 1
+
+
+def test_only_readings_sent_late_are_late(sample_run: Path) -> None:
+    """5 % are sent hours late and 1 % are corrections; in file order there is little other disorder."""
+    _, rows = query(sample_run, "SELECT COUNT(*) FILTER (emission = 'late') FROM kpis")
+    _, costs = query(sample_run, "SELECT COUNT(*) FROM costs")
+    assert 0.04 < rows[0][0] / costs[0][0] < 0.12  # type: ignore[operator]
+
+
+def test_the_register_rolls_over_without_a_jump(sample_run: Path) -> None:
+    _, rows = query(
+        sample_run,
+        "SELECT SUM(energy_kwh), MIN(energy_kwh), MAX(energy_kwh) FROM costs WHERE meter_id = 'zar-00008'",
+    )
+    total, least, most = (float(str(value)) for value in rows[0])
+    # It starts at 99,900 of 100,000 kWh and uses more than 100; no interval can use more than its 20 kW meter allows.
+    assert total > 100
+    assert least >= 0
+    assert most < 60
+
+
+def test_alerts_alternate(sample_run: Path) -> None:
+    _, rows = query(sample_run, "SELECT alert_id, list(state ORDER BY event_time) FROM alerts GROUP BY alert_id")
+    assert rows
+    assert all(states in (["raised"], ["raised", "cleared"]) for _, states in rows)
+
+
+def test_redrive_shows_and_writes_the_records_as_they_were(
+    sample_run: Path, sample_records: list[bytes], tmp_path: Path
+) -> None:
+    without_contract = [
+        r for r in sample_records if not is_malformed(r) and json.loads(r)["meter_id"][4:] in _NO_CONTRACT
+    ]
+    shown = command("redrive", "unpriced", "--lake", sample_run, "--reason", "no_contract", "--dry-run")
+    assert f"no_contract: {len(without_contract)} records" in shown
+    out = tmp_path / "again.ndjson"
+    command("redrive", "unpriced", "--lake", sample_run, "--out", out)
+    assert out.read_bytes().splitlines() == without_contract
+
+
+_NO_CONTRACT = ("00011", "00081", "00151")
+
+
+def _renamed(counts: dict[str, int]) -> dict[str, int]:
+    return {"costs": counts["costed"], "repeated": counts["repeated"], "unpriced": counts["unpriced"]}

@@ -1,0 +1,89 @@
+"""The tariff book: versions in force, faulty documents, refreshing, threads."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from flink_job.tariffs.book import TariffBook, UnknownTariffError
+from flink_job.tariffs.store import FolderStore
+from tests.harness.jobs import command
+
+
+def document(version: str, valid_from: str, valid_to: str | None = None) -> str:
+    return json.dumps(
+        {"tariff_id": "t", "version": version, "currency": "EUR", "valid_from": valid_from, "valid_to": valid_to}
+    )
+
+
+def test_a_version_lasts_until_the_next(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(document("a", "2026-01-01"))
+    (tmp_path / "b.json").write_text(document("b", "2026-03-01", "2026-06-01"))
+    book = TariffBook(FolderStore(tmp_path))
+    book.refresh(0)
+    assert [book.in_force("t", d)[0].version for d in (date(2026, 2, 28), date(2026, 3, 1))] == ["a", "b"]
+    assert book.in_force("t", date(2026, 2, 1))[2] == date(2026, 3, 1)
+    for day in (date(2025, 12, 31), date(2026, 6, 1)):
+        with pytest.raises(UnknownTariffError) as raised:
+            book.in_force("t", day)
+        assert raised.value.code == "no_tariff_version"
+
+
+def test_a_faulty_document_is_kept_out_until_it_is_mended(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("{")
+    book = TariffBook(FolderStore(tmp_path), refresh_s=10)
+    book.refresh(0)
+    assert list(book.faults) == ["a.json"]
+    path.write_text(document("a", "2026-01-01"))
+    book.refresh(9.9)
+    assert list(book.faults) == ["a.json"]
+    book.refresh(10)
+    assert not book.faults
+    assert book.version("t", "a").currency == "EUR"
+
+
+def test_no_thread_sees_a_book_half_loaded() -> None:
+    class SlowStore:
+        def changed(self, known: dict[str, str]) -> Iterator[tuple[str, str, bytes]]:
+            time.sleep(0.2)
+            if "a" not in known:
+                yield "a", "1", document("a", "2026-01-01").encode()
+
+    book = TariffBook(SlowStore())
+    missed = []
+
+    def look() -> None:
+        book.refresh(0)
+        try:
+            book.version("t", "a")
+        except UnknownTariffError as error:
+            missed.append(error)
+
+    threads = [threading.Thread(target=look) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not missed
+
+
+def test_an_unknown_tariff_points_at_faulty_documents(tmp_path: Path) -> None:
+    (tmp_path / "mine.json").write_text("{}")
+    book = TariffBook(FolderStore(tmp_path))
+    book.reload()
+    with pytest.raises(UnknownTariffError, match=r"faulty documents: mine\.json"):
+        book.versions("mine")
+
+
+def test_the_command_lists_versions_and_faults(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(document("a", "2026-01-01"))
+    assert "t a: EUR, from 2026-01-01" in command("check-tariffs", tmp_path)
+    (tmp_path / "b.json").write_text(document("b", "someday"))
+    assert "b.json: valid_from: 'someday' is not a 'date'" in command("check-tariffs", tmp_path, code=2)

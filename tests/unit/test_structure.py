@@ -1,0 +1,125 @@
+"""The shape of the project: pure code stays pure, one schema feeds all, the jar has what it must."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from deploy.local.resources import glue_table
+from flink_job.logs import report_errors
+from flink_job.schemas import OUTPUTS, sink_body
+from flink_job.sql import read_sql
+
+ROOT = Path(__file__).resolve().parents[2]
+PURE = (
+    "flink_job.metering.reading",
+    "flink_job.metering.contract",
+    "flink_job.tariffs.rating",
+    "flink_job.tariffs.resolve",
+    "flink_job.alerts.rules",
+    "flink_job.config",
+    "flink_job.schemas",
+    "flink_job.lake.database",
+)
+INSERTED = {
+    "costs": "81_costs",
+    "kpis": "97_kpis",
+    "alerts": "a4_alerts",
+    "rejected": "22_rejected",
+    "unpriced": "42_unpriced",
+    "repeated": "53_repeated",
+}
+
+
+def test_pure_packages_do_not_import_pyflink() -> None:
+    code = f"import sys, {', '.join(PURE)}; sys.exit('pyflink' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("output", sorted(INSERTED))
+def test_an_output_view_has_the_columns_of_its_table_in_order(output: str) -> None:
+    """INSERT goes by position: the names of the (first) SELECT must be those of the schema, in order."""
+    text = re.sub(r"--.*", "", read_sql(INSERTED[output])).split("UNION ALL")[0]
+    body, depth, items = text.strip().removeprefix("SELECT"), 0, [""]
+    for token in re.split(r"([(),])|\b(FROM)\b", body):
+        if token is None or (token == "FROM" and depth):
+            items[-1] += token or ""
+            continue
+        if token == "FROM":
+            break
+        depth += {"(": 1, ")": -1}.get(token, 0)
+        if token == "," and depth == 0:
+            items.append("")
+        else:
+            items[-1] += token
+    names = [re.split(r"[\s.]", item.strip())[-1].strip("`") for item in items]
+    assert names == [column.name for column in OUTPUTS[output].columns]
+
+
+@pytest.mark.parametrize("table", OUTPUTS.values(), ids=lambda t: t.name)
+def test_glue_and_ddl_have_the_same_columns(table) -> None:  # type: ignore[no-untyped-def]
+    glue = [c["Name"] for c in glue_table(table, "b")["StorageDescriptor"]["Columns"]]
+    ddl = re.findall(r"`(\w+)`", sink_body(table))
+    assert glue == ddl == [c.name for c in table.columns]
+    assert set(table.key) <= set(glue)
+
+
+def test_the_output_tables_in_the_docs_are_those_of_the_schema() -> None:
+    text = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
+    for table in OUTPUTS.values():
+        for column in table.columns:
+            assert f"| `{column.name}` | {column.glue} | {column.doc} |" in text
+
+
+def test_the_jar_keeps_the_right_twins_and_every_factory() -> None:
+    with zipfile.ZipFile(ROOT / "build" / "flink-dependencies.jar") as jar:
+        factories = jar.read("META-INF/services/org.apache.flink.table.factories.Factory").decode()
+        twin = jar.read("org/apache/flink/connector/aws/sink/throwable/AWSExceptionHandler.class")
+    assert "KinesisDynamicTableFactory" in factories
+    assert "KinesisFirehoseDynamicTableFactory" in factories
+    # aws-base's class, which knows Firehose's exceptions: it does not refer to the SDK that the Kinesis jar relocated.
+    assert b"org/apache/flink/kinesis-streams/shaded" not in twin
+    assert b"org/apache/flink/kinesis/shaded" not in twin
+
+
+def test_an_error_goes_to_sentry_when_a_dsn_is_set() -> None:
+    received: list[bytes] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    with HTTPServer(("127.0.0.1", 0), Receiver) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        dsn = f"http://key@127.0.0.1:{server.server_port}/1"
+        with pytest.raises(RuntimeError, match="broken on purpose"), report_errors(dsn):
+            raise RuntimeError("broken on purpose")
+        server.shutdown()
+    import gzip
+
+    bodies = [gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body for body in received]
+    assert any(b"broken on purpose" in body for body in bodies)
+
+
+def test_logs_are_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    import logging
+
+    from flink_job.logs import configure_logging
+
+    configure_logging()
+    logging.getLogger("flink_job.test").info("started", extra={"records": 3})
+    line = json.loads(capsys.readouterr().err)
+    assert (line["message"], line["records"], line["level"]) == ("started", 3, "INFO")

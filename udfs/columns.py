@@ -1,0 +1,35 @@
+"""Result columns of a vectorised function: an Arrow struct from columns of Python values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pyflink.table import DataTypes
+from pyflink.table.types import DataType
+
+STRING, INT, BIGINT, BOOLEAN = DataTypes.STRING(), DataTypes.INT(), DataTypes.BIGINT(), DataTypes.BOOLEAN()
+
+
+def row_type(**fields: DataType) -> DataType:
+    """A ROW of named fields."""
+    return DataTypes.ROW([DataTypes.FIELD(name, kind) for name, kind in fields.items()])
+
+
+#: Stands for NULL in integer columns that go into a vectorised function: pandas would turn a column with NULLs into
+#: floats, which lose the low digits of a packed quantity. Every real value is zero or more.
+ABSENT = -1
+
+
+def frame(names: Sequence[str], rows: Sequence[Sequence[Any]], integers: frozenset[str] = frozenset()) -> pd.DataFrame:
+    """Rows as a frame; None is NULL, or ABSENT in the columns `integers`."""
+    columns = zip(*rows, strict=True) if rows else ((),) * len(names)
+    return pd.DataFrame({n: _column(c, n in integers) for n, c in zip(names, columns, strict=True)})
+
+
+def _column(values: Sequence[Any], absent_as_number: bool) -> pd.Series:
+    if absent_as_number:
+        return pd.Series(np.array([ABSENT if value is None else value for value in values], dtype=np.int64))
+    return pd.Series(values, dtype=object)

@@ -1,0 +1,20 @@
+"""Counters in the group that Managed Flink forwards to CloudWatch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class Counters:
+    """Counters by name, made when first counted up."""
+
+    def __init__(self, function_context: Any) -> None:
+        self._group = function_context.get_metric_group().add_group("kinesisanalytics")
+        self._counters: dict[str, Any] = {}
+
+    def add(self, counts: Mapping[str, int]) -> None:
+        for name, count in counts.items():
+            if name not in self._counters:
+                self._counters[name] = self._group.counter(name)
+            self._counters[name].inc(count)

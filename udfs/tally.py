@@ -1,0 +1,32 @@
+"""Counting rows that only the JVM sees: the value passes through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from pyflink.table.udf import ScalarFunction, udf
+
+from udfs.columns import INT
+from udfs.metrics import Counters
+
+
+class Tally(ScalarFunction):  # type: ignore[misc]
+    """`tally_<name>(value)`: counts the row under `name`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def open(self, function_context: Any) -> None:
+        self.counters = Counters(function_context)
+
+    def is_deterministic(self) -> bool:
+        return False
+
+    def eval(self, value: pd.Series) -> pd.Series:
+        self.counters.add({self.name: len(value)})
+        return value
+
+
+def tally(name: str) -> Any:
+    return udf(Tally(name), result_type=INT, func_type="pandas")
