@@ -100,7 +100,7 @@ def running_job(work: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]
 
 
 def wait_until_running(job: subprocess.Popen[bytes], work: Path, console: Console) -> None:
-    """Wait for the job, and a little longer for it to read the contracts, so that no reading has to wait for its own.
+    """Wait for the job, and a little longer for it to read the contracts, so that hardly a reading waits for its own.
 
     Raises DemoError.
     """

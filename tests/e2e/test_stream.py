@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
@@ -20,6 +21,9 @@ from flink_job.publish import publish
 from tests.harness.jobs import SAMPLES, run_files, write_records
 
 RECORDS = 12_000
+#: Contract records that are none. They follow the contracts in every shard, so once they are in the lake the contracts
+#: have been read: readings that come before their contract have to wait, and are overtaken by later ones.
+PROBES = [b'{"meter_id": "probe-%d"}' % number for number in range(16)]
 TIMEOUT_S = 150
 COST_COLUMNS = "reading_id, energy_cost, demand_cost, fixed_cost, export_credit, tax, cost, energy_kwh, tou_period"
 
@@ -38,7 +42,8 @@ def lakes(sample_records: list[bytes], tmp_path_factory: pytest.TempPathFactory)
     records = sample_records[:RECORDS]
     bounded = folder / "bounded"
     readings = write_records(folder / "readings.ndjson", records)
-    run_files(readings, SAMPLES / "contracts.ndjson", bounded, rules=SAMPLES / "rules.json")
+    contracts = write_records(folder / "contracts.ndjson", [*records_of(SAMPLES / "contracts.ndjson"), *PROBES])
+    run_files(readings, contracts, bounded, rules=SAMPLES / "rules.json")
     names, quiet = Names("e2e"), Console(quiet=True)
     with endpoint(folder / "endpoint.log", free_port()) as url:
         create(names, url, SAMPLES / "tariffs", SAMPLES / "rules.json")
@@ -52,13 +57,19 @@ def lakes(sample_records: list[bytes], tmp_path_factory: pytest.TempPathFactory)
             checkpoint_s=5,
         )
         delivery = Delivery(names, url, folder / "lake")
-        publish(names.contracts, records_of(SAMPLES / "contracts.ndjson"), lambda sent: None, url)
+        publish(names.contracts, records_of(contracts), lambda sent: None, url)
+
+        def contracts_read() -> bool:
+            delivery.refresh()
+            found = (folder / "lake" / "rejected").glob("**/*.parquet")
+            return sum(pq.read_metadata(path).num_rows for path in found) >= len(PROBES)
 
         def delivered(count: int) -> Callable[[], bool]:
             return lambda: (delivery.refresh() or True) and delivery.accounted >= count
 
         with running_job(folder) as job:
             wait_until_running(job, folder, quiet)
+            wait_for(contracts_read, "the contracts")
             publish(names.readings, iter(records[: RECORDS // 2]), lambda sent: None, url)
             wait_for(delivered(RECORDS // 4), "a quarter of the records")
             job.send_signal(signal.SIGUSR1)
