@@ -13,7 +13,8 @@ from flink_job.tariffs.book import UnknownTariffError
 from flink_job.tariffs.cycle import Segment, segment_of
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.model import MAX_DEMAND_PERIODS, MAX_PERIODS, Tariff
-from flink_job.tariffs.rating import Basis, State, marginal
+from flink_job.tariffs.rating import marginal
+from flink_job.tariffs.state import Basis, State
 from udfs.books import refreshed, tariff_book
 from udfs.columns import BIGINT, BOOLEAN, STRING, row_type
 from udfs.metrics import Counters
@@ -85,7 +86,9 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
             )
             for line, amount in enumerate((*charges, charges.cost)):
                 amounts[line, rows] = amount
-            provisional[rows] |= tariff.depends_on_order | (falls[rows] & tariff.has_demand)
+            provisional[rows] |= (
+                tariff.depends_on_order | any(tariff.left_to_batch()) | (falls[rows] & tariff.has_demand)
+            )
             names[rows] = np.array(tariff.periods, dtype=object)[periods[rows]]
         self.counters.add({"costed": len(codes)})
         return pd.DataFrame(

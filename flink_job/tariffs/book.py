@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
-from flink_job.tariffs.model import Tariff, TariffError, read_tariff
+from flink_job.tariffs.document import read_tariff
+from flink_job.tariffs.model import Tariff, TariffError
 
 
 class UnknownTariffError(LookupError):

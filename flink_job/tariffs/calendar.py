@@ -9,6 +9,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
+from numpy.typing import NDArray
+
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HOLIDAY = "holiday"
 _UNDEFINED = -1
@@ -69,10 +72,23 @@ class Calendar:
                 raise CalendarError(f"calendar/holidays: the year {day.year} is missing")
             if day in self.holidays[day.year]:
                 kinds = {HOLIDAY}
+        return self._rule_for(kinds, day).bands
+
+    def weekday_bands(self, day: date) -> Bands:
+        """The bands of a local day, taken for an ordinary one even if it is a holiday."""
+        return self._rule_for({WEEKDAYS[day.weekday()]}, day).bands
+
+    def periods_of_season(self, day: date) -> frozenset[int]:
+        """Periods that some kind of day has in the season of a local day."""
+        season = self._season_of(day)
+        rules = (rule for rule in self.rules if rule.season in (None, season))
+        return frozenset(period for rule in rules for _, period in rule.bands)
+
+    def _rule_for(self, kinds: set[str], day: date) -> DayRule:
         season = self._season_of(day)
         for rule in self.rules:
             if kinds & rule.on and rule.season in (None, season):
-                return rule.bands
+                return rule
         raise CalendarError(f"calendar/days: no rule for {'/'.join(kinds)} in season {season!r} ({day})")
 
     def _season_of(self, day: date) -> str | None:
@@ -116,6 +132,23 @@ class Timeline:
         if found < 0 or periods[found] == _UNDEFINED:
             raise CalendarError(f"calendar/holidays: the year before or after {year} is missing")
         return periods[found]
+
+    def periods_at(self, instants_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Indices of the TOU periods at sorted instants (epoch ms), shape (n,)."""
+        if len(self.calendar.periods) == 1 or not len(instants_ms):
+            return np.zeros(len(instants_ms), dtype=np.int64)
+        found = np.empty(len(instants_ms), dtype=np.int64)
+        years = instants_ms.astype("datetime64[ms]").astype("datetime64[Y]").astype(np.int64) + 1970
+        for year in np.unique(years):
+            first = int(np.argmax(years == year))
+            self.period_at(int(instants_ms[first]))
+            boundaries, periods = self._years[int(year)]
+            rows = years == year
+            indices = np.searchsorted(np.array(boundaries), instants_ms[rows], "right") - 1
+            found[rows] = np.array(periods)[indices]
+            if (bad := (indices < 0) | (found[rows] == _UNDEFINED)).any():
+                self.period_at(int(instants_ms[rows][np.argmax(bad)]))
+        return found
 
     def _compile(self, year: int) -> tuple[list[int], list[int]]:
         """Boundaries (epoch ms) over the UTC year, a day's margin at both ends for any offset."""

@@ -68,3 +68,17 @@ def round_div(numerator: Ints, denominator: int | Ints) -> Ints:
     twice = (numerator - quotient * denominator) * 2
     up = (twice > denominator) | ((twice == denominator) & (quotient % 2 == 1))
     return np.asarray(quotient + up)
+
+
+def running_round_div(terms: Ints, denominator: int) -> Ints:
+    """Running totals of `terms`, each divided by `denominator` and rounded half to even.
+
+    The totals themselves may exceed 64 bits: quotients and remainders are summed apart.
+    """
+    quotients = terms // denominator
+    remainders = np.cumsum((terms - quotients * denominator).astype(np.int64))
+    whole = np.cumsum(quotients)
+    carried, rest = np.divmod(remainders, denominator)
+    whole = whole + carried
+    up = (2 * rest > denominator) | ((2 * rest == denominator) & (whole % 2 == 1))
+    return np.asarray((whole + up).astype(np.int64))

@@ -1,28 +1,23 @@
-"""The tariff model: what a tariff document says, checked and turned into integers."""
+"""The tariff model: one version of a tariff as integers. `flink_job.tariffs.document` reads it from JSON."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
-from functools import cache
-from importlib.resources import files
-from typing import Any
+from zoneinfo import ZoneInfo
 
-from jsonschema import Draft202012Validator, FormatChecker
+from flink_job.tariffs.calendar import Calendar
 
-from flink_job.tariffs.calendar import Calendar, CalendarError
-from flink_job.tariffs.exact import RATE_SCALE, scaled
-
-#: TOU periods, and demand periods, that the job keeps accumulators for.
+#: TOU periods, and demand periods, that the stream keeps accumulators for. A bill rated in batch has no such limit.
 MAX_PERIODS = 6
 MAX_DEMAND_PERIODS = 3
 #: The period of a tariff without a calendar.
 ALL_HOURS = "all"
 
-CHARGES = ("energy", "demand", "fixed", "export")
+CHARGES = ("energy", "demand", "fixed", "minimum", "export", "reactive")
+DAILY_UNITS = ("kWh daily", "kWh/kW daily")
+PER_KW_UNITS = ("kWh/kW", "kWh/kW daily")
 
 
 class TariffError(ValueError):
@@ -35,10 +30,76 @@ class TariffError(ValueError):
 
 @dataclass(frozen=True)
 class Tier:
-    """Price up to a bound. `price_e9`: 1e-9 currency per kWh or kW; `bound_u`: 1e-6 kWh or kW, None for the last."""
+    """Price up to a bound. `price_e9`, `sell_e9`: 1e-9 currency per kWh or kW; `bound_u`: 1e-6 kWh or kW, None for
+    the last.
+    """
 
     price_e9: int
     bound_u: int | None
+    sell_e9: int = 0
+
+
+Tiers = tuple[Tier, ...]
+
+
+@dataclass(frozen=True)
+class Dynamic:
+    """A price from a series: min(cap, max(floor, value x multiplier + adder)), all in 1e-9."""
+
+    series: str
+    multiplier_e9: int
+    adder_e9: int
+    cap_e9: int | None
+    floor_e9: int | None
+
+
+@dataclass(frozen=True)
+class Ratchet:
+    """Billed demand is at least `share_e9` (1e-9) of the highest peak of the `months_back` cycles before, of those that
+    begin in `months`. `applies_to`: `flat`, or names of demand periods.
+    """
+
+    share_e9: int
+    months_back: int
+    months: frozenset[int]
+    applies_to: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What demand rules a bill has beyond flat and TOU tiers. `slide_s` is 0 for clock-aligned intervals."""
+
+    slide_s: int
+    daily: bool
+    minimum_u: int
+    ratchet: Ratchet | None
+    flat_by_month: tuple[Tiers, ...]
+    calendar: Calendar | None
+
+
+@dataclass(frozen=True)
+class Contracted:
+    """Contracted power: price [1e-9 per kW and year] and kW [1e-6] by period; `excess_e9` [1e-9] by period."""
+
+    calendar: Calendar | None
+    price_e9: Mapping[str, int]
+    power_u: Mapping[str, int]
+    excess_rule: str | None
+    excess_e9: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Reactive:
+    """Reactive energy above `free_e9` (1e-9 kvarh per kWh), priced by cos phi. `bands`: (cos phi below, price) in 1e-9,
+    lowest first.
+    """
+
+    free_e9: int
+    periods: frozenset[str] | None
+    bands: tuple[tuple[int, int], ...]
+    capacitive_cos_e9: int
+    capacitive_price_e9: int
+    capacitive_periods: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -51,12 +112,36 @@ class FixedCharge:
 
 
 @dataclass(frozen=True)
+class Export:
+    """How exported energy is settled; see the schema."""
+
+    rule: str = "priced"
+    netting: str = "interval"
+    capped_at_energy: bool = False
+    carry_over: bool = False
+    year_end_e9: int = 0
+    within_energy: bool = False
+
+
+@dataclass(frozen=True)
 class Tax:
-    """A rate (1e-12) on a set of charges and earlier taxes."""
+    """A rate (1e-12) on a set of charges and earlier taxes, at least `floor_e9` (1e-9) per kWh."""
 
     name: str
     rate_e12: int
     base: frozenset[str]
+    floor_e9: int = 0
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """Decimals of bill lines and of an interval's energy; 6 is all there are."""
+
+    line_decimals: int = 6
+    energy_decimals: int = 6
+    half_up: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,132 +153,87 @@ class Tariff:
     tariff_id: str
     version: str
     currency: str
+    timezone: ZoneInfo | None
     valid_from: date
     valid_to: date | None
+    month_days: str
     tier_rule: str
-    tier_daily: bool
+    tier_unit: str
     calendar: Calendar
     periods: tuple[str, ...]
-    energy: tuple[tuple[Tier, ...], ...]
+    energy: tuple[Tiers, ...]
+    adjustment_e9: tuple[int, ...]
+    dynamic: Dynamic | None
     demand_window_s: int
-    flat_demand: tuple[Tier, ...]
+    flat_demand: Tiers
     demand_periods: Mapping[str, int]
-    tou_demand: tuple[tuple[Tier, ...], ...]
+    tou_demand: tuple[Tiers, ...]
+    demand: Demand
+    contracted: Contracted | None
+    reactive: Reactive | None
     fixed: tuple[FixedCharge, ...]
+    minimum: tuple[FixedCharge, ...]
+    export: Export
     export_e9: tuple[int, ...]
     taxes: tuple[Tax, ...]
+    rounding: Rounding
 
     @property
     def has_demand(self) -> bool:
-        return bool(self.flat_demand or self.tou_demand)
+        return bool(self.flat_demand or self.tou_demand or self.demand.flat_by_month)
+
+    @property
+    def tier_daily(self) -> bool:
+        return self.tier_unit in DAILY_UNITS
+
+    @property
+    def has_tiers(self) -> bool:
+        return any(len(tiers) > 1 for tiers in self.energy)
 
     @property
     def depends_on_order(self) -> bool:
         """True where the price of a reading depends on which readings came before it, not only on sums."""
         return self.tier_rule == "chronological" and len({tuple(tiers) for tiers in self.energy}) > 1
 
+    def beyond_stream(self) -> Iterator[str]:
+        """Rules that change how a reading is priced and that the stream has no state for: it prices no reading of such
+        a tariff, the batch layer does.
+        """
+        if len(self.periods) > MAX_PERIODS:
+            yield f"{len(self.periods)} TOU periods (at most {MAX_PERIODS})"
+        if len(self.demand_periods) > MAX_DEMAND_PERIODS:
+            yield f"{len(self.demand_periods)} demand periods (at most {MAX_DEMAND_PERIODS})"
+        rules = {
+            "a dynamic price": self.dynamic,
+            "monthly price adjustments": self.adjustment_e9,
+            f"tiers in {self.tier_unit}": self.has_tiers and self.tier_unit in PER_KW_UNITS,
+            "tier bounds that differ between periods": self.tier_rule != "per_period" and len(self.tier_groups()) > 1,
+            "flat demand by month": self.demand.flat_by_month,
+            "a calendar of demand periods": self.demand.calendar,
+            "a sliding demand window": self.demand.slide_s,
+            "daily demand": self.demand.daily,
+            f"export rule {self.export.rule}": self.export.rule != "priced",
+            "rounded energy": self.rounding.energy_decimals < 6,
+        }
+        yield from (name for name, present in rules.items() if present)
 
-@cache
-def _validator() -> Draft202012Validator:
-    text = (files(__package__) / "tariff.schema.json").read_text(encoding="utf-8")
-    return Draft202012Validator(json.loads(text), format_checker=FormatChecker())
+    def left_to_batch(self) -> Iterator[str]:
+        """Charges that the stream leaves to the batch layer; its rows are provisional."""
+        rules = {
+            "ratchet": self.demand.ratchet,
+            "minimum demand": self.demand.minimum_u,
+            "contracted power": self.contracted,
+            "reactive energy": self.reactive,
+            "minimum bill": self.minimum,
+            "taxes with a floor or a validity": any(t.floor_e9 or t.valid_from or t.valid_to for t in self.taxes),
+            "rounded lines": self.rounding.line_decimals < 6,
+        }
+        yield from (name for name, present in rules.items() if present)
 
-
-def read_tariff(document: Mapping[str, Any], name: str = "tariff") -> Tariff:
-    """The tariff in a document of our schema. Raises TariffError with every fault and its place."""
-    problems = [
-        f"{'/'.join(map(str, e.absolute_path)) or 'document'}: {e.message}" for e in _validator().iter_errors(document)
-    ]
-    if problems:
-        raise TariffError(name, problems)
-    problems = list(_inconsistencies(document))
-    if problems:
-        raise TariffError(name, problems)
-    try:
-        return _build(document)
-    except (CalendarError, ValueError) as error:
-        raise TariffError(name, [str(error)]) from None
-
-
-def _inconsistencies(document: Mapping[str, Any]) -> Iterator[str]:
-    """What the JSON Schema cannot say, each as a sentence with its place."""
-    named = _period_names(document)
-    used = {band["period"] for day in document.get("calendar", {}).get("days", ()) for band in day["bands"]} or {
-        ALL_HOURS
-    }
-    energy = document.get("energy", {}).get("periods")
-    if energy is not None:
-        for missing in sorted(used - set(energy)):
-            yield f"energy/periods: no price for period {missing!r} that the calendar uses"
-    for where, names in named.items():
-        for extra in sorted(set(names) - used - {"*"}):
-            yield f"{where}: period {extra!r} is not in the calendar; it has {', '.join(sorted(used))}"
-    if len(used) > MAX_PERIODS:
-        yield f"calendar: {len(used)} periods; at most {MAX_PERIODS} are kept"
-    if len(named.get("demand/periods", ())) > MAX_DEMAND_PERIODS:
-        yield f"demand/periods: at most {MAX_DEMAND_PERIODS} are kept"
-    for where, tiers in _all_tiers(document):
-        bounds = [Decimal(t["max"]) for t in tiers if "max" in t]
-        if any("max" not in t for t in tiers[:-1]) or "max" in tiers[-1] or bounds != sorted(set(bounds)):
-            yield f"{where}: every tier but the last has a max, and they rise"
-    shares_tiers = document.get("tier_rule", "per_period") != "per_period"
-    if shares_tiers and len({tuple(t.get("max") for t in tiers) for tiers in (energy or {}).values()}) > 1:
-        yield f"energy/periods: with tier_rule {document['tier_rule']} all periods have the same tier bounds"
-    known = set(CHARGES)
-    for i, tax in enumerate(document.get("taxes", ())):
-        for base in sorted(set(tax["base"]) - known):
-            yield f"taxes/{i}/base: {base!r} is none of {', '.join(sorted(known))}"
-        known.add(tax["name"])
-
-
-def _period_names(document: Mapping[str, Any]) -> dict[str, list[str]]:
-    return {
-        "energy/periods": list(document.get("energy", {}).get("periods", ())),
-        "demand/periods": list(document.get("demand", {}).get("periods", ())),
-        "export/prices": list(document.get("export", {}).get("prices", ())),
-    }
-
-
-def _all_tiers(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for kind in ("energy", "demand"):
-        for period, tiers in document.get(kind, {}).get("periods", {}).items():
-            yield f"{kind}/periods/{period}", tiers
-    if flat := document.get("demand", {}).get("flat"):
-        yield "demand/flat", flat
-
-
-def _build(document: Mapping[str, Any]) -> Tariff:
-    calendar = Calendar.read(document.get("calendar"), default=ALL_HOURS)
-    periods = calendar.periods
-    energy = document.get("energy", {"periods": {p: [{"price": "0"}] for p in periods}})
-    demand = document.get("demand", {})
-    tou_demand = demand.get("periods", {})
-    export = document.get("export", {}).get("prices", {})
-    return Tariff(
-        tariff_id=document["tariff_id"],
-        version=document["version"],
-        currency=document["currency"],
-        valid_from=date.fromisoformat(document["valid_from"]),
-        valid_to=date.fromisoformat(document["valid_to"]) if document.get("valid_to") else None,
-        tier_rule=document.get("tier_rule", "per_period"),
-        tier_daily=energy.get("tier_unit", "kWh") == "kWh daily",
-        calendar=calendar,
-        periods=periods,
-        energy=tuple(_tiers(energy["periods"][p]) for p in periods),
-        demand_window_s=demand.get("window_s", 900),
-        flat_demand=_tiers(demand.get("flat", ())),
-        demand_periods={name: slot for slot, name in enumerate(tou_demand, start=1)},
-        tou_demand=tuple(_tiers(tiers) for tiers in tou_demand.values()),
-        fixed=tuple(FixedCharge(f["name"], scaled(Decimal(f["amount"])), f["per"]) for f in document.get("fixed", ())),
-        export_e9=tuple(scaled(Decimal(export.get(p, export.get("*", "0")))) for p in periods),
-        taxes=tuple(
-            Tax(t["name"], scaled(Decimal(t["rate"]), RATE_SCALE), frozenset(t["base"]))
-            for t in document.get("taxes", ())
-        ),
-    )
-
-
-def _tiers(tiers: Any) -> tuple[Tier, ...]:
-    return tuple(
-        Tier(scaled(Decimal(t["price"])), scaled(Decimal(t["max"]), 1_000_000) if "max" in t else None) for t in tiers
-    )
+    def tier_groups(self) -> list[list[int]]:
+        """Periods that share one count of tiers: those of the same bounds, unless each has its own."""
+        groups: dict[object, list[int]] = {}
+        for period, tiers in enumerate(self.energy):
+            bounds = tuple(tier.bound_u for tier in tiers)
+            groups.setdefault(period if self.tier_rule == "per_period" else bounds, []).append(period)
+        return list(groups.values())

@@ -9,6 +9,9 @@ from functools import cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+import numpy as np
+from numpy.typing import NDArray
+
 from flink_job.metering.contract import Assignment, Contract, local_midnight_ms
 from flink_job.tariffs.book import TariffBook, UnknownTariffError
 from flink_job.tariffs.calendar import Timeline
@@ -56,6 +59,15 @@ class LocalDays:
             starts = self._starts
             found = bisect_right(starts, instant_ms)
         return starts[found - 1], starts[found]
+
+    def starts_at(self, instants_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Beginnings of the local days that hold sorted instants (epoch ms), shape (n,)."""
+        if not len(instants_ms):
+            return instants_ms
+        self.day_of(int(instants_ms[0]))
+        self.day_of(int(instants_ms[-1]))
+        starts = np.array(self._starts, dtype=np.int64)
+        return np.asarray(starts[np.searchsorted(starts, instants_ms, "right") - 1])
 
     def _cover(self, instant_ms: int) -> None:
         year = datetime.fromtimestamp(instant_ms / 1000, self.zone).year
@@ -120,6 +132,10 @@ class MeterTimeline:
         day = datetime.fromtimestamp(instant_ms / 1000, zone).date()
         assignment, assigned_until = self._assignment(day)
         tariff, version_from, version_until = self.book.in_force(assignment.tariff_id, day)
+        if beyond := list(tariff.beyond_stream()):
+            raise UnknownTariffError(
+                "batch_only_tariff", f"{tariff.tariff_id} {tariff.version} is priced in batch: {', '.join(beyond)}"
+            )
         cycle_start, cycle_end = cycle_of(day, contract.billing_day)
         start = max(cycle_start, assignment.valid_from, version_from)
         end = min(d for d in (cycle_end, assigned_until, version_until) if d is not None)

@@ -15,9 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flink_job.tariffs.cycle import Segment
+from flink_job.tariffs.document import read_tariff
 from flink_job.tariffs.exact import PrecisionError, round_div, scaled, times, total
-from flink_job.tariffs.model import MAX_DEMAND_PERIODS, MAX_PERIODS, Tariff, TariffError, read_tariff
-from flink_job.tariffs.rating import Basis, Charges, State, bill, marginal
+from flink_job.tariffs.model import MAX_DEMAND_PERIODS, MAX_PERIODS, Tariff, TariffError
+from flink_job.tariffs.rating import bill, marginal
+from flink_job.tariffs.state import Basis, Charges, State
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_data" / "tariffs"
 DAY_MS = 86_400_000

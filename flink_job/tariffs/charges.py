@@ -1,0 +1,165 @@
+"""What a bill's state costs: B(state) for each kind of charge, exact integers of 1e-6 currency ("micro").
+
+Every function takes arrays, one element a reading; `Basis` says which part of which cycle each belongs to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flink_job.tariffs.exact import RATE_SCALE, Ints, round_div, times, total
+from flink_job.tariffs.model import PER_KW_UNITS, Tariff, Tiers
+from flink_job.tariffs.state import Basis, State
+
+#: micro-kWh x 1e-9 currency/kWh is 1e-15 currency; a micro is 1e-6.
+TO_MICRO = 1_000_000_000
+#: 1e-9 currency per micro.
+_E9_TO_MICRO = 1_000
+_MICRO = 1_000_000
+
+
+def month_share(tariff: Tariff, basis: Basis) -> tuple[Ints, Ints]:
+    """The part of a month that the segment is, as (numerator, denominator)."""
+    if tariff.month_days == "30":
+        return basis.segment_days, np.full_like(basis.cycle_days, 30)
+    if tariff.month_days == "365/12":
+        return basis.segment_days * 12, np.full_like(basis.cycle_days, 365)
+    return basis.segment_days, basis.cycle_days
+
+
+def energy_amount(tariff: Tariff, basis: Basis, state: State, billed_ukw: Ints | None = None) -> Ints:
+    """Imported energy at its tiers' prices. `billed_ukw` [1e-6 kW] is what tiers per kW of demand are made of."""
+    if tariff.tier_rule == "per_period" or not tariff.has_tiers:
+        terms = [
+            times(block, tier.price_e9)
+            for tiers, energy in zip(tariff.energy, state.imported_ukwh, strict=False)
+            for tier, block in zip(tiers, _blocks(tariff, basis, tiers, energy, billed_ukw), strict=True)
+        ]
+        return round_div(total(terms), TO_MICRO)
+    groups = [group for group in tariff.tier_groups() if max(group) < len(state.imported_ukwh)]
+    amounts = [energy_shared(tariff, basis, state, group, billed_ukw) for group in groups]
+    return np.asarray(total(amounts))
+
+
+def energy_shared(tariff: Tariff, basis: Basis, state: State, group: list[int], billed_ukw: Ints | None) -> Ints:
+    """The total of some periods fills the tiers; each tier is shared over the periods by their part of the total.
+
+    Rule of PySAM's Utilityrate5, metering options 0 and 1 (ssc, cmod_utilityrate5.cpp, ur_calc). With periods of one
+    price it is also the chronological rule.
+    """
+    energies = [state.imported_ukwh[p].astype(object) for p in group]
+    whole = total(energies)
+    blocks = _blocks(tariff, basis, tariff.energy[group[0]], whole, billed_ukw)
+    numerator = total(
+        [
+            block * total([e * tariff.energy[p][t].price_e9 for e, p in zip(energies, group, strict=True)])
+            for t, block in enumerate(blocks)
+        ]
+    )
+    denominator = np.where(whole > 0, whole, 1) * TO_MICRO
+    return round_div(np.where(whole > 0, numerator, 0), denominator).astype(np.int64)
+
+
+def energy_in_order(tariff: Tariff, basis: Basis, before: State, after: State) -> Ints:
+    """Tiers fill in order of arrival over all periods: the stream's provisional price for a chronological tariff."""
+    pairs = list(zip(before.imported_ukwh, after.imported_ukwh, tariff.energy, strict=False))
+    low = total([pair[0] for pair in pairs])
+    deltas = [after_p - before_p for before_p, after_p, _ in pairs]
+    costs = []
+    for (_, _, tiers), delta in zip(pairs, deltas, strict=True):
+        start, end = _blocks(tariff, basis, tiers, low), _blocks(tariff, basis, tiers, low + delta)
+        costs += [times(e - s, tier.price_e9) for tier, s, e in zip(tiers, start, end, strict=True)]
+    return round_div(total(costs), TO_MICRO)
+
+
+def tier_blocks(bounds: Sequence[Ints | None], energy: Ints) -> list[Ints]:
+    """The part of `energy` below the first bound, between the first and second, and so on; the last bound is None."""
+    blocks: list[Ints] = []
+    lower: Ints | None = None
+    for bound in bounds:
+        filled = energy if bound is None else np.minimum(energy, bound)
+        blocks.append(filled if lower is None else np.maximum(filled - lower, 0))
+        lower = bound
+    return blocks
+
+
+def tier_bounds(tariff: Tariff, basis: Basis, tiers: Tiers, billed_ukw: Ints | None = None) -> list[Ints | None]:
+    """Upper bounds of tiers in the segment [1e-6 kWh]: prorated, by days, or by days and billed kW."""
+    return [None if t.bound_u is None else _bound(tariff, basis, t.bound_u, billed_ukw) for t in tiers]
+
+
+def _blocks(tariff: Tariff, basis: Basis, tiers: Tiers, energy: Ints, billed_ukw: Ints | None = None) -> list[Ints]:
+    return tier_blocks(tier_bounds(tariff, basis, tiers, billed_ukw), energy)
+
+
+def _bound(tariff: Tariff, basis: Basis, bound_u: int, billed_ukw: Ints | None) -> Ints:
+    days = np.ones_like(basis.cycle_days)
+    numerator, denominator = (basis.segment_days, days) if tariff.tier_daily else month_share(tariff, basis)
+    bound = times(numerator, bound_u)
+    if tariff.tier_unit in PER_KW_UNITS and billed_ukw is not None:
+        bound = times(bound.astype(object), billed_ukw)
+        denominator = denominator * _MICRO
+    return round_div(bound, denominator)
+
+
+def export_amount(tariff: Tariff, state: State) -> Ints:
+    terms = [times(e, -price) for e, price in zip(state.exported_ukwh, tariff.export_e9, strict=False)]
+    return round_div(total(terms), TO_MICRO)
+
+
+def demand_amount(tariff: Tariff, basis: Basis, state: State) -> Ints:
+    """Blocks of the peak, kW = kWh x 3600 / window_s, at a price per kW and cycle, prorated to the segment."""
+    if not tariff.has_demand:
+        return zeros(basis)
+    structures = [tariff.flat_demand, *tariff.tou_demand]
+    peaks = [state.peak_ukwh[0], *state.peak_ukwh[1 : len(structures)]]
+    terms: list[Ints] = []
+    for tiers, peak in zip(structures, peaks, strict=True):
+        lower = 0
+        for tier in tiers:
+            upper = None if tier.bound_u is None else tier.bound_u * tariff.demand_window_s // 3600
+            block = np.maximum(peak - lower, 0) if upper is None else np.clip(peak - lower, 0, upper - lower)
+            terms.append(times(block, tier.price_e9))
+            lower = upper or lower
+    part, month = month_share(tariff, basis)
+    numerator = times(total(terms), part * 3600)
+    return round_div(numerator, times(month, tariff.demand_window_s * TO_MICRO)).astype(np.int64)
+
+
+def fixed_amount(tariff: Tariff, basis: Basis, at_ms: NDArray[np.int64]) -> Ints:
+    """Fixed charges from the cycle's start to an instant in it, in proportion to time."""
+    if not tariff.fixed:
+        return zeros(basis)
+    elapsed = np.clip(at_ms - basis.cycle_start_ms, 0, basis.cycle_end_ms - basis.cycle_start_ms)
+    # Over one common denominator: days of the year x days of a month, unless a month is the cycle.
+    month, per_month = {"30": (1, 30), "365/12": (12, 365)}.get(tariff.month_days, (0, 1))
+    weights: list[Ints] = []
+    for charge in tariff.fixed:
+        days = {
+            "month": basis.year_days * (basis.cycle_days * month if month else 1),
+            "day": basis.cycle_days * basis.year_days * per_month,
+            "year": basis.cycle_days * per_month,
+        }
+        weights.append(times(days[charge.per], charge.amount_e9))
+    numerator = times(total(weights), elapsed)
+    denominator = times(times(basis.cycle_end_ms - basis.cycle_start_ms, basis.year_days), per_month * _E9_TO_MICRO)
+    return round_div(numerator, denominator).astype(np.int64)
+
+
+def tax_amount(tariff: Tariff, **charges: Ints) -> Ints:
+    """All taxes on some charges, in the tariff's order; a tax may have earlier taxes in its base."""
+    lines = dict(charges)
+    shape = next(iter(charges.values()))
+    added = np.zeros_like(shape)
+    for tax in tariff.taxes:
+        base = [amount for name, amount in lines.items() if name in tax.base]
+        lines[tax.name] = round_div(times(total(base), tax.rate_e12), RATE_SCALE) if base else np.zeros_like(shape)
+        added = added + lines[tax.name]
+    return added
+
+
+def zeros(basis: Basis) -> Ints:
+    return np.zeros(len(basis.cycle_days), dtype=np.int64)

@@ -1,0 +1,83 @@
+"""What a JSON Schema cannot say about a tariff document: names that must match, tiers that must rise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from flink_job.tariffs.model import ALL_HOURS, CHARGES
+
+
+def inconsistencies(document: Mapping[str, Any]) -> Iterator[str]:
+    """Each fault as a sentence with its place."""
+    used = _used(document.get("calendar"))
+    energy = document.get("energy", {}).get("periods")
+    if energy is not None:
+        for missing in sorted(used - set(energy)):
+            yield f"energy/periods: no price for period {missing!r} that the calendar uses"
+    for where, names, known in _period_names(document, used):
+        for extra in sorted(set(names) - known):
+            yield f"{where}: period {extra!r} is not in the calendar; it has {', '.join(sorted(known))}"
+    for where, tiers in _all_tiers(document):
+        bounds = [Decimal(t["max"]) for t in tiers if "max" in t]
+        if any("max" not in t for t in tiers[:-1]) or "max" in tiers[-1] or bounds != sorted(set(bounds)):
+            yield f"{where}: every tier but the last has a max, and they rise"
+    yield from _taxes(document)
+    yield from _demand(document.get("demand", {}))
+    contracted = document.get("contracted_power", {})
+    if "excess" in contracted:
+        for period in sorted(set(contracted["excess"]["prices"]) ^ set(contracted["periods"])):
+            yield f"contracted_power/excess/prices: {period!r} is not in both periods and excess/prices"
+    try:
+        ZoneInfo(document.get("timezone", "UTC"))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        yield f"timezone: no IANA time zone {document['timezone']!r}"
+
+
+def _used(calendar: Any) -> set[str]:
+    return {band["period"] for day in (calendar or {}).get("days", ()) for band in day["bands"]} or {ALL_HOURS}
+
+
+def _period_names(document: Mapping[str, Any], used: set[str]) -> Iterator[tuple[str, Any, set[str]]]:
+    """(place, names used there, names that there are)."""
+    demand, contracted = document.get("demand", {}), document.get("contracted_power", {})
+    reactive = document.get("reactive", {})
+    in_demand = _used(demand["calendar"]) if "calendar" in demand else used
+    in_contracted = _used(contracted["calendar"]) if "calendar" in contracted else used
+    yield "energy/periods", document.get("energy", {}).get("periods", ()), used
+    yield "demand/periods", demand.get("periods", ()), in_demand
+    yield "demand/ratchet/applies_to", demand.get("ratchet", {}).get("applies_to", ()), in_demand | {"flat"}
+    yield "contracted_power/periods", contracted.get("periods", ()), in_contracted
+    yield "contracted_power/kw", contracted.get("kw", ()), in_contracted
+    yield "reactive/periods", reactive.get("periods", ()), used
+    yield "reactive/capacitive/periods", reactive.get("capacitive", {}).get("periods", ()), used
+    yield "export/prices", document.get("export", {}).get("prices", ()), used | {"*"}
+
+
+def _all_tiers(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for kind in ("energy", "demand"):
+        for period, tiers in document.get(kind, {}).get("periods", {}).items():
+            yield f"{kind}/periods/{period}", tiers
+    demand = document.get("demand", {})
+    if flat := demand.get("flat"):
+        yield "demand/flat", flat
+    for month, tiers in enumerate(demand.get("flat_by_month", ()), start=1):
+        yield f"demand/flat_by_month/{month}", tiers
+
+
+def _demand(demand: Mapping[str, Any]) -> Iterator[str]:
+    if "flat" in demand and "flat_by_month" in demand:
+        yield "demand: give flat or flat_by_month, not both"
+    slide = demand.get("slide_s", 0)
+    if slide and demand.get("window_s", 900) % slide:
+        yield f"demand/slide_s: {slide} does not divide the window of {demand.get('window_s', 900)} s"
+
+
+def _taxes(document: Mapping[str, Any]) -> Iterator[str]:
+    known = set(CHARGES)
+    for i, tax in enumerate(document.get("taxes", ())):
+        for base in sorted(set(tax["base"]) - known):
+            yield f"taxes/{i}/base: {base!r} is none of {', '.join(sorted(known))}"
+        known.add(tax["name"])

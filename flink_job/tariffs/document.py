@@ -1,0 +1,201 @@
+"""Reading a tariff document: checked against the JSON Schema, then for what a schema cannot say, then built."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jsonschema import Draft202012Validator, FormatChecker
+
+from flink_job.tariffs.calendar import Calendar, CalendarError
+from flink_job.tariffs.check import inconsistencies
+from flink_job.tariffs.exact import RATE_SCALE, scaled
+from flink_job.tariffs.model import (
+    ALL_HOURS,
+    Contracted,
+    Demand,
+    Dynamic,
+    Export,
+    FixedCharge,
+    Ratchet,
+    Reactive,
+    Rounding,
+    Tariff,
+    TariffError,
+    Tax,
+    Tier,
+    Tiers,
+)
+
+_EVERY_MONTH = tuple(range(1, 13))
+_UNIT = 1_000_000
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """The published JSON Schema of tariff documents."""
+    return dict(json.loads((files(__package__) / "tariff.schema.json").read_text(encoding="utf-8")))
+
+
+@cache
+def _validator() -> Draft202012Validator:
+    return Draft202012Validator(schema(), format_checker=FormatChecker())
+
+
+def read_tariff(document: Mapping[str, Any], name: str = "tariff") -> Tariff:
+    """The tariff in a document of our schema. Raises TariffError with every fault and its place."""
+    problems = [
+        f"{'/'.join(map(str, e.absolute_path)) or 'document'}: {e.message}" for e in _validator().iter_errors(document)
+    ]
+    if not problems:
+        problems = list(inconsistencies(document))
+    if problems:
+        raise TariffError(name, problems)
+    try:
+        return _build(document)
+    except (CalendarError, ValueError, KeyError) as error:
+        raise TariffError(name, [str(error)]) from None
+
+
+def _build(document: Mapping[str, Any]) -> Tariff:
+    calendar = Calendar.read(document.get("calendar"), default=ALL_HOURS)
+    periods = calendar.periods
+    energy = document.get("energy", {})
+    prices = energy.get("periods", {p: [{"price": "0"}] for p in periods})
+    demand = document.get("demand", {})
+    tou_demand = demand.get("periods", {})
+    export = document.get("export", {})
+    export_prices = export.get("prices", {})
+    return Tariff(
+        tariff_id=document["tariff_id"],
+        version=document["version"],
+        currency=document["currency"],
+        timezone=ZoneInfo(document["timezone"]) if "timezone" in document else None,
+        valid_from=date.fromisoformat(document["valid_from"]),
+        valid_to=date.fromisoformat(document["valid_to"]) if document.get("valid_to") else None,
+        month_days=document.get("month_days", "cycle"),
+        tier_rule=document.get("tier_rule", "per_period"),
+        tier_unit=energy.get("tier_unit", "kWh"),
+        calendar=calendar,
+        periods=periods,
+        energy=tuple(_tiers(prices[p]) for p in periods),
+        adjustment_e9=tuple(_e9(a) for a in energy.get("adjustment_by_month", ())),
+        dynamic=_dynamic(energy.get("dynamic")),
+        demand_window_s=demand.get("window_s", 900),
+        flat_demand=_tiers(demand.get("flat", ())),
+        demand_periods={name: slot for slot, name in enumerate(tou_demand, start=1)},
+        tou_demand=tuple(_tiers(tiers) for tiers in tou_demand.values()),
+        demand=_demand(demand),
+        contracted=_contracted(document.get("contracted_power")),
+        reactive=_reactive(document.get("reactive")),
+        fixed=tuple(FixedCharge(f["name"], _e9(f["amount"]), f["per"]) for f in document.get("fixed", ())),
+        minimum=tuple(FixedCharge("minimum", _e9(m["amount"]), m["per"]) for m in document.get("minimum", ())),
+        export=_export(export),
+        export_e9=tuple(_e9(export_prices.get(p, export_prices.get("*", "0"))) for p in periods),
+        taxes=tuple(_tax(tax) for tax in document.get("taxes", ())),
+        rounding=_rounding(document.get("rounding", {})),
+    )
+
+
+def _e9(amount: str) -> int:
+    return scaled(Decimal(amount))
+
+
+def _tiers(tiers: Any) -> Tiers:
+    return tuple(
+        Tier(_e9(t["price"]), scaled(Decimal(t["max"]), _UNIT) if "max" in t else None, _e9(t.get("sell", "0")))
+        for t in tiers
+    )
+
+
+def _dynamic(document: Any) -> Dynamic | None:
+    if document is None:
+        return None
+    return Dynamic(
+        document["series"],
+        _e9(document.get("multiplier", "1")),
+        _e9(document.get("adder", "0")),
+        _e9(document["cap"]) if "cap" in document else None,
+        _e9(document["floor"]) if "floor" in document else None,
+    )
+
+
+def _demand(document: Any) -> Demand:
+    ratchet = document.get("ratchet")
+    own = document.get("calendar")
+    return Demand(
+        slide_s=document.get("slide_s", 0),
+        daily=document.get("daily", False),
+        minimum_u=scaled(Decimal(document.get("minimum_kw", "0")), _UNIT),
+        ratchet=None
+        if ratchet is None
+        else Ratchet(
+            _e9(ratchet["share"]),
+            ratchet["months_back"],
+            frozenset(ratchet.get("months", _EVERY_MONTH)),
+            frozenset(ratchet.get("applies_to", ("flat",))),
+        ),
+        flat_by_month=tuple(_tiers(tiers) for tiers in document.get("flat_by_month", ())),
+        calendar=None if own is None else Calendar.read(own, default=ALL_HOURS),
+    )
+
+
+def _contracted(document: Any) -> Contracted | None:
+    if document is None:
+        return None
+    excess = document.get("excess", {})
+    return Contracted(
+        Calendar.read(document["calendar"], default=ALL_HOURS) if "calendar" in document else None,
+        {period: _e9(price) for period, price in document["periods"].items()},
+        {period: scaled(Decimal(kw), _UNIT) for period, kw in document.get("kw", {}).items()},
+        excess.get("rule"),
+        {period: _e9(price) for period, price in excess.get("prices", {}).items()},
+    )
+
+
+def _reactive(document: Any) -> Reactive | None:
+    if document is None:
+        return None
+    capacitive = document.get("capacitive", {"cos_phi_below": "0", "price": "0", "periods": ()})
+    return Reactive(
+        _e9(document.get("free_share", "0")),
+        frozenset(document["periods"]) if "periods" in document else None,
+        tuple(sorted((_e9(band["cos_phi_below"]), _e9(band["price"])) for band in document["bands"])),
+        _e9(capacitive["cos_phi_below"]),
+        _e9(capacitive["price"]),
+        frozenset(capacitive["periods"]),
+    )
+
+
+def _export(document: Any) -> Export:
+    return Export(
+        rule=document.get("rule", "priced"),
+        netting=document.get("netting", "interval"),
+        capped_at_energy=document.get("credit_cap") == "energy",
+        carry_over=document.get("carry_over", False),
+        year_end_e9=_e9(document.get("year_end_price", "0")),
+        within_energy=document.get("credit_in") == "energy",
+    )
+
+
+def _tax(document: Any) -> Tax:
+    validity = {key: date.fromisoformat(document[key]) for key in ("valid_from", "valid_to") if key in document}
+    return Tax(
+        document["name"],
+        scaled(Decimal(document["rate"]), RATE_SCALE),
+        frozenset(document["base"]),
+        _e9(document.get("floor_per_kwh", "0")),
+        **validity,
+    )
+
+
+def _rounding(document: Any) -> Rounding:
+    return Rounding(
+        document.get("line_decimals", 6), document.get("energy_decimals", 6), document.get("mode") == "half_up"
+    )

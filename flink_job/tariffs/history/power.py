@@ -1,0 +1,90 @@
+"""Contracted power: its price per kW and year, and what demand above it costs."""
+
+from __future__ import annotations
+
+from math import isqrt
+
+import numpy as np
+
+from flink_job.tariffs.exact import Ints, round_div, times, total
+from flink_job.tariffs.history.demand import Peaks
+from flink_job.tariffs.history.intervals import starts_of, with_close
+from flink_job.tariffs.history.scene import Scene
+from flink_job.tariffs.model import Contracted, FixedCharge
+
+HOUR_S = 3600
+_MICRO = 1_000_000
+_E9 = 1_000_000_000
+#: Days that the maximeter's excess price is meant for.
+_MAXIMETER_DAYS = 30
+
+
+class ContractedPowerError(ValueError):
+    """A tariff with contracted power, and nobody says how much."""
+
+
+def contracted_power(scene: Scene) -> dict[str, int]:
+    """Contracted power by period [1e-6 kW]. Raises ContractedPowerError."""
+    contracted = scene.tariff.contracted
+    if contracted is None:
+        return {}
+    power = {**contracted.power_u, **scene.terms.contracted_u}
+    if missing := [period for period in contracted.price_e9 if period not in power]:
+        raise ContractedPowerError(
+            f"tariff {scene.tariff.tariff_id}: no contracted power for {', '.join(missing)}: give it in the contract, "
+            "in contracted_power/kw of the tariff, or with --contracted-kw"
+        )
+    return power
+
+
+def power_charges(scene: Scene, power: dict[str, int]) -> tuple[FixedCharge, ...]:
+    """Contracted power as fixed charges per year."""
+    contracted = scene.tariff.contracted
+    if contracted is None:
+        return ()
+    return tuple(
+        FixedCharge(f"power {period}", int(round_div(np.array([price * power[period]], object), _MICRO)[0]), "year")
+        for period, price in contracted.price_e9.items()
+    )
+
+
+def excess_line(scene: Scene, peaks: Peaks, power: dict[str, int]) -> Ints:
+    """What demand above the contracted power costs so far."""
+    contracted = scene.tariff.contracted
+    if contracted is None or contracted.excess_rule is None or not len(peaks.window_ukwh):
+        return np.zeros(len(scene.at_ms), dtype=np.int64)
+    calendar = contracted.calendar or scene.tariff.calendar
+    period = scene.timeline(calendar, scene.terms.zone).periods_at(scene.data.start_ms)
+    demand_ukw = times(peaks.window_ukwh, HOUR_S) // scene.tariff.demand_window_s
+    amounts = []
+    for name, price in contracted.excess_e9.items():
+        above = np.maximum(demand_ukw - power[name], 0)
+        above = np.where(period == calendar.periods.index(name), above, 0)
+        rule = _root_of_squares if contracted.excess_rule == "root_of_squares" else _maximeter
+        amounts.append(rule(scene, contracted, above, peaks.window_start, price))
+    return with_close(total(amounts).astype(np.int64))
+
+
+def _root_of_squares(scene: Scene, contracted: Contracted, above: Ints, window: Ints, price_e9: int) -> Ints:
+    """price x sqrt(sum of squares over the cycle's demand intervals): a demand interval counts as far as it has come.
+
+    Spain, Circular 3/2020 of the CNMC, article 9.4.b.1, meters of types 1 to 3 (K is within the price).
+    """
+    first = starts_of(window)
+    squares = above.astype(object) ** 2
+    before = np.where(first == np.arange(len(squares)), 0, np.roll(squares, 1))
+    sums = np.cumsum(squares - before)
+    changes = np.flatnonzero(np.append(True, sums[1:] != sums[:-1]))
+    roots = np.array([isqrt(price_e9**2 * int(sums[i])) for i in changes], dtype=object)
+    amounts = round_div(roots, _E9)
+    return np.asarray(amounts[np.searchsorted(changes, np.arange(len(sums)), "right") - 1])
+
+
+def _maximeter(scene: Scene, contracted: Contracted, above: Ints, window: Ints, price_e9: int) -> Ints:
+    """2 x price x (peak - contracted) x days / 30.
+
+    Spain, Circular 3/2020 of the CNMC, article 9.4.b.2, meters of types 4 and 5.
+    """
+    highest = np.maximum.accumulate(above).astype(object)
+    days = scene.span.segment.segment_days
+    return round_div(highest * (2 * price_e9 * days), _MAXIMETER_DAYS * _E9)

@@ -1,0 +1,94 @@
+"""One segment of a cycle, with all that its charges are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flink_job.tariffs.calendar import Calendar, Timeline
+from flink_job.tariffs.exact import Ints, round_div, times
+from flink_job.tariffs.history.intervals import Intervals, with_close
+from flink_job.tariffs.history.segments import Span, Terms
+from flink_job.tariffs.model import Tariff
+from flink_job.tariffs.prices import PriceSeries
+from flink_job.tariffs.state import Basis
+
+
+@dataclass
+class Carry:
+    """What goes from one cycle to the next: peaks [month, 1e-6 kW], banked energy [1e-6 kWh] by period and the hours it
+    was made in, credit and charges of the year [1e-6 currency].
+    """
+
+    peaks_ukw: list[tuple[int, int]] = field(default_factory=list)
+    bank_ukwh: dict[int, int] = field(default_factory=dict)
+    bank_span: Span | None = None
+    credit: int = 0
+    charged_in_year: int = 0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A segment's readings. Line functions return running amounts [1e-6 currency] of shape (n + 1,): after each
+    reading, and when the segment closes.
+    """
+
+    span: Span
+    tariff: Tariff
+    terms: Terms
+    data: Intervals
+    series: Mapping[str, PriceSeries]
+    timeline: Callable[[Calendar, ZoneInfo], Timeline]
+
+    @cached_property
+    def basis(self) -> Basis:
+        """Of shape (1,): one segment for all readings."""
+        return Basis.of([self.span.segment], np.zeros(1, dtype=np.int64))
+
+    @cached_property
+    def period(self) -> NDArray[np.int64]:
+        """TOU period of each reading, by its start."""
+        return self.timeline(self.tariff.calendar, self.terms.zone).periods_at(self.data.start_ms)
+
+    @cached_property
+    def at_ms(self) -> NDArray[np.int64]:
+        """Until when time has been charged for, after each reading and at the close."""
+        segment = self.span.segment
+        ends = np.maximum.accumulate(np.append(self.data.end_ms, segment.segment_end_ms))
+        return np.clip(ends, segment.segment_start_ms, segment.segment_end_ms)
+
+    @property
+    def month(self) -> int:
+        """Month (1-12) in which the cycle begins."""
+        return self.span.segment.cycle_start.month
+
+    def accrued(self, amount: int) -> Ints:
+        """An amount of the segment [1e-6 currency] in proportion to the time charged for."""
+        segment = self.span.segment
+        elapsed = self.at_ms - segment.segment_start_ms
+        return round_div(times(elapsed, amount), segment.segment_end_ms - segment.segment_start_ms).astype(np.int64)
+
+    def imported(self) -> Ints:
+        """Imported energy so far [1e-6 kWh]."""
+        return with_close(np.cumsum(self.data.import_ukwh))
+
+    @cached_property
+    def interval_month(self) -> NDArray[np.int64]:
+        """Month (0-11) in which each reading begins, in local time."""
+        zone, segment = self.terms.zone, self.span.segment
+        day = datetime.fromtimestamp(segment.segment_start_ms / 1000, zone)
+        starts, months = [segment.segment_start_ms], [day.month - 1]
+        while True:
+            day = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+            begin = int(datetime(day.year, day.month, 1, tzinfo=zone).astimezone(UTC).timestamp() * 1000)
+            if begin >= segment.segment_end_ms:
+                break
+            starts.append(begin)
+            months.append(day.month - 1)
+        return np.asarray(np.array(months)[np.searchsorted(starts, self.data.start_ms, "right") - 1])
