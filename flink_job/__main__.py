@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from flink_job.commands import rate as rating
+from flink_job.commands.console import fail as _fail
 from flink_job.config import ConfigError, Job, load_settings, properties_path
 from flink_job.logs import configure_logging, report_errors
 
@@ -18,7 +19,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-errors = Console(stderr=True)
+app.command("rate")(rating.rate)
+app.command("compare")(rating.compare)
 
 Lake = Annotated[str, typer.Argument(help="Output of a run: a folder, or s3://bucket.")]
 
@@ -185,11 +187,6 @@ def redrive(
     source = settings.readings
     sent = publish(source.stream, (payload for _, payload in records), lambda count: None, source.endpoint or None)
     print(f"sent {sent} records to {source.stream}")
-
-
-def _fail(message: str) -> NoReturn:
-    errors.print(message, style="red", markup=False, highlight=False)
-    raise typer.Exit(2)
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def read_records(name: str) -> Iterator[tuple[int, bytes]]:
     if suffix not in readers:
         raise InputError(f"{name}: the name must end in one of {', '.join(readers)}, with .gz or not")
     try:
-        with _open(name) as raw, gzip.open(raw) if name != plain else raw as stream:
+        with open_input(name) as raw, gzip.open(raw) if name != plain else raw as stream:
             yield from readers[suffix](stream)  # type: ignore[arg-type]
     except (FileNotFoundError, IsADirectoryError):
         raise InputError(f"{name}: no such file") from None
@@ -100,7 +100,8 @@ def _parquet_rows(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
             yield number, msgspec.json.encode({k: v for k, v in row.items() if v is not None})
 
 
-def _open(name: str) -> IO[bytes]:
+def open_input(name: str) -> IO[bytes]:
+    """The bytes of a file, or of an object on S3."""
     parsed = urlparse(name)
     if parsed.scheme == "s3":
         body = client("s3").get_object(Bucket=parsed.netloc, Key=parsed.path.lstrip("/"))["Body"]

@@ -52,13 +52,14 @@ class History:
     """What each reading costs by line [1e-6 currency], shape (n,), in order of `intervals`; and the bills.
 
     The costs of a segment's readings add up to its bill. A segment without readings has a bill alone. `segment` is the
-    index of a reading's bill, `period` the name of its TOU period.
+    index of a reading's bill, `period` that of its TOU period in `period_names`.
     """
 
     intervals: Intervals
     costs: Mapping[str, NDArray[np.int64]]
     segment: NDArray[np.int64]
-    period: NDArray[np.object_]
+    period: NDArray[np.int64]
+    period_names: Sequence[str]
     bills: Sequence[Bill]
 
 
@@ -72,7 +73,8 @@ def rate_history(
     data = data.sorted()
     costs = {line: np.zeros(len(data.start_ms), dtype=np.int64) for line in LINES}
     segment = np.zeros(len(data.start_ms), dtype=np.int64)
-    period = np.empty(len(data.start_ms), dtype=object)
+    period = np.zeros(len(data.start_ms), dtype=np.int64)
+    names: dict[str, int] = {}
     bills: list[Bill] = []
     carry = Carry()
     for span in spans(versions, terms, int(data.start_ms[0]), int(data.start_ms[-1])):
@@ -83,12 +85,12 @@ def rate_history(
         for line, amount in amounts.items():
             costs[line][rows] = _shares(amount)
         segment[rows] = len(bills)
-        period[rows] = np.array(scene.tariff.periods, dtype=object)[scene.period]
+        period[rows] = np.array([names.setdefault(n, len(names)) for n in scene.tariff.periods])[scene.period]
         lines = {line: int(amount[-1]) for line, amount in amounts.items()}
         bills.append(
             Bill(span.tariff.tariff_id, span.tariff.version, span.segment.cycle_start, span.start, span.end, lines)
         )
-    return History(data, costs, segment, period, bills)
+    return History(data, costs, segment, period, list(names), bills)
 
 
 def _rate_segment(scene: Scene, carry: Carry) -> dict[str, Ints]:

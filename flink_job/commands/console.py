@@ -1,0 +1,40 @@
+"""What commands share: how they fail, how they show progress."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+errors = Console(stderr=True)
+#: Work that is over sooner shows no bar.
+_BAR_AFTER_S = 1.0
+
+
+def fail(message: str) -> NoReturn:
+    """End with code 2 and a message on standard error."""
+    errors.print(message, style="red", markup=False, highlight=False)
+    raise typer.Exit(2)
+
+
+@contextmanager
+def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A callable that takes how much is done; the bar appears when the work takes longer than a second."""
+    started = time.monotonic()
+    bar = Progress(console=errors, transient=True)
+    task = bar.add_task(what, total=total)
+
+    def update(done: int) -> None:
+        bar.update(task, completed=done)
+        if not bar.live.is_started and time.monotonic() - started > _BAR_AFTER_S:
+            bar.start()
+
+    try:
+        yield update
+    finally:
+        bar.stop()

@@ -1,0 +1,191 @@
+"""`rate` and `compare`: readings and tariffs to bills, without Flink."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from flink_job.commands.console import errors, fail, progress_bar
+
+if TYPE_CHECKING:
+    from flink_job.rate.inputs import Readings
+    from flink_job.rate.run import Pricing, Totals
+
+console = Console()
+
+Files = Annotated[
+    list[str],
+    typer.Option(help="CSV (meter_id,ts,interval_s,kwh), NDJSON readings or Parquet; .gz or s3:// too. Repeat it."),
+]
+Timezone = Annotated[str, typer.Option(help="Zone of the bill, such as Europe/Madrid or Etc/GMT-1.")]
+Currency = Annotated[str, typer.Option(help="Of a URDB tariff, which names none.")]
+CycleDay = Annotated[int, typer.Option(min=1, max=31, help="Day of the month on which billing cycles begin.")]
+CycleStarts = Annotated[
+    list[datetime] | None,
+    typer.Option(formats=["%Y-%m-%d"], help="Days on which cycles begin, instead of --cycle-day; the last ends one."),
+]
+Prices = Annotated[
+    list[str] | None, typer.Option(help="NAME=FILE: a price series (CSV, Octopus or PVPC) that a tariff needs.")
+]
+ContractedKw = Annotated[str, typer.Option(help="Contracted power, such as P1=50,P2=50.")]
+
+
+def rate(
+    tariff: Annotated[list[str], typer.Option(help="Tariff document, ours or URDB's; repeat it for its versions.")],
+    readings: Files,
+    timezone: Timezone,
+    out: Annotated[Path, typer.Option(help="Folder for costs.parquet and bills.csv.")],
+    currency: Currency = "USD",
+    cycle_day: CycleDay = 1,
+    cycle_start: CycleStarts = None,
+    prices: Prices = None,
+    contracted_kw: ContractedKw = "",
+) -> None:
+    """Rate readings in order of time: a cost for each, and a bill for each meter and cycle.
+
+    Energy below zero is export. Times without an offset are local to --timezone. A cycle in which a meter has a reading
+    is billed whole; the bills of a URDB tariff are calendar months.
+
+      python -m flink_job rate --tariff urdb.json --readings load.csv --timezone America/Los_Angeles --out out
+    """
+    from flink_job.rate.run import rate_meters, write_results
+
+    started = time.monotonic()
+    with explained():
+        pricing = make_pricing(tariff, timezone, currency, cycle_day, cycle_start, prices, contracted_kw)
+        found = read(readings, pricing.terms.zone)
+        with progress_bar("rating", found.count) as progress:
+            totals = write_results(rate_meters(pricing, found.meters, True, progress), out)
+    _summary(totals, pricing.versions[0].currency)
+    console.print(
+        f"{totals.readings:,} readings of {totals.meters:,} meters, {totals.bills:,} bills in "
+        f"{time.monotonic() - started:.1f} s. See {out}/bills.csv and {out}/costs.parquet"
+    )
+
+
+def compare(
+    readings: Files,
+    tariffs: Annotated[Path, typer.Option(help="Folder of tariff documents, ours or URDB's.")],
+    timezone: Timezone,
+    currency: Currency = "USD",
+    cycle_day: CycleDay = 1,
+    prices: Prices = None,
+    contracted_kw: ContractedKw = "",
+    out: Annotated[Path | None, typer.Option(help="Write the bills under every tariff to this CSV file.")] = None,
+) -> None:
+    """The same readings under each tariff of a folder, cheapest first.
+
+    Documents of one tariff_id are its versions. A tariff that cannot rate these readings is named, with the reason.
+
+      python -m flink_job compare --readings load.csv --tariffs tariffs --timezone Europe/Madrid
+    """
+    from flink_job.rate.compare import Comparison, alternatives
+
+    with explained():
+        zone = parse_zone(timezone)
+        found = read(readings, zone)
+        options, faults = alternatives(tariffs, timezone, currency)
+        comparison = Comparison(found.meters)
+        with progress_bar("comparing", len(options)) as progress:
+            for done, (name, files) in enumerate(options.items(), start=1):
+                try:
+                    pricing = make_pricing(files, timezone, currency, cycle_day, None, prices, contracted_kw)
+                    comparison.add(name, pricing)
+                except comparison.reasons as error:
+                    faults.append(f"{name}: {error}")
+                progress(done)
+    for fault in faults:
+        errors.print(f"left out: {fault}", style="yellow", markup=False, highlight=False)
+    if not comparison.results:
+        fail(f"{tariffs}: no tariff could rate these readings")
+    console.print(comparison.table())
+    if out is not None:
+        comparison.write(out)
+        console.print(f"bills under every tariff: {out}")
+
+
+def make_pricing(
+    tariff: Sequence[str],
+    timezone: str,
+    currency: str,
+    cycle_day: int,
+    cycle_start: Sequence[datetime] | None,
+    prices: Sequence[str] | None,
+    contracted_kw: str,
+) -> Pricing:
+    """Tariff, terms and price series from options."""
+    from flink_job.rate.documents import contracted, load_series, load_versions
+    from flink_job.rate.run import Pricing
+    from flink_job.tariffs.history import Terms
+
+    zone = parse_zone(timezone)
+    versions, is_urdb = load_versions(tariff, timezone, currency)
+    if is_urdb and (cycle_day != 1 or cycle_start):
+        errors.print("the cycles of a URDB tariff are calendar months: cycle options are not used", style="yellow")
+        cycle_day, cycle_start = 1, None
+    starts = tuple(sorted(moment.date() for moment in cycle_start or ()))
+    terms = Terms(zone, cycle_day, starts, contracted(contracted_kw))
+    return Pricing(versions, terms, load_series(prices or (), timezone))
+
+
+def parse_zone(timezone: str) -> ZoneInfo:
+    """The zone of a name, or the end of the command."""
+    try:
+        return ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        fail(f"--timezone {timezone}: no IANA time zone; examples are Europe/Madrid, America/New_York, Etc/GMT-1")
+
+
+def read(names: Sequence[str], zone: ZoneInfo) -> Readings:
+    """The readings of all files; says what was no reading or came twice."""
+    from flink_job.rate.inputs import read_readings
+
+    with errors.status("reading"):
+        found = read_readings(names, zone)
+    for code, count in found.rejected.most_common():
+        errors.print(f"{count:,} records rejected: {code}", style="yellow", highlight=False)
+    if found.repeats:
+        errors.print(f"{found.repeats:,} repeats: each interval counts once", highlight=False)
+    return found
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Errors that a user can mend end the command with their message."""
+    from flink_job.batch.stage import InputError
+    from flink_job.tariffs.calendar import CalendarError
+    from flink_job.tariffs.history.power import ContractedPowerError
+    from flink_job.tariffs.history.rate import MissingSeriesError
+    from flink_job.tariffs.history.segments import CycleError
+    from flink_job.tariffs.model import TariffError
+    from flink_job.tariffs.prices import PriceError
+
+    try:
+        yield
+    except TariffError as error:
+        fail(f"{str(error).split(':', 1)[0]}:\n" + "\n".join(f"  {problem}" for problem in error.problems))
+    except (InputError, CalendarError, ContractedPowerError, CycleError, PriceError) as error:
+        fail(str(error))
+    except MissingSeriesError as error:
+        fail(str(error.args[0]))
+
+
+def _summary(totals: Totals, currency: str) -> None:
+    from flink_job.rate.run import BILL_COLUMNS, amount_text
+
+    table = Table("", currency, title="All bills")
+    table.columns[1].justify = "right"
+    for line, column in BILL_COLUMNS.items():
+        if totals.lines[line]:
+            table.add_row(column.replace("_", " "), amount_text(totals.lines[line]))
+    table.add_row("total", amount_text(totals.total), style="bold")
+    console.print(table)

@@ -1,0 +1,85 @@
+"""Readings as columns, and columns as the intervals of each meter: sorted, each interval once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flink_job.tariffs.exact import Ints
+from flink_job.tariffs.history import Intervals
+
+QUANTITIES = ("import_ukwh", "export_ukwh", "reactive_uvarh", "capacitive_uvarh")
+
+
+@dataclass(frozen=True)
+class ReadingColumns:
+    """Readings in any order, arrays of shape (n,). `meter` indexes `meters`; quantities in 1e-6 kWh or kvarh, -1 where
+    a reading does not carry one.
+    """
+
+    meters: Sequence[str]
+    meter: NDArray[np.int64]
+    start_ms: NDArray[np.int64]
+    interval_ms: NDArray[np.int64]
+    quantities: dict[str, NDArray[np.int64]]
+
+    @staticmethod
+    def concatenated(parts: Sequence[ReadingColumns]) -> ReadingColumns:
+        """The readings of several files; a meter may occur in all of them."""
+        names = sorted({name for part in parts for name in part.meters})
+        index = {name: i for i, name in enumerate(names)}
+        codes = [np.array([index[name] for name in part.meters], dtype=np.int64)[part.meter] for part in parts]
+        return ReadingColumns(
+            names,
+            np.concatenate(codes),
+            np.concatenate([part.start_ms for part in parts]),
+            np.concatenate([part.interval_ms for part in parts]),
+            {name: np.concatenate([part.quantities[name] for part in parts]) for name in QUANTITIES},
+        )
+
+    def by_meter(self) -> tuple[dict[str, Intervals], int]:
+        """(intervals by meter, number of repeats). Where records of an interval disagree, the larger quantity counts,
+        as in the stream.
+        """
+        order = np.lexsort((self.start_ms, self.meter))
+        meter, start = self.meter[order], self.start_ms[order]
+        new = np.append(True, (meter[1:] != meter[:-1]) | (start[1:] != start[:-1]))[: len(order)]
+        firsts = np.flatnonzero(new)
+        if not len(firsts):
+            return {}, 0
+        quantities = {
+            name: np.maximum(np.maximum.reduceat(values[order], firsts), 0) for name, values in self.quantities.items()
+        }
+        columns = [start[firsts], np.maximum.reduceat(self.interval_ms[order], firsts), *quantities.values()]
+        bounds = np.flatnonzero(np.append(True, np.diff(meter[firsts]) != 0))
+        ends = np.append(bounds[1:], len(firsts))
+        found = {
+            self.meters[int(meter[firsts][a])]: Intervals(*(column[a:b] for column in columns))
+            for a, b in zip(bounds, ends, strict=True)
+        }
+        return found, self._repeats(order, firsts)
+
+    def _repeats(self, order: NDArray[np.int64], firsts: NDArray[np.int64]) -> int:
+        """Records beyond the first of each interval and quantity."""
+        present = [(values >= 0)[order].astype(np.int64) for values in self.quantities.values()]
+        return sum(int(np.maximum(np.add.reduceat(one, firsts) - 1, 0).sum()) for one in present)
+
+
+def signed(meters: Sequence[str], meter: Ints, start_ms: Ints, interval_s: Ints, ukwh: Ints) -> ReadingColumns:
+    """Columns of readings whose negative energy is export."""
+    absent = np.full(len(ukwh), -1, dtype=np.int64)
+    return ReadingColumns(
+        meters,
+        meter,
+        start_ms,
+        interval_s * 1000,
+        {
+            "import_ukwh": np.where(ukwh >= 0, ukwh, -1),
+            "export_ukwh": np.where(ukwh < 0, -ukwh, -1),
+            "reactive_uvarh": absent,
+            "capacitive_uvarh": absent,
+        },
+    )

@@ -1,0 +1,95 @@
+"""The same readings under several tariffs."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.table import Table
+
+from flink_job.batch.stage import InputError
+from flink_job.rate.documents import load_document
+from flink_job.rate.run import BILL_COLUMNS, Pricing, Totals, amount_text, rate_meters
+from flink_job.tariffs.calendar import CalendarError
+from flink_job.tariffs.history import Intervals
+from flink_job.tariffs.history.power import ContractedPowerError
+from flink_job.tariffs.history.rate import MissingSeriesError
+from flink_job.tariffs.history.segments import CycleError
+from flink_job.tariffs.model import TariffError
+from flink_job.tariffs.prices import PriceError
+
+
+def alternatives(folder: Path, timezone: str, currency: str) -> tuple[dict[str, list[str]], list[str]]:
+    """(files by tariff_id, faults of documents that are no tariff). Raises InputError."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    files: dict[str, list[str]] = {}
+    faults: list[str] = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            tariff = load_document(str(path), timezone, currency).tariff
+        except TariffError as error:
+            faults.append(str(error))
+            continue
+        files.setdefault(tariff.tariff_id, []).append(str(path))
+    if not files and not faults:
+        raise InputError(f"{folder}: no *.json in it")
+    return files, faults
+
+
+class Comparison:
+    """Totals of the same meters under each tariff."""
+
+    #: Why a tariff cannot rate these readings.
+    reasons = (
+        TariffError,
+        InputError,
+        CalendarError,
+        ContractedPowerError,
+        CycleError,
+        PriceError,
+        MissingSeriesError,
+    )
+
+    def __init__(self, meters: Mapping[str, Intervals]) -> None:
+        self.meters = meters
+        self.results: dict[str, tuple[str, Totals, Mapping[str, int]]] = {}
+
+    def add(self, name: str, pricing: Pricing) -> None:
+        """Rate all meters by one tariff."""
+        totals, by_meter = Totals(), {}
+        for rated in rate_meters(pricing, self.meters, False, lambda done: None):
+            totals.add(rated)
+            by_meter[rated.meter_id] = sum(bill.total for bill in rated.bills)
+        self.results[name] = (pricing.versions[0].currency, totals, by_meter)
+
+    def ranked(self) -> Sequence[tuple[str, str, Totals]]:
+        """(tariff, currency, totals), cheapest first within a currency: amounts of different ones do not compare."""
+        found = [(name, currency, totals) for name, (currency, totals, _) in self.results.items()]
+        return sorted(found, key=lambda one: (one[1], one[2].total))
+
+    def table(self) -> Table:
+        """Totals by line, and how much dearer than the cheapest."""
+        shown = [line for line in BILL_COLUMNS if any(totals.lines[line] for _, _, totals in self.ranked())]
+        table = Table("tariff", "", title="Cheapest first")
+        for line in shown:
+            table.add_column(line, justify="right")
+        table.add_column("total", justify="right", style="bold")
+        table.add_column("more", justify="right")
+        cheapest: dict[str, int] = {}
+        for name, currency, totals in self.ranked():
+            best = cheapest.setdefault(currency, totals.total)
+            more = f"+{(totals.total - best) / abs(best):.1%}" if best and totals.total > best else ""
+            amounts = [f"{totals.lines[line] / 1e6:,.2f}" for line in shown]
+            table.add_row(name, currency, *amounts, f"{totals.total / 1e6:,.2f}", more)
+        return table
+
+    def write(self, path: Path) -> None:
+        """A row for each tariff and meter."""
+        with path.open("w", encoding="utf-8", newline="") as out:
+            rows = csv.writer(out, lineterminator="\n")
+            rows.writerow(["tariff", "currency", "meter_id", "total"])
+            for name, currency, _ in self.ranked():
+                for meter, amount in sorted(self.results[name][2].items()):
+                    rows.writerow([name, currency, meter, amount_text(amount)])

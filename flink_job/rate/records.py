@@ -1,0 +1,78 @@
+"""Columns from reading records: NDJSON, CSV or Parquet in the stream's own form."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from flink_job.batch.stage import read_records
+from flink_job.metering.packing import unpack
+from flink_job.metering.reading import ParsedReading, parse_reading
+from flink_job.rate.columns import QUANTITIES, ReadingColumns
+
+_MAX_BYTES = 1_000_000
+#: No clock to compare with: any time may be rated.
+_ANY_TIME_MS = 1 << 52
+_PACKED = ("import_packed", "export_packed", "reactive_import_packed", "reactive_export_packed")
+
+
+def read_reading_records(name: str, rejected: Counter[str]) -> ReadingColumns:
+    """Columns of the readings in a file; what is none is counted in `rejected` by its code. Raises InputError."""
+    newest: dict[tuple[str, int], list[int]] = {}
+    registers: dict[tuple[str, str], dict[int, ParsedReading]] = {}
+    for _, payload in read_records(name):
+        reading = parse_reading(payload, _ANY_TIME_MS, _MAX_BYTES, 0)
+        if reading.reason is not None:
+            rejected[reading.reason] += 1
+            continue
+        assert reading.meter_id is not None and reading.start_ms is not None and reading.interval_s is not None
+        row = newest.setdefault((reading.meter_id, reading.start_ms), [0, -1, -1, -1, -1])
+        row[0] = max(row[0], reading.interval_s)
+        for position, packed in enumerate(_PACKED, start=1):
+            value = getattr(reading, packed)
+            row[position] = max(row[position], -1 if value is None else value)
+        if reading.register_packed is not None:
+            dial = registers.setdefault((reading.meter_id, reading.register_id or ""), {})
+            known = dial.get(reading.start_ms)
+            if known is None or (known.register_packed or 0) < reading.register_packed:
+                dial[reading.start_ms] = reading
+    for (meter, _), reads in registers.items():
+        for start_ms, ukwh in _register_energy(reads):
+            newest[meter, start_ms][1] = ukwh
+    return _columns(newest)
+
+
+def _register_energy(reads: dict[int, ParsedReading]) -> Iterator[tuple[int, int]]:
+    """(start, energy since the read before [1e-6 kWh]) in order of time; the first read of a dial only sets it.
+
+    A fall by more than half the dial is a roll-over; a smaller one, as after a correction, counts from the highest.
+    """
+    highest: int | None = None
+    for start_ms in sorted(reads):
+        read = reads[start_ms]
+        total = unpack(read.register_packed or 0)[1]
+        if highest is None:
+            highest = total
+        dial = read.rollover_ukwh
+        if dial:
+            total += (highest // dial) * dial
+            if total < highest - dial // 2:
+                total += dial
+        yield start_ms, max(0, total - highest)
+        highest = max(highest, total)
+
+
+def _columns(newest: dict[tuple[str, int], list[int]]) -> ReadingColumns:
+    meters = sorted({meter for meter, _ in newest})
+    index = {meter: i for i, meter in enumerate(meters)}
+    table = np.array(list(newest.values()), dtype=np.int64).reshape(-1, 5)
+    values = np.where(table[:, 1:] < 0, -1, table[:, 1:] & ((1 << 50) - 1))
+    return ReadingColumns(
+        meters,
+        np.array([index[meter] for meter, _ in newest], dtype=np.int64),
+        np.array([start for _, start in newest], dtype=np.int64),
+        table[:, 0] * 1000,
+        {name: values[:, i] for i, name in enumerate(QUANTITIES)},
+    )

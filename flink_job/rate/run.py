@@ -1,0 +1,189 @@
+"""Rating every meter, on all cores, to Parquet and CSV."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from flink_job.tariffs.exact import Ints
+from flink_job.tariffs.history import Bill, History, Intervals, Terms, rate_history
+from flink_job.tariffs.history.rate import LINES
+from flink_job.tariffs.model import Tariff
+from flink_job.tariffs.prices import PriceSeries
+
+#: Columns of bills.csv and costs.parquet that hold each line of a bill.
+BILL_COLUMNS = {
+    "energy": "energy_charge",
+    "demand": "demand_charge",
+    "fixed": "fixed_charge",
+    "minimum": "minimum_charge",
+    "export": "export_credit",
+    "reactive": "reactive_charge",
+    "tax": "tax",
+}
+COST_COLUMNS = {
+    "energy": "energy_cost",
+    "demand": "demand_cost",
+    "fixed": "fixed_cost",
+    "minimum": "minimum_cost",
+    "export": "export_credit",
+    "reactive": "reactive_cost",
+    "tax": "tax",
+}
+_AMOUNT = pa.decimal128(18, 6)
+#: Below so many readings, starting another process takes longer than it saves.
+_WORTH_A_PROCESS = 200_000
+MICRO = Decimal("0.000001")
+
+
+@dataclass(frozen=True)
+class Pricing:
+    """All that rating needs beside the readings."""
+
+    versions: Sequence[Tariff]
+    terms: Terms
+    series: Mapping[str, PriceSeries]
+
+    def rate(self, data: Intervals) -> History:
+        return rate_history(self.versions, self.terms, data, self.series)
+
+
+@dataclass(frozen=True)
+class Rated:
+    """One meter's result. `costs` is None where only bills were asked for."""
+
+    meter_id: str
+    readings: int
+    bills: Sequence[Bill]
+    costs: pa.RecordBatch | None
+
+
+def rate_meters(
+    pricing: Pricing, meters: Mapping[str, Intervals], with_costs: bool, progress: Callable[[int], None]
+) -> Iterator[Rated]:
+    """Rate each meter; `progress` is called with the readings done. What a worker raises is raised here."""
+    total = sum(len(data.start_ms) for data in meters.values())
+    work = partial(_rate_meter, pricing, with_costs)
+    done = 0
+    for rated in _spread(work, meters, total):
+        done += rated.readings
+        progress(done)
+        yield rated
+
+
+def write_results(rated: Iterator[Rated], folder: Path) -> Totals:
+    """`folder`/costs.parquet, a row for each reading, and `folder`/bills.csv, a row for each bill."""
+    folder.mkdir(parents=True, exist_ok=True)
+    totals = Totals()
+    bills: list[tuple[str, Bill]] = []
+    writer: pq.ParquetWriter | None = None
+    try:
+        for one in rated:
+            assert one.costs is not None
+            if writer is None:
+                writer = pq.ParquetWriter(folder / "costs.parquet", one.costs.schema)
+            writer.write_table(pa.Table.from_batches([one.costs]))
+            bills += [(one.meter_id, bill) for bill in one.bills]
+            totals.add(one)
+    finally:
+        if writer is not None:
+            writer.close()
+    write_bills(bills, folder / "bills.csv")
+    return totals
+
+
+class Totals:
+    """Sums over all bills [1e-6 currency] by line."""
+
+    def __init__(self) -> None:
+        self.meters = self.readings = self.bills = 0
+        self.lines: Counter[str] = Counter()
+
+    def add(self, rated: Rated) -> None:
+        self.meters += 1
+        self.readings += rated.readings
+        self.bills += len(rated.bills)
+        for bill in rated.bills:
+            self.lines.update(bill.lines)
+
+    @property
+    def total(self) -> int:
+        return sum(self.lines.values())
+
+
+def write_bills(bills: Sequence[tuple[str, Bill]], path: Path) -> None:
+    """A row for each bill, by meter and cycle; amounts have 6 decimals."""
+    with path.open("w", encoding="utf-8", newline="") as out:
+        rows = csv.writer(out, lineterminator="\n")
+        rows.writerow(["tariff", "meter_id", "cycle_start", "cycle_end", *BILL_COLUMNS.values(), "total"])
+        for meter_id, bill in sorted(bills, key=lambda pair: (pair[0], pair[1].start)):
+            amounts = [amount_text(bill.lines[line]) for line in BILL_COLUMNS]
+            rows.writerow([bill.tariff_id, meter_id, bill.start, bill.end, *amounts, amount_text(bill.total)])
+
+
+def amount_text(micro: int) -> str:
+    """An amount [1e-6 currency] with 6 decimals."""
+    return f"{Decimal(micro) * MICRO:.6f}"
+
+
+def _spread(
+    work: Callable[[tuple[str, Intervals]], Rated], meters: Mapping[str, Intervals], total: int
+) -> Iterator[Rated]:
+    workers = min(os.cpu_count() or 1, len(meters))
+    if total < _WORTH_A_PROCESS or workers < 2:
+        yield from map(work, meters.items())
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        jobs = [pool.submit(work, item) for item in meters.items()]
+        for job in as_completed(jobs):
+            yield job.result()
+
+
+def _rate_meter(pricing: Pricing, with_costs: bool, item: tuple[str, Intervals]) -> Rated:
+    meter_id, data = item
+    history = pricing.rate(data)
+    costs = _cost_rows(meter_id, history, pricing.versions[0].currency) if with_costs else None
+    return Rated(meter_id, len(data.start_ms), history.bills, costs)
+
+
+def _cost_rows(meter_id: str, history: History, currency: str) -> pa.RecordBatch:
+    """A row for each reading: what it measured, where it lies in the tariff, what it costs."""
+    data, count = history.intervals, len(history.intervals.start_ms)
+    total = np.sum([history.costs[line] for line in LINES], axis=0)
+    columns = {
+        "meter_id": _repeated([meter_id], np.zeros(count, np.int64)),
+        "interval_start": pa.array(data.start_ms).cast(pa.timestamp("ms")),
+        "interval_s": pa.array((data.interval_ms // 1000).astype(np.int32)),
+        "energy_kwh": decimals(data.import_ukwh),
+        "export_kwh": decimals(data.export_ukwh),
+        "tariff_id": _repeated([bill.tariff_id for bill in history.bills], history.segment),
+        "tariff_version": _repeated([bill.version for bill in history.bills], history.segment),
+        "tou_period": _repeated(history.period_names, history.period),
+        "cycle_start": _repeated([bill.cycle_start.isoformat() for bill in history.bills], history.segment),
+        **{COST_COLUMNS[line]: decimals(history.costs[line]) for line in LINES},
+        "cost": decimals(total),
+        "currency": _repeated([currency], np.zeros(count, np.int64)),
+    }
+    return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+
+
+def decimals(micro: Ints) -> pa.Array:
+    """Integers of 1e-6 as DECIMAL(18, 6): the same digits, sign-extended to 128 bits."""
+    words = np.empty((len(micro), 2), dtype="<i8")
+    words[:, 0], words[:, 1] = micro, micro >> 63
+    return pa.Array.from_buffers(_AMOUNT, len(micro), [None, pa.py_buffer(words)])
+
+
+def _repeated(values: Sequence[str], index: Ints) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array(index.astype(np.int32)), pa.array(list(values), pa.string()))

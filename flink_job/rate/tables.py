@@ -1,0 +1,123 @@
+"""Columns from CSV and Parquet files with the columns meter_id, ts, interval_s, kwh."""
+
+from __future__ import annotations
+
+import gzip
+from typing import IO, Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from flink_job.batch.stage import InputError
+from flink_job.metering.units import MICRO
+from flink_job.rate.columns import ReadingColumns, signed
+
+COLUMNS = ("meter_id", "ts", "interval_s", "kwh")
+REACTIVE = ("kvarh", "capacitive_kvarh")
+_MAX_KWH = 1e9
+
+
+def read_csv(name: str, stream: IO[bytes], zone: ZoneInfo) -> ReadingColumns:
+    """Columns of a CSV file with a header. Raises InputError, which names the file."""
+    strings = {"meter_id": pa.string(), "ts": pa.string(), "interval_s": pa.int64(), "kwh": pa.float64()}
+    reactive = dict.fromkeys(REACTIVE, pa.float64())
+    options = pyarrow.csv.ConvertOptions(column_types={**strings, **reactive}, strings_can_be_null=False)
+    try:
+        table = pyarrow.csv.read_csv(stream, convert_options=options)
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{name}: {error}") from None
+    return from_table(name, table, zone)
+
+
+def read_parquet(name: str, stream: IO[bytes], zone: ZoneInfo) -> ReadingColumns:
+    """Columns of a Parquet file. Raises InputError, which names the file."""
+    try:
+        return from_table(name, pq.read_table(stream), zone)
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{name}: {error}") from None
+
+
+def has_columns(stream: IO[bytes], gzipped: bool) -> bool:
+    """True where a CSV file has the columns of this module, rather than those of a reading record."""
+    with gzip.open(stream) if gzipped else stream as lines:
+        header = lines.readline().decode("utf-8-sig", "replace")
+    return {"ts", "kwh"} <= {column.strip() for column in header.split(",")}
+
+
+def from_table(name: str, table: pa.Table, zone: ZoneInfo) -> ReadingColumns:
+    """Columns of a table: `ts` in ISO 8601, with an offset or in local time of `zone`, or epoch ms."""
+    if missing := [column for column in COLUMNS if column not in table.column_names]:
+        raise InputError(f"{name}: no column {', '.join(missing)}; the header is {','.join(COLUMNS)}")
+    for column in COLUMNS:
+        if table[column].null_count:
+            raise InputError(f"{name}: column {column} has empty fields")
+    meters = pc.cast(table["meter_id"], pa.string()).combine_chunks().dictionary_encode()
+    if isinstance(meters, pa.ChunkedArray):
+        meters = meters.combine_chunks()
+    codes = meters.indices.to_numpy().astype(np.int64)
+    interval_s = _numbers(name, table, "interval_s").astype(np.int64)
+    if (interval_s <= 0).any():
+        raise InputError(f"{name}: interval_s must be positive; row {int(np.argmax(interval_s <= 0)) + 1}")
+    kwh = _numbers(name, table, "kwh")
+    columns = signed(
+        meters.dictionary.to_pylist(), codes, _instants(name, table["ts"], codes, zone), interval_s, _micro(name, kwh)
+    )
+    for column, quantity in zip(REACTIVE, ("reactive_uvarh", "capacitive_uvarh"), strict=True):
+        if column in table.column_names:
+            columns.quantities[quantity] = _micro(name, _numbers(name, table, column))
+    return columns
+
+
+def _numbers(name: str, table: pa.Table, column: str) -> Any:
+    try:
+        return pc.cast(table[column], pa.float64()).to_numpy()
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{name}: column {column}: {error}") from None
+
+
+def _micro(name: str, numbers: Any) -> Any:
+    """Whole units to 1e-6, half to even. A float of up to 1e9 holds 6 decimals exactly enough to be told apart."""
+    wrong = ~(np.abs(numbers) < _MAX_KWH)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise InputError(f"{name}: row {row + 1}: energy is {numbers[row]}; it is below {_MAX_KWH:.0e}")
+    return np.rint(numbers * MICRO).astype(np.int64)
+
+
+def _instants(name: str, column: pa.ChunkedArray, meter: Any, zone: ZoneInfo) -> Any:
+    """Epoch ms."""
+    if pa.types.is_integer(column.type):
+        return column.to_numpy().astype(np.int64)
+    if pa.types.is_timestamp(column.type):
+        stamps = pd.DatetimeIndex(column.to_pandas())
+        return _millis(stamps) if stamps.tz is not None else _localized(name, stamps, meter, zone)
+    first = column[0].as_py() if len(column) else ""
+    has_offset = first.endswith("Z") or "+" in first[10:] or "-" in first[10:]
+    try:
+        if has_offset:
+            return pc.cast(column, pa.timestamp("ms", "UTC")).to_numpy().astype("datetime64[ms]").astype(np.int64)
+        stamps = pd.DatetimeIndex(pc.cast(column, pa.timestamp("ms")).to_numpy())
+    except pa.ArrowInvalid as error:
+        raise InputError(
+            f"{name}: column ts: {error}. All times are ISO 8601, either all with an offset (Z, +01:00) or all local"
+        ) from None
+    return _localized(name, stamps, meter, zone)
+
+
+def _localized(name: str, stamps: pd.DatetimeIndex, meter: Any, zone: ZoneInfo) -> Any:
+    """Local times to epoch ms. Of a repeated hour, the first time a meter gives it is the earlier one."""
+    frame = pd.DataFrame({"meter": meter, "ts": stamps})
+    repeated = frame.duplicated().to_numpy()
+    try:
+        return _millis(stamps.tz_localize(zone, ambiguous=~repeated, nonexistent="raise"))
+    except Exception as error:
+        raise InputError(f"{name}: column ts: no such local time in {zone.key}: {error}") from None
+
+
+def _millis(stamps: pd.DatetimeIndex) -> Any:
+    return stamps.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[ms]").astype(np.int64)

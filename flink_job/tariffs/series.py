@@ -1,0 +1,141 @@
+"""Reading price series: plain CSV, Octopus Agile rates, PVPC of the Spanish system operator."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from flink_job.tariffs.exact import PRICE_SCALE
+from flink_job.tariffs.prices import PriceError, PriceSeries
+
+HOUR = timedelta(hours=1)
+#: PVPC is published in EUR/MWh by the local time of the zone it is for.
+PVPC_ZONE = "Europe/Madrid"
+_PER_MWH = Decimal(1000)
+_PENCE = Decimal(100)
+
+Slot = tuple[datetime, datetime | None, Decimal]
+"""(from, until or None for the next one's beginning, price in whole currency per kWh)."""
+
+
+def read_series(name: str, paths: Sequence[str], timezone: str) -> PriceSeries:
+    """A series from files of any of the formats, told apart by what they hold. Raises PriceError.
+
+    CSV: a header with `from` (or `ts`) and `price`, and `until` if prices have gaps; currency per kWh. Octopus: the
+    answer of standard-unit-rates. PVPC: archive 70 of ESIOS, or the values of an indicator. Times without an offset are
+    local to `timezone`.
+    """
+    slots: list[Slot] = []
+    for path in paths:
+        try:
+            text = Path(path).read_text(encoding="utf-8-sig")
+        except OSError as error:
+            raise PriceError(f"price series {name}: {path}: {error.strerror}") from None
+        try:
+            slots += _json_slots(json.loads(text)) if text.lstrip()[:1] in "{[" else _csv_slots(text, timezone)
+        except (KeyError, ValueError, InvalidOperation) as error:
+            raise PriceError(f"price series {name}: {path}: {error!r}") from None
+    return series_of(name, slots)
+
+
+def series_of(name: str, slots: Iterable[Slot]) -> PriceSeries:
+    """A series of slots in any order; the last open end lasts as long as the slot before. Raises PriceError."""
+    ordered = sorted({(begin, price): (begin, end, price) for begin, end, price in slots}.values(), key=lambda s: s[0])
+    if not ordered:
+        raise PriceError(f"price series {name} is empty")
+    starts = [_ms(begin) for begin, _, _ in ordered]
+    if len(set(starts)) < len(starts):
+        twice = next(s for s, following in itertools.pairwise(starts) if s == following)
+        raise PriceError(f"price series {name}: two prices from {datetime.fromtimestamp(twice / 1000, UTC)}")
+    last = starts[-1] - starts[-2] if len(starts) > 1 else 3_600_000
+    following = [*starts[1:], starts[-1] + last]
+    ends = [min(_ms(end), after) if end else after for (_, end, _), after in zip(ordered, following, strict=True)]
+    if ordered[-1][1] is not None:
+        ends[-1] = _ms(ordered[-1][1])
+    prices = [int((price * PRICE_SCALE).to_integral_value()) for _, _, price in ordered]
+    return PriceSeries(name, np.array(starts), np.array(ends), np.array(prices, dtype=np.int64))
+
+
+def _csv_slots(text: str, timezone: str) -> list[Slot]:
+    rows = csv.DictReader(io.StringIO(text))
+    columns = rows.fieldnames or ()
+    begin = next((c for c in ("from", "ts", "valid_from") if c in columns), None)
+    if begin is None or "price" not in columns:
+        raise ValueError(f"the header is {','.join(columns)}; it needs from and price")
+    zone = ZoneInfo(timezone)
+    found: list[Slot] = []
+    for row in rows:
+        until = row.get("until") or row.get("valid_to")
+        moment = _moment(row[begin], zone, found[-1][0] if found else None)
+        found.append((moment, _moment(until, zone, moment) if until else None, Decimal(row["price"])))
+    return found
+
+
+def _json_slots(document: Any) -> list[Slot]:
+    if isinstance(document, list):
+        return [slot for part in document for slot in _json_slots(part)]
+    if "results" in document:
+        return _octopus(document["results"])
+    if "PVPC" in document:
+        return _pvpc_archive(document["PVPC"])
+    if "indicator" in document:
+        return _esios_indicator(document["indicator"]["values"])
+    raise ValueError("it holds neither results (Octopus), PVPC (ESIOS archive 70) nor indicator (ESIOS)")
+
+
+def _octopus(results: Iterable[Mapping[str, Any]]) -> list[Slot]:
+    """Pence per kWh without VAT (the tariff's taxes add it). Of prices by payment method, direct debit counts."""
+    return [
+        (
+            datetime.fromisoformat(r["valid_from"]),
+            datetime.fromisoformat(r["valid_to"]) if r.get("valid_to") else None,
+            Decimal(str(r["value_exc_vat"])) / _PENCE,
+        )
+        for r in results
+        if r.get("payment_method") in (None, "DIRECT_DEBIT")
+    ]
+
+
+def _pvpc_archive(hours: Iterable[Mapping[str, str]]) -> list[Slot]:
+    """EUR/MWh with a decimal comma, column PCB (peninsula, islands), by the day's hours in order: 23 to 25 of them."""
+    days: dict[str, list[Decimal]] = {}
+    for hour in hours:
+        days.setdefault(hour["Dia"], []).append(Decimal(hour["PCB"].replace(".", "").replace(",", ".")) / _PER_MWH)
+    slots: list[Slot] = []
+    for day, prices in days.items():
+        midnight = datetime.strptime(day, "%d/%m/%Y").replace(tzinfo=ZoneInfo(PVPC_ZONE)).astimezone(UTC)
+        slots += [(midnight + n * HOUR, midnight + (n + 1) * HOUR, price) for n, price in enumerate(prices)]
+    return slots
+
+
+def _esios_indicator(values: Iterable[Mapping[str, Any]]) -> list[Slot]:
+    """EUR/MWh by UTC instant; where several areas are given, the peninsula (geo_id 8741) counts."""
+    return [
+        (datetime.fromisoformat(v["datetime_utc"]), None, Decimal(str(v["value"])) / _PER_MWH)
+        for v in values
+        if v.get("geo_id") in (None, 8741, 3)
+    ]
+
+
+def _moment(text: str, zone: ZoneInfo, before: datetime | None) -> datetime:
+    """An instant; a local time of the repeated hour is the later one once the earlier has been."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is not None:
+        return moment
+    earlier = moment.replace(tzinfo=zone)
+    later = earlier.replace(fold=1)
+    return later if before is not None and _ms(earlier) <= _ms(before) < _ms(later) else earlier
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
