@@ -3,6 +3,7 @@ PYTHON   ?= python3.11
 MVN      ?= mvn
 VENV     := .venv
 ENDPOINT := .venv-endpoint
+ORACLE   := .venv-oracle
 JAR      := build/flink-dependencies.jar
 BIN      := $(VENV)/bin
 ARGS     ?=
@@ -18,7 +19,7 @@ setup: $(VENV)/.ready $(ENDPOINT)/.ready $(JAR) ## Install pinned dependencies a
 run: setup ## Run the job on sample readings: local AWS endpoint, Kinesis -> Flink -> Firehose -> Parquet (ARGS="--help" for options)
 	@$(BIN)/python -m deploy.local run $(ARGS)
 
-test: setup lint ## Set up, lint, type-check and run every test (ARGS="-k name" to choose)
+test: setup $(ORACLE)/.ready lint ## Set up, lint, type-check and run every test (ARGS="-k name" to choose)
 	@$(BIN)/python -m pytest $(ARGS)
 
 unit: $(VENV)/.ready ## Run only the tests that need no JVM (seconds)
@@ -34,7 +35,7 @@ format: $(VENV)/.ready ## Reformat the code and apply safe lint fixes
 
 lock: $(VENV)/.ready ## Pin every dependency again from the requirements*.in files
 	@$(BIN)/python -m pip install --quiet uv
-	@for f in requirements requirements-dev requirements-endpoint; do \
+	@for f in requirements requirements-dev requirements-endpoint requirements-oracle; do \
 	  $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-find-links --no-emit-index-url $$f.in -o $$f.txt || exit 1; done
 
@@ -55,6 +56,9 @@ $(VENV)/.ready: requirements-dev.txt
 
 $(ENDPOINT)/.ready: requirements-endpoint.txt
 	$(call make_environment,$(ENDPOINT),$<)
+
+$(ORACLE)/.ready: requirements-oracle.txt
+	$(call make_environment,$(ORACLE),$<)
 
 $(JAR): pom.xml
 	@command -v $(MVN) >/dev/null || { echo "Maven not found: install it (Debian: apt-get install maven)"; exit 1; }

@@ -84,6 +84,7 @@ def _build(document: Mapping[str, Any]) -> Tariff:
         tier_unit=energy.get("tier_unit", "kWh"),
         calendar=calendar,
         periods=periods,
+        listed=tuple(periods.index(p) for p in prices if p in periods),
         energy=tuple(_tiers(prices[p]) for p in periods),
         adjustment_e9=tuple(_e9(a) for a in energy.get("adjustment_by_month", ())),
         dynamic=_dynamic(energy.get("dynamic")),

@@ -147,7 +147,8 @@ class Rounding:
 @dataclass(frozen=True)
 class Tariff:
     """One version of a tariff. `energy[p]` are the tiers of TOU period `periods[p]`; `demand_periods` maps the
-    name of a period to a demand slot from 1 on (slot 0 is the flat demand of all hours).
+    name of a period to a demand slot from 1 on (slot 0 is the flat demand of all hours). `listed` are the periods in
+    the order in which the document prices them.
     """
 
     tariff_id: str
@@ -161,6 +162,7 @@ class Tariff:
     tier_unit: str
     calendar: Calendar
     periods: tuple[str, ...]
+    listed: tuple[int, ...]
     energy: tuple[Tiers, ...]
     adjustment_e9: tuple[int, ...]
     dynamic: Dynamic | None

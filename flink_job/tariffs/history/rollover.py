@@ -16,9 +16,10 @@ _SATURDAY = 5
 def rolled_over(scene: Scene, carry: Carry) -> dict[int, int]:
     """Banked energy [1e-6 kWh] by period of this segment.
 
-    A period's bank goes to the period in force at the same hour of a working day, looking at 0, 6, 12 and 18 o'clock
-    (PySAM's rule). A period in force at none of them (PySAM loses its bank) keeps it where it still exists; else the
-    bank goes to the period that holds most of its working-day minutes.
+    A period's bank goes to the period in force at the same hour of a working day, looking at 0, 6, 12 and 18 o'clock;
+    of several, to the one that the tariff lists first (PySAM's rule). A period in force at none of them (PySAM loses
+    its bank) keeps it where it still exists; else the bank goes to the period that holds most of its working-day
+    minutes.
     """
     if carry.bank_span is None or not carry.bank_ukwh:
         return {}
@@ -32,9 +33,9 @@ def rolled_over(scene: Scene, carry: Carry) -> dict[int, int]:
 
 
 def _target(name: str, period: int, before: Bands, after: Bands, new: Tariff, day: date) -> int:
-    for minute in _SAMPLES:
-        if _period_at(before, minute) == period:
-            return _period_at(after, minute)
+    targets = [_period_at(after, minute) for minute in _SAMPLES if _period_at(before, minute) == period]
+    if targets:
+        return min(targets, key=new.listed.index)
     exists = {new.periods[p] for p in new.calendar.periods_of_season(day)}
     if name in exists:
         return new.periods.index(name)
