@@ -7,6 +7,7 @@ its calendar is the real one. (Fed with another year unchanged, PySAM is up to 1
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import subprocess
 from pathlib import Path
@@ -39,7 +40,6 @@ def pysam(cases: list[dict[str, Any]]) -> list[dict[str, list[float]]]:
 @pytest.fixture(scope="module")
 def loads() -> dict[str, np.ndarray]:
     """Net energy [kWh] of each interval of the year, by meter."""
-    import gzip
 
     found: dict[str, list[float]] = {meter: [] for meter in METERS}
     with gzip.open(SAMPLES / "year.csv.gz", "rt") as lines:
@@ -54,11 +54,21 @@ def case(document: dict[str, Any], net_kwh: np.ndarray, **rates: Any) -> dict[st
     return {"urdb": document, "load_kw": load.tolist(), "generation_kw": generation.tolist(), "rates": rates}
 
 
-def ours(document: dict[str, Any], folder: Path, readings: Path = SAMPLES / "year.csv.gz") -> dict[str, dict[str, np.ndarray]]:
+def ours(
+    document: dict[str, Any], folder: Path, readings: Path = SAMPLES / "year.csv.gz"
+) -> dict[str, dict[str, np.ndarray]]:
     """Twelve amounts of each column of bills.csv, by meter, from the command line."""
     (folder / "urdb.json").write_text(json.dumps(document))
     command(
-        "rate", "--tariff", folder / "urdb.json", "--readings", readings, "--timezone", "Etc/GMT-1", "--out", folder / "out"
+        "rate",
+        "--tariff",
+        folder / "urdb.json",
+        "--readings",
+        readings,
+        "--timezone",
+        "Etc/GMT-1",
+        "--out",
+        folder / "out",
     )
     found: dict[str, dict[str, list[float]]] = {}
     for row in csv.DictReader((folder / "out" / "bills.csv").open()):
@@ -67,7 +77,9 @@ def ours(document: dict[str, Any], folder: Path, readings: Path = SAMPLES / "yea
     return {meter: {column: np.array(values) for column, values in lines.items()} for meter, lines in found.items()}
 
 
-def assert_same(bill: dict[str, np.ndarray], theirs: dict[str, list[float]], lines: str = "energy demand fixed minimum total") -> None:
+def assert_same(
+    bill: dict[str, np.ndarray], theirs: dict[str, list[float]], lines: str = "energy demand fixed minimum total"
+) -> None:
     amounts = {
         "energy": (bill["energy_charge"] + bill["export_credit"], np.array(theirs["energy"])),
         "demand": (bill["demand_charge"], np.array(theirs["demand_flat"]) + np.array(theirs["demand_periods"])),
@@ -94,3 +106,114 @@ def test_every_charge_of_every_month(name: str, theirs: Any, tmp_path: Path) -> 
     for meter in METERS:
         assert_same(bills[meter], theirs[name, meter])
         assert np.abs(bills[meter]["total"]).sum() > 1
+
+
+# Deliberate differences: each with its reason.
+
+
+def test_daily_and_yearly_charges_count_actual_days(loads: Any, tmp_path: Path) -> None:
+    # PySAM charges 365/12 days in every month; a bill counts the month's own: 31 in January, 28 in February.
+    by_day = energy(FLAT, FLAT, [{"rate": 0.1}], fixedchargefirstmeter=2, fixedchargeunits="$/day")
+    assert pysam([case(by_day, loads["home-pv"])])[0]["fixed"][0] == pytest.approx(2 * 365 / 12)
+    fixed = ours(by_day, tmp_path)["home-pv"]["fixed_charge"]
+    assert list(fixed[:3]) == [62.0, 56.0, 62.0]
+    # PySAM charges a twelfth; January is 31 of 365 days. Over the year both are the same.
+    by_year = energy(FLAT, FLAT, [{"rate": 0.1}], fixedchargefirstmeter=365, fixedchargeunits="$/year")
+    assert pysam([case(by_year, loads["home-pv"])])[0]["fixed"][0] == pytest.approx(365 / 12)
+    fixed = ours(by_year, tmp_path)["home-pv"]["fixed_charge"]
+    assert (fixed[0], fixed[1], fixed.sum()) == (31.0, 28.0, 365.0)
+
+
+def test_monthly_fuel_adjustments_are_charged(loads: Any, tmp_path: Path) -> None:
+    # PySAM's converter passes over fueladjustmentsmonthly; the utility does not.
+    adjusted = energy(FLAT, FLAT, [{"rate": 0.1}], fueladjustmentsmonthly=[0.01] + [0] * 10 + [-0.02])
+    plain = np.array(pysam([case(adjusted, loads["factory"])])[0]["energy"])
+    kwh = plain / 0.1
+    expected = plain + kwh * np.array([0.01] + [0] * 10 + [-0.02])
+    np.testing.assert_allclose(ours(adjusted, tmp_path)["factory"]["energy_charge"], expected, atol=TOLERANCE)
+
+
+def test_ratchet_bills_the_months_own_peak_in_full(loads: Any, tmp_path: Path) -> None:
+    # PySAM's converter bills 80 % of the month's own peak too; with its flag for the own peak set it bills as we do.
+    document = energy(
+        DAY,
+        FLAT,
+        [{"rate": 0.05}],
+        [{"rate": 0.08}],
+        flatdemandstructure=[[{"rate": 10.0}]],
+        flatdemandmonths=[0] * 12,
+        lookbackpercent=0.8,
+        lookbackrange=4,
+        **DEMAND,
+    )
+    as_converted = case(document, loads["factory"])
+    with_own_peak = case(document, loads["factory"], ur_billing_demand_lookback_percentages=[[80, 1]] * 12)
+    converted, own = pysam([as_converted, with_own_peak])
+    bill = ours(document, tmp_path)["factory"]
+    assert_same(bill, own)
+    assert bill["demand_charge"][0] > converted["demand_flat"][0] + converted["demand_periods"][0] + 100
+
+
+def test_ratchet_counts_only_the_months_that_the_document_names(loads: Any, tmp_path: Path) -> None:
+    # PySAM's one shared list of percentages makes lookbackmonths mean nothing.
+    structure = {"flatdemandstructure": [[{"rate": 1.0}]], "flatdemandmonths": [0] * 12}
+    summer = energy(
+        FLAT,
+        FLAT,
+        [{"rate": 0.05}],
+        lookbackpercent=1.0,
+        lookbackrange=11,
+        lookbackmonths=[0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0],
+        **structure,
+    )
+    peaks = [float(month.max() * 4) for month in np.split(loads["factory"], np.cumsum(np.array(_DAYS) * 96)[:-1])]
+    summer_peak = np.maximum.accumulate([peak if month in (5, 6) else 0 for month, peak in enumerate(peaks)])
+    floor = np.append(0, summer_peak[:-1])
+    expected = np.maximum(peaks, floor)
+    np.testing.assert_allclose(ours(summer, tmp_path)["factory"]["demand_charge"], expected, atol=TOLERANCE)
+
+
+_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+def test_carried_over_credit_left_in_december_is_a_credit_on_the_bill(loads: Any, tmp_path: Path) -> None:
+    # PySAM pays it out in the total alone; our lines add up to the total.
+    document = energy(
+        DAY, FLAT, [{"rate": 0.02, "sell": 0.2}], [{"rate": 0.03, "sell": 0.3}], dgrules="Net Billing Hourly"
+    )
+    theirs = pysam([case(document, loads["home-pv"])])[0]
+    bill = ours(document, tmp_path)["home-pv"]
+    assert_same(bill, theirs, "demand fixed minimum total")
+    assert bill["export_credit"][-1] < theirs["energy"][-1] - 50
+
+
+def test_bank_of_a_period_that_pysam_does_not_look_at_is_kept(tmp_path: Path) -> None:
+    # PySAM rolls a period's surplus over if it is in force at 0, 6, 12 or 18 o'clock of a weekday; this peak,
+    # 14 to 17 h, is at none of them: PySAM loses 1767 kWh (31 days x 3 h x 19 kW) of January.
+    peak = schedule(lambda month, hour: int(14 <= hour < 17))
+    document = energy(peak, peak, [{"rate": 0.1}], [{"rate": 0.2}], dgrules="Net Metering")
+    net = np.array([1.0 - 20.0 * (14 <= hour % 24 < 17 and hour < 744) for hour in range(HOURS)])
+    theirs = pysam([case(document, net)])[0]
+    # February: 28 days x 21 h x 0.1 = 58.80; the peak's 28 x 3 h x 0.2 = 16.80 is paid for by the bank.
+    assert theirs["energy"][1] == pytest.approx(75.6)
+    assert _one_meter(document, net, tmp_path)["energy_charge"][1] == pytest.approx(58.8)
+
+
+def test_year_that_does_not_begin_on_a_monday(loads: Any, tmp_path: Path) -> None:
+    # The calendar trap: 2025 begins on a Wednesday, so weekday prices of the same load fall on other days.
+    document = DOCUMENTS["seasonal time of use"] | {"energyweekendschedule": FLAT}
+    as_2018 = _one_meter(document, loads["metal-works"], tmp_path)["energy_charge"].sum()
+    as_2025 = _one_meter(document, loads["metal-works"], tmp_path, year=2025)["energy_charge"].sum()
+    theirs = sum(pysam([case(document, loads["metal-works"])])[0]["energy"])
+    assert as_2018 == pytest.approx(theirs, abs=12 * TOLERANCE)
+    assert abs(as_2025 / theirs - 1) > 0.05
+
+
+def _one_meter(document: dict[str, Any], net_kwh: np.ndarray, folder: Path, year: int = 2018) -> dict[str, np.ndarray]:
+    """Bills of a year of net energy that begins on 1 January of `year`."""
+    step = HOURS * 3600 // len(net_kwh)
+    starts = np.datetime64(f"{year}-01-01T00:00:00") + np.arange(len(net_kwh)) * np.timedelta64(step, "s")
+    rows = (f"meter,{start},{step},{kwh:.6f}\n" for start, kwh in zip(starts, net_kwh, strict=True))
+    readings = folder / "readings.csv"
+    readings.write_text("meter_id,ts,interval_s,kwh\n" + "".join(rows))
+    return ours(document, folder, readings)["meter"]

@@ -48,7 +48,9 @@ DEMAND = {
 }
 
 DOCUMENTS: dict[str, dict[str, Any]] = {
-    "flat": energy(FLAT, FLAT, [{"rate": 0.1133, "adj": 0.0211}], fixedchargefirstmeter=12.5, fixedchargeunits="$/month"),
+    "flat": energy(
+        FLAT, FLAT, [{"rate": 0.1133, "adj": 0.0211}], fixedchargefirstmeter=12.5, fixedchargeunits="$/month"
+    ),
     "seasonal time of use": energy(
         SEASONAL,
         SEASONAL_WEEKEND,
@@ -59,7 +61,9 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
         [{"rate": 0.14}],
     ),
     "tiers": energy(FLAT, FLAT, tiers([350, 900], [0.08, 0.12, 0.19]), dgrules="Net Metering"),
-    "tiers by time of use, prorated": energy(DAY, FLAT, tiers([300, 2000], [0.08, 0.10, 0.12]), tiers([300, 2000], [0.20, 0.26, 0.31])),
+    "tiers by time of use, prorated": energy(
+        DAY, FLAT, tiers([300, 2000], [0.08, 0.10, 0.12]), tiers([300, 2000], [0.20, 0.26, 0.31])
+    ),
     "tiers by time of use, chronological": energy(
         DAY,
         FLAT,
@@ -95,11 +99,26 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
         demandweekendschedule=FLAT,
     ),
     "monthly minimum": energy(
-        FLAT, FLAT, [{"rate": 0.04}], mincharge=900, minchargeunits="$/month", fixedchargefirstmeter=3, fixedchargeunits="$/month"
+        FLAT,
+        FLAT,
+        [{"rate": 0.04}],
+        mincharge=900,
+        minchargeunits="$/month",
+        fixedchargefirstmeter=3,
+        fixedchargeunits="$/month",
     ),
     "yearly minimum": energy(FLAT, FLAT, [{"rate": 0.04}], mincharge=30_000, minchargeunits="$/year"),
     "net metering, seasonal": energy(
-        SEASONAL, SEASONAL_WEEKEND, [{"rate": 0}], [{"rate": 0.09}], [{"rate": 0.31}], [{"rate": 0.07}], [{"rate": 0.14}], dgrules="Net Metering"
+        SEASONAL,
+        SEASONAL_WEEKEND,
+        [{"rate": 0}],
+        [{"rate": 0.09}],
+        [{"rate": 0.31}],
+        [{"rate": 0.07}],
+        [{"rate": 0.14}],
+        dgrules="Net Metering",
     ),
-    "buy all, sell all": energy(DAY, FLAT, [{"rate": 0.11, "sell": 0.04}], [{"rate": 0.22, "sell": 0.05}], dgrules="Buy All Sell All"),
+    "buy all, sell all": energy(
+        DAY, FLAT, [{"rate": 0.11, "sell": 0.04}], [{"rate": 0.22, "sell": 0.05}], dgrules="Buy All Sell All"
+    ),
 }
