@@ -81,3 +81,6 @@ def _taxes(document: Mapping[str, Any]) -> Iterator[str]:
         for base in sorted(set(tax["base"]) - known):
             yield f"taxes/{i}/base: {base!r} is none of {', '.join(sorted(known))}"
         known.add(tax["name"])
+    for i, charge in enumerate(document.get("fixed", ())):
+        for name in sorted(set(charge.get("exempt_from", ())) - {tax["name"] for tax in document.get("taxes", ())}):
+            yield f"fixed/{i}/exempt_from: there is no tax {name!r}"

@@ -95,7 +95,10 @@ def _build(document: Mapping[str, Any]) -> Tariff:
         demand=_demand(demand),
         contracted=_contracted(document.get("contracted_power")),
         reactive=_reactive(document.get("reactive")),
-        fixed=tuple(FixedCharge(f["name"], _e9(f["amount"]), f["per"]) for f in document.get("fixed", ())),
+        fixed=tuple(
+            FixedCharge(f["name"], _e9(f["amount"]), f["per"], frozenset(f.get("exempt_from", ())))
+            for f in document.get("fixed", ())
+        ),
         minimum=tuple(FixedCharge("minimum", _e9(m["amount"]), m["per"]) for m in document.get("minimum", ())),
         export=_export(export),
         export_e9=tuple(_e9(export_prices.get(p, export_prices.get("*", "0"))) for p in periods),

@@ -104,11 +104,12 @@ class Reactive:
 
 @dataclass(frozen=True)
 class FixedCharge:
-    """An amount (1e-9 currency) per day, month (billing cycle) or year."""
+    """An amount (1e-9 currency) per day, month (billing cycle) or year; taxes in `exempt_from` leave it out."""
 
     name: str
     amount_e9: int
     per: str
+    exempt_from: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -197,6 +198,13 @@ class Tariff:
         """True where the price of a reading depends on which readings came before it, not only on sums."""
         return self.tier_rule == "chronological" and len({tuple(tiers) for tiers in self.energy}) > 1
 
+    @property
+    def plain_taxes(self) -> bool:
+        """True where taxes are rates alone, the same at all times, with each charge wholly in or out of their base."""
+        return not any(t.floor_e9 or t.valid_from or t.valid_to for t in self.taxes) and not any(
+            charge.exempt_from for charge in self.fixed
+        )
+
     def beyond_stream(self) -> Iterator[str]:
         """Rules that change how a reading is priced and that the stream has no state for: it prices no reading of such
         a tariff, the batch layer does.
@@ -227,7 +235,7 @@ class Tariff:
             "contracted power": self.contracted,
             "reactive energy": self.reactive,
             "minimum bill": self.minimum,
-            "taxes with a floor or a validity": any(t.floor_e9 or t.valid_from or t.valid_to for t in self.taxes),
+            "taxes with a floor, a validity or exemptions": not self.plain_taxes,
             "rounded lines": self.rounding.line_decimals < 6,
         }
         yield from (name for name, present in rules.items() if present)

@@ -115,7 +115,7 @@ def _rate_segment(scene: Scene, carry: Carry) -> dict[str, Ints]:
         "reactive": reactive_line(scene),
     }
     lines = {name: rounded(scene, amount) for name, amount in lines.items()}
-    lines["tax"] = rounded(scene, tax_line(scene, lines))
+    lines["tax"] = tax_line(scene, lines)
     if scene.span.closes:
         carry.peaks_ukw.append((scene.month, int(highest[-1])))
     return lines

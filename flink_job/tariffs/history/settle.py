@@ -47,22 +47,32 @@ def tax_line(scene: Scene, lines: dict[str, Ints]) -> Ints:
     Plain rates are rounded for fixed charges and for the others apart, as in the stream, where fixed charges of an
     interval are known before its energy. A floor needs the whole bill; a validity counts what falls into it.
     """
-    taxes = scene.tariff.taxes
-    if not any(tax.floor_e9 or tax.valid_from or tax.valid_to for tax in taxes):
+    if scene.tariff.plain_taxes:
         fixed = lines["fixed"]
         others = {name: amount for name, amount in lines.items() if name != "fixed"}
-        return np.asarray(tax_amount(scene.tariff, **others) + tax_amount(scene.tariff, fixed=fixed))
-    lines = dict(lines)
+        both = np.asarray(tax_amount(scene.tariff, **others) + tax_amount(scene.tariff, fixed=fixed))
+        return rounded(scene, both)
+    bases = dict(lines)
     added = np.zeros(len(scene.at_ms), dtype=np.int64)
     energy = scene.imported()
-    for tax in taxes:
-        base = [_within(scene, tax, amount) for name, amount in lines.items() if name in tax.base]
-        amount = round_div(times(total(base), tax.rate_e12), RATE_SCALE) if base else np.zeros_like(added)
+    for tax in scene.tariff.taxes:
+        exempt = _exempt(scene, tax)
+        base = [_within(scene, tax, amount) for name, amount in bases.items() if name in tax.base]
+        amount = round_div(times(total([*base, -exempt]), tax.rate_e12), RATE_SCALE) if base else np.zeros_like(added)
         if tax.floor_e9:
             amount = np.maximum(amount, round_div(times(_within(scene, tax, energy), tax.floor_e9), TO_MICRO))
-        lines[tax.name] = amount.astype(np.int64)
-        added = added + lines[tax.name]
+        amount = rounded(scene, amount.astype(np.int64))
+        bases[tax.name] = bases.get(tax.name, np.zeros_like(added)) + amount
+        added = added + amount
     return added
+
+
+def _exempt(scene: Scene, tax: Tax) -> Ints:
+    """Fixed charges that the tax leaves out."""
+    charges = tuple(c for c in scene.tariff.fixed if tax.name in c.exempt_from and "fixed" in tax.base)
+    if not charges:
+        return np.zeros(len(scene.at_ms), dtype=np.int64)
+    return _within(scene, tax, rounded(scene, accrued_fixed(scene, charges)))
 
 
 def _within(scene: Scene, tax: Tax, amount: Ints) -> Ints:
