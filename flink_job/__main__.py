@@ -10,6 +10,7 @@ import typer
 
 from flink_job.commands import rate as rating
 from flink_job.commands.console import fail as _fail
+from flink_job.commands.tariffs import commands as tariffs_commands
 from flink_job.config import ConfigError, Job, load_settings, properties_path
 from flink_job.logs import configure_logging, report_errors
 
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.command("rate")(rating.rate)
 app.command("compare")(rating.compare)
+app.add_typer(tariffs_commands, name="tariffs")
 
 Lake = Annotated[str, typer.Argument(help="Output of a run: a folder, or s3://bucket.")]
 
@@ -88,24 +90,6 @@ def _run_files(inputs: list[str], contracts: list[str], tariffs: str, rules: str
     print_account(account, output)
     if not account.closes:
         raise typer.Exit(1)
-
-
-@app.command("check-tariffs")
-def check_tariffs(
-    tariffs: Annotated[str, typer.Argument(help="Folder, or s3:// prefix, of tariff documents.")],
-) -> None:
-    """Check tariff documents: every fault with its place. Ends with code 2 where there is one."""
-    from flink_job.tariffs.store import open_book
-
-    try:
-        book = open_book(tariffs)
-    except FileNotFoundError as error:
-        _fail(str(error))
-    for tariff in book.all():
-        until = f" to {tariff.valid_to}" if tariff.valid_to else ""
-        print(f"{tariff.tariff_id} {tariff.version}: {tariff.currency}, from {tariff.valid_from}{until}")
-    if book.faults:
-        _fail("\n".join(book.faults.values()))
 
 
 @app.command()

@@ -36,6 +36,7 @@ CycleStarts = Annotated[
 Prices = Annotated[
     list[str] | None, typer.Option(help="NAME=FILE: a price series (CSV, Octopus or PVPC) that a tariff needs.")
 ]
+AnyDate = Annotated[bool, typer.Option(help="Price readings of any date by the newest version of a tariff.")]
 ContractedKw = Annotated[str, typer.Option(help="Contracted power, such as P1=50,P2=50.")]
 
 
@@ -49,6 +50,7 @@ def rate(
     cycle_start: CycleStarts = None,
     prices: Prices = None,
     contracted_kw: ContractedKw = "",
+    any_date: AnyDate = False,
 ) -> None:
     """Rate readings in order of time: a cost for each, and a bill for each meter and cycle.
 
@@ -61,7 +63,7 @@ def rate(
 
     started = time.monotonic()
     with explained():
-        pricing = make_pricing(tariff, timezone, currency, cycle_day, cycle_start, prices, contracted_kw)
+        pricing = make_pricing(tariff, timezone, currency, cycle_day, cycle_start, prices, contracted_kw, any_date)
         found = read(readings, pricing.terms.zone)
         with progress_bar("rating", found.count) as progress:
             totals = write_results(rate_meters(pricing, found.meters, True, progress), out)
@@ -80,13 +82,16 @@ def compare(
     cycle_day: CycleDay = 1,
     prices: Prices = None,
     contracted_kw: ContractedKw = "",
+    any_date: AnyDate = False,
     out: Annotated[Path | None, typer.Option(help="Write the bills under every tariff to this CSV file.")] = None,
 ) -> None:
     """The same readings under each tariff of a folder, cheapest first.
 
     Documents of one tariff_id are its versions. A tariff that cannot rate these readings is named, with the reason.
+    With --any-date, last year's readings meet this year's tariffs.
 
-      python -m flink_job compare --readings load.csv --tariffs tariffs --timezone Europe/Madrid
+      python -m flink_job compare --readings sample_data/year.csv.gz --tariffs sample_data/tariffs \
+        --timezone Etc/GMT-1 --any-date
     """
     from flink_job.rate.compare import Comparison, alternatives
 
@@ -98,7 +103,7 @@ def compare(
         with progress_bar("comparing", len(options)) as progress:
             for done, (name, files) in enumerate(options.items(), start=1):
                 try:
-                    pricing = make_pricing(files, timezone, currency, cycle_day, None, prices, contracted_kw)
+                    pricing = make_pricing(files, timezone, currency, cycle_day, None, prices, contracted_kw, any_date)
                     comparison.add(name, pricing)
                 except comparison.reasons as error:
                     faults.append(f"{name}: {error}")
@@ -121,6 +126,7 @@ def make_pricing(
     cycle_start: Sequence[datetime] | None,
     prices: Sequence[str] | None,
     contracted_kw: str,
+    any_date: bool,
 ) -> Pricing:
     """Tariff, terms and price series from options."""
     from flink_job.rate.documents import contracted, load_series, load_versions
@@ -128,7 +134,7 @@ def make_pricing(
     from flink_job.tariffs.history import Terms
 
     zone = parse_zone(timezone)
-    versions, is_urdb = load_versions(tariff, timezone, currency)
+    versions, is_urdb = load_versions(tariff, timezone, currency, any_date)
     if is_urdb and (cycle_day != 1 or cycle_start):
         errors.print("the cycles of a URDB tariff are calendar months: cycle options are not used", style="yellow")
         cycle_day, cycle_start = 1, None

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from flink_job.batch.stage import InputError
@@ -72,7 +73,9 @@ class Comparison:
     def table(self) -> Table:
         """Totals by line, and how much dearer than the cheapest."""
         shown = [line for line in BILL_COLUMNS if any(totals.lines[line] for _, _, totals in self.ranked())]
-        table = Table("tariff", "", title="Cheapest first")
+        table = Table(title="Cheapest first", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+        table.add_column("tariff", overflow="fold")
+        table.add_column("")
         for line in shown:
             table.add_column(line, justify="right")
         table.add_column("total", justify="right", style="bold")
@@ -81,7 +84,7 @@ class Comparison:
         for name, currency, totals in self.ranked():
             best = cheapest.setdefault(currency, totals.total)
             more = f"+{(totals.total - best) / abs(best):.1%}" if best and totals.total > best else ""
-            amounts = [f"{totals.lines[line] / 1e6:,.2f}" for line in shown]
+            amounts = [f"{totals.lines[line] / 1e6:,.0f}" for line in shown]
             table.add_row(name, currency, *amounts, f"{totals.total / 1e6:,.2f}", more)
         return table
 

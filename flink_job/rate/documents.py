@@ -45,17 +45,21 @@ def load_document(name: str, timezone: str, currency: str) -> Document:
     return Document(read_tariff(ours, short), ours, True)
 
 
-def load_versions(names: Sequence[str], timezone: str, currency: str) -> tuple[list[Tariff], bool]:
+def load_versions(
+    names: Sequence[str], timezone: str, currency: str, any_date: bool = False
+) -> tuple[list[Tariff], bool]:
     """(versions of one tariff, whether they came as URDB). Raises TariffError or InputError.
 
-    A URDB record's dates say when it was published; here it prices whatever readings it is given.
+    A URDB record's dates say when it was published; here it prices whatever readings it is given. So does the newest
+    version of any tariff with `any_date`.
     """
     documents = [load_document(name, timezone, currency) for name in names]
     if len({document.tariff.tariff_id for document in documents}) > 1:
         ids = ", ".join(sorted({document.tariff.tariff_id for document in documents}))
         raise InputError(f"--tariff: versions of one tariff are needed, not several tariffs ({ids}); see `compare`")
-    if len(documents) == 1 and documents[0].is_urdb:
-        return [replace(documents[0].tariff, valid_from=_ALWAYS, valid_to=None)], True
+    if any_date or (len(documents) == 1 and documents[0].is_urdb):
+        newest = max(documents, key=lambda document: document.tariff.valid_from)
+        return [replace(newest.tariff, valid_from=_ALWAYS, valid_to=None)], newest.is_urdb
     return [document.tariff for document in documents], any(document.is_urdb for document in documents)
 
 

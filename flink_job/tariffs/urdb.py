@@ -184,7 +184,7 @@ def _energy(document: Mapping[str, Any]) -> dict[str, Any]:
     structure = document.get("energyratestructure", [[{"rate": 0}]])
     used = _used(document, "energy")
     unit = next((str(t["unit"]).lower() for tiers in structure for t in tiers if "unit" in t), "kwh")
-    adjustments = document.get("fueladjustmentsmonthly")
+    adjustments = document.get("fueladjustmentsmonthly", ())
     return {
         "tier_unit": _UNITS[unit],
         "periods": {_period(n): _tiers(tiers) for n, tiers in enumerate(structure) if n in used},
@@ -218,7 +218,9 @@ def _demand(document: Mapping[str, Any]) -> dict[str, Any]:
             demand["flat_by_month"] = [_tiers(structure[m]) for m in months]
     if structure := document.get("demandratestructure"):
         used = _used(document, "demand")
-        demand["calendar"] = _calendar(document, "demand")
+        calendar = _calendar(document, "demand")
+        if calendar != _calendar(document, "energy"):
+            demand["calendar"] = calendar
         demand["periods"] = {_period(n): _tiers(tiers) for n, tiers in enumerate(structure) if n in used}
     if not demand:
         return {}

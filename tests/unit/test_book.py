@@ -84,6 +84,6 @@ def test_an_unknown_tariff_points_at_faulty_documents(tmp_path: Path) -> None:
 
 def test_the_command_lists_versions_and_faults(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(document("a", "2026-01-01"))
-    assert "t a: EUR, from 2026-01-01" in command("check-tariffs", tmp_path)
+    assert "t a: EUR, from 2026-01-01" in command("tariffs", "check", tmp_path)
     (tmp_path / "b.json").write_text(document("b", "someday"))
-    assert "b.json: valid_from: 'someday' is not a 'date'" in command("check-tariffs", tmp_path, code=2)
+    assert "b.json: valid_from: 'someday' is not a 'date'" in command("tariffs", "check", tmp_path, code=2)

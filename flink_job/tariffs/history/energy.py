@@ -11,7 +11,8 @@ from flink_job.tariffs.charges import TO_MICRO, energy_amount, energy_shared, ti
 from flink_job.tariffs.exact import Ints, round_div, running_round_div, times, total
 from flink_job.tariffs.history.intervals import with_close
 from flink_job.tariffs.history.scene import Scene
-from flink_job.tariffs.model import PER_KW_UNITS
+from flink_job.tariffs.model import PER_KW_UNITS, Dynamic
+from flink_job.tariffs.prices import PriceSeries
 from flink_job.tariffs.state import Basis, State
 
 
@@ -76,19 +77,24 @@ def _by_period(scene: Scene) -> tuple[Ints, ...]:
 
 def _extra_price(scene: Scene) -> Ints:
     """Adjustment of the month and dynamic price of each reading [1e-9 currency per kWh]."""
-    tariff = scene.tariff
-    extra = np.zeros(len(scene.data.start_ms), dtype=np.int64)
+    tariff, extra = scene.tariff, np.zeros(len(scene.data.start_ms), dtype=np.int64)
     if tariff.adjustment_e9:
         extra = extra + np.array(tariff.adjustment_e9, dtype=np.int64)[scene.interval_month]
     if tariff.dynamic is not None:
-        prices = scene.series[tariff.dynamic.series].mean_price(scene.data.start_ms, scene.data.interval_ms)
-        prices = round_div(times(prices, tariff.dynamic.multiplier_e9), TO_MICRO) + tariff.dynamic.adder_e9
-        if tariff.dynamic.floor_e9 is not None:
-            prices = np.maximum(prices, tariff.dynamic.floor_e9)
-        if tariff.dynamic.cap_e9 is not None:
-            prices = np.minimum(prices, tariff.dynamic.cap_e9)
-        extra = extra + prices.astype(np.int64)
+        series = scene.series[tariff.dynamic.series]
+        extra = extra + dynamic_price(tariff.dynamic, series, scene.data.start_ms, scene.data.interval_ms)
     return extra
+
+
+def dynamic_price(rule: Dynamic, series: PriceSeries, start_ms: Ints, interval_ms: Ints) -> Ints:
+    """Price of each interval [1e-9 currency per kWh]: the series' mean x multiplier + adder, within floor and cap."""
+    prices = series.mean_price(start_ms, interval_ms)
+    prices = round_div(times(prices, rule.multiplier_e9), TO_MICRO) + rule.adder_e9
+    if rule.floor_e9 is not None:
+        prices = np.maximum(prices, rule.floor_e9)
+    if rule.cap_e9 is not None:
+        prices = np.minimum(prices, rule.cap_e9)
+    return np.asarray(prices.astype(np.int64))
 
 
 def _sum(terms: Ints) -> Ints:

@@ -1,0 +1,174 @@
+"""`tariffs`: check, show, import from URDB, make Spanish ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from flink_job.commands.console import errors, fail
+from flink_job.commands.rate import Currency, Prices, explained, parse_zone
+
+commands = typer.Typer(help="Tariff documents: check, show, import.", no_args_is_help=True, rich_markup_mode=None)
+
+Out = Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")]
+
+
+@commands.command()
+def check(
+    files: Annotated[
+        list[str], typer.Argument(help="Documents, ours or URDB's; or folders and s3:// prefixes of them.")
+    ],
+    timezone: Annotated[str, typer.Option(help="For URDB documents.")] = "UTC",
+    currency: Currency = "USD",
+) -> None:
+    """Check tariff documents: every fault with its place. Ends with code 2 where there is one.
+
+    Says, too, what of a tariff the stream leaves to the batch layer.
+    """
+    from flink_job.batch.stage import InputError
+    from flink_job.rate.documents import load_document
+    from flink_job.tariffs.model import TariffError
+
+    faults = []
+    for name in _documents(files):
+        try:
+            tariff = load_document(name, timezone, currency).tariff
+        except (TariffError, InputError) as error:
+            faults.append(str(error))
+            continue
+        until = f" to {tariff.valid_to}" if tariff.valid_to else ""
+        print(f"{tariff.tariff_id} {tariff.version}: {tariff.currency}, from {tariff.valid_from}{until}")
+        if beyond := list(tariff.beyond_stream()):
+            print(f"  priced in batch only: {', '.join(beyond)}")
+        elif left := list(tariff.left_to_batch()):
+            print(f"  added in batch: {', '.join(left)}")
+    if faults:
+        fail("\n".join(faults))
+
+
+@commands.command()
+def show(
+    file: Annotated[str, typer.Argument(help="Document, ours or URDB's.")],
+    day: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Local day to chart; today when left out.")
+    ] = None,
+    week: Annotated[bool, typer.Option(help="Chart seven days from then on.")] = False,
+    timezone: Annotated[str, typer.Option(help="Where the document names none.")] = "",
+    currency: Currency = "USD",
+    prices: Prices = None,
+) -> None:
+    """What a tariff charges, and a chart of a day's or a week's prices.
+
+    python -m flink_job tariffs show sample_data/tariffs/eur-tou.json --day 2026-03-29 --timezone Europe/Madrid
+    """
+    from flink_job.rate.documents import load_document, load_series
+    from flink_job.rate.show import charges_table, day_chart, week_chart
+
+    console = Console()
+    with explained():
+        document = load_document(file, timezone or "UTC", currency)
+        zone = parse_zone(timezone) if timezone else document.tariff.timezone
+        if zone is None:
+            errors.print("no time zone in the document: charted in UTC; see --timezone", style="yellow")
+            zone = parse_zone("UTC")
+        first = (day or datetime.now(UTC)).date()
+        series = load_series(prices or (), zone.key)
+        console.print(charges_table(document.tariff, document.content))
+        chart = week_chart if week else day_chart
+        console.print(chart(document.tariff, zone, first, series))
+
+
+@commands.command("import-urdb")
+def import_urdb(
+    file: Annotated[str, typer.Argument(help="A URDB record (version 8), or a response that holds one.")],
+    timezone: Annotated[str, typer.Option(help="IANA time zone of the utility: URDB names none.")],
+    currency: Annotated[str, typer.Option(help="ISO 4217 code: URDB names none.")],
+    out: Out = None,
+) -> None:
+    """Turn a record of the OpenEI Utility Rate Database into our document.
+
+    What cannot be represented is refused by name.
+    """
+    from flink_job.batch.stage import InputError
+    from flink_job.rate.documents import load_document
+
+    parse_zone(timezone)
+    with explained():
+        document = load_document(file, timezone, currency)
+        if not document.is_urdb:
+            raise InputError(f"{file}: this is no URDB record")
+    _write(document.content, out)
+
+
+@commands.command()
+def spain(
+    kind: Annotated[str, typer.Argument(help="2.0TD, 3.0TD, 6.1TD, 6.2TD, 6.3TD or 6.4TD.")],
+    prices: Annotated[
+        Path,
+        typer.Option(
+            help="JSON of the supplier's prices: energy and power by period, and kw, excess, surplus, dynamic."
+        ),
+    ],
+    zone: Annotated[str, typer.Option(help="peninsula, balearics, canaries, ceuta or melilla.")] = "peninsula",
+    out: Out = None,
+) -> None:
+    """Make the document of a Spanish access tariff: calendars, excess, reactive energy and taxes by law, your prices.
+
+    echo '{"energy": {"P1": "0.20", "P2": "0.15", "P3": "0.10"}, "power": {"P1": "28", "P2": "1.5"}}' > prices.json
+    python -m flink_job tariffs spain 2.0TD --prices prices.json --out workshop.json
+    """
+    from flink_job.tariffs.document import read_tariff
+    from flink_job.tariffs.spain import SpainError, spanish_tariff
+
+    with explained():
+        try:
+            document = spanish_tariff(kind, zone, json.loads(prices.read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            fail(f"{prices}: {error}" if not isinstance(error, SpainError) else str(error))
+        read_tariff(document, kind)
+    _write(document, out)
+
+
+@commands.command()
+def schema() -> None:
+    """Print the JSON Schema of tariff documents."""
+    from flink_job.tariffs.document import schema as published
+
+    print(json.dumps(published(), indent=1))
+
+
+def _documents(files: list[str]) -> Iterator[str]:
+    """Documents of files, folders and S3 prefixes."""
+    for name in files:
+        if name.startswith("s3://") and not name.endswith(".json"):
+            yield from _s3_documents(name)
+        elif Path(name).is_dir():
+            yield from map(str, sorted(Path(name).glob("*.json")))
+        else:
+            yield name
+
+
+def _s3_documents(prefix: str) -> Iterator[str]:
+    from urllib.parse import urlparse
+
+    from flink_job.publish import client
+
+    place = urlparse(prefix)
+    pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=place.netloc, Prefix=place.path.lstrip("/"))
+    keys = (item["Key"] for page in pages for item in page.get("Contents", ()))
+    yield from (f"s3://{place.netloc}/{key}" for key in keys if key.endswith(".json"))
+
+
+def _write(document: Any, out: Path | None) -> None:
+    text = json.dumps(document, indent=1, ensure_ascii=False)
+    if out is None:
+        print(text)
+        return
+    out.write_text(text + "\n", encoding="utf-8")
+    errors.print(f"wrote {out}")
