@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from flink_job.rate.run import Pricing, Totals
 
 console = Console()
+#: Columns of a terminal that the lines of a comparison need; a narrower one shows the totals.
+WIDE = 130
 
 Files = Annotated[
     list[str],
@@ -112,7 +114,8 @@ def compare(
         errors.print(f"left out: {fault}", style="yellow", markup=False, highlight=False)
     if not comparison.results:
         fail(f"{tariffs}: no tariff could rate these readings")
-    console.print(comparison.table())
+    wide = console.width >= WIDE or not console.is_terminal
+    Console(width=None if console.is_terminal else WIDE).print(comparison.table(wide))
     if out is not None:
         comparison.write(out)
         console.print(f"bills under every tariff: {out}")
@@ -139,8 +142,8 @@ def make_pricing(
         errors.print("the cycles of a URDB tariff are calendar months: cycle options are not used", style="yellow")
         cycle_day, cycle_start = 1, None
     starts = tuple(sorted(moment.date() for moment in cycle_start or ()))
-    terms = Terms(zone, cycle_day, starts, contracted(contracted_kw))
-    return Pricing(versions, terms, load_series(prices or (), timezone))
+    series = load_series(prices or (), timezone)
+    return Pricing(versions, Terms(zone, cycle_day, starts), series, contracted(contracted_kw))
 
 
 def parse_zone(timezone: str) -> ZoneInfo:

@@ -17,10 +17,14 @@ class ContractError(ValueError):
 
 
 class Assignment(msgspec.Struct, frozen=True):
-    """A tariff, from the local midnight that begins `valid_from` (YYYY-MM-DD) until the next assignment."""
+    """A tariff, from the local midnight that begins `valid_from` (YYYY-MM-DD) until the next assignment.
+
+    `contracted_kw` is the contracted power by period, where the tariff has such.
+    """
 
     tariff_id: str
     valid_from: date
+    contracted_kw: dict[str, Decimal] = {}
 
 
 class Contract(msgspec.Struct, frozen=True):

@@ -70,11 +70,12 @@ class Comparison:
         found = [(name, currency, totals) for name, (currency, totals, _) in self.results.items()]
         return sorted(found, key=lambda one: (one[1], one[2].total))
 
-    def table(self) -> Table:
-        """Totals by line, and how much dearer than the cheapest."""
-        shown = [line for line in BILL_COLUMNS if any(totals.lines[line] for _, _, totals in self.ranked())]
+    def table(self, with_lines: bool) -> Table:
+        """Totals, by line if asked for, and how much dearer than the cheapest."""
+        charged = [line for line in BILL_COLUMNS if any(totals.lines[line] for _, _, totals in self.ranked())]
+        shown = charged if with_lines else []
         table = Table(title="Cheapest first", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-        table.add_column("tariff", overflow="fold")
+        table.add_column("tariff", no_wrap=True)
         table.add_column("")
         for line in shown:
             table.add_column(line, justify="right")

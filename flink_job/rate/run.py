@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flink_job.tariffs.exact import Ints
-from flink_job.tariffs.history import Bill, History, Intervals, Terms, rate_history
+from flink_job.tariffs.history import Bill, History, Intervals, Terms, rate_history, versions_in_force
 from flink_job.tariffs.history.rate import LINES
 from flink_job.tariffs.model import Tariff
 from flink_job.tariffs.prices import PriceSeries
@@ -54,9 +54,11 @@ class Pricing:
     versions: Sequence[Tariff]
     terms: Terms
     series: Mapping[str, PriceSeries]
+    contracted_u: Mapping[str, int]
 
     def rate(self, data: Intervals) -> History:
-        return rate_history(self.versions, self.terms, data, self.series)
+        """One meter's costs and bills."""
+        return rate_history(versions_in_force(self.versions, self.contracted_u), self.terms, data, self.series)
 
 
 @dataclass(frozen=True)

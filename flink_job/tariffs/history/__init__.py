@@ -6,6 +6,16 @@ without Flink.
 
 from flink_job.tariffs.history.intervals import Intervals
 from flink_job.tariffs.history.rate import Bill, History, rate_history
-from flink_job.tariffs.history.segments import Terms
+from flink_job.tariffs.history.segments import Agreement, CycleError, InForce, Terms, versions_in_force
 
-__all__ = ["Bill", "History", "Intervals", "Terms", "rate_history"]
+__all__ = [
+    "Agreement",
+    "Bill",
+    "CycleError",
+    "History",
+    "InForce",
+    "Intervals",
+    "Terms",
+    "rate_history",
+    "versions_in_force",
+]

@@ -28,7 +28,7 @@ def contracted_power(scene: Scene) -> dict[str, int]:
     contracted = scene.tariff.contracted
     if contracted is None:
         return {}
-    power = {**contracted.power_u, **scene.terms.contracted_u}
+    power = {**contracted.power_u, **scene.span.contracted_u}
     if missing := [period for period in contracted.price_e9 if period not in power]:
         raise ContractedPowerError(
             f"tariff {scene.tariff.tariff_id}: no contracted power for {', '.join(missing)}: give it in the contract, "

@@ -19,9 +19,8 @@ from flink_job.tariffs.history.intervals import Intervals
 from flink_job.tariffs.history.power import contracted_power, excess_line, power_charges
 from flink_job.tariffs.history.reactive import reactive_line
 from flink_job.tariffs.history.scene import Carry, Scene
-from flink_job.tariffs.history.segments import Span, Terms, spans
+from flink_job.tariffs.history.segments import InForce, Span, Terms, spans
 from flink_job.tariffs.history.settle import accrued_fixed, minimum_line, rounded, tax_line
-from flink_job.tariffs.model import Tariff
 from flink_job.tariffs.prices import PriceSeries
 
 LINES = ("energy", "demand", "fixed", "minimum", "export", "reactive", "tax")
@@ -64,9 +63,9 @@ class History:
 
 
 def rate_history(
-    versions: Sequence[Tariff], terms: Terms, data: Intervals, series: Mapping[str, PriceSeries] | None = None
+    in_force: InForce, terms: Terms, data: Intervals, series: Mapping[str, PriceSeries] | None = None
 ) -> History:
-    """Rate one meter's intervals (n >= 1) by the versions of its tariff.
+    """Rate one meter's intervals (n >= 1) by what is in force on their local days.
 
     Raises CycleError, CalendarError, MissingSeriesError, PriceError or ContractedPowerError.
     """
@@ -77,7 +76,7 @@ def rate_history(
     names: dict[str, int] = {}
     bills: list[Bill] = []
     carry = Carry()
-    for span in spans(versions, terms, int(data.start_ms[0]), int(data.start_ms[-1])):
+    for span in spans(in_force, terms, int(data.start_ms[0]), int(data.start_ms[-1])):
         bounds = (span.segment.segment_start_ms, span.segment.segment_end_ms)
         rows = slice(*np.searchsorted(data.start_ms, bounds))
         scene = _scene(span, terms, data.part(rows), series or {})

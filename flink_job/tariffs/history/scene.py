@@ -59,9 +59,9 @@ class Scene:
     @cached_property
     def at_ms(self) -> NDArray[np.int64]:
         """Until when time has been charged for, after each reading and at the close."""
-        segment = self.span.segment
-        ends = np.maximum.accumulate(np.append(self.data.end_ms, segment.segment_end_ms))
-        return np.clip(ends, segment.segment_start_ms, segment.segment_end_ms)
+        until = self.span.charged_until_ms
+        ends = np.maximum.accumulate(np.append(self.data.end_ms, until))
+        return np.clip(ends, self.span.segment.segment_start_ms, until)
 
     @property
     def month(self) -> int:
