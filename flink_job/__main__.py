@@ -10,6 +10,7 @@ import typer
 
 from flink_job.commands import rate as rating
 from flink_job.commands.console import fail as _fail
+from flink_job.commands.rerate import rerate
 from flink_job.commands.tariffs import commands as tariffs_commands
 from flink_job.config import ConfigError, Job, load_settings, properties_path
 from flink_job.logs import configure_logging, report_errors
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.command("rate")(rating.rate)
 app.command("compare")(rating.compare)
+app.command("rerate")(rerate)
 app.add_typer(tariffs_commands, name="tariffs")
 
 Lake = Annotated[str, typer.Argument(help="Output of a run: a folder, or s3://bucket.")]

@@ -188,6 +188,35 @@ REPEATED = Table(
     ),
 )
 
+ADJUSTMENTS = Table(
+    "adjustments",
+    "Written by `rerate`: what the exact bill of a cycle adds to the costs that the stream gave its readings.",
+    ("meter_id", "cycle_start", "tariff_id", "tariff_version"),
+    (
+        _text("meter_id", "Meter"),
+        _text("site_path", "factory/process/line/sensor"),
+        _text("cycle_start", "First local day of the billing cycle, YYYY-MM-DD"),
+        _text("cycle_end", "First local day after it, YYYY-MM-DD"),
+        _text("tariff_id", "Tariff"),
+        _text("tariff_version", "Its version"),
+        _exact("energy_cost", "Adjustment of the energy charge [currency]"),
+        _exact("demand_cost", "Adjustment of the demand charge [currency]"),
+        _exact("fixed_cost", "Adjustment of the fixed charges [currency]"),
+        _exact("export_credit", "Adjustment of the export credit [currency]"),
+        _exact("other_cost", "Adjustment of the other charges: minimum, reactive energy [currency]"),
+        _exact("tax", "Adjustment of the taxes [currency]"),
+        _exact("cost", "Sum of the above [currency]"),
+        _exact("streamed_cost", "Cost of the cycle in the stream [currency]"),
+        _exact("exact_cost", "Cost of the cycle, exactly [currency]"),
+        _text("currency", "ISO 4217 code"),
+        _flag("is_open", "True where the cycle ends after the last reading"),
+        _text("reason", "Why they differ"),
+    ),
+)
+
+#: Tables that batch commands write beside the outputs.
+BATCH_TABLES: Mapping[str, Table] = {ADJUSTMENTS.name: ADJUSTMENTS}
+
 OUTPUTS: Mapping[str, Table] = {t.name: t for t in (COSTS, KPIS, ALERTS, REJECTED, UNPRICED, REPEATED)}
 
 #: A record of the stream ends in exactly one row of one of these.

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import duckdb
 
-from flink_job.schemas import OUTPUTS, Table
+from flink_job.schemas import BATCH_TABLES, OUTPUTS, Table
 
-VIEWS = ("meter_15m", "meter_levels", "kpis_15m", "kpis_1h", "kpis_1d", "gaps")
+VIEWS = ("meter_15m", "meter_levels", "kpis_15m", "kpis_1h", "kpis_1d", "gaps", "bills")
 
 
 class LakeError(ValueError):
@@ -37,12 +37,13 @@ def open_lake(folder: Path) -> duckdb.DuckDBPyConnection:
 
     An output that has no rows yet is an empty view. Raises LakeError when there is none at all.
     """
-    parts = {name: sorted((folder / name).glob("**/*.parquet")) for name in OUTPUTS}
-    if not any(parts.values()):
+    tables = {**OUTPUTS, **BATCH_TABLES}
+    parts = {name: sorted((folder / name).glob("**/*.parquet")) for name in tables}
+    if not any(parts[name] for name in OUTPUTS):
         raise LakeError(f"{folder} holds no Parquet of {', '.join(OUTPUTS)}: it is no output of a run")
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
-    for name, table in OUTPUTS.items():
+    for name, table in tables.items():
         connection.execute(f"CREATE VIEW {name}_rows AS {_rows(table, parts[name])}")
         connection.execute(f"CREATE VIEW {name} AS {each_key_once(table, f'{name}_rows')}")
     for name in VIEWS:

@@ -1,0 +1,101 @@
+"""`rerate`: exact bills from the lake, and the adjustments that the stream's costs need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from flink_job.commands.console import errors, fail
+from flink_job.commands.rate import Prices, explained
+
+if TYPE_CHECKING:
+    from flink_job.lake.rerate import Adjustment, Rerated
+
+console = Console()
+MAX_ROWS = 50
+
+
+def rerate(
+    lake: Annotated[str, typer.Argument(help="Output of a run: a folder, or s3://bucket.")],
+    contracts: Annotated[list[str], typer.Option(help="NDJSON of contracts; of a meter's records the last counts.")],
+    tariffs: Annotated[str, typer.Option(help="Folder (or s3:// prefix) of tariff documents.")],
+    meter: Annotated[str, typer.Option(help="Only this meter; nothing is written.")] = "",
+    prices: Prices = None,
+    dry_run: Annotated[bool, typer.Option(help="Only show what would be written.")] = False,
+) -> None:
+    """Rate the lake's cycles again in order of time and write what the stream's costs lack as table `adjustments`.
+
+    Costs and adjustments add up to the exact bills (table `bills`). The table is written anew each time, so running it
+    twice changes nothing. Cycles that end after the last reading are open: their time is charged until then.
+
+      python -m flink_job rerate out --contracts contracts.ndjson --tariffs tariffs
+    """
+    from flink_job.batch.stage import read_records
+    from flink_job.lake.database import LakeError
+    from flink_job.lake.remote import downloaded, uploaded
+    from flink_job.lake.rerate import rerate as rerate_lake
+    from flink_job.lake.rerate import write_adjustments
+    from flink_job.metering.contract import Contract, parse_contract
+    from flink_job.rate.documents import load_series
+    from flink_job.tariffs.store import open_book
+
+    with explained():
+        known: dict[str, Contract] = {}
+        for name in contracts:
+            for line, payload in read_records(name):
+                try:
+                    contract = parse_contract(payload)
+                except ValueError as error:
+                    errors.print(f"{name}:{line}: {error}", style="yellow", markup=False)
+                    continue
+                known[contract.meter_id] = contract
+        try:
+            book = open_book(tariffs)
+            with errors.status("rating again"), downloaded(lake) as folder:
+                result = rerate_lake(folder, known, book, load_series(prices or (), "UTC"), meter)
+        except (LakeError, FileNotFoundError) as error:
+            fail(str(error))
+    _report(result)
+    if dry_run or meter:
+        console.print("nothing was written")
+        return
+    with uploaded(f"{lake.rstrip('/')}/adjustments") as target:
+        write_adjustments(result.adjustments, target)
+    console.print(f"adjustments: {lake.rstrip('/')}/adjustments/adjustments.parquet")
+
+
+def _report(result: Rerated) -> None:
+    changed = sorted((a for a in result.adjustments if a.changes), key=lambda a: -abs(a.total))
+    for meter, problem in result.problems.items():
+        errors.print(f"{meter}: not rated: {problem}", style="yellow", markup=False, highlight=False)
+    if changed:
+        console.print("cycle: stream + adjustment = exact, largest first", style="bold")
+    for adjustment in changed[:MAX_ROWS]:
+        for line in _lines(adjustment):
+            console.print(line, markup=False, soft_wrap=True)
+    if len(changed) > MAX_ROWS:
+        console.print(f"... and {len(changed) - MAX_ROWS:,} more, smaller ones")
+    totals: dict[str, int] = {}
+    for adjustment in changed:
+        totals[adjustment.currency] = totals.get(adjustment.currency, 0) + adjustment.total
+    same = len(result.adjustments) - len(changed)
+    console.print(f"{len(result.adjustments):,} cycles: {same:,} equal to the last digit, {len(changed):,} adjusted")
+    for currency, amount in totals.items():
+        console.print(f"adjusted by {amount / 1e6:,.6f} {currency}")
+
+
+def _lines(adjustment: Adjustment) -> Iterator[str]:
+    cycle_start, tariff_id, version = adjustment.key
+    still = ", still open" if adjustment.is_open else ""
+    streamed, exact = sum(adjustment.streamed.values()), sum(adjustment.exact.values())
+    yield (
+        f"{adjustment.meter_id} {cycle_start} to {adjustment.cycle_end}{still}, {tariff_id} {version}: "
+        f"{streamed / 1e6:,.6f} + {adjustment.total / 1e6:,.6f} = {exact / 1e6:,.6f} {adjustment.currency}"
+    )
+    changes = ", ".join(
+        f"{charge.replace('_', ' ')} {amount / 1e6:+,.6f}" for charge, amount in adjustment.changes.items()
+    )
+    yield f"    {changes}: {adjustment.why}"

@@ -1,0 +1,31 @@
+-- Bills: what the readings of a cycle cost in the stream, and what re-rating added. Before a cycle has been re-rated its
+-- adjustment is 0.
+SELECT
+  meter_id,
+  MAX(site_path) AS site_path,
+  cycle_start,
+  tariff_id,
+  tariff_version,
+  MAX(currency) AS currency,
+  SUM(energy_kwh) AS energy_kwh,
+  SUM(export_kwh) AS export_kwh,
+  SUM(energy_cost) AS energy_cost,
+  SUM(demand_cost) AS demand_cost,
+  SUM(fixed_cost) AS fixed_cost,
+  SUM(export_credit) AS export_credit,
+  SUM(other_cost) AS other_cost,
+  SUM(tax) AS tax,
+  SUM(cost) AS cost,
+  SUM(adjustment) AS adjustment
+FROM (
+  SELECT
+    meter_id, site_path, cycle_start, tariff_id, tariff_version, currency, energy_kwh, export_kwh,
+    energy_cost, demand_cost, fixed_cost, export_credit, other_cost, tax, cost, 0 AS adjustment
+  FROM costs
+  UNION ALL
+  SELECT
+    meter_id, site_path, cycle_start, tariff_id, tariff_version, currency, 0 AS energy_kwh, 0 AS export_kwh,
+    energy_cost, demand_cost, fixed_cost, export_credit, other_cost, tax, cost, cost AS adjustment
+  FROM adjustments
+) AS rows
+GROUP BY meter_id, cycle_start, tariff_id, tariff_version

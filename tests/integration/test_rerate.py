@@ -1,0 +1,168 @@
+"""Re-rating: the stream's costs and the adjustments add up to the exact bill."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flink_job.lake.database import query
+from flink_job.tariffs.spain import spanish_tariff
+from tests.harness.jobs import SAMPLES, command, run_files, write_records
+from tests.harness.oracle import Oracle
+
+HEAD = {"version": "1", "currency": "EUR", "valid_from": "2026-01-01"}
+EVERY_DAY = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+NIGHT_AND_DAY = {
+    "days": [{"on": EVERY_DAY, "bands": [{"from": "00:00", "period": "night"}, {"from": "08:00", "period": "day"}]}]
+}
+
+
+def tariffs() -> dict[str, dict[str, Any]]:
+    """Tariffs that the stream cannot price to the end."""
+    chronological = {
+        **HEAD,
+        "tariff_id": "chronological",
+        "tier_rule": "chronological",
+        "calendar": NIGHT_AND_DAY,
+        "energy": {
+            "periods": {
+                "night": [{"price": "0.10", "max": "100"}, {"price": "0.20"}],
+                "day": [{"price": "0.30", "max": "100"}, {"price": "0.50"}],
+            }
+        },
+    }
+    minimum = {
+        **HEAD,
+        "tariff_id": "minimum",
+        "energy": {"periods": {"all": [{"price": "0.10"}]}},
+        "minimum": [{"amount": "31", "per": "month"}],
+    }
+    banked = {
+        **HEAD,
+        "tariff_id": "banked",
+        "tier_rule": "prorated",
+        "energy": {"periods": {"all": [{"price": "0.10"}]}},
+        "export": {"rule": "net_metering"},
+    }
+    spanish = spanish_tariff(
+        "2.0TD",
+        "peninsula",
+        {
+            "tariff_id": "spanish",
+            "valid_from": "2026-01-01",
+            "energy": {"P1": "0.20", "P2": "0.15", "P3": "0.10"},
+            "power": {"P1": "28", "P2": "1.5"},
+        },
+    )
+    return {document["tariff_id"]: document for document in (chronological, minimum, banked, spanish)}
+
+
+def contract(meter: str, tariff: str, **assignment: Any) -> bytes:
+    assigned = [{"tariff_id": tariff, "valid_from": "2026-01-01", **assignment}]
+    return json.dumps(
+        {"meter_id": meter, "site_path": f"f/p/l/{meter}", "timezone": "Etc/UTC", "assignments": assigned}
+    ).encode()
+
+
+def reading(meter: str, start: str, kwh: float, channel: str = "import", revision: int = 0) -> bytes:
+    record = {"meter_id": meter, "interval_start": start, "interval_s": 900, "channel": channel}
+    return json.dumps({**record, "energy_kwh": kwh, "revision": revision}).encode()
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bounded run and its re-rating."""
+    folder = tmp_path_factory.mktemp("rerate")
+    (folder / "tariffs").mkdir()
+    for name, document in tariffs().items():
+        (folder / "tariffs" / f"{name}.json").write_text(json.dumps(document))
+    contracts = write_records(
+        folder / "contracts.ndjson",
+        [
+            contract("order", "chronological"),
+            contract("least", "minimum"),
+            contract("bank", "banked"),
+            contract("workshop", "spanish", contracted_kw={"P1": "4.6", "P2": "4.6"}),
+        ],
+    )
+    records = [
+        # The day's 100 kWh arrive before the night's 60.
+        reading("order", "2026-03-02T10:00:00Z", 100),
+        reading("order", "2026-03-02T01:00:00Z", 60),
+        reading("least", "2026-03-01T00:00:00Z", 20),
+        reading("bank", "2026-03-01T00:00:00Z", 50),
+        reading("bank", "2026-03-01T00:15:00Z", 30, "export"),
+        reading("workshop", "2026-03-01T12:00:00Z", 10),
+        # The last reading ends with March.
+        reading("least", "2026-03-31T23:45:00Z", 0),
+    ]
+    output = folder / "out"
+    run_files(write_records(folder / "readings.ndjson", records), contracts, output, folder / "tariffs")
+    command("rerate", output, "--contracts", contracts, "--tariffs", folder / "tariffs")
+    return output
+
+
+def bill(lake: Path, meter: str, columns: str) -> tuple[object, ...]:
+    _, rows = query(lake, f"SELECT {columns} FROM bills WHERE meter_id = '{meter}'")
+    (only,) = rows
+    return only
+
+
+def reason(lake: Path, meter: str) -> str:
+    _, rows = query(lake, f"SELECT reason FROM adjustments WHERE meter_id = '{meter}'")
+    return str(rows[0][0])
+
+
+def test_tiers_fill_in_order_of_time(lake: Path) -> None:
+    # In order of arrival: 100 x 0.30 + 60 x 0.20 = 42. In order of time: 60 x 0.10 + 40 x 0.30 + 60 x 0.50 = 48.
+    assert bill(lake, "order", "cost, adjustment") == (Decimal("48.000000"), Decimal("6.000000"))
+    assert reason(lake, "order") == "tiers fill in order of time, not of arrival"
+
+
+def test_minimum_of_the_cycle(lake: Path) -> None:
+    # 20 kWh x 0.10 = 2 in the stream; the cycle's minimum is 31.
+    assert bill(lake, "least", "energy_cost, other_cost, cost") == tuple(map(Decimal, ("2", "29", "31")))
+    assert reason(lake, "least") == "left to the batch layer: minimum bill"
+
+
+def test_readings_that_the_stream_does_not_price(lake: Path) -> None:
+    # 50 kWh less 30 exported, x 0.10; the stream keeps both readings as unpriced, with their bytes.
+    _, rows = query(lake, "SELECT DISTINCT reason, COUNT(*) FROM unpriced GROUP BY ALL")
+    assert rows == [("batch_only_tariff", 2)]
+    assert bill(lake, "bank", "cost, adjustment") == (Decimal("2.000000"), Decimal("2.000000"))
+    assert reason(lake, "bank") == "the stream does not price export rule net_metering"
+
+
+def test_contracted_power_of_the_contract(lake: Path) -> None:
+    # 1 March 2026 is a Sunday: 10 kWh x 0.10 = 1.00; 4.6 kW x 29.5 x 31/365 = 11.5252 -> 11.53.
+    assert bill(lake, "workshop", "energy_cost, fixed_cost") == (Decimal("1"), Decimal("11.53"))
+    # IEE 5.11269632 % of 12.53 = 0.6406 -> 0.64; IVA 21 % of 13.17 = 2.7657 -> 2.77.
+    assert bill(lake, "workshop", "tax, cost") == (Decimal("3.41"), Decimal("15.94"))
+
+
+def test_a_second_time_changes_nothing(lake: Path) -> None:
+    before = query(lake, "SELECT * FROM bills ORDER BY meter_id")[1]
+    folder = lake.parent
+    answer = command("rerate", lake, "--contracts", folder / "contracts.ndjson", "--tariffs", folder / "tariffs")
+    assert "4 cycles: 0 equal to the last digit, 4 adjusted" in answer
+    assert query(lake, "SELECT * FROM bills ORDER BY meter_id")[1] == before
+
+
+def test_what_the_stream_prices_exactly_is_not_adjusted(sample_run: Path, sample_oracle: Oracle) -> None:
+    """Of the sample's 310 bills only time without readings, its taxes and shrunken peaks are adjusted."""
+    contracts, books = SAMPLES / "contracts.ndjson", SAMPLES / "tariffs"
+    answer = command("rerate", sample_run, "--contracts", contracts, "--tariffs", books)
+    assert f"{len(sample_oracle.costs())} cycles" in answer
+    _, rows = query(
+        sample_run,
+        "SELECT SUM(ABS(energy_cost)), SUM(ABS(export_credit)), SUM(ABS(other_cost)), "
+        "COUNT(*) FILTER (WHERE demand_cost <> 0 AND reason NOT LIKE '%a peak cannot shrink%'), "
+        "COUNT(*) FILTER (WHERE fixed_cost <> 0 AND reason NOT LIKE '%h without readings%') FROM adjustments",
+    )
+    assert rows == [(0, 0, 0, 0, 0)]
+    _, rows = query(sample_run, "SELECT COUNT(*) FROM adjustments WHERE streamed_cost + cost <> exact_cost")
+    assert rows == [(0,)]
