@@ -21,6 +21,7 @@ SELECT
   resolved.place.tou_period AS tou_period,
   resolved.place.demand_slot AS demand_slot,
   resolved.place.demand_start_ms AS demand_start_ms,
+  resolved.place.demand_window_s AS demand_window_s,
   resolved.place.day_start_ms AS day_start_ms,
   resolved.place.day_s AS day_s,
   resolved.place.import_packed AS import_packed,

@@ -19,6 +19,7 @@ SELECT
   tou_period,
   demand_slot,
   demand_start_ms,
+  demand_window_s,
   day_start_ms,
   day_s,
   import_packed,

@@ -20,6 +20,7 @@ SELECT
   tou_period,
   demand_slot,
   demand_start_ms,
+  demand_window_s,
   day_start_ms,
   day_s,
   records_seen = 1 AS is_first,

@@ -28,6 +28,7 @@ class Position(NamedTuple):
     tou_period: int
     demand_slot: int
     demand_start_ms: int
+    demand_window_s: int
     day_start_ms: int
     day_s: int
 
@@ -114,6 +115,7 @@ class MeterTimeline:
             period,
             tariff.demand_periods.get(tariff.periods[period], 0) if tariff.demand_periods else 0,
             day_start + (instant_ms - day_start) // window_ms * window_ms,
+            tariff.demand_window_s,
             day_start,
             (day_end - day_start) // 1000,
         )

@@ -48,6 +48,7 @@ def tariffs() -> dict[str, dict[str, Any]]:
         "energy": {"periods": {"all": [{"price": "0.10"}]}},
         "export": {"rule": "net_metering"},
     }
+    power = {**HEAD, "tariff_id": "power", "demand": {"window_s": 900, "flat": [{"price": "3"}]}}
     spanish = spanish_tariff(
         "2.0TD",
         "peninsula",
@@ -58,7 +59,7 @@ def tariffs() -> dict[str, dict[str, Any]]:
             "power": {"P1": "28", "P2": "1.5"},
         },
     )
-    return {document["tariff_id"]: document for document in (chronological, minimum, banked, spanish)}
+    return {document["tariff_id"]: document for document in (chronological, minimum, banked, power, spanish)}
 
 
 def contract(meter: str, tariff: str, **assignment: Any) -> bytes:
@@ -68,9 +69,9 @@ def contract(meter: str, tariff: str, **assignment: Any) -> bytes:
     ).encode()
 
 
-def reading(meter: str, start: str, kwh: float, channel: str = "import", revision: int = 0) -> bytes:
-    record = {"meter_id": meter, "interval_start": start, "interval_s": 900, "channel": channel}
-    return json.dumps({**record, "energy_kwh": kwh, "revision": revision}).encode()
+def reading(meter: str, start: str, kwh: float, channel: str = "import", interval_s: int = 900) -> bytes:
+    record = {"meter_id": meter, "interval_start": start, "interval_s": interval_s, "channel": channel}
+    return json.dumps({**record, "energy_kwh": kwh}).encode()
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +87,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
             contract("order", "chronological"),
             contract("least", "minimum"),
             contract("bank", "banked"),
+            contract("hourly", "power"),
             contract("workshop", "spanish", contracted_kw={"P1": "4.6", "P2": "4.6"}),
         ],
     )
@@ -96,6 +98,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
         reading("least", "2026-03-01T00:00:00Z", 20),
         reading("bank", "2026-03-01T00:00:00Z", 50),
         reading("bank", "2026-03-01T00:15:00Z", 30, "export"),
+        reading("hourly", "2026-03-01T12:00:00Z", 40, interval_s=3600),
         reading("workshop", "2026-03-01T12:00:00Z", 10),
         # The last reading ends with March.
         reading("least", "2026-03-31T23:45:00Z", 0),
@@ -144,11 +147,16 @@ def test_contracted_power_of_the_contract(lake: Path) -> None:
     assert bill(lake, "workshop", "tax, cost") == (Decimal("3.41"), Decimal("15.94"))
 
 
+def test_a_reading_longer_than_the_demand_interval_counts_with_its_mean_power(lake: Path) -> None:
+    # 40 kWh in an hour are 40 kW, also where demand is measured each quarter hour: 40 x 3.
+    assert bill(lake, "hourly", "demand_cost, adjustment") == (Decimal("120"), Decimal("0"))
+
+
 def test_a_second_time_changes_nothing(lake: Path) -> None:
     before = query(lake, "SELECT * FROM bills ORDER BY meter_id")[1]
     folder = lake.parent
     answer = command("rerate", lake, "--contracts", folder / "contracts.ndjson", "--tariffs", folder / "tariffs")
-    assert "4 cycles: 0 equal to the last digit, 4 adjusted" in answer
+    assert "5 cycles: 1 equal to the last digit, 4 adjusted" in answer
     assert query(lake, "SELECT * FROM bills ORDER BY meter_id")[1] == before
 
 

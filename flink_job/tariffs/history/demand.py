@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flink_job.tariffs.charges import demand_amount
-from flink_job.tariffs.exact import Ints, round_div, times
+from flink_job.tariffs.exact import Ints, times
 from flink_job.tariffs.history.intervals import running_within, starts_of, with_close
 from flink_job.tariffs.history.scene import Carry, Scene
 from flink_job.tariffs.resolve import local_days
@@ -39,7 +39,7 @@ def measure(scene: Scene) -> Peaks:
     longer = data.interval_ms > window_ms
     energy = data.import_ukwh
     if longer.any():
-        energy = np.where(longer, round_div(times(energy, window_ms), np.maximum(data.interval_ms, 1)), energy)
+        energy = np.where(longer, times(energy, window_ms) // np.maximum(data.interval_ms, 1), energy)
     if tariff.demand.slide_s:
         totals = np.append(0, np.cumsum(energy))
         first = np.searchsorted(data.start_ms, data.end_ms - window_ms, "left")
