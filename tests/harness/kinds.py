@@ -1,0 +1,148 @@
+"""A tariff document of every kind of charge, for laws that must hold for all of them."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+HEAD = {"tariff_id": "t", "version": "1", "currency": "EUR", "valid_from": "2026-01-01"}
+EVERY_DAY = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAY_NIGHT = {
+    "days": [
+        {
+            "on": EVERY_DAY[:5],
+            "bands": [
+                {"from": "00:00", "period": "night"},
+                {"from": "07:30", "period": "day"},
+                {"from": "21:00", "period": "night"},
+            ],
+        },
+        {"on": EVERY_DAY[5:], "bands": [{"from": "00:00", "period": "night"}]},
+    ]
+}
+
+
+def tiered(rule: str, unit: str = "kWh", low: str = "40", high: str = "150", sell: bool = False) -> dict[str, Any]:
+    def period(*prices: str) -> list[dict[str, str]]:
+        found: list[dict[str, str]] = [{"price": p} for p in prices]
+        found[0]["max"], found[1]["max"] = low, high
+        if sell:
+            for tier, credit in zip(found, ("0.05", "0.03", "0.011"), strict=True):
+                tier["sell"] = credit
+        return found
+
+    return {
+        **HEAD,
+        "calendar": DAY_NIGHT,
+        "tier_rule": rule,
+        "energy": {
+            "tier_unit": unit,
+            "periods": {"night": period("0.07", "0.111", "0.1234567"), "day": period("0.2", "0.21", "0.333333333")},
+        },
+    }
+
+
+TWO_PRICES = {
+    **HEAD,
+    "calendar": DAY_NIGHT,
+    "energy": {"periods": {"night": [{"price": "0.0712345"}], "day": [{"price": "0.19"}]}},
+    "export": {"prices": {"night": "0.03", "day": "0.0555"}},
+}
+DEMAND = {
+    "window_s": 900,
+    "flat": [{"price": "3.7", "max": "12"}, {"price": "5.123"}],
+    "periods": {"day": [{"price": "2.5"}]},
+}
+POWER = {
+    "periods": {"night": "3.1", "day": "21.7"},
+    "kw": {"night": "20", "day": "9"},
+    "excess": {"rule": "root_of_squares", "prices": {"night": "0.9", "day": "1.406"}},
+}
+REACTIVE = {
+    "free_share": "0.33",
+    "periods": ["day"],
+    "bands": [{"cos_phi_below": "0.95", "price": "0.041554"}, {"cos_phi_below": "0.80", "price": "0.062332"}],
+    "capacitive": {"cos_phi_below": "0.98", "price": "0.05", "periods": ["night"]},
+}
+TAXES = [
+    {"name": "electricity tax", "rate": "0.0511269632", "base": ["energy", "demand", "fixed", "reactive"]},
+    {"name": "VAT", "rate": "0.21", "base": ["energy", "demand", "fixed", "export", "reactive", "electricity tax"]},
+]
+
+#: Priced by the stream, to the last digit, in any order of arrival.
+STREAMED: dict[str, dict[str, Any]] = {
+    "time of use": TWO_PRICES,
+    "tiers per period": tiered("per_period"),
+    "tiers shared": tiered("prorated"),
+    "daily tiers": tiered("per_period", "kWh daily", "2", "5"),
+    "demand": {**TWO_PRICES, "demand": DEMAND},
+    "fixed": {
+        **TWO_PRICES,
+        "fixed": [
+            {"name": "a", "amount": "0.41", "per": "day"},
+            {"name": "b", "amount": "7.5", "per": "month"},
+            {"name": "c", "amount": "33", "per": "year"},
+        ],
+    },
+    "taxes": {**TWO_PRICES, "demand": DEMAND, "taxes": TAXES, "fixed": [{"name": "a", "amount": "9", "per": "month"}]},
+    "months of 30 days": {**tiered("per_period"), "demand": DEMAND, "month_days": "30"},
+    "months of 365/12 days": {
+        **tiered("prorated"),
+        "month_days": "365/12",
+        "fixed": [{"name": "a", "amount": "9", "per": "month"}],
+    },
+}
+
+#: Settled in batch.
+SETTLED: dict[str, dict[str, Any]] = {
+    "tiers in order": tiered("chronological"),
+    "tiers per kW": {**tiered("prorated", "kWh/kW", "3", "9"), "demand": DEMAND},
+    "tiers per kW and day, in order": tiered("chronological", "kWh/kW daily", "0.1", "0.3"),
+    "monthly adjustments": {
+        **TWO_PRICES,
+        "energy": {**TWO_PRICES["energy"], "adjustment_by_month": ["0.001"] * 2 + ["-0.0005", "0.02"] + ["0"] * 8},
+    },
+    "sliding demand": {**TWO_PRICES, "demand": {**DEMAND, "window_s": 1800, "slide_s": 900}},
+    "daily demand": {**TWO_PRICES, "demand": {**DEMAND, "daily": True}},
+    "flat demand by month": {
+        **TWO_PRICES,
+        "demand": {"flat_by_month": [[{"price": str(month)}] for month in range(1, 13)]},
+    },
+    "ratchet": {
+        **TWO_PRICES,
+        "demand": {**DEMAND, "minimum_kw": "2", "ratchet": {"share": "0.8", "months_back": 2}},
+    },
+    "minimum": {**TWO_PRICES, "minimum": [{"amount": "25", "per": "month"}, {"amount": "900", "per": "year"}]},
+    "contracted power": {**TWO_PRICES, "contracted_power": POWER},
+    "maximeter": {**TWO_PRICES, "contracted_power": {**POWER, "excess": {**POWER["excess"], "rule": "maximeter"}}},
+    "reactive energy": {**TWO_PRICES, "reactive": REACTIVE},
+    "net metering": {**tiered("prorated"), "export": {"rule": "net_metering", "year_end_price": "0.02"}},
+    "net billing": {**tiered("chronological", sell=True), "export": {"rule": "net_billing"}},
+    "net billing, carried over": {
+        **TWO_PRICES,
+        "export": {**TWO_PRICES["export"], "rule": "net_billing", "carry_over": True},
+    },
+    "net billing by the hour, capped": {
+        **TWO_PRICES,
+        "export": {**TWO_PRICES["export"], "rule": "net_billing", "netting": "hour", "credit_cap": "energy"},
+    },
+    "buy all, sell all": {**TWO_PRICES, "export": {**TWO_PRICES["export"], "rule": "buy_all_sell_all"}},
+    "taxes with floor, validity and exemption": {
+        **TWO_PRICES,
+        "fixed": [{"name": "rental", "amount": "1", "per": "month", "exempt_from": ["electricity tax"]}],
+        "taxes": [
+            {**TAXES[0], "floor_per_kwh": "0.001", "valid_to": "2026-03-20"},
+            {**TAXES[0], "rate": "0.005", "floor_per_kwh": "0.0005", "valid_from": "2026-03-20"},
+            TAXES[1],
+        ],
+    },
+    "cents": {**TWO_PRICES, "demand": DEMAND, "taxes": TAXES, "rounding": {"line_decimals": 2, "mode": "half_up"}},
+    "rounded energy": {**TWO_PRICES, "rounding": {"energy_decimals": 2, "mode": "half_even"}},
+    "dynamic": {
+        **HEAD,
+        "energy": {"dynamic": {"series": "spot", "multiplier": "1.05", "adder": "0.01", "cap": "0.4", "floor": "-0.1"}},
+    },
+}
+
+KINDS = STREAMED | SETTLED
+FIRST, LAST = date(2026, 2, 10), date(2026, 4, 20)
