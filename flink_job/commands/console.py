@@ -18,8 +18,13 @@ _BAR_AFTER_S = 1.0
 
 def fail(message: str) -> NoReturn:
     """End with code 2 and a message on standard error."""
-    errors.print(message, style="red", markup=False, highlight=False)
+    errors.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(2)
+
+
+def note(message: str) -> None:
+    """Something to know, on standard error; not broken into lines, so that it can be searched."""
+    errors.print(message, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

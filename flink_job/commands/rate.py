@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from flink_job.commands.console import errors, fail, progress_bar
+from flink_job.commands.console import errors, fail, note, progress_bar
 
 if TYPE_CHECKING:
     from flink_job.rate.inputs import Readings
@@ -111,7 +111,7 @@ def compare(
                     faults.append(f"{name}: {error}")
                 progress(done)
     for fault in faults:
-        errors.print(f"left out: {fault}", style="yellow", markup=False, highlight=False)
+        note(f"left out: {fault}")
     if not comparison.results:
         fail(f"{tariffs}: no tariff could rate these readings")
     wide = console.width >= WIDE or not console.is_terminal
@@ -139,7 +139,7 @@ def make_pricing(
     zone = parse_zone(timezone)
     versions, is_urdb = load_versions(tariff, timezone, currency, any_date)
     if is_urdb and (cycle_day != 1 or cycle_start):
-        errors.print("the cycles of a URDB tariff are calendar months: cycle options are not used", style="yellow")
+        note("the cycles of a URDB tariff are calendar months: cycle options are not used")
         cycle_day, cycle_start = 1, None
     starts = tuple(sorted(moment.date() for moment in cycle_start or ()))
     series = load_series(prices or (), timezone)
@@ -161,9 +161,9 @@ def read(names: Sequence[str], zone: ZoneInfo) -> Readings:
     with errors.status("reading"):
         found = read_readings(names, zone)
     for code, count in found.rejected.most_common():
-        errors.print(f"{count:,} records rejected: {code}", style="yellow", highlight=False)
+        note(f"{count:,} records rejected: {code}")
     if found.repeats:
-        errors.print(f"{found.repeats:,} repeats: each interval counts once", highlight=False)
+        note(f"{found.repeats:,} repeats: each interval counts once")
     return found
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from flink_job.commands.console import errors, fail
+from flink_job.commands.console import errors, fail, note
 from flink_job.commands.rate import Prices, explained
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def rerate(
                 try:
                     contract = parse_contract(payload)
                 except ValueError as error:
-                    errors.print(f"{name}:{line}: {error}", style="yellow", markup=False)
+                    note(f"{name}:{line}: {error}")
                     continue
                 known[contract.meter_id] = contract
         try:
@@ -70,7 +70,7 @@ def rerate(
 def _report(result: Rerated) -> None:
     changed = sorted((a for a in result.adjustments if a.changes), key=lambda a: -abs(a.total))
     for meter, problem in result.problems.items():
-        errors.print(f"{meter}: not rated: {problem}", style="yellow", markup=False, highlight=False)
+        note(f"{meter}: not rated: {problem}")
     if changed:
         console.print("cycle: stream + adjustment = exact, largest first", style="bold")
     for adjustment in changed[:MAX_ROWS]:

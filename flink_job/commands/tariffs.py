@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from flink_job.commands.console import errors, fail
+from flink_job.commands.console import errors, fail, note
 from flink_job.commands.rate import Currency, Prices, explained, parse_zone
 
 commands = typer.Typer(help="Tariff documents: check, show, import.", no_args_is_help=True, rich_markup_mode=None)
@@ -75,7 +75,7 @@ def show(
         document = load_document(file, timezone or "UTC", currency)
         zone = parse_zone(timezone) if timezone else document.tariff.timezone
         if zone is None:
-            errors.print("no time zone in the document: charted in UTC; see --timezone", style="yellow")
+            note("no time zone in the document: charted in UTC; see --timezone")
             zone = parse_zone("UTC")
         first = (day or datetime.now(UTC)).date()
         series = load_series(prices or (), zone.key)

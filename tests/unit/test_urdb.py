@@ -1,0 +1,128 @@
+"""URDB records: what each field becomes, and what is refused by name."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from flink_job.tariffs.document import read_tariff
+from flink_job.tariffs.model import Tariff, TariffError
+from flink_job.tariffs.urdb import from_urdb, is_urdb
+from tests.oracle.urdb import DAY, DEMAND, FLAT, SEASONAL, SEASONAL_WEEKEND, energy
+
+
+def imported(**fields: Any) -> Tariff:
+    document = energy(FLAT, FLAT, [{"rate": 0.1}])
+    return read_tariff(from_urdb({**document, **fields}, "America/Denver", "USD"))
+
+
+def test_identity() -> None:
+    tariff = imported(label="5a3", startdate=1_514_764_800, enddate=1_546_300_800, supersedes="4f2")
+    assert (tariff.tariff_id, tariff.version, tariff.currency) == ("5a3", "2018-01-01", "USD")
+    assert (str(tariff.valid_from), str(tariff.valid_to), str(tariff.timezone)) == (
+        "2018-01-01",
+        "2019-01-01",
+        "America/Denver",
+    )
+
+
+def test_a_response_with_one_record() -> None:
+    document = energy(FLAT, FLAT, [{"rate": 0.1}])
+    assert is_urdb({"items": [document]})
+    assert from_urdb({"items": [document]}, "UTC", "USD") == from_urdb(document, "UTC", "USD")
+    with pytest.raises(TariffError, match="items: 2 records; give one"):
+        from_urdb({"items": [document, document]}, "UTC", "USD")
+
+
+def test_prices_are_rate_plus_adjustment_to_nine_decimals() -> None:
+    tariff = imported(energyratestructure=[[{"rate": Decimal("0.10400000000000001"), "adj": 0.0012}]])
+    ((tier,),) = tariff.energy
+    assert tier.price_e9 == 105_200_000
+
+
+def test_months_of_one_schedule_are_a_season() -> None:
+    document = from_urdb(energy(SEASONAL, SEASONAL_WEEKEND, *[[{"rate": r / 10}] for r in range(5)]), "UTC", "USD")
+    seasons = document["calendar"]["seasons"]
+    assert seasons["season-0"][:3] == ["01-01/01-31", "02-01/02-29", "03-01/03-31"]
+    assert seasons["season-1"] == ["06-01/06-30", "07-01/07-31", "08-01/08-31", "09-01/09-30"]
+    assert "period-0" not in document["energy"]["periods"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "tier_rule", "export", "carries"),
+    [
+        (None, "prorated", "net_metering", False),
+        ("Net Metering", "prorated", "net_metering", False),
+        ("Net Billing Instantaneous", "chronological", "net_billing", False),
+        ("Net Billing Hourly", "chronological", "net_billing", True),
+        ("Buy All Sell All", "prorated", "buy_all_sell_all", False),
+    ],
+)
+def test_dgrules_decide_export_and_tiers(rule: str | None, tier_rule: str, export: str, carries: bool) -> None:
+    tariff = imported(**({"dgrules": rule} if rule else {}))
+    assert (tariff.tier_rule, tariff.export.rule, tariff.export.carry_over) == (tier_rule, export, carries)
+
+
+def test_demand_ratchet_and_charges() -> None:
+    tariff = imported(
+        flatdemandstructure=[[{"rate": 9}], [{"rate": 5}]],
+        flatdemandmonths=[0] * 6 + [1] * 6,
+        demandwindow=30,
+        lookbackpercent=0.6,
+        lookbackmonths=[0] * 5 + [1] * 3 + [0] * 4,
+        fixedchargefirstmeter=0.9,
+        fixedchargeunits="$/day",
+        mincharge=12,
+        minchargeunits="$/month",
+        annualmincharge=300,
+        fueladjustmentsmonthly=[0.001] * 12,
+        **DEMAND,
+    )
+    assert [tiers[0].price_e9 for tiers in tariff.demand.flat_by_month] == [9 * 10**9] * 6 + [5 * 10**9] * 6
+    ratchet = tariff.demand.ratchet
+    assert ratchet is not None
+    assert (ratchet.share_e9, ratchet.months_back, ratchet.months) == (600_000_000, 11, frozenset({6, 7, 8}))
+    assert ratchet.applies_to == {"flat", "period-0", "period-1"}
+    assert tariff.demand_window_s == 1800
+    assert [(c.amount_e9, c.per) for c in tariff.fixed] == [(900_000_000, "day")]
+    assert [(c.amount_e9, c.per) for c in tariff.minimum] == [(12 * 10**9, "month"), (300 * 10**9, "year")]
+    assert tariff.adjustment_e9 == (1_000_000,) * 12
+
+
+def test_demand_periods_on_the_energy_schedule_need_no_calendar_of_their_own() -> None:
+    same = {"energyweekdayschedule": DAY, "energyratestructure": [[{"rate": 0.1}], [{"rate": 0.2}]]}
+    assert imported(**same, **DEMAND).demand.calendar is None
+    assert imported(**DEMAND).demand.calendar is not None
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"demandreactivepowercharge": 0.3}, "demandreactivepowercharge: this charge cannot be represented"),
+        ({"coincidentratestructure": [[{"rate": 4}]]}, "coincidentratestructure: this charge"),
+        ({"fixedchargeeaaddl": 2}, "fixedchargeeaaddl: this charge"),
+        ({"dgrules": "Net Nothing"}, "dgrules: 'Net Nothing' is none of Net Metering"),
+        ({"energyratestructure": [[{"rate": 0.1, "unit": "therms"}]]}, "unit 'therms' is none of kWh"),
+        ({"energyratestructure": [[{"rate": 0.1}, {"rate": 0.2}]]}, "energyratestructure/0: every tier but the last"),
+        ({"energyratestructure": [[{"max": 5}]]}, "a tier without a rate"),
+        ({"energyweekdayschedule": [[3] * 24] * 12}, "energyweekdayschedule: a period that energyratestructure lacks"),
+        ({"energyweekdayschedule": [[0] * 23] * 12}, "twelve months of 24 hours"),
+        ({"flatdemandstructure": [[{"rate": 1}]], "flatdemandunit": "kVA"}, "flatdemandunit: 'kVA'"),
+        ({"flatdemandstructure": [[{"rate": 1}]], "flatdemandmonths": [1] * 12}, "flatdemandmonths: twelve numbers"),
+        ({"fixedchargefirstmeter": 3, "fixedchargeunits": "$/week"}, "fixedchargeunits: '\\$/week'"),
+        ({"demandwindow": 7}, "demandwindow: 7 minutes"),
+        (
+            {"demandratchetpercentage": [0.5] * 6 + [0.8] * 6, "flatdemandstructure": [[{"rate": 1}]]},
+            "different shares",
+        ),
+    ],
+)
+def test_what_cannot_be_represented_is_refused_by_name(fields: dict[str, Any], problem: str) -> None:
+    with pytest.raises(TariffError, match=problem):
+        imported(**fields)
+
+
+def test_a_field_that_charges_nothing_is_no_obstacle() -> None:
+    imported(demandreactivepowercharge=0, coincidentratestructure=[[{"rate": 0}]], fixedchargeeaaddl=None)
