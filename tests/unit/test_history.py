@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -23,6 +24,7 @@ from flink_job.tariffs.history import (
 )
 from flink_job.tariffs.history.power import ContractedPowerError
 from flink_job.tariffs.history.rate import MissingSeriesError
+from flink_job.tariffs.model import Tariff
 from flink_job.tariffs.series import series_of
 from tests.harness.kinds import EVERY_DAY, HEAD
 
@@ -269,3 +271,16 @@ def test_first_bill_begins_with_the_first_version() -> None:
     (only,) = rated(document, (at("2026-01-20"), 22)).bills
     expected = {**dict.fromkeys(only.lines, 0), "energy": 3_100_000, "fixed": 21_000_000}
     assert only == Bill("t", "1", date(2026, 1, 1), date(2026, 1, 11), date(2026, 2, 1), expected)
+
+
+def test_the_last_cycle_is_billed_to_its_end_though_its_tariff_changes_after_the_last_reading() -> None:
+    # 31 per month; a new version from 11 January, after the only reading: 10 and 21 of 31 days. Its end ends the bill.
+    old = read_tariff({**HEAD, **ONE_PRICE, "fixed": [{"name": "a", "amount": "31", "per": "month"}]})
+    new = replace(old, version="2", valid_from=date(2026, 1, 11))
+
+    def fixed(*versions: Tariff) -> list[Decimal]:
+        data = Intervals.of(np.array([at("2026-01-05")]), np.array([HOUR_MS]), np.array([1]))
+        return amounts(rate_history(versions_in_force(versions), Terms(UTC), data), "fixed")
+
+    assert fixed(old, new) == [10, 21]
+    assert fixed(replace(old, valid_to=date(2026, 1, 11))) == [10]

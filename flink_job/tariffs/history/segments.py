@@ -75,12 +75,23 @@ class Span:
 
 
 def spans(in_force: InForce, terms: Terms, first_ms: int, last_ms: int) -> Iterator[Span]:
-    """The segments from the cycle of the first reading to that of the last, in order. Raises CycleError."""
+    """The segments from the cycle of the first reading to the end of that of the last, in order. Raises CycleError.
+
+    The time after the last reading may have no tariff any more: it has no segment then.
+    """
     last = _day(last_ms, terms.zone)
+    stop = terms.cycle_at(last)[1]
     start = _first_day(in_force, terms, _day(first_ms, terms.zone))
-    while start <= last:
+    while start < stop:
         cycle_start, cycle_end = terms.cycle_at(start)
-        agreement = in_force(start)
+        try:
+            agreement = in_force(start)
+        except CycleError:
+            if start > last:
+                return
+            raise
+        if terms.until_ms is not None and local_midnight_ms(start, terms.zone) >= terms.until_ms:
+            return
         end = min(cycle_end, agreement.until or cycle_end)
         segment = Segment(
             agreement.tariff.tariff_id,
