@@ -37,6 +37,40 @@ _REFUSED = (
     "fixedchargeeaaddl",
 )
 _KINDS = ("energy", "demand")
+#: Fields that are read, or that only describe.
+_KNOWN = frozenset(
+    [
+        "annualmincharge",
+        "demandattrs",
+        "demandcomments",
+        "demandratchetpercentage",
+        "demandratestructure",
+        "demandrateunit",
+        "demandunits",
+        "demandweekdayschedule",
+        "demandweekendschedule",
+        "demandwindow",
+        "dgrules",
+        "energyattrs",
+        "energycomments",
+        "energyratestructure",
+        "energyweekdayschedule",
+        "energyweekendschedule",
+        "fixedchargefirstmeter",
+        "fixedchargeunits",
+        "fixedmonthlycharge",
+        "flatdemandmonths",
+        "flatdemandstructure",
+        "flatdemandunit",
+        "fueladjustmentsmonthly",
+        "mincharge",
+        "minchargeunits",
+        "minmonthlycharge",
+        "coincidentrateunit",
+    ]
+)
+#: An unknown field so named may charge something.
+_CHARGES = re.compile("charge|rate|price|credit|demand|energy|cost|fee|adjust")
 
 
 def is_urdb(document: object) -> bool:
@@ -53,8 +87,16 @@ def from_urdb(document: Mapping[str, Any], timezone: str, currency: str, name: s
         if len(items) != 1:
             raise TariffError(name, [f"items: {len(items)} records; give one"])
         document = items[0]
-    if problems := list(_problems(document)):
-        raise TariffError(name, problems)
+    document = {key.lower(): value for key, value in document.items()}
+    try:
+        if problems := list(_problems(document)):
+            raise TariffError(name, problems)
+        return _converted(document, timezone, currency)
+    except (KeyError, TypeError, ArithmeticError) as error:
+        raise TariffError(name, [f"this is no URDB record of version 8: {error!r}"]) from None
+
+
+def _converted(document: Mapping[str, Any], timezone: str, currency: str) -> dict[str, Any]:
     return {
         **_identity(document, timezone, currency),
         "tier_rule": "chronological" if str(document.get("dgrules", "")).startswith("Net Billing") else "prorated",
@@ -71,6 +113,9 @@ def _problems(document: Mapping[str, Any]) -> Iterator[str]:
     for field in _REFUSED:
         if _nonzero(document.get(field)):
             yield f"{field}: this charge cannot be represented"
+    for field, value in document.items():
+        if field not in _KNOWN | set(_REFUSED) and _CHARGES.search(field) and _charges(value):
+            yield f"{field}: unknown, and it may charge something; remove it if it does not"
     if document.get("dgrules") not in _RULES:
         yield f"dgrules: {document['dgrules']!r} is none of {', '.join(r for r in _RULES if r)}"
     for kind in _KINDS:
@@ -99,6 +144,11 @@ def _problems(document: Mapping[str, Any]) -> Iterator[str]:
     for amount, unit in units_of.items():
         if _nonzero(document.get(amount)) and document.get(unit, "$/month") not in ("$/day", "$/month", "$/year"):
             yield f"{unit}: {document[unit]!r} is none of $/day, $/month, $/year"
+    for field in ("startdate", "enddate"):
+        try:
+            _day(document.get(field))
+        except (ValueError, OverflowError):
+            yield f"{field}: {document[field]!r} is neither epoch seconds nor ISO 8601"
     if document.get("demandwindow", 15) not in (5, 10, 15, 30, 60):
         yield f"demandwindow: {document['demandwindow']} minutes; it is one of 5, 10, 15, 30, 60"
 
@@ -287,6 +337,11 @@ def _nonzero(value: Any) -> bool:
     return value not in (None, "", 0)
 
 
+def _charges(value: Any) -> bool:
+    """True for what may hold amounts: no text."""
+    return isinstance(value, int | float | Decimal | list | dict) and not isinstance(value, bool) and _nonzero(value)
+
+
 def _decimal(value: Any) -> Decimal:
     return Decimal(str(value))
 
@@ -298,4 +353,10 @@ def _text(value: Any) -> str:
 
 
 def _day(value: Any) -> str | None:
-    return None if value in (None, "") else datetime.fromtimestamp(int(value), UTC).date().isoformat()
+    """A date from epoch seconds, as the interface answers, or from ISO 8601, as exports have it."""
+    if value in (None, ""):
+        return None
+    text = str(value)
+    if text.lstrip("-").isdecimal():
+        return datetime.fromtimestamp(int(text), UTC).date().isoformat()
+    return datetime.fromisoformat(text).date().isoformat()

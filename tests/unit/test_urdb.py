@@ -28,6 +28,10 @@ def test_identity() -> None:
     )
 
 
+def test_dates_of_exports() -> None:
+    assert str(imported(startdate="2014-05-01T00:00:00.000Z").valid_from) == "2014-05-01"
+
+
 def test_a_response_with_one_record() -> None:
     document = energy(FLAT, FLAT, [{"rate": 0.1}])
     assert is_urdb({"items": [document]})
@@ -103,6 +107,7 @@ def test_demand_periods_on_the_energy_schedule_need_no_calendar_of_their_own() -
         ({"demandreactivepowercharge": 0.3}, "demandreactivepowercharge: this charge cannot be represented"),
         ({"coincidentratestructure": [[{"rate": 4}]]}, "coincidentratestructure: this charge"),
         ({"fixedchargeeaaddl": 2}, "fixedchargeeaaddl: this charge"),
+        ({"pdp_credit_energyratestructure": [[{"rate": -0.1}]]}, "pdp_credit_energyratestructure: unknown, and it may"),
         ({"dgrules": "Net Nothing"}, "dgrules: 'Net Nothing' is none of Net Metering"),
         ({"energyratestructure": [[{"rate": 0.1, "unit": "therms"}]]}, "unit 'therms' is none of kWh"),
         ({"energyratestructure": [[{"rate": 0.1}, {"rate": 0.2}]]}, "energyratestructure/0: every tier but the last"),
@@ -112,6 +117,8 @@ def test_demand_periods_on_the_energy_schedule_need_no_calendar_of_their_own() -
         ({"flatdemandstructure": [[{"rate": 1}]], "flatdemandunit": "kVA"}, "flatdemandunit: 'kVA'"),
         ({"flatdemandstructure": [[{"rate": 1}]], "flatdemandmonths": [1] * 12}, "flatdemandmonths: twelve numbers"),
         ({"fixedchargefirstmeter": 3, "fixedchargeunits": "$/week"}, "fixedchargeunits: '\\$/week'"),
+        ({"startdate": "someday"}, "startdate: 'someday' is neither epoch seconds"),
+        ({"energyratestructure": 7}, "this is no URDB record"),
         ({"demandwindow": 7}, "demandwindow: 7 minutes"),
         (
             {"demandratchetpercentage": [0.5] * 6 + [0.8] * 6, "flatdemandstructure": [[{"rate": 1}]]},
@@ -122,6 +129,11 @@ def test_demand_periods_on_the_energy_schedule_need_no_calendar_of_their_own() -
 def test_what_cannot_be_represented_is_refused_by_name(fields: dict[str, Any], problem: str) -> None:
     with pytest.raises(TariffError, match=problem):
         imported(**fields)
+
+
+def test_names_in_any_case_and_fields_that_describe() -> None:
+    tariff = imported(dgRules="Buy All Sell All", demandUnits="kW", energyattrs=[{"a": "b"}], is_default=True)
+    assert tariff.export.rule == "buy_all_sell_all"
 
 
 def test_a_field_that_charges_nothing_is_no_obstacle() -> None:
