@@ -172,9 +172,9 @@ def explained() -> Iterator[None]:
     """Errors that a user can mend end the command with their message."""
     from flink_job.batch.stage import InputError
     from flink_job.tariffs.calendar import CalendarError
+    from flink_job.tariffs.cycle import CycleError
     from flink_job.tariffs.history.power import ContractedPowerError
     from flink_job.tariffs.history.rate import MissingSeriesError
-    from flink_job.tariffs.history.segments import CycleError
     from flink_job.tariffs.model import TariffError
     from flink_job.tariffs.prices import PriceError
 

@@ -12,7 +12,8 @@ from flink_job.commands.console import errors, fail, note
 from flink_job.commands.rate import Prices, explained
 
 if TYPE_CHECKING:
-    from flink_job.lake.rerate import Adjustment, Rerated
+    from flink_job.lake.adjustments import Adjustment
+    from flink_job.lake.rerate import Rerated
 
 console = Console()
 MAX_ROWS = 50
@@ -34,10 +35,10 @@ def rerate(
       python -m flink_job rerate out --contracts contracts.ndjson --tariffs tariffs
     """
     from flink_job.batch.stage import read_records
+    from flink_job.lake.adjustments import write_adjustments
     from flink_job.lake.database import LakeError
     from flink_job.lake.remote import downloaded, uploaded
     from flink_job.lake.rerate import rerate as rerate_lake
-    from flink_job.lake.rerate import write_adjustments
     from flink_job.metering.contract import Contract, parse_contract
     from flink_job.rate.documents import load_series
     from flink_job.tariffs.store import open_book

@@ -31,7 +31,8 @@ class Contract(msgspec.Struct, frozen=True):
     """All that is agreed for one meter, with the whole history of its assignments.
 
     `billing_day` is the day of the month on which billing cycles begin (1-31; a shorter month begins one on its last
-    day). `multiplier` is the CT/PT ratio that quantities are multiplied by.
+    day); `cycle_starts`, where given, are the days on which they begin instead, the last one ending the last cycle.
+    `multiplier` is the CT/PT ratio that quantities are multiplied by.
     """
 
     meter_id: str
@@ -39,6 +40,7 @@ class Contract(msgspec.Struct, frozen=True):
     timezone: str
     assignments: tuple[Assignment, ...]
     billing_day: int = 1
+    cycle_starts: tuple[date, ...] = ()
     multiplier: Decimal = Decimal(1)
 
 
@@ -68,6 +70,8 @@ def parse_contract(payload: bytes | str) -> Contract:
         ZoneInfo(contract.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ContractError(f"contract of {contract.meter_id}: no IANA time zone {contract.timezone!r}") from None
+    if contract.cycle_starts and list(contract.cycle_starts) != sorted(set(contract.cycle_starts)):
+        raise ContractError(f"contract of {contract.meter_id}: cycle_starts must rise")
     ordered = tuple(sorted(contract.assignments, key=lambda a: a.valid_from))
     return msgspec.structs.replace(contract, assignments=ordered)
 

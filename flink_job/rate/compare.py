@@ -13,10 +13,10 @@ from flink_job.batch.stage import InputError
 from flink_job.rate.documents import load_document
 from flink_job.rate.run import BILL_COLUMNS, Pricing, Totals, amount_text, rate_meters
 from flink_job.tariffs.calendar import CalendarError
+from flink_job.tariffs.cycle import CycleError
 from flink_job.tariffs.history import Intervals
 from flink_job.tariffs.history.power import ContractedPowerError
 from flink_job.tariffs.history.rate import MissingSeriesError
-from flink_job.tariffs.history.segments import CycleError
 from flink_job.tariffs.model import TariffError
 from flink_job.tariffs.prices import PriceError
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from calendar import monthrange
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -58,6 +60,24 @@ def cycle_of(day: date, billing_day: int) -> tuple[date, date]:
         return _begin(last_month.year, last_month.month, billing_day), start
     next_month = day.replace(day=28) + timedelta(days=4)
     return start, _begin(next_month.year, next_month.month, billing_day)
+
+
+class CycleError(ValueError):
+    """A day that no billing cycle, or nothing that prices it, covers."""
+
+
+def cycle_at(day: date, billing_day: int, cycle_starts: Sequence[date] = ()) -> tuple[date, date]:
+    """The billing cycle [start, end) that holds the local `day`, by the day of the month or by read dates.
+
+    Of sorted `cycle_starts` each begins a cycle and ends the one before. Raises CycleError.
+    """
+    if not cycle_starts:
+        return cycle_of(day, billing_day)
+    found = bisect_right(cycle_starts, day)
+    if not 0 < found < len(cycle_starts):
+        known = f"{cycle_starts[0]} to {cycle_starts[-1]}"
+        raise CycleError(f"no billing cycle holds {day}: they run from {known}; give more cycle starts")
+    return cycle_starts[found - 1], cycle_starts[found]
 
 
 def _begin(year: int, month: int, billing_day: int) -> date:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from flink_job.metering.contract import Assignment, Contract, local_midnight_ms
 from flink_job.tariffs.book import TariffBook, UnknownTariffError
 from flink_job.tariffs.calendar import Timeline
-from flink_job.tariffs.cycle import Segment, cycle_of
+from flink_job.tariffs.cycle import CycleError, Segment, cycle_at
 from flink_job.tariffs.model import Tariff
 
 
@@ -138,7 +138,10 @@ class MeterTimeline:
             raise UnknownTariffError(
                 "batch_only_tariff", f"{tariff.tariff_id} {tariff.version} is priced in batch: {', '.join(beyond)}"
             )
-        cycle_start, cycle_end = cycle_of(day, contract.billing_day)
+        try:
+            cycle_start, cycle_end = cycle_at(day, contract.billing_day, contract.cycle_starts)
+        except CycleError as error:
+            raise UnknownTariffError("no_billing_cycle", str(error)) from None
         start = max(cycle_start, assignment.valid_from, version_from)
         end = min(d for d in (cycle_end, assigned_until, version_until) if d is not None)
         segment = Segment(

@@ -71,6 +71,7 @@ def test_assignments_come_in_order_of_validity() -> None:
     [
         ({"timezone": "Europe/Atlantis"}, "Atlantis"),
         ({"billing_day": 0}, "billing_day"),
+        ({"cycle_starts": ["2026-02-03", "2026-01-03"]}, "cycle_starts must rise"),
         ({"assignments": []}, "assignments is empty"),
         ({"multiplier": -1}, "multiplier"),
         ({"site_path": "/"}, "site_path"),

@@ -4,9 +4,10 @@ The stream prices what it can in order of arrival; this is what its rows are com
 without Flink.
 """
 
+from flink_job.tariffs.cycle import CycleError
 from flink_job.tariffs.history.intervals import Intervals
 from flink_job.tariffs.history.rate import Bill, History, rate_history
-from flink_job.tariffs.history.segments import Agreement, CycleError, InForce, Terms, versions_in_force
+from flink_job.tariffs.history.segments import Agreement, InForce, Terms, versions_in_force
 
 __all__ = [
     "Agreement",

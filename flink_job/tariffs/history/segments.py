@@ -9,12 +9,8 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from flink_job.metering.contract import local_midnight_ms
-from flink_job.tariffs.cycle import Segment, cycle_of
+from flink_job.tariffs.cycle import CycleError, Segment, cycle_at
 from flink_job.tariffs.model import Tariff
-
-
-class CycleError(ValueError):
-    """A day that no billing cycle, or no version of the tariff, covers."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +45,7 @@ class Terms:
 
     def cycle_at(self, day: date) -> tuple[date, date]:
         """The billing cycle [start, end) of a local day. Raises CycleError."""
-        if not self.cycle_starts:
-            return cycle_of(day, self.billing_day)
-        found = bisect_right(self.cycle_starts, day)
-        if not 0 < found < len(self.cycle_starts):
-            raise CycleError(
-                f"no billing cycle holds {day}: they run from {self.cycle_starts[0]} to "
-                f"{self.cycle_starts[-1]}; give more cycle starts"
-            )
-        return self.cycle_starts[found - 1], self.cycle_starts[found]
+        return cycle_at(day, self.billing_day, self.cycle_starts)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,107 @@
+"""What the lake says of each meter: intervals after all corrections, and what the stream charged."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from decimal import Decimal
+
+import duckdb
+import numpy as np
+
+from flink_job.lake.adjustments import CHARGES, Key, Streamed
+from flink_job.metering.contract import Contract
+from flink_job.metering.packing import unpack
+from flink_job.metering.reading import parse_reading
+from flink_job.metering.units import to_micro
+from flink_job.tariffs.history import Intervals
+
+_MAX_BYTES = 1_000_000
+_ANY_TIME_MS = 1 << 52
+
+
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Intervals after all corrections, and the stream's charges by cycle, once for all meters."""
+    sums = ", ".join(f"SUM({charge})" for charge in CHARGES)
+    connection.execute(
+        """
+        CREATE TEMP TABLE intervals AS
+        SELECT meter_id, epoch_ms(interval_start) AS start_ms, MAX(interval_s), SUM(energy_kwh), SUM(export_kwh),
+          SUM(reactive_kvarh), SUM(reactive_export_kvarh)
+        FROM costs GROUP BY meter_id, interval_start
+        """
+    )
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE streamed AS
+        SELECT meter_id, cycle_start, tariff_id, tariff_version, COUNT(*) FILTER (WHERE provisional),
+          COUNT(*) FILTER (WHERE energy_kwh < 0), {sums}
+        FROM costs GROUP BY meter_id, cycle_start, tariff_id, tariff_version
+        """
+    )
+
+
+def intervals_of(connection: duckdb.DuckDBPyConnection, contract: Contract) -> Intervals:
+    """Quantities of every interval after all corrections: costed ones, and those that the stream could not price."""
+    rows = connection.execute(
+        "SELECT * EXCLUDE meter_id FROM intervals WHERE meter_id = ? ORDER BY start_ms",
+        [contract.meter_id],
+    ).fetchall()
+    found = {row[0]: [row[1], *(to_micro(quantity) for quantity in row[2:])] for row in rows}
+    found |= {start: row for start, row in _unpriced(connection, contract).items() if start not in found}
+    columns = np.array([[start, *found[start]] for start in sorted(found)], dtype=np.int64).T
+    return Intervals(columns[0], columns[1] * 1000, *columns[2:])
+
+
+def _unpriced(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dict[int, list[int]]:
+    """Readings of the table `unpriced`, the highest revision of each quantity, times the contract's multiplier."""
+    newest: dict[int, list[int]] = {}
+    rows = connection.execute("SELECT payload FROM unpriced WHERE meter_id = ?", [contract.meter_id]).fetchall()
+    for (payload,) in rows:
+        reading = parse_reading(b64decode(payload), _ANY_TIME_MS, _MAX_BYTES, 0)
+        if reading.start_ms is None or reading.register_packed is not None:
+            continue
+        row = newest.setdefault(reading.start_ms, [reading.interval_s or 0, -1, -1, -1, -1])
+        packed = (
+            reading.import_packed,
+            reading.export_packed,
+            reading.reactive_import_packed,
+            reading.reactive_export_packed,
+        )
+        row[1:] = [max(old, -1 if new is None else new) for old, new in zip(row[1:], packed, strict=True)]
+    return {
+        start: [row[0], *(0 if p < 0 else int(Decimal(unpack(p)[1]) * contract.multiplier) for p in row[1:])]
+        for start, row in newest.items()
+    }
+
+
+def streamed_of(connection: duckdb.DuckDBPyConnection, meter_id: str) -> dict[Key, Streamed]:
+    rows = connection.execute("SELECT * EXCLUDE meter_id FROM streamed WHERE meter_id = ?", [meter_id]).fetchall()
+    return {
+        (row[0], row[1], row[2]): Streamed(
+            dict(zip(CHARGES, map(to_micro, row[5:]), strict=True)), provisional=row[3], lowered=row[4]
+        )
+        for row in rows
+    }
+
+
+def meters_in(connection: duckdb.DuckDBPyConnection, meter: str) -> list[str]:
+    rows = connection.execute(
+        """
+        SELECT DISTINCT meter_id FROM (
+          SELECT meter_id FROM costs UNION SELECT meter_id FROM unpriced WHERE reason = 'batch_only_tariff'
+        ) WHERE ? = '' OR meter_id = ? ORDER BY meter_id
+        """,
+        [meter, meter],
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def last_instant_ms(connection: duckdb.DuckDBPyConnection) -> int:
+    """End of the last interval in the lake, epoch ms."""
+    sql = """
+        SELECT GREATEST(
+          (SELECT MAX(epoch_ms(interval_start) + interval_s * 1000) FROM costs),
+          (SELECT MAX(epoch_ms(interval_start)) + 1 FROM unpriced WHERE reason = 'batch_only_tariff')
+        )
+    """
+    return int(connection.execute(sql).fetchall()[0][0] or 0)
