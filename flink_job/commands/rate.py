@@ -28,6 +28,9 @@ Files = Annotated[
     list[str],
     typer.Option(help="CSV (meter_id,ts,interval_s,kwh), NDJSON readings or Parquet; .gz or s3:// too. Repeat it."),
 ]
+More = Annotated[
+    list[str] | None, typer.Argument(help="More files of readings, as of --readings *.csv.", show_default=False)
+]
 Timezone = Annotated[str, typer.Option(help="Zone of the bill, such as Europe/Madrid or Etc/GMT-1.")]
 Currency = Annotated[str, typer.Option(help="Of a URDB tariff, which names none.")]
 CycleDay = Annotated[int, typer.Option(min=1, max=31, help="Day of the month on which billing cycles begin.")]
@@ -47,6 +50,7 @@ def rate(
     readings: Files,
     timezone: Timezone,
     out: Annotated[Path, typer.Option(help="Folder for costs.parquet and bills.csv.")],
+    more: More = None,
     currency: Currency = "USD",
     cycle_day: CycleDay = 1,
     cycle_start: CycleStarts = None,
@@ -66,7 +70,7 @@ def rate(
     started = time.monotonic()
     with explained():
         pricing = make_pricing(tariff, timezone, currency, cycle_day, cycle_start, prices, contracted_kw, any_date)
-        found = read(readings, pricing.terms.zone)
+        found = read([*readings, *(more or ())], pricing.terms.zone)
         with progress_bar("rating", found.count) as progress:
             totals = write_results(rate_meters(pricing, found.meters, True, progress), out)
     _summary(totals, pricing.versions[0].currency)
@@ -80,6 +84,7 @@ def compare(
     readings: Files,
     tariffs: Annotated[Path, typer.Option(help="Folder of tariff documents, ours or URDB's.")],
     timezone: Timezone,
+    more: More = None,
     currency: Currency = "USD",
     cycle_day: CycleDay = 1,
     prices: Prices = None,
@@ -99,7 +104,7 @@ def compare(
 
     with explained():
         zone = parse_zone(timezone)
-        found = read(readings, zone)
+        found = read([*readings, *(more or ())], zone)
         options, faults = alternatives(tariffs, timezone, currency)
         comparison = Comparison(found.meters)
         with progress_bar("comparing", len(options)) as progress:

@@ -127,6 +127,16 @@ def _wire(meter: str, start: str, interval_s: int, kwh: float) -> dict[str, Any]
     }
 
 
+def test_several_files_are_one_set_of_readings(tmp_path: Path) -> None:
+    files = [
+        write(tmp_path / f"{n}.csv", HEADER + f"{meter},2026-07-1{n}T05:00:00Z,900,1\n")
+        for n, meter in enumerate(("a", "a", "b"))
+    ]
+    text = rate(tmp_path, files[0], *files[1:])
+    assert "3 readings of 2 meters" in text
+    assert [bill["energy_charge"] for bill in bills(tmp_path)] == ["0.200000", "0.100000"]
+
+
 def test_repeats_count_once_and_malformed_records_are_told(tmp_path: Path) -> None:
     good = {"meter_id": "a", "interval_start": "2026-07-10T00:00:00Z", "interval_s": 900, "energy_kwh": 5}
     records = [good, good, {**good, "revision": 1, "energy_kwh": 7}, {"meter_id": "a"}]
