@@ -119,6 +119,20 @@ def test_a_month_of_30_days_in_a_cycle_of_35() -> None:
     assert amounts(history, "demand") == [Decimal("35")]
 
 
+def test_a_month_of_365_twelfths_of_days_in_a_cycle_of_31() -> None:
+    # 31 days are 31 x 12 / 365 months: of an amount of 365 they are 372, of a bound of 36.5 kWh 37.2 kWh.
+    document = {
+        "month_days": "365/12",
+        "energy": {"periods": {"all": [{"price": "1", "max": "36.5"}, {"price": "2"}]}},
+        "fixed": [{"name": "a", "amount": "365", "per": "month"}, {"name": "b", "amount": "2", "per": "day"}],
+        "demand": {"window_s": 3600, "flat": [{"price": "3.65"}]},
+    }
+    history = rated(document, (at("2026-01-10"), 40))
+    assert amounts(history, "energy") == [Decimal("37.2") + Decimal("5.6")]
+    assert amounts(history, "fixed") == [372 + 62]
+    assert amounts(history, "demand") == [40 * Decimal("3.72")]
+
+
 def test_a_day_that_no_cycle_holds() -> None:
     terms = Terms(UTC, cycle_starts=(date(2026, 1, 3), date(2026, 2, 7)))
     with pytest.raises(CycleError, match="no billing cycle holds 2026-02-07: they run from 2026-01-03 to 2026-02-07"):

@@ -176,6 +176,33 @@ def _streamed(tariff: Tariff, data: Intervals, start: date, end: date) -> dict[s
     return {name: int(getattr(charges, name).sum()) for name in charges._fields}
 
 
+@given(data=loads())
+@settings(max_examples=5, deadline=None)
+@pytest.mark.parametrize("kind", STREAMED)
+def test_a_reading_alone_costs_what_it_costs_among_others(kind: str, data: Intervals) -> None:
+    """The scalar form is the vector form of one element."""
+    tariff = read_tariff(STREAMED[kind])
+    count = len(data.start_ms)
+    energy, export = np.cumsum(data.import_ukwh), np.cumsum(data.export_ukwh)
+    zeros = np.zeros(count, np.int64)
+    after = State((energy, energy // 2), (export, zeros), (energy // 7, energy // 9, zeros, zeros))
+    before = State(*(tuple(np.append(0, column[:-1]) for column in part) for part in after))
+    days = np.full(count, 31)
+    basis = Basis(days - 4, days, np.full(count, EPOCH), np.full(count, EPOCH + 31 * 96 * QUARTER_MS), days + 334)
+    counts = np.ones(count, dtype=bool)
+    together = marginal(tariff, basis, before, after, (data.start_ms, data.end_ms), counts)
+
+    def one(row: int) -> tuple[int, ...]:
+        rows = slice(row, row + 1)
+        states = (State(*(tuple(column[rows] for column in part) for part in state)) for state in (before, after))
+        alone = Basis(*(getattr(basis, name)[rows] for name in basis.__dataclass_fields__))
+        interval = (data.start_ms[rows], data.end_ms[rows])
+        return tuple(int(amount[0]) for amount in marginal(tariff, alone, *states, interval, counts[rows]))
+
+    for row in range(count):
+        assert one(row) == tuple(int(amount[row]) for amount in together)
+
+
 @pytest.mark.parametrize(("day", "hours"), [(date(2026, 3, 29), 23), (date(2026, 10, 25), 25), (date(2026, 5, 5), 24)])
 def test_days_of_23_and_25_hours(day: date, hours: int) -> None:
     """Every hour of the day is charged once, and a charge per day is one day's whatever its length."""
