@@ -100,7 +100,7 @@ def compare(
       python -m flink_job compare --readings sample_data/year.csv.gz --tariffs sample_data/tariffs \
         --timezone Etc/GMT-1 --any-date
     """
-    from flink_job.rate.compare import Comparison, alternatives
+    from flink_job.rate.compare import REASONS, Comparison, alternatives
 
     with explained():
         zone = parse_zone(timezone)
@@ -112,7 +112,7 @@ def compare(
                 try:
                     pricing = make_pricing(files, timezone, currency, cycle_day, None, prices, contracted_kw, any_date)
                     comparison.add(name, pricing)
-                except comparison.reasons as error:
+                except REASONS as error:
                     faults.append(f"{name}: {error}")
                 progress(done)
     for fault in faults:
@@ -176,21 +176,15 @@ def read(names: Sequence[str], zone: ZoneInfo) -> Readings:
 def explained() -> Iterator[None]:
     """Errors that a user can mend end the command with their message."""
     from flink_job.batch.stage import InputError
-    from flink_job.tariffs.calendar import CalendarError
-    from flink_job.tariffs.cycle import CycleError
-    from flink_job.tariffs.history.power import ContractedPowerError
-    from flink_job.tariffs.history.rate import MissingSeriesError
+    from flink_job.tariffs.history import RATING_ERRORS
     from flink_job.tariffs.model import TariffError
-    from flink_job.tariffs.prices import PriceError
 
     try:
         yield
     except TariffError as error:
         fail(f"{str(error).split(':', 1)[0]}:\n" + "\n".join(f"  {problem}" for problem in error.problems))
-    except (InputError, CalendarError, ContractedPowerError, CycleError, PriceError) as error:
+    except (InputError, *RATING_ERRORS) as error:
         fail(str(error))
-    except MissingSeriesError as error:
-        fail(str(error.args[0]))
 
 
 def _summary(totals: Totals, currency: str) -> None:

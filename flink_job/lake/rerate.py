@@ -20,11 +20,17 @@ from flink_job.lake.measured import intervals_of, last_instant_ms, meters_in, pr
 from flink_job.metering.contract import Contract, local_midnight_ms
 from flink_job.metering.units import to_micro
 from flink_job.tariffs.book import TariffBook, UnknownTariffError
-from flink_job.tariffs.calendar import CalendarError
-from flink_job.tariffs.history import Agreement, Bill, CycleError, InForce, Intervals, Terms, rate_history
-from flink_job.tariffs.history.power import ContractedPowerError
-from flink_job.tariffs.history.rate import MissingSeriesError
-from flink_job.tariffs.prices import PriceError, PriceSeries
+from flink_job.tariffs.history import (
+    RATING_ERRORS,
+    Agreement,
+    Bill,
+    CycleError,
+    InForce,
+    Intervals,
+    Terms,
+    rate_history,
+)
+from flink_job.tariffs.prices import PriceSeries
 
 
 @dataclass
@@ -53,14 +59,7 @@ def rerate(
                 continue
             try:
                 result.adjustments += _rerate_meter(connection, contract, book, series, until_ms)
-            except (
-                CycleError,
-                CalendarError,
-                ContractedPowerError,
-                MissingSeriesError,
-                PriceError,
-                UnknownTariffError,
-            ) as error:
+            except (UnknownTariffError, *RATING_ERRORS) as error:
                 result.problems[meter_id] = str(error)
     return result
 

@@ -12,13 +12,11 @@ from rich.table import Table
 from flink_job.batch.stage import InputError
 from flink_job.rate.documents import load_document
 from flink_job.rate.run import BILL_COLUMNS, Pricing, Totals, amount_text, rate_meters
-from flink_job.tariffs.calendar import CalendarError
-from flink_job.tariffs.cycle import CycleError
-from flink_job.tariffs.history import Intervals
-from flink_job.tariffs.history.power import ContractedPowerError
-from flink_job.tariffs.history.rate import MissingSeriesError
+from flink_job.tariffs.history import RATING_ERRORS, Intervals
 from flink_job.tariffs.model import TariffError
-from flink_job.tariffs.prices import PriceError
+
+#: Why a tariff cannot rate the readings.
+REASONS = (TariffError, InputError, *RATING_ERRORS)
 
 
 def alternatives(folder: Path, timezone: str, currency: str) -> tuple[dict[str, list[str]], list[str]]:
@@ -41,17 +39,6 @@ def alternatives(folder: Path, timezone: str, currency: str) -> tuple[dict[str, 
 
 class Comparison:
     """Totals of the same meters under each tariff."""
-
-    #: Why a tariff cannot rate these readings.
-    reasons = (
-        TariffError,
-        InputError,
-        CalendarError,
-        ContractedPowerError,
-        CycleError,
-        PriceError,
-        MissingSeriesError,
-    )
 
     def __init__(self, meters: Mapping[str, Intervals]) -> None:
         self.meters = meters
