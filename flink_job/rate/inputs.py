@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -58,4 +59,4 @@ def _read(name: str, zone: ZoneInfo, rejected: Counter[str]) -> ReadingColumns:
         raise InputError(f"{name}: no such file") from None
     except gzip.BadGzipFile as error:
         raise InputError(f"{name}: {error}") from None
-    return read_reading_records(name, rejected)
+    return read_reading_records(name, rejected, int(time.time() * 1000))

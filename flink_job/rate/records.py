@@ -13,17 +13,18 @@ from flink_job.metering.reading import ParsedReading, parse_reading
 from flink_job.rate.columns import QUANTITIES, ReadingColumns
 
 _MAX_BYTES = 1_000_000
-#: No clock to compare with: any time may be rated.
-_ANY_TIME_MS = 1 << 52
+#: Made-up years may be rated; a clock that is further off than this is broken, and would make bills for decades.
+_YEARS_AHEAD = 10
+_YEAR_S = 366 * 86_400
 _PACKED = ("import_packed", "export_packed", "reactive_import_packed", "reactive_export_packed")
 
 
-def read_reading_records(name: str, rejected: Counter[str]) -> ReadingColumns:
+def read_reading_records(name: str, rejected: Counter[str], now_ms: int) -> ReadingColumns:
     """Columns of the readings in a file; what is none is counted in `rejected` by its code. Raises InputError."""
     newest: dict[tuple[str, int], list[int]] = {}
     registers: dict[tuple[str, str], dict[int, ParsedReading]] = {}
     for _, payload in read_records(name):
-        reading = parse_reading(payload, _ANY_TIME_MS, _MAX_BYTES, 0)
+        reading = parse_reading(payload, now_ms, _MAX_BYTES, _YEARS_AHEAD * _YEAR_S)
         if reading.reason is not None:
             rejected[reading.reason] += 1
             continue

@@ -6,7 +6,7 @@ import csv
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -74,7 +74,7 @@ class Rated:
 def rate_meters(
     pricing: Pricing, meters: Mapping[str, Intervals], with_costs: bool, progress: Callable[[int], None]
 ) -> Iterator[Rated]:
-    """Rate each meter; `progress` is called with the readings done. What a worker raises is raised here."""
+    """Rate each meter, in order; `progress` is called with the readings done. What a worker raises is raised here."""
     total = sum(len(data.start_ms) for data in meters.values())
     work = partial(_rate_meter, pricing, with_costs)
     done = 0
@@ -148,7 +148,7 @@ def _spread(
         return
     with ProcessPoolExecutor(workers) as pool:
         jobs = [pool.submit(work, item) for item in meters.items()]
-        for job in as_completed(jobs):
+        for job in jobs:
             yield job.result()
 
 

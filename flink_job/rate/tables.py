@@ -20,6 +20,8 @@ from flink_job.rate.columns import ReadingColumns, signed
 COLUMNS = ("meter_id", "ts", "interval_s", "kwh")
 REACTIVE = ("kvarh", "capacitive_kvarh")
 _MAX_KWH = 1e9
+#: Any date in seconds is below this, any since 1973 in milliseconds above.
+_EPOCH_SECONDS = 100_000_000_000
 
 
 def read_csv(name: str, stream: IO[bytes], zone: ZoneInfo) -> ReadingColumns:
@@ -28,7 +30,8 @@ def read_csv(name: str, stream: IO[bytes], zone: ZoneInfo) -> ReadingColumns:
     reactive = dict.fromkeys(REACTIVE, pa.float64())
     options = pyarrow.csv.ConvertOptions(column_types={**strings, **reactive}, strings_can_be_null=False)
     try:
-        table = pyarrow.csv.read_csv(stream, convert_options=options)
+        # One thread: with several, a faulty field can end the process instead of raising (pyarrow 11).
+        table = pyarrow.csv.read_csv(stream, pyarrow.csv.ReadOptions(use_threads=False), convert_options=options)
     except pa.ArrowInvalid as error:
         raise InputError(f"{name}: {error}") from None
     return from_table(name, table, zone)
@@ -50,7 +53,7 @@ def has_columns(stream: IO[bytes], gzipped: bool) -> bool:
 
 
 def from_table(name: str, table: pa.Table, zone: ZoneInfo) -> ReadingColumns:
-    """Columns of a table: `ts` in ISO 8601, with an offset or in local time of `zone`, or epoch ms."""
+    """Columns of a table: `ts` in ISO 8601, with an offset or in local time of `zone`, or epoch ms or s."""
     if missing := [column for column in COLUMNS if column not in table.column_names]:
         raise InputError(f"{name}: no column {', '.join(missing)}; the header is {','.join(COLUMNS)}")
     for column in COLUMNS:
@@ -97,6 +100,8 @@ def _instants(name: str, column: pa.ChunkedArray, meter: Any, zone: ZoneInfo) ->
         stamps = pd.DatetimeIndex(column.to_pandas())
         return _millis(stamps) if stamps.tz is not None else _localized(name, stamps, meter, zone)
     first = column[0].as_py() if len(column) else ""
+    if first.isdecimal():
+        return _epoch(name, column)
     has_offset = first.endswith("Z") or "+" in first[10:] or "-" in first[10:]
     try:
         if has_offset:
@@ -107,6 +112,15 @@ def _instants(name: str, column: pa.ChunkedArray, meter: Any, zone: ZoneInfo) ->
             f"{name}: column ts: {error}. All times are ISO 8601, either all with an offset (Z, +01:00) or all local"
         ) from None
     return _localized(name, stamps, meter, zone)
+
+
+def _epoch(name: str, column: pa.ChunkedArray) -> Any:
+    """Epoch milliseconds, or seconds, which are smaller by far."""
+    try:
+        numbers = pc.cast(column, pa.int64()).to_numpy().astype(np.int64)
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{name}: column ts: {error}") from None
+    return numbers * 1000 if numbers.max() < _EPOCH_SECONDS else numbers
 
 
 def _localized(name: str, stamps: pd.DatetimeIndex, meter: Any, zone: ZoneInfo) -> Any:

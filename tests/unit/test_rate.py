@@ -87,6 +87,12 @@ def test_local_times_through_the_night_of_25_hours(tmp_path: Path) -> None:
     assert instants == ["24 23", "25 00", "25 01", "25 02"]
 
 
+@pytest.mark.parametrize("ts", ["1783661400", "1783661400000", "2026-07-10 05:30:00+00:00", "2026-07-10T07:30"])
+def test_times_in_every_form(tmp_path: Path, ts: str) -> None:
+    rate(tmp_path, write(tmp_path / "r.csv", HEADER + f"a,{ts},900,1\n"))
+    assert [row["interval_start"].isoformat() for row in costs(tmp_path)] == ["2026-07-10T05:30:00"]
+
+
 def test_a_local_time_that_does_not_exist_is_named(tmp_path: Path) -> None:
     readings = write(tmp_path / "r.csv", HEADER + "a,2026-03-29T02:30:00,900,1\n")
     assert "no such local time in Europe/Madrid" in rate(tmp_path, readings, code=2)
