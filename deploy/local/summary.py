@@ -32,6 +32,8 @@ QUERIES = (
     "SELECT meter_id, tou_period, SUM(energy_kwh) kwh, SUM(cost) cost FROM costs GROUP BY ALL LIMIT 20",
     "SELECT reason, COUNT(*) FROM rejected GROUP BY ALL",
 )
+#: Exact bills, with what the stream leaves to the batch layer.
+RERATE = "--contracts sample_data/contracts.ndjson --tariffs sample_data/tariffs"
 
 
 def print_summary(console: Console, lake: Path, published: int, account: dict[str, int], seconds: float) -> bool:
@@ -52,6 +54,7 @@ def print_summary(console: Console, lake: Path, published: int, account: dict[st
     console.print(f"Parquet: {lake}/<table>/ (a copy of the bucket). Try:", highlight=False)
     for sql in QUERIES:
         console.print(f'  .venv/bin/python -m flink_job query {lake} "{sql}"', highlight=False, soft_wrap=True)
+    console.print(f"  .venv/bin/python -m flink_job rerate {lake} {RERATE}", highlight=False, soft_wrap=True)
     return closes
 
 
