@@ -7,9 +7,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from flink_job.lake.database import query
+from flink_job.schemas import ADJUSTMENTS
 from flink_job.tariffs.spain import spanish_tariff
 from tests.harness.jobs import SAMPLES, command, run_files, write_records
 from tests.harness.oracle import Oracle
@@ -150,6 +152,13 @@ def test_contracted_power_of_the_contract(lake: Path) -> None:
 def test_a_reading_longer_than_the_demand_interval_counts_with_its_mean_power(lake: Path) -> None:
     # 40 kWh in an hour are 40 kW, also where demand is measured each quarter hour: 40 x 3.
     assert bill(lake, "hourly", "demand_cost, adjustment") == (Decimal("120"), Decimal("0"))
+
+
+def test_adjustments_have_the_columns_of_their_table(lake: Path) -> None:
+    schema = pq.read_schema(lake / "adjustments" / "adjustments.parquet")
+    hive = {"string": "string", "decimal128(18, 6)": "decimal(18,6)", "bool": "boolean"}
+    found = [(field.name, hive[str(field.type)]) for field in schema]
+    assert found == [(column.name, column.glue) for column in ADJUSTMENTS.columns]
 
 
 def test_a_second_time_changes_nothing(lake: Path) -> None:
