@@ -130,7 +130,10 @@ def _localized(name: str, stamps: pd.DatetimeIndex, meter: Any, zone: ZoneInfo) 
     try:
         return _millis(stamps.tz_localize(zone, ambiguous=~repeated, nonexistent="raise"))
     except Exception as error:
-        raise InputError(f"{name}: column ts: no such local time in {zone.key}: {error}") from None
+        raise InputError(
+            f"{name}: column ts: no such local time in {zone.key}: {error}. "
+            "Meters that keep no summer time want a zone of fixed offset, such as Etc/GMT-1"
+        ) from None
 
 
 def _millis(stamps: pd.DatetimeIndex) -> Any:
