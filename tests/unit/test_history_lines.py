@@ -238,3 +238,118 @@ def _streamed_tax(tariff: Any, data: Intervals, month: date) -> int:
     assert int(costs.tax.sum()) == int(whole.tax[-1])
     assert int(costs.fixed.sum()) == int(whole.fixed[-1])
     return int(whole.tax[-1])
+
+
+def test_minimums_of_the_month_and_of_the_year() -> None:
+    # 12 per month: 7 missing in November, none in December. The year's bills are then 12 + 20: 68 to 100, and January
+    # begins anew.
+    document = {
+        "energy": {"periods": {"all": [{"price": "1"}]}},
+        "minimum": [{"amount": "12", "per": "month"}, {"amount": "100", "per": "year"}],
+    }
+    history = rated(document, (at("2026-11-10"), 5), (at("2026-12-10"), 20), (at("2027-01-10"), 11))
+    assert amounts(history, "minimum") == [7, 68, 1]
+
+
+def test_a_minimum_in_december_has_both_its_parts() -> None:
+    # 5 in December: 7 to the month's 12, then 88 to the year's 100.
+    document = {
+        "energy": {"periods": {"all": [{"price": "1"}]}},
+        "minimum": [{"amount": "12", "per": "month"}, {"amount": "100", "per": "year"}],
+    }
+    assert amounts(rated(document, (at("2026-12-10"), 5)), "minimum") == [95]
+
+
+def test_netting_within_the_hour_follows_the_hours_balance() -> None:
+    # 3 in, 5 out, 4 in: the hour's balance is +3, -2, +2: 3 bought, then 2 sold instead, then 2 bought. The next hour,
+    # of 1 out, has nothing to do with it.
+    document = {
+        "energy": {"periods": {"all": [{"price": "1"}]}},
+        "export": {"rule": "net_billing", "netting": "hour", "prices": {"*": "0.5"}},
+    }
+    readings = [(at("2026-01-10", 12 + n / 4), kwh) for n, kwh in enumerate((3, -5, 4, 0, -1))]
+    history = rated(document, *readings, interval_s=900)
+    assert history.costs["energy"].tolist() == [3_000_000, -3_000_000, 2_000_000, 0, 0]
+    assert history.costs["export"].tolist() == [0, -1_000_000, 1_000_000, 0, -500_000]
+
+
+def test_a_tax_begins_and_ends_at_midnight() -> None:
+    # 10 % from the 11th, until the 12th: only the readings of the 11th, from 00:00 to 23:00, 2 x 1.00.
+    document = {
+        "energy": {"periods": {"all": [{"price": "1"}]}},
+        "taxes": [
+            {"name": "t", "rate": "0.1", "base": ["energy"], "valid_from": "2026-01-11", "valid_to": "2026-01-12"}
+        ],
+    }
+    readings = [
+        (at("2026-01-10", 23), 1),
+        (at("2026-01-11", 0), 1),
+        (at("2026-01-11", 23), 1),
+        (at("2026-01-12", 0), 1),
+    ]
+    history = rated(document, *readings)
+    assert history.costs["tax"].tolist() == [0, 100_000, 100_000, 0]
+
+
+def test_bank_of_hours_that_two_periods_share_goes_to_the_one_with_more_of_them() -> None:
+    # The old peak, 13 to 17 h, is 13 to 14 h of `b` and 14 to 17 h of `c` in October, which begins on a Thursday; the
+    # cycle of September begins on a Tuesday. At PySAM's hours there is `base` then `a`.
+    old = [
+        {"from": "00:00", "period": "base"},
+        {"from": "13:00", "period": "peak"},
+        {"from": "17:00", "period": "base"},
+    ]
+    new = [{"from": h, "period": p} for h, p in (("00:00", "a"), ("13:00", "b"), ("14:00", "c"), ("17:00", "a"))]
+    document = {
+        "tier_rule": "prorated",
+        "calendar": {
+            "seasons": {"s": ["01-01/09-30"], "w": ["10-01/12-31"]},
+            "days": [
+                {"season": "s", "on": EVERY_DAY, "bands": old},
+                {"season": "w", "on": EVERY_DAY, "bands": new},
+            ],
+        },
+        "energy": {"periods": {name: [{"price": "1"}] for name in ("base", "peak", "a", "b", "c")}},
+        "export": {"rule": "net_metering"},
+    }
+    readings = [(at("2026-09-08", 15), -10), (at("2026-10-08", 13), 10), (at("2026-10-08", 15), 10)]
+    history = rated(document, *readings)
+    assert history.costs["energy"].tolist() == [0, 10_000_000, 0]
+
+
+def test_credit_carried_over_pays_for_later_cycles() -> None:
+    # November earns 8; December spends 5 of them and earns 2, the 5 left are paid out; January begins without.
+    document = {
+        "energy": {"periods": {"all": [{"price": "1"}]}},
+        "export": {"rule": "net_billing", "carry_over": True, "prices": {"*": "0.5"}},
+    }
+    readings = [(at("2026-11-10", 1), 3), (at("2026-11-10", 2), -16), (at("2026-12-10", 1), 5)]
+    readings += [(at("2026-12-10", 2), -4), (at("2027-01-10"), 1)]
+    history = rated(document, *readings)
+    assert amounts(history, "energy") == [3, 5, 1]
+    assert amounts(history, "export") == [0, -5 - 5, 0]
+
+
+def test_a_minimum_covers_energy_demand_fixed_charges_and_credits() -> None:
+    # 10 of energy, 4 of demand, 3 fixed, 1 credited: 16; 4 missing to 20.
+    document = {
+        "energy": {"periods": {"all": [{"price": "1"}]}},
+        "demand": {"window_s": 3600, "flat": [{"price": "0.4"}]},
+        "fixed": [{"name": "a", "amount": "3", "per": "month"}],
+        "export": {"prices": {"*": "0.5"}},
+        "minimum": [{"amount": "20", "per": "month"}],
+    }
+    assert amounts(rated(document, (at("2026-01-10", 1), 10), (at("2026-01-10", 2), -2)), "minimum") == [4]
+
+
+def test_flat_demand_of_each_month() -> None:
+    demand = {"window_s": 3600, "flat_by_month": [[{"price": str(month)}] for month in range(1, 13)]}
+    readings = [(at(f"2026-{month:02d}-10"), 10) for month in (1, 2, 12)]
+    history = rated({"demand": demand}, *readings)
+    assert [a for a in amounts(history, "demand") if a] == [10, 20, 120]
+
+
+@pytest.mark.parametrize("slide_s", [0, 900])
+def test_demand_of_readings_longer_than_the_demand_interval_is_their_mean(slide_s: int) -> None:
+    demand = {"window_s": 900, "flat": [{"price": "1"}], **({"slide_s": slide_s} if slide_s else {})}
+    assert amounts(rated({"demand": demand}, (at("2026-01-10", 1), 40), (at("2026-01-10", 2), 30)), "demand") == [40]
