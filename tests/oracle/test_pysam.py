@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from flink_job.environment import PROJECT
+from flink_job.tariffs.urdb import from_urdb
 from tests.harness.jobs import SAMPLES, command
 from tests.oracle.urdb import DAY, DEMAND, DOCUMENTS, FLAT, energy, schedule
 
@@ -217,3 +218,29 @@ def _one_meter(document: dict[str, Any], net_kwh: np.ndarray, folder: Path, year
     readings = folder / "readings.csv"
     readings.write_text("meter_id,ts,interval_s,kwh\n" + "".join(rows))
     return ours(document, folder, readings)["meter"]
+
+
+def test_negative_prices_lower_the_bill(tmp_path: Path) -> None:
+    # A rider that credits 0.05 per kWh: 744 h x 10 kW in January. PySAM's energy charge does not go below zero.
+    document = energy(FLAT, FLAT, [{"rate": -0.05}])
+    net = np.full(HOURS, 10.0)
+    assert pysam([case(document, net)])[0]["energy"][0] == 0
+    assert _one_meter(document, net, tmp_path)["energy_charge"][0] == -372.0
+
+
+def test_year_end_price_is_paid_for_what_was_banked(tmp_path: Path) -> None:
+    # By day (8 to 20 h of weekdays) 1 kWh in, 2 out each hour; by night 1 in. The night's kWh are paid for month by
+    # month, the day's surplus of 261 weekdays x 12 h x 1 kWh is banked. PySAM nets it with the night, paid for already.
+    document = energy(DAY, FLAT, [{"rate": 0.1}], [{"rate": 0.2}], dgrules="Net Metering")
+    net = np.array([-1.0 if 8 <= h % 24 < 20 and h // 24 % 7 < 5 else 1.0 for h in range(HOURS)])
+    theirs = pysam([case(document, net, ur_nm_yearend_sell_rate=0.05)])[0]
+    assert theirs["total"][-1] == pytest.approx(theirs["energy"][-1])
+    ours_, document_ = tmp_path / "ours.json", from_urdb(document, "Etc/GMT-1", "USD")
+    ours_.write_text(json.dumps({**document_, "export": {"rule": "net_metering", "year_end_price": "0.05"}}))
+    readings = tmp_path / "readings.csv"
+    starts = np.datetime64("2018-01-01T00:00:00") + np.arange(HOURS) * np.timedelta64(3600, "s")
+    rows = (f"meter,{start},3600,{kwh}\n" for start, kwh in zip(starts, net, strict=True))
+    readings.write_text("meter_id,ts,interval_s,kwh\n" + "".join(rows))
+    command("rate", "--tariff", ours_, "--readings", readings, "--timezone", "Etc/GMT-1", "--out", tmp_path / "out")
+    december = list(csv.DictReader((tmp_path / "out" / "bills.csv").open()))[-1]
+    assert float(december["export_credit"]) == pytest.approx(-261 * 12 * 0.05)
