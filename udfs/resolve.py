@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import pandas as pd
@@ -14,7 +13,7 @@ from pyflink.table.udf import ScalarFunction, udf
 from flink_job.alerts.rules import POWER_KW, Rule
 from flink_job.config import Tariffs
 from flink_job.metering.contract import ContractError, parse_contract
-from flink_job.metering.packing import pack, unpack
+from flink_job.metering.packing import multiplied, unpack
 from flink_job.tariffs.book import TariffBook, UnknownTariffError
 from flink_job.tariffs.calendar import CalendarError, Timeline
 from flink_job.tariffs.resolve import MeterTimeline
@@ -60,7 +59,7 @@ class MeterPlace:
     def row(self, start_ms: int, interval_s: int, quantities: tuple[int, ...], measurements: str | None) -> Any:
         """The columns of PLACE for a reading; `quantities` are its packed ones and the dial's size, in order."""
         at = self.timeline.position(start_ms)
-        quantities = tuple(None if q == ABSENT else _multiplied(q, self.multiplier) for q in quantities)
+        quantities = tuple(None if q == ABSENT else multiplied(q, self.multiplier) for q in quantities)
         return (
             None,
             None,
@@ -145,13 +144,6 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
             return error.code, str(error), *_NOWHERE
         except CalendarError as error:
             return "calendar_year_missing", str(error), *_NOWHERE
-
-
-def _multiplied(packed: int, multiplier: Decimal) -> int:
-    if multiplier == 1:
-        return packed
-    revision, quantity = unpack(packed)
-    return pack(revision, int((quantity * multiplier).to_integral_value(ROUND_HALF_EVEN)))
 
 
 def resolve_reading(tariffs: Tariffs) -> Any:

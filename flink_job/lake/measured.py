@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from decimal import Decimal
 
 import duckdb
 import numpy as np
 
 from flink_job.lake.adjustments import CHARGES, Key, Streamed
 from flink_job.metering.contract import Contract
-from flink_job.metering.packing import unpack
+from flink_job.metering.packing import multiplied, unpack
 from flink_job.metering.reading import parse_reading
 from flink_job.metering.units import to_micro
 from flink_job.tariffs.history import Intervals
@@ -69,7 +68,7 @@ def _unpriced(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dict
         )
         row[1:] = [max(old, -1 if new is None else new) for old, new in zip(row[1:], packed, strict=True)]
     return {
-        start: [row[0], *(0 if p < 0 else int(Decimal(unpack(p)[1]) * contract.multiplier) for p in row[1:])]
+        start: [row[0], *(0 if p < 0 else unpack(multiplied(p, contract.multiplier))[1] for p in row[1:])]
         for start, row in newest.items()
     }
 

@@ -6,6 +6,8 @@ exact, and the same in any order of arrival.
 
 from __future__ import annotations
 
+from decimal import ROUND_HALF_EVEN, Decimal
+
 from flink_job.metering.units import QUANTITY_LIMIT
 
 REVISION_BITS = 50
@@ -20,3 +22,11 @@ def pack(revision: int, quantity_u: int) -> int:
 def unpack(packed: int) -> tuple[int, int]:
     """(revision, micro-units) of a packed quantity."""
     return packed >> REVISION_BITS, packed & (QUANTITY_LIMIT - 1)
+
+
+def multiplied(packed: int, multiplier: Decimal) -> int:
+    """A packed quantity times the contract's multiplier, half to even; the revision stays."""
+    if multiplier == 1:
+        return packed
+    revision, quantity = unpack(packed)
+    return pack(revision, int((quantity * multiplier).to_integral_value(ROUND_HALF_EVEN)))
