@@ -1,73 +1,179 @@
-"""Threshold rules: limits on the power or a measured channel of the meters in a part of the site."""
+"""Rules ready to be applied: which entities they watch, and what a value means to them."""
 
 from __future__ import annotations
 
 import fnmatch
-from pathlib import PurePosixPath
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
 
-import msgspec
-
-from flink_job.metering.units import MEASURED_CHANNELS
+from flink_job.alerts.calendars import Calendar
+from flink_job.alerts.conditions import Condition
 
 SEVERITIES = ("info", "minor", "major", "critical", "emergency")
-POWER_KW = "power_kw"
+DEFAULT_HORIZON_MS = 3_600_000
+#: Gap between two readings up to which they follow each other, in intervals, where a rule says nothing.
+DEFAULT_GAP_INTERVALS = 3
+#: What a value is to a rule, below the ranks of severities.
+HELD, CLEAR = -1, -2
+#: Depth in the site path of the levels that may be watched as one.
+LEVEL_DEPTHS = {"factory": 1, "process": 2, "line": 3}
 
 
-class RuleError(ValueError):
-    """Rules that cannot be used; the message names the rule and what would be right."""
+class Entity(NamedTuple):
+    """What an alert is about: a meter, a part of the site, or all meters with one value of a tag.
 
-
-class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Limits for every meter whose site path matches `scope` (shell pattern). `channel` is power_kw, the mean import
-    power of the interval, or a measured channel. A reading breaches when value > above or value < below.
+    `tags` are those of the contract, as `name=value` joined by `;`.
     """
 
+    name: str
+    site_path: str
+    tags: str = ""
+
+
+class Scope(NamedTuple):
+    """Entities whose site path matches `site` (shell pattern), of `meters` if there are any, with all of `tags`."""
+
+    site: str
+    meters: frozenset[str]
+    tags: tuple[tuple[str, str], ...]
+
+    def matches(self, entity: Entity) -> bool:
+        if not fnmatch.fnmatchcase(entity.site_path, self.site) or (self.meters and entity.name not in self.meters):
+            return False
+        return not self.tags or set(self.tags) <= set(tag_pairs(entity.tags))
+
+
+class Level(NamedTuple):
+    """A step of severity: where `condition` holds, or after a silence of `no_data_ms`."""
+
+    rank: int
+    condition: Condition | None
+    no_data_ms: int
+
+
+class Flapping(NamedTuple):
+    """More than `changes` raises and clears within `within_ms` of event time."""
+
+    changes: int
+    within_ms: int
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule. Durations are milliseconds of event time; `levels` rise in rank."""
+
     rule_id: str
-    scope: str
-    severity: str
-    channel: str = POWER_KW
-    above: float | None = None
-    below: float | None = None
+    title: str
+    scope: Scope
+    signal: str
+    unit: str
+    source: str
+    levels: tuple[Level, ...]
+    clear: Condition | None
+    per: str = "meter"
+    window_s: int = 0
+    change_per_ms: int = 0
+    for_ms: int = 0
+    clear_for_ms: int = 0
+    min_samples: int = 1
+    max_gap_ms: int = 0
+    horizon_ms: int = DEFAULT_HORIZON_MS
+    active: Calendar | None = None
+    active_outside: bool = False
+    mute: Calendar | None = None
+    latch: bool = False
+    flapping: Flapping | None = None
+    inhibited_by: tuple[str, ...] = ()
+    min_elapsed: float = 0.1
+    hint: str = ""
 
-    def matches(self, site_path: str) -> bool:
-        return fnmatch.fnmatchcase(site_path, self.scope)
+    @property
+    def series(self) -> str:
+        """Name under which a sample carries this rule's value: rates of change have their own."""
+        return f"{self.signal}/{self.change_per_ms}" if self.change_per_ms else self.signal
 
-    def check(self, value: float) -> str:
-        """`rule_id|severity|breach|value|threshold`; breach is `above`, `below` or empty."""
-        if self.above is not None and value > self.above:
-            return f"{self.rule_id}|{self.severity}|above|{value:.6g}|{self.above:.6g}"
-        if self.below is not None and value < self.below:
-            return f"{self.rule_id}|{self.severity}|below|{value:.6g}|{self.below:.6g}"
-        limit = self.above if self.above is not None else self.below
-        return f"{self.rule_id}|{self.severity}||{value:.6g}|{limit:.6g}"
+    def judge(self, value: float) -> int:
+        """The rank of the highest level that breaches, HELD between limit and clear_at, or CLEAR."""
+        for level in reversed(self.levels):
+            if level.condition is not None and level.condition.holds(value):
+                return level.rank
+        return CLEAR if self.clear is None or self.clear.holds(value) else HELD
+
+    def applies(self, instant_ms: int) -> bool:
+        """True when the rule is in force at the instant: by its `active` calendar."""
+        return self.active is None or self.active.is_open(instant_ms) != self.active_outside
+
+    def is_muted(self, instant_ms: int) -> bool:
+        return self.mute is not None and self.mute.is_open(instant_ms)
+
+    def gap_ms(self, interval_s: int) -> int:
+        """Longest distance of two readings that follow each other."""
+        return self.max_gap_ms or DEFAULT_GAP_INTERVALS * interval_s * 1000
+
+    def threshold(self, rank: int, value: float) -> float:
+        """The limit of a level that `value` is compared with."""
+        for level in self.levels:
+            if level.rank == rank and level.condition is not None:
+                return level.condition.threshold(value)
+        return 0.0
+
+    @property
+    def memory_ms(self) -> int:
+        """How much event time after a breach may still change the outcome, apart from gaps."""
+        return max(self.for_ms, self.clear_for_ms, self.flapping.within_ms if self.flapping else 0)
 
 
-def read_rules(document: bytes, name: str = "rules") -> tuple[Rule, ...]:
-    """The rules in a JSON list. Raises RuleError."""
-    try:
-        rules = msgspec.json.decode(document, type=tuple[Rule, ...])
-    except msgspec.DecodeError as error:
-        raise RuleError(f"{name}: {error}") from None
-    for rule in rules:
-        for problem in _problems(rule):
-            raise RuleError(f"{name}: rule {rule.rule_id!r}: {problem}")
-    if len({rule.rule_id for rule in rules}) < len(rules):
-        raise RuleError(f"{name}: two rules have one rule_id")
-    return rules
+@dataclass(frozen=True)
+class RuleSet:
+    """The rules of one version of a document."""
+
+    version: str = ""
+    rules: tuple[Rule, ...] = ()
+
+    def by_id(self, rule_id: str) -> Rule | None:
+        return next((rule for rule in self.rules if rule.rule_id == rule_id), None)
+
+    def of_reading(self, entity: Entity) -> tuple[Rule, ...]:
+        """Rules on the readings of a meter."""
+        return tuple(r for r in self.rules if r.source == "reading" and r.scope.matches(entity))
+
+    def of_kpi(self, entity: Entity, level: str, window_s: int) -> tuple[Rule, ...]:
+        """Rules on the KPIs of a meter or level."""
+        return tuple(
+            r
+            for r in self.rules
+            if r.source == "kpi" and r.per == level and r.window_s == window_s and r.scope.matches(entity)
+        )
+
+    def of_silence(self, meter: Entity) -> dict[Entity, tuple[Rule, ...]]:
+        """Entities whose silence is watched through a meter, with their rules."""
+        found: dict[Entity, tuple[Rule, ...]] = {}
+        for rule in self.rules:
+            if rule.source == "silence" and rule.scope.matches(meter):
+                for entity in watched_entity(rule, meter):
+                    found[entity] = (*found.get(entity, ()), rule)
+        return found
 
 
-def _problems(rule: Rule) -> list[str]:
-    found = []
-    if not rule.rule_id or "|" in rule.rule_id:
-        found.append("rule_id must not be empty nor hold '|'")
-    if rule.severity not in SEVERITIES:
-        found.append(f"severity is {rule.severity!r}; it is one of {', '.join(SEVERITIES)}")
-    if rule.channel != POWER_KW and rule.channel not in MEASURED_CHANNELS:
-        found.append(f"channel is {rule.channel!r}; it is one of {', '.join([POWER_KW, *MEASURED_CHANNELS])}")
-    if rule.above is None and rule.below is None:
-        found.append("it can never fire: give above, below or both")
-    if rule.above is not None and rule.below is not None and rule.below >= rule.above:
-        found.append(f"every value breaches: below {rule.below} is not less than above {rule.above}")
-    if not PurePosixPath(rule.scope).parts:
-        found.append("scope must not be empty; * is every meter")
-    return found
+def watched_entity(rule: Rule, meter: Entity) -> Iterable[Entity]:
+    """The entity that a rule watches through a meter: itself, the part of the site above it, or its tag's value."""
+    if rule.per == "meter":
+        yield meter
+    elif rule.per.startswith("tag:"):
+        name = rule.per.removeprefix("tag:")
+        factory = meter.site_path.split("/")[0]
+        yield from (Entity(f"{n}={v}", factory, f"{n}={v}") for n, v in tag_pairs(meter.tags) if n == name)
+    elif len(parts := meter.site_path.split("/")) > LEVEL_DEPTHS[rule.per]:
+        path = "/".join(parts[: LEVEL_DEPTHS[rule.per]])
+        yield Entity(path, path)
+
+
+def tag_pairs(tags: str) -> list[tuple[str, str]]:
+    """(name, value) of tags joined as in Entity."""
+    return [(name, value) for name, _, value in (tag.partition("=") for tag in tags.split(";") if tag)]
+
+
+def join_tags(tags: dict[str, str]) -> str:
+    """Tags as one text, in order of name."""
+    return ";".join(f"{name}={value}" for name, value in sorted(tags.items()))

@@ -1,0 +1,124 @@
+"""Shift calendars and mute windows: local wall-clock time in a real time zone.
+
+A shift follows the clock on the wall: 22:00 to 06:00 lasts seven hours in the night on which clocks go forward and nine
+in the one on which they go back.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAY_MINUTES = 24 * 60
+
+
+class CalendarProblem(ValueError):
+    """A calendar that cannot be used; the message says why."""
+
+
+class WeeklyWindow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """From `from` until `to` (HH:MM, local) on `days` (`mon-fri`, `sat,sun`, `daily`). Where `to` is not later than
+    `from` the window ends on the next day; it belongs to the day on which it begins.
+    """
+
+    start: str | int = msgspec.field(name="from")
+    end: str | int = msgspec.field(name="to")
+    days: str = "daily"
+
+
+class OneOff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """From one local date and time until another, such as a maintenance stop."""
+
+    start: str = msgspec.field(name="from")
+    end: str = msgspec.field(name="to")
+
+
+class CalendarDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Open in any of its `weekly` windows, except those that begin on a day of `except`, and in its `once` windows."""
+
+    timezone: str
+    weekly: tuple[WeeklyWindow, ...] = ()
+    once: tuple[OneOff, ...] = ()
+    skipped: tuple[date, ...] = msgspec.field(default=(), name="except")
+
+
+class Calendar:
+    """A calendar ready to be asked. Raises CalendarProblem when it cannot be read, or is never open or always."""
+
+    def __init__(self, document: CalendarDocument) -> None:
+        try:
+            self.zone = ZoneInfo(document.timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise CalendarProblem(f"no IANA time zone {document.timezone!r}") from None
+        self.skipped = frozenset(document.skipped)
+        self.weekly = [(days_of(w.days), _minute(w.start), _minute(w.end)) for w in document.weekly]
+        self.once = [(self._ms(w.start), self._ms(w.end)) for w in document.once]
+        if not self.weekly and not self.once:
+            raise CalendarProblem("it has no window, so it is never open")
+        if any(end <= start for start, end in self.once):
+            raise CalendarProblem("a window of `once` ends before it begins")
+        if not self.skipped and self._always():
+            raise CalendarProblem("its windows cover every minute of the week, so it says nothing")
+
+    def is_open(self, instant_ms: int) -> bool:
+        """True when the instant (epoch ms) lies in a window."""
+        if any(start <= instant_ms < end for start, end in self.once):
+            return True
+        local = datetime.fromtimestamp(instant_ms / 1000, self.zone)
+        return bool(self.weekly) and self._in_week(local.date(), local.hour * 60 + local.minute)
+
+    def _in_week(self, day: date, minute: int) -> bool:
+        before = day - timedelta(days=1)
+        for days, start, end in self.weekly:
+            crosses = end <= start
+            if self._begins(day, days) and minute >= start and (crosses or minute < end):
+                return True
+            if crosses and self._begins(before, days) and minute < end:
+                return True
+        return False
+
+    def _begins(self, day: date, days: frozenset[int]) -> bool:
+        return day.weekday() in days and day not in self.skipped
+
+    def _always(self) -> bool:
+        monday = date(2024, 1, 1)
+        return all(
+            self._in_week(monday + timedelta(days=d), minute) for d in range(7) for minute in range(_DAY_MINUTES)
+        )
+
+    def _ms(self, text: str) -> int:
+        try:
+            local = datetime.fromisoformat(text)
+        except ValueError:
+            raise CalendarProblem(f"{text!r} is no date and time; write 2026-03-28T10:00") from None
+        aware = local if local.tzinfo else local.replace(tzinfo=self.zone)
+        return int(aware.astimezone(UTC).timestamp() * 1000)
+
+
+def days_of(text: str) -> frozenset[int]:
+    """Weekdays (Monday is 0) of `mon-fri`, `sat,sun`, `fri-mon` or `daily`. Raises CalendarProblem."""
+    if text == "daily":
+        return frozenset(range(7))
+    found: set[int] = set()
+    for part in text.lower().split(","):
+        first, _, last = part.strip().partition("-")
+        if first not in _DAYS or (last and last not in _DAYS):
+            raise CalendarProblem(f"days {text!r}: write mon-fri, sat,sun or daily")
+        start, end = _DAYS.index(first), _DAYS.index(last or first)
+        found.update((start + step) % 7 for step in range((end - start) % 7 + 1))
+    return frozenset(found)
+
+
+def _minute(text: str | int) -> int:
+    if isinstance(text, int):  # YAML reads 22:00 without quotes as a number to the base of 60
+        return text
+    if text == "24:00":
+        return _DAY_MINUTES
+    try:
+        clock = time.fromisoformat(text)
+    except ValueError:
+        raise CalendarProblem(f"{text!r} is no time of day; write 06:00") from None
+    return clock.hour * 60 + clock.minute

@@ -1,0 +1,76 @@
+"""All the rules of one entity: what its keyed state holds, and what a batch of samples does to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from flink_job.alerts.changes import Change
+from flink_job.alerts.episodes import Point, RuleState, close, is_idle, step
+from flink_job.alerts.rules import CLEAR, Entity, Rule, RuleSet
+from flink_job.alerts.samples import Batch, Sample
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(dict[str, RuleState])
+
+States = dict[str, RuleState]
+
+
+def rules_of(rules: RuleSet, batch: Batch) -> tuple[Rule, ...]:
+    """The rules that a batch's samples concern."""
+    entity = Entity(batch.entity, batch.site_path, batch.tags)
+    if batch.source == "kpi":
+        return rules.of_kpi(entity, batch.level, batch.window_s)
+    return rules.of_reading(entity)
+
+
+def observe(rules: tuple[Rule, ...], states: States, batch: Batch) -> Iterator[tuple[Rule, Change]]:
+    """Take a batch in, rule by rule; `states` is changed in place, and keeps only what matters."""
+    for rule in rules:
+        state = states.get(rule.rule_id)
+        for sample in batch.samples:
+            value = sample.values.get(rule.series)
+            if value is None:
+                continue
+            if state is None:
+                state = RuleState()
+            for change in step(rule, batch.entity, state, _point(sample, value), batch.arrival_ms):
+                yield rule, change
+        if state is None:
+            continue
+        if is_idle(rule, state):
+            states.pop(rule.rule_id, None)
+        else:
+            states[rule.rule_id] = state
+
+
+def drop_removed(rules: RuleSet, states: States, known: dict[str, Rule], entity: str) -> Iterator[tuple[Rule, Change]]:
+    """End the episodes of rules that are gone from the document; `known` are the rules of its earlier versions."""
+    for rule_id in [rule_id for rule_id in states if rules.by_id(rule_id) is None]:
+        state = states.pop(rule_id)
+        if rule_id not in known:
+            continue
+        for track in (state.live, state.past):
+            if track is not None:
+                for change in close(known[rule_id], entity, track, "the rule was removed"):
+                    yield known[rule_id], change
+
+
+def pack_states(states: States) -> bytes:
+    """The state as bytes."""
+    return _encoder.encode(states)
+
+
+def unpack_states(packed: bytes | None) -> States:
+    """The state in bytes; none is an empty one."""
+    return _decoder.decode(packed) if packed else {}
+
+
+def is_quiet(rules: tuple[Rule, ...], series: str, value: float, at_ms: int) -> bool:
+    """True when the value concerns no rule on this series."""
+    return all(rule.judge(value) == CLEAR or not rule.applies(at_ms) for rule in rules if rule.series == series)
+
+
+def _point(sample: Sample, value: float) -> Point:
+    return Point(sample.at_ms, sample.interval_s, sample.revision, value, sample.cost_u)

@@ -1,0 +1,57 @@
+"""What a rule may watch: each signal's unit, the values it can take, and where in the job it is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+
+from flink_job.metering.units import MEASURED_CHANNELS
+
+READING, KPI = "reading", "kpi"
+#: Windows of KPI signals [s].
+KPI_WINDOWS = {"1h": 3600, "1d": 86_400}
+
+
+@dataclass(frozen=True)
+class Signal:
+    """`lowest` and `highest` are the values it can take; a limit beyond them never fires or never clears."""
+
+    name: str
+    unit: str
+    source: str
+    doc: str
+    lowest: float = -inf
+    highest: float = inf
+
+
+_CHANNEL_RANGES = {
+    "temperature": (-273.15, inf),
+    "vibration": (0, inf),
+    "voltage": (0, inf),
+    "frequency": (0, inf),
+    "humidity": (0, 100),
+}
+
+_READING = (
+    Signal("power_kw", "kW", READING, "Mean import power of the interval", 0),
+    Signal("export_kw", "kW", READING, "Mean export power of the interval", 0),
+    Signal("demand_kw", "kW", READING, "Demand of the running demand interval, so far", 0),
+    Signal("contracted_share", "", READING, "demand_kw as a share of the contracted power (1 is all of it)", 0),
+    Signal("cost", "currency", READING, "What the reading costs"),
+    Signal("bill", "currency", READING, "Cost of the billing cycle so far: energy, demand, export, taxes on them"),
+    Signal("projected_bill", "currency", READING, "Bill at the end of the cycle, if it goes on as until now"),
+    *(
+        Signal(name, unit, READING, f"Measured channel {name}", *_CHANNEL_RANGES.get(name, (-inf, inf)))
+        for name, unit in MEASURED_CHANNELS.items()
+    ),
+)
+_KPI = (
+    Signal("kpi.cost", "currency", KPI, "Cost of the window"),
+    Signal("kpi.energy_kwh", "kWh", KPI, "Imported energy of the window"),
+    Signal("kpi.max_kw", "kW", KPI, "Highest quarter hour of the window"),
+    Signal("kpi.completeness", "", KPI, "Readings of the window as a share of those expected", 0, 1),
+    Signal("kpi.power_factor", "", KPI, "kWh / sqrt(kWh^2 + kvarh^2) of the window", 0, 1),
+    Signal("kpi.load_factor", "", KPI, "Mean power as a share of the highest quarter hour", 0, 1),
+)
+
+SIGNALS: dict[str, Signal] = {signal.name: signal for signal in (*_READING, *_KPI)}

@@ -1,0 +1,156 @@
+"""The gate before the machines: lets through only what may matter to them, so that nothing happening costs nothing.
+
+A sample passes when it breaches (or lies between limit and clear_at) for some rule, or comes soon enough after one that
+did: until the entity has been seen quiet, in event time and without gaps, for as long as its rules remember. Samples
+that overtook an older breach go along with it. The machines' outcome is the same as if everything passed.
+
+A gate lives in the memory of a worker, not in Flink's state. After a start it does not know what came before: it then
+offers the samples of its first while as `uncertain`, for an operator with state to drop where the entity was quiet
+(see flink_job/sql/a1_gate.sql): `hot` tells that operator when an entity begins and ends to matter.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from math import inf
+from typing import NamedTuple
+
+from flink_job.alerts.machine import is_quiet
+from flink_job.alerts.rules import Entity, Rule
+from flink_job.alerts.samples import Batch, Sample, encode_batch
+
+#: Quiet samples that a gate remembers, for breaches that come later but are older.
+REMEMBERED = 16
+
+
+class Passed(NamedTuple):
+    """What leaves the gate. `batch` is empty where only `hot` is told; `certain` is false after a start."""
+
+    batch: str
+    certain: bool
+    hot: int | None
+
+
+class Watch:
+    """The gate of one entity. `signals` are the names of the values that its rules need."""
+
+    def __init__(
+        self, entity: Entity, rules: tuple[Rule, ...], source: str = "reading", level: str = "meter", window_s: int = 0
+    ) -> None:
+        self.entity, self.rules = entity, rules
+        self.source, self.level, self.window_s = source, level, window_s
+        self.signals = tuple(sorted({rule.signal for rule in rules}))
+        self.rates = tuple(
+            sorted({(rule.series, rule.signal, rule.change_per_ms) for rule in rules if rule.change_per_ms})
+        )
+        self.bands = {series: _band(rules, series) for series in {rule.series for rule in rules}}
+        self.memory_ms = max(rule.memory_ms for rule in rules)
+        self.newest_ms = -1
+        self.before: dict[str, tuple[int, float]] = {}
+        self.recent: deque[Sample] = deque(maxlen=REMEMBERED)
+        self.certain = False
+        self.cooled = False
+        self.live_left_ms: float = 0.0
+        self.late_left_ms: float = 0.0
+        self.late_ms = -1
+
+    def observe(
+        self,
+        at_ms: int,
+        interval_s: int,
+        revision: int,
+        cost_u: int,
+        arrival_ms: int,
+        currency: str,
+        values: dict[str, float],
+    ) -> Passed | None:
+        """What of a sample goes on; None for nothing. `values` are changed: rates are added."""
+        if self.newest_ms < 0:
+            # Unknown until now: remember as if it had just breached.
+            self.live_left_ms = self._memory(interval_s)
+        if self.rates:
+            self._add_rates(at_ms, interval_s, values)
+        quiet = True
+        for series, value in values.items():
+            low, high = self.bands.get(series, (-inf, inf))
+            if not low < value < high and not is_quiet(self.rules, series, value, at_ms):
+                quiet = False
+        late = at_ms <= self.newest_ms
+        if quiet and not late and self.live_left_ms <= 0:
+            self.newest_ms = at_ms
+            self.recent.append(Sample(at_ms, interval_s, revision, cost_u, values))
+            return self._cool()
+        return self._pass(Sample(at_ms, interval_s, revision, cost_u, values), quiet, late, arrival_ms, currency)
+
+    def _pass(self, sample: Sample, quiet: bool, late: bool, arrival_ms: int, currency: str) -> Passed | None:
+        if quiet and late and self.late_left_ms <= 0 and self.live_left_ms <= 0:
+            self.recent.append(sample)
+            return self._cool()
+        samples: tuple[Sample, ...] = (sample,)
+        certain = self.certain or not quiet
+        if not quiet and late:
+            samples = (*self.recent, sample)
+        elif not quiet and self.recent:
+            samples = (self.recent[-1], sample)
+        self.certain = certain
+        self._count(sample, quiet, late)
+        self.cooled = False
+        if quiet:
+            self.recent.append(sample)
+        else:
+            self.recent.clear()
+        batch = Batch(
+            self.entity.name, self.entity.site_path, self.entity.tags,
+            self.source, self.level, self.window_s, arrival_ms, currency, samples,
+        )  # fmt: skip
+        return Passed(encode_batch(batch), certain, None if quiet else 1)
+
+    def _count(self, sample: Sample, quiet: bool, late: bool) -> None:
+        """How long it must still be seen quiet; a gap begins the count anew, on either side of the newest sample."""
+        memory_ms = self._memory(sample.interval_s)
+        if late:
+            advance = sample.at_ms - self.late_ms
+            steady = 0 < advance <= self._gap(sample.interval_s)
+            self.late_left_ms = self.late_left_ms - advance if quiet and steady else memory_ms
+            self.late_ms = sample.at_ms
+            return
+        advance = sample.at_ms - self.newest_ms if self.newest_ms >= 0 else 0
+        steady = advance <= self._gap(sample.interval_s)
+        self.live_left_ms = self.live_left_ms - advance if quiet and steady else memory_ms
+        self.newest_ms = sample.at_ms
+
+    def _cool(self) -> Passed | None:
+        """Tell once that the entity matters no longer."""
+        if self.cooled or self.late_left_ms > 0:
+            return None
+        self.cooled = self.certain = True
+        return Passed("", True, 0)
+
+    def _memory(self, interval_s: int) -> int:
+        return self.memory_ms + 2 * self._gap(interval_s)
+
+    def _gap(self, interval_s: int) -> int:
+        return min(rule.gap_ms(interval_s) for rule in self.rules)
+
+    def _add_rates(self, at_ms: int, interval_s: int, values: dict[str, float]) -> None:
+        """Rates of change since the reading before; none across a gap, or for a late reading."""
+        for series, signal, per_ms in self.rates:
+            if signal not in values:
+                continue
+            value = values[signal]
+            known = self.before.get(series)
+            if known is None or at_ms > known[0]:
+                self.before[series] = (at_ms, value)
+                if known is not None and at_ms - known[0] <= self._gap(interval_s):
+                    values[series] = (value - known[1]) / (at_ms - known[0]) * per_ms
+
+
+def _band(rules: tuple[Rule, ...], series: str) -> tuple[float, float]:
+    """An open band in which every rule is clear; empty where a rule has none."""
+    low, high = -inf, inf
+    for rule in rules:
+        if rule.series == series and rule.clear is not None:
+            if rule.clear.outside:
+                return inf, -inf
+            low, high = max(low, rule.clear.low), min(high, rule.clear.high)
+    return low, high

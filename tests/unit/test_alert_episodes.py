@@ -1,0 +1,214 @@
+"""Episodes by hand: when an alert is raised, steps up and down, and clears; late, repeated, corrected and muted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from flink_job.alerts.changes import Change
+from flink_job.alerts.document import read_rules
+from flink_job.alerts.episodes import Point, RuleState, step
+from flink_job.alerts.rules import Rule
+
+MINUTE_MS = 60_000
+#: 2026-03-28 10:00 UTC, a Saturday; readings of five minutes.
+TEN = 1_774_692_000_000
+HOT = {"rule_id": "hot", "signal": "temperature", "severity": "major", "when": "> 80"}
+
+
+def rule(**changes: Any) -> Rule:
+    calendars = changes.pop("calendars", {})
+    document = {"rules": [{**HOT, **changes}], "calendars": calendars}
+    if "levels" in changes:
+        del document["rules"][0]["severity"], document["rules"][0]["when"]
+    return read_rules(msgspec.json.encode(document)).rules[0]
+
+
+class Machine:
+    """A rule of one meter, fed by hand: minutes after ten, value, and how many minutes later it arrives."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.rule, self.state = rule(**changes), RuleState()
+        self.changes: list[Change] = []
+
+    def feed(self, *samples: tuple[float, ...]) -> list[tuple[str, int]]:
+        """(state, minute of event time) of what follows from the samples."""
+        before = len(self.changes)
+        for minute, value, *rest in samples:
+            at_ms = TEN + int(minute * MINUTE_MS)
+            delay, revision = (*rest, 0, 0)[:2]
+            point = Point(at_ms, 300, int(revision), value, 1_000_000)
+            arrival_ms = at_ms + 300_000 + int(delay * MINUTE_MS)
+            self.changes += step(self.rule, "m", self.state, point, arrival_ms)
+        return [(c.state, (c.event_ms - TEN) // MINUTE_MS) for c in self.changes[before:]]
+
+
+def test_a_value_over_the_limit_raises_and_one_at_it_clears() -> None:
+    machine = Machine()
+    assert machine.feed((0, 80), (5, 80.5), (10, 90), (15, 80)) == [("raised", 5), ("cleared", 15)]
+    raised, cleared = machine.changes
+    assert raised.alert_id == cleared.alert_id
+    assert (raised.number, cleared.number) == (0, 1)
+    # The readings of 5, 10 and 15 cost 1 each.
+    assert (raised.cost_u, cleared.cost_u) == (1_000_000, 3_000_000)
+
+
+def test_for_counts_from_the_first_breach_to_the_last_inclusively() -> None:
+    assert Machine(**{"for": "10m"}).feed((0, 90), (5, 90)) == []
+    assert Machine(**{"for": "10m"}).feed((0, 90), (5, 90), (10, 90)) == [("raised", 10)]
+
+
+def test_one_value_below_the_limit_begins_the_count_anew() -> None:
+    assert Machine(**{"for": "10m"}).feed((0, 90), (5, 79), (10, 90), (15, 90)) == []
+
+
+def test_one_old_sample_proves_nothing() -> None:
+    """A device reconnects after six hours and sends one reading above the limit: not "for 10 minutes"."""
+    machine = Machine(**{"for": "10m"})
+    assert machine.feed((0, 90, 360)) == []
+    assert machine.feed((360, 70), (365, 70)) == []
+
+
+def test_a_gap_begins_the_count_anew() -> None:
+    # Three intervals of five minutes are no gap, more is.
+    assert Machine(**{"for": "20m"}).feed((0, 90), (15, 90), (20, 90)) == [("raised", 20)]
+    assert Machine(**{"for": "20m"}).feed((0, 90), (16, 90), (20, 90)) == []
+
+
+def test_a_longer_gap_where_the_rule_allows_it() -> None:
+    assert Machine(**{"for": "1h", "max_gap": "1h"}).feed((0, 90), (60, 90)) == [("raised", 60)]
+
+
+def test_samples_are_counted() -> None:
+    assert Machine(min_samples=3).feed((0, 90), (5, 90)) == []
+    assert Machine(min_samples=3).feed((0, 90), (5, 90), (10, 90)) == [("raised", 10)]
+
+
+def test_silence_never_clears() -> None:
+    machine = Machine(clear_for="10m")
+    assert machine.feed((0, 90), (600, 70)) == [("raised", 0)]
+    # Ten minutes of good readings are asked for, and a day of silence is none.
+    assert machine.feed((2040, 70), (2045, 70)) == []
+    assert machine.feed((2050, 70)) == [("cleared", 2050)]
+
+
+def test_between_limit_and_clear_at_nothing_changes() -> None:
+    machine = Machine(clear_at="75")
+    assert machine.feed((0, 90), (5, 78), (10, 76)) == [("raised", 0)]
+    assert machine.feed((15, 75)) == [("cleared", 15)]
+    assert machine.feed((20, 78)) == []
+
+
+def test_severity_steps_up_and_down() -> None:
+    levels = [{"severity": "minor", "when": "> 75"}, {"severity": "critical", "when": "> 90"}]
+    machine = Machine(levels=levels, clear_for="10m", **{"for": "5m"})
+    assert machine.feed((0, 80), (5, 80)) == [("raised", 5)]
+    assert machine.feed((10, 95)) == []
+    assert machine.feed((15, 95)) == [("escalated", 15)]
+    assert machine.feed((20, 80), (25, 80)) == []
+    assert machine.feed((30, 80)) == [("eased", 30)]
+    assert machine.feed((35, 70), (40, 70), (45, 70)) == [("cleared", 45)]
+    assert [change.rank for change in machine.changes] == [1, 3, 1, 1]
+
+
+def test_minutes_late_readings_find_their_place() -> None:
+    """A reading that closes the hole in a breach completes it; one that was fine breaks it."""
+    assert Machine(max_gap="5m", **{"for": "10m"}).feed((0, 90), (10, 90), (5, 90, 6)) == [("raised", 10)]
+    machine = Machine(**{"for": "10m"})
+    assert machine.feed((0, 90), (5, 90), (3, 70, 10), (10, 90)) == []
+    assert machine.feed((15, 90)) == [("raised", 15)]
+
+
+def test_a_breach_found_late_that_is_over_is_a_record() -> None:
+    machine = Machine(max_gap="5m", clear_for="5m", **{"for": "10m"})
+    assert machine.feed((0, 90), (10, 90), (15, 70), (20, 70), (5, 90, 20)) == [("raised", 10), ("cleared", 20)]
+    assert [change.historical for change in machine.changes] == [True, True]
+
+
+def test_backfill_makes_a_record_and_never_a_page() -> None:
+    """Live readings first, then six hours of stored ones: their breach has its record; the live state is untouched."""
+    machine = Machine(**{"for": "10m"})
+    assert machine.feed((360, 70), (365, 70)) == []
+    backfill = [(minute, 90 if 60 <= minute <= 90 else 70, 365 - minute) for minute in range(0, 120, 5)]
+    assert machine.feed(*backfill) == [("raised", 70), ("cleared", 95)]
+    assert all(change.historical for change in machine.changes)
+    assert machine.feed((370, 90), (375, 90), (380, 90)) == [("raised", 380)]
+    assert not machine.changes[-1].historical
+
+
+def test_a_breach_that_began_in_stored_readings_and_goes_on_is_paged_once() -> None:
+    """Oldest first after six hours offline: a record while the readings are old, the same alert live at the end."""
+    machine = Machine(**{"for": "10m"})
+    assert machine.feed((0, 90, 360), (5, 90, 355), (10, 90, 350)) == [("raised", 10)]
+    assert machine.changes[-1].historical
+    assert machine.feed(*((minute, 90, 360 - minute) for minute in range(15, 295, 5))) == []
+    # At 300 the delay is an hour, the horizon.
+    assert machine.feed((300, 90, 60), (305, 90), (310, 70)) == [("raised", 300), ("cleared", 310)]
+    assert [change.historical for change in machine.changes] == [True, False, False]
+    assert len({change.alert_id for change in machine.changes}) == 1
+
+
+def test_repeats_change_nothing() -> None:
+    machine = Machine(min_samples=2)
+    assert machine.feed((0, 90), (0, 90, 5), (0, 90, 9)) == []
+    assert machine.feed((5, 90), (5, 90, 5)) == [("raised", 5)]
+    assert machine.changes[-1].cost_u == 2_000_000
+
+
+def test_a_correction_takes_the_place_of_the_reading() -> None:
+    machine = Machine(**{"for": "10m"})
+    assert machine.feed((0, 90), (5, 90), (5, 70, 2, 1), (10, 90)) == []
+    assert machine.feed((5, 95, 3, 0)) == []
+
+
+def test_flapping_is_told_once_and_then_it_is_quiet() -> None:
+    machine = Machine(flapping={"changes": 4, "within": "1h"})
+    told = machine.feed(*((minute, 90 if minute % 10 == 0 else 70) for minute in range(0, 50, 5)))
+    # Raises and clears at 0, 5, 10, 15 are four; the raise at 20 is the fifth.
+    assert told == [("raised", 0), ("cleared", 5), ("raised", 10), ("cleared", 15), ("flapping", 20)]
+    assert machine.feed(*((minute, 70) for minute in range(50, 105, 5))) == []
+    assert machine.feed((105, 70)) == [("cleared", 105)]
+
+
+def test_latched_alerts_wait_for_somebody() -> None:
+    assert Machine(latch=True).feed((0, 90), (5, 70)) == [("raised", 0), ("latched", 5)]
+
+
+NIGHT = {"night": {"timezone": "Europe/Madrid", "weekly": [{"from": "22:00", "to": "06:00"}]}}
+
+
+def test_outside_its_calendar_a_rule_does_not_count() -> None:
+    """Night shift in Madrid: 22:00 is 21:00 UTC on 28 March; clocks go forward at 1:00 UTC, so 06:00 is 04:00 UTC."""
+    machine = Machine(active="night", calendars=NIGHT)
+    shift_begins, shift_ends = 11 * 60, 18 * 60
+    assert machine.feed((shift_begins - 5, 90)) == []
+    assert machine.feed((shift_begins, 90)) == [("raised", shift_begins)]
+    assert machine.feed((shift_ends - 5, 90), (shift_ends, 90)) == [("cleared", shift_ends)]
+
+
+def test_outside_the_shifts() -> None:
+    assert Machine(active="not night", calendars=NIGHT).feed((0, 90)) == [("raised", 0)]
+
+
+def test_muted_alerts_are_told_when_the_mute_ends() -> None:
+    once = {"stop": {"timezone": "UTC", "once": [{"from": "2026-03-28T10:00", "to": "2026-03-28T10:30"}]}}
+    machine = Machine(mute="stop", calendars=once)
+    assert machine.feed((0, 90), (25, 90), (30, 90)) == [("raised", 0), ("raised", 30)]
+    assert [change.muted for change in machine.changes] == [True, False]
+
+
+def test_a_jump_of_the_clock_raises_nothing_by_itself() -> None:
+    """A device's clock runs fifty minutes ahead for one reading."""
+    machine = Machine(**{"for": "10m"})
+    assert machine.feed((0, 90), (50, 90, -50)) == []
+    assert machine.feed((5, 70), (10, 70)) == []
+
+
+def test_the_state_survives_being_stored() -> None:
+    from flink_job.alerts.machine import pack_states, unpack_states
+
+    machine = Machine(**{"for": "10m"})
+    machine.feed((0, 90), (5, 90))
+    machine.state = unpack_states(pack_states({"hot": machine.state}))["hot"]
+    assert machine.feed((10, 90)) == [("raised", 10)]
