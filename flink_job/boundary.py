@@ -7,8 +7,15 @@ binary form: nothing is converted.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from pyflink.common import Types
+from pyflink.common.typeinfo import TypeInformation
+from pyflink.datastream import KeyedProcessFunction
 from pyflink.java_gateway import get_gateway
 from pyflink.table import Schema, StreamTableEnvironment, Table
+from pyflink.table.expressions import col, lit
+from pyflink.table.window import Session
 
 
 def cross(t_env: StreamTableEnvironment, view: str, crossed: str, schema: Schema.Builder) -> None:
@@ -48,3 +55,39 @@ def with_kept_event_time(column: str) -> Schema.Builder:
         .column_by_metadata(column, "TIMESTAMP_LTZ(3)", "rowtime", True)
         .watermark(column, "SOURCE_WATERMARK()")
     )
+
+
+def silences(t_env: StreamTableEnvironment, view: str, silent: str, silence_s: int) -> None:
+    """Register as view `silent` the entities of `view` from which nothing has come for `silence_s`."""
+    window = Session.with_gap(lit(silence_s).seconds).on(col("arrival")).alias("quiet")
+    found = (
+        t_env.from_path(view)
+        .window(window)
+        .group_by(col("quiet"), col("entity"))
+        .select(
+            col("entity"),
+            col("site_path").max.alias("site_path"),
+            col("tags").max.alias("tags"),
+            col("arrival_ms").max.alias("last_ms"),
+        )
+    )
+    t_env.create_temporary_view(silent, found)
+
+
+def machines(
+    t_env: StreamTableEnvironment, view: str, functions: Mapping[str, KeyedProcessFunction], row: TypeInformation
+) -> None:
+    """Register as `view` what keyed functions make of the views they are given; the first column is the key."""
+    streams = [
+        t_env.to_data_stream(t_env.from_path(source))
+        .key_by(_first, key_type=Types.STRING())
+        .process(function, output_type=row)
+        .uid(f"{source}-machines")
+        .name(f"{source} machines")
+        for source, function in functions.items()
+    ]
+    t_env.create_temporary_view(view, t_env.from_data_stream(streams[0].union(*streams[1:])))
+
+
+def _first(row: object) -> str:
+    return str(row[0])  # type: ignore[index]

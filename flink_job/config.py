@@ -116,11 +116,12 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Tariffs:
-    """Where tariff documents and alert rules lie: a folder, or s3://bucket/prefix."""
+    """Where tariff documents lie (a folder, or s3://bucket/prefix) and alert rules (a file, or s3://bucket/key)."""
 
     uri: str = _setting("", _NOT_EMPTY, "a folder or s3://bucket/prefix")
     refresh_s: float = _setting(300.0, _at_least(1), "at least 1")
     rules_uri: str = ""
+    rules_refresh_s: float = _setting(60.0, _at_least(1), "at least 1")
     region: str = _setting("us-east-1", _NOT_EMPTY, "an AWS region")
     endpoint: str = ""
 
@@ -132,7 +133,8 @@ class Job:
     `watermark_delay_s`: how far event time waits for readings out of order. `idle_timeout_s`: after this long without
     a record a shard no longer holds the watermark back. `max_future_s`: how far a clock may run ahead.
     `state_days`: how long a meter's interval, demand and bill accumulators outlive their last reading; a repeat that
-    comes later than that is costed again. Contracts are kept for ever.
+    comes later than that is costed again. Contracts are kept for ever. `silence_s`: how long nothing comes from a
+    meter until it counts as silent, for rules on `no_data`; it should exceed the readings' interval.
     """
 
     name: str = _setting("meter-costing", _NOT_EMPTY, "a name")
@@ -142,6 +144,7 @@ class Job:
     idle_timeout_s: int = _setting(30, _at_least(1), "at least 1")
     max_future_s: int = _setting(3600, _at_least(0), "at least 0")
     max_record_bytes: int = _setting(262_144, lambda n: 256 <= n <= 700_000, "between 256 and 700000")
+    silence_s: int = _setting(600, _at_least(1), "at least 1")
     state_days: int = _setting(100, _at_least(1), "at least 1")
     checkpoint_s: int = _setting(60, _at_least(1), "at least 1")
     python_bundle_size: int = _setting(10_000, _at_least(1), "at least 1")

@@ -68,9 +68,13 @@ def run_local(settings: Settings, state_dir: Path, savepoint: str = "") -> None:
 def _statements(t_env: StreamTableEnvironment, settings: Settings) -> StatementSet:
     from flink_job.pipeline import define_pipeline
     from flink_job.sinks import firehose_sinks
-    from flink_job.sources import CONTRACTS, READINGS, kinesis_source
+    from flink_job.sources import CONTRACTS, READINGS, kinesis_source, tick_source
 
-    sources = [kinesis_source(READINGS, settings.readings), kinesis_source(CONTRACTS, settings.contracts)]
+    sources = [
+        kinesis_source(READINGS, settings.readings),
+        kinesis_source(CONTRACTS, settings.contracts),
+        tick_source(),
+    ]
     return define_pipeline(t_env, sources, firehose_sinks(settings.outputs), settings)
 
 

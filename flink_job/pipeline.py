@@ -12,6 +12,8 @@ from pyflink.table import StatementSet, StreamTableEnvironment
 
 from flink_job.boundary import (
     cross,
+    machines,
+    silences,
     with_arrival_time,
     with_event_time,
     with_kept_event_time,
@@ -21,6 +23,7 @@ from flink_job.config import Settings
 from flink_job.sinks import sink_name
 from flink_job.sql import read_sql
 from udfs import register_functions
+from udfs.alerts import ALERT_ROW, Episodes, Silences
 
 
 class ViewError(RuntimeError):
@@ -73,9 +76,17 @@ def define_pipeline(
     _views(t_env, level_parts_15m="93_level_parts_15m", all_15m="94_all_15m", all_1h="95_all_1h", all_1d="96_all_1d")
     _views(t_env, kpis="97_kpis")
 
-    # Readings of meters with limits to alerts.
-    _views(t_env, checked="a0_checked", newest="a1_newest", changes="a2_changes", episodes="a3_episodes")
-    _views(t_env, alerts="a4_alerts")
+    # What may concern alert rules to the machines of their entities; and what no longer arrives, in time of arrival.
+    _views(t_env, kpi_samples="a0_kpi_samples", watch_row_parts="a1_watch_rows")
+    cross(t_env, "watch_row_parts", "watch_rows", with_processing_time("processed_at"))
+    _views(t_env, gated="a2_gated", passed="a3_passed", watched_rows="a4_watched", tick_rows="a5_ticks")
+    cross(t_env, "watched_rows", "watched", with_arrival_time("arrival"))
+    cross(t_env, "tick_rows", "ticks", with_arrival_time("arrival"))
+    _views(t_env, heartbeats="a6_heartbeats")
+    silences(t_env, "heartbeats", "silent", settings.job.silence_s)
+    _views(t_env, silence_rows="a7_silences")
+    machines(t_env, "alert_rows", {"passed": Episodes(settings), "silence_rows": Silences(settings)}, ALERT_ROW)
+    _views(t_env, alerts="a8_alerts")
 
     statements = t_env.create_statement_set()
     for output in sinks:

@@ -1,4 +1,4 @@
-"""Sources: tables `source_readings` and `source_contracts`, alike in columns wherever they come from.
+"""Sources: tables `source_readings`, `source_contracts` and `source_ticks`, alike in columns wherever they come from.
 
 `payload` are the record's bytes, `arrival` when the stream received it, `shard` and `record_position` which record it
 is.
@@ -14,6 +14,7 @@ from flink_job.schemas import create_table
 
 READINGS = "source_readings"
 CONTRACTS = "source_contracts"
+TICKS = "source_ticks"
 
 _KINESIS_BODY = """`payload` BYTES,
   `arrival` TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
@@ -50,3 +51,9 @@ def staged_source(table: str, folder: Path) -> str:
     """DDL of a table over staged files (see flink_job.batch.stage): bounded, in file order."""
     options: Mapping[str, str] = {"connector": "filesystem", "path": folder.as_uri(), "format": "json"}
     return create_table(table, _FILE_BODY, options)
+
+
+def tick_source(bounded: bool = False) -> str:
+    """DDL of a clock that ticks once a second; a bounded run has no use for it and gets a single tick."""
+    options = {"connector": "datagen", "rows-per-second": "1"}
+    return create_table(TICKS, "`tick` INT", options | ({"number-of-rows": "1"} if bounded else {}))

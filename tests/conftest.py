@@ -17,7 +17,7 @@ from tests.harness.samples import is_malformed
 def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Output of one bounded run over the sample readings."""
     output = tmp_path_factory.mktemp("sample-run")
-    run_files(SAMPLES / "readings.ndjson.gz", SAMPLES / "contracts.ndjson", output, rules=SAMPLES / "rules.json")
+    run_files(SAMPLES / "readings.ndjson.gz", SAMPLES / "contracts.ndjson", output, rules=SAMPLES / "rules.yaml")
     return output
 
 

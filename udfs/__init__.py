@@ -8,6 +8,7 @@ from udfs.decode import check_contract, read_reading, split_payload
 from udfs.price import price_reading
 from udfs.resolve import resolve_reading
 from udfs.tally import tally
+from udfs.watch_kpi import watch_kpi
 
 if TYPE_CHECKING:
     from pyflink.table import TableEnvironment
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
 
 def register_functions(t_env: TableEnvironment, settings: Settings) -> None:
     """Make the functions known to SQL, with the settings that each needs."""
-    job, tariffs = settings.job, settings.tariffs
+    job = settings.job
     t_env.create_temporary_function("read_reading", read_reading(job.max_record_bytes, job.max_future_s))
     t_env.create_temporary_function("check_contract", check_contract())
     t_env.create_temporary_function("split_payload", split_payload())
-    t_env.create_temporary_function("resolve_reading", resolve_reading(tariffs))
-    t_env.create_temporary_function("price_reading", price_reading(tariffs))
+    t_env.create_temporary_function("resolve_reading", resolve_reading(settings))
+    t_env.create_temporary_function("price_reading", price_reading(settings))
+    t_env.create_temporary_function("watch_kpi", watch_kpi(settings))
     t_env.create_temporary_function("tally_repeated", tally("repeated"))
     t_env.create_temporary_function("tally_late", tally("late"))

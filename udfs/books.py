@@ -1,21 +1,17 @@
-"""The tariff book and the alert rules of a Python worker, shared by its functions."""
+"""The tariff book and the rule book of a Python worker, shared by its functions."""
 
 from __future__ import annotations
 
 import time
-from functools import cache
-from pathlib import Path
 from threading import Lock
-from urllib.parse import urlparse
 
-import boto3
-
-from flink_job.alerts.rules import Rule, read_rules
+from flink_job.alerts.book import RuleBook, open_rules
 from flink_job.config import Tariffs
 from flink_job.tariffs.book import TariffBook
 from flink_job.tariffs.store import open_store
 
 _books: dict[Tariffs, TariffBook] = {}
+_rule_books: dict[tuple[Tariffs, int], RuleBook] = {}
 _lock = Lock()
 
 
@@ -34,15 +30,17 @@ def refreshed(book: TariffBook) -> TariffBook:
     return book
 
 
-@cache
-def alert_rules(tariffs: Tariffs) -> tuple[Rule, ...]:
-    """The rules at `rules_uri`; none where it is empty."""
-    if not tariffs.rules_uri:
-        return ()
-    parsed = urlparse(tariffs.rules_uri)
-    if parsed.scheme == "s3":
-        client = boto3.client("s3", region_name=tariffs.region, endpoint_url=tariffs.endpoint or None)
-        body = client.get_object(Bucket=parsed.netloc, Key=parsed.path.lstrip("/"))["Body"].read()
-    else:
-        body = Path(parsed.path if parsed.scheme == "file" else tariffs.rules_uri).read_bytes()
-    return read_rules(body, tariffs.rules_uri)
+def rule_book(tariffs: Tariffs, silence_s: int) -> RuleBook:
+    """The alert rules of this process, one book for all its threads."""
+    with _lock:
+        key = tariffs, silence_s
+        if key not in _rule_books:
+            fetch = open_rules(tariffs.rules_uri, tariffs.region, tariffs.endpoint)
+            _rule_books[key] = RuleBook(fetch, tariffs.rules_uri, tariffs.rules_refresh_s, silence_s)
+        return _rule_books[key]
+
+
+def refreshed_rules(book: RuleBook) -> RuleBook:
+    """The book, with what has changed since."""
+    book.refresh(time.monotonic())
+    return book

@@ -8,16 +8,19 @@ import numpy as np
 import pandas as pd
 from pyflink.table.udf import ScalarFunction, udf
 
-from flink_job.config import Tariffs
+from flink_job.alerts.rules import Entity
+from flink_job.alerts.signals import PROJECTED_FROM
+from flink_job.config import Settings
 from flink_job.tariffs.book import UnknownTariffError
 from flink_job.tariffs.cycle import Segment, segment_of
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.model import MAX_DEMAND_PERIODS, MAX_PERIODS, Tariff
-from flink_job.tariffs.rating import marginal
+from flink_job.tariffs.rating import bill, marginal
 from flink_job.tariffs.state import Basis, State
-from udfs.books import refreshed, tariff_book
+from udfs.books import refreshed, rule_book, tariff_book
 from udfs.columns import BIGINT, BOOLEAN, STRING, row_type
 from udfs.metrics import Counters
+from udfs.watching import NOTHING, WATCH, Watches, channels_of, columns_of
 
 PRICE = dict(
     tariff_id=STRING,
@@ -32,6 +35,7 @@ PRICE = dict(
     tax_ucost=BIGINT,
     total_ucost=BIGINT,
     provisional=BOOLEAN,
+    **WATCH,
 )
 _AMOUNTS = ("energy_ucost", "demand_ucost", "fixed_ucost", "export_ucost", "tax_ucost", "total_ucost")
 _SLOTS = MAX_DEMAND_PERIODS + 1
@@ -39,18 +43,30 @@ _SLOTS = MAX_DEMAND_PERIODS + 1
 
 class PriceReading(ScalarFunction):  # type: ignore[misc]
     """`price_reading(...)`: see flink_job.tariffs.rating. The states come as sums after the reading and its own part,
-    the peaks after and before it.
+    the peaks after and before it. With the costs known, the readings go through the gates of alert rules.
     """
 
-    def __init__(self, tariffs: Tariffs) -> None:
-        self.tariffs = tariffs
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
 
     def open(self, function_context: Any) -> None:
         self.counters = Counters(function_context)
-        self.book = tariff_book(self.tariffs)
+        self.book = tariff_book(self.settings.tariffs)
+        self.watches = Watches(rule_book(self.settings.tariffs, self.settings.job.silence_s))
 
     def eval(
         self,
+        meter_id: pd.Series,
+        site_path: pd.Series,
+        tags: pd.Series,
+        arrival: pd.Series,
+        revision: pd.Series,
+        measurements: pd.Series,
+        import_total: pd.Series,
+        export_total: pd.Series,
+        demand: pd.Series,
+        demand_window_s: pd.Series,
+        contracted: pd.Series,
         segment_key: pd.Series,
         start_ms: pd.Series,
         interval_s: pd.Series,
@@ -74,6 +90,9 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
         provisional = is_overtaken.to_numpy(bool).copy()
         falls = imported.to_numpy(np.int64) < 0
         names = np.empty(len(codes), dtype=object)
+        self.watches.refresh()
+        needed = self.watches.signals
+        bills = np.full((2, len(codes)), np.nan)
         for tariff in {(t.tariff_id, t.version): t for t in tariffs}.values():
             rows = np.flatnonzero(np.array([t is tariff for t in tariffs])[codes])
             charges = marginal(
@@ -90,18 +109,59 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
                 tariff.depends_on_order | any(tariff.left_to_batch()) | (falls[rows] & tariff.has_demand)
             )
             names[rows] = np.array(tariff.periods, dtype=object)[periods[rows]]
+            if needed & _BILLS and not tariff.depends_on_order:
+                bills[:, rows] = _bills(tariff, Basis.of(segments, codes[rows]), _take(after, rows), end[rows])
         self.counters.add({"costed": len(codes)})
+        currencies = _spread([t.currency for t in tariffs], codes)
+        watched = [NOTHING] * len(codes)
+        if needed:
+            values = _signals(
+                interval_s.to_numpy(float), *(c.to_numpy(np.int64) for c in (import_total, export_total, demand)),
+                demand_window_s.to_numpy(float), contracted.to_numpy(np.int64), amounts[-1], bills,
+            )  # fmt: skip
+            places = zip(meter_id, site_path, tags, strict=True)
+            when = zip(start.tolist(), interval_s.tolist(), revision.tolist(), amounts[-1].tolist(), strict=True)
+            arrivals = arrival.to_numpy("datetime64[ms]").astype("int64").tolist()
+            watched = [
+                self._watch(Entity(meter, path, tag or ""), at, arrived, currency, measured, values, row)
+                for row, ((meter, path, tag), at, arrived, currency, measured) in enumerate(
+                    zip(places, when, arrivals, currencies, measurements, strict=True)
+                )
+            ]
         return pd.DataFrame(
             {
                 "tariff_id": _spread([s.tariff_id for s in segments], codes),
                 "tariff_version": _spread([s.tariff_version for s in segments], codes),
                 "tou_period": names,
                 "cycle_start": _spread([s.cycle_start.isoformat() for s in segments], codes),
-                "currency": _spread([t.currency for t in tariffs], codes),
+                "currency": currencies,
                 **dict(zip(_AMOUNTS, amounts, strict=True)),
                 "provisional": provisional,
+                **{name: pd.Series(c, dtype=object) for name, c in zip(WATCH, zip(*watched, strict=True), strict=True)},
             }
         )
+
+    def _watch(
+        self,
+        meter: Entity,
+        at: tuple[int, int, int, int],
+        arrival_ms: int,
+        currency: str,
+        measurements: str | None,
+        signals: dict[str, list[float]],
+        row: int,
+    ) -> tuple[Any, ...]:
+        """Through the gate of the reading's meter; `at` are its start, interval, revision and cost."""
+        gate = self.watches.of(meter)
+        if gate is None:
+            return NOTHING
+        measured = channels_of(measurements)
+        values = {}
+        for name in gate.signals:
+            value = signals[name][row] if name in signals else measured.get(name)
+            if value is not None and value == value:  # NaN: the reading has no such value
+                values[name] = value
+        return columns_of(gate.observe(*at, arrival_ms, currency, values)) if values else NOTHING
 
     def _tariff(self, segment: Segment) -> Tariff:
         """The version that the reading was resolved to; where this worker has not seen it yet, look again."""
@@ -125,6 +185,45 @@ def _states(sums: list[Ints], periods: Ints, imported: Ints, exported: Ints) -> 
     return before, after
 
 
+_BILLS = frozenset({"bill", "projected_bill"})
+
+
+def _bills(tariff: Tariff, basis: Basis, after: State, end: Ints) -> Any:
+    """(bill so far, bill at the cycle's end if it goes on so) of each reading; demand charges do not grow with time."""
+    charges = bill(tariff, basis, after, end)
+    elapsed = (end - basis.cycle_start_ms) / (basis.cycle_end_ms - basis.cycle_start_ms)
+    so_far = charges.cost / 1e6
+    with np.errstate(divide="ignore"):
+        projected = charges.demand / 1e6 + (charges.cost - charges.demand) / 1e6 / elapsed
+    return so_far, np.where(elapsed >= PROJECTED_FROM, projected, np.nan)
+
+
+def _signals(
+    interval_s: Any,
+    imported: Ints,
+    exported: Ints,
+    demand: Ints,
+    window_s: Any,
+    contracted: Ints,
+    cost: Ints,
+    bills: Any,
+) -> dict[str, list[float]]:
+    """Signals of every reading, NaN where it has none. Energies are 1e-6 kWh, -1 where the record has no such."""
+    demand_kw = np.where(imported >= 0, demand * 3.6e-3 / window_s, np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(contracted > 0, demand_kw / (contracted / 1e6), np.nan)
+    columns = {
+        "power_kw": np.where(imported >= 0, imported * 3.6e-3 / interval_s, np.nan),
+        "export_kw": np.where(exported >= 0, exported * 3.6e-3 / interval_s, np.nan),
+        "demand_kw": demand_kw,
+        "contracted_share": share,
+        "cost": cost / 1e6,
+        "bill": bills[0],
+        "projected_bill": bills[1],
+    }
+    return {name: column.tolist() for name, column in columns.items()}
+
+
 def _take(state: State, rows: Ints) -> State:
     return State(*(tuple(column[rows] for column in part) for part in state))
 
@@ -133,5 +232,5 @@ def _spread(values: list[str], codes: Ints) -> Ints:
     return np.array(values, dtype=object)[codes]
 
 
-def price_reading(tariffs: Tariffs) -> Any:
-    return udf(PriceReading(tariffs), result_type=row_type(**PRICE), func_type="pandas")
+def price_reading(settings: Settings) -> Any:
+    return udf(PriceReading(settings), result_type=row_type(**PRICE), func_type="pandas")

@@ -61,7 +61,7 @@ def run_demo(endpoint: str, work: Path, readings: Path, contracts: Path, console
     # At an endpoint that outlives the run, each run has resources of its own.
     names = Names(f"metering-{int(time.time())}" if "AWS_ENDPOINT_URL" in os.environ else "metering")
     console.print(f"endpoint {endpoint}: streams, delivery streams, bucket and tables")
-    create(names, endpoint, SAMPLES / "tariffs", SAMPLES / "rules.json", SHARDS)
+    create(names, endpoint, SAMPLES / "tariffs", SAMPLES / "rules.yaml", SHARDS)
     write_properties(
         work / "application_properties.json",
         names,

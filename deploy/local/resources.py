@@ -55,7 +55,7 @@ def create(names: Names, endpoint: str, tariffs: Path, rules: Path, shards: int 
     s3.create_bucket(Bucket=names.lake)
     for document in sorted(tariffs.glob("*.json")):
         s3.put_object(Bucket=names.lake, Key=f"tariffs/{document.name}", Body=document.read_bytes())
-    s3.put_object(Bucket=names.lake, Key="rules/rules.json", Body=rules.read_bytes())
+    s3.put_object(Bucket=names.lake, Key="rules/rules.yaml", Body=rules.read_bytes())
     glue, firehose = client("glue", endpoint), client("firehose", endpoint)
     glue.create_database(DatabaseInput={"Name": names.database})
     for table in OUTPUTS.values():
@@ -97,7 +97,7 @@ def write_properties(path: Path, names: Names, endpoint: str, **job: object) -> 
         },
         "tariffs": {
             "uri": f"s3://{names.lake}/tariffs/",
-            "rules_uri": f"s3://{names.lake}/rules/rules.json",
+            "rules_uri": f"s3://{names.lake}/rules/rules.yaml",
             **aws,
         },
         "job": {key: str(value) for key, value in job.items()},

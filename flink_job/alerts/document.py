@@ -67,7 +67,6 @@ class RuleDocument(_Strict, frozen=True):
     latch: bool = False
     flapping: FlappingDocument | None = None
     inhibited_by: tuple[str, ...] = ()
-    min_elapsed: float = 0.1
     hint: str = ""
 
 
@@ -150,7 +149,6 @@ class _Reader:
             latch=document.latch,
             flapping=self._flapping(),
             inhibited_by=document.inhibited_by,
-            min_elapsed=document.min_elapsed,
             hint=document.hint,
         )
         self._check_time(rule)
@@ -301,5 +299,3 @@ class _Reader:
                 )
         if rule.active is not None and rule.active is rule.mute and not rule.active_outside:
             self.problems.append("it can never notify: it is muted whenever it is active")
-        if not 0 <= rule.min_elapsed < 1:
-            self.problems.append("min_elapsed is a share of the billing cycle, from 0 to below 1")

@@ -8,7 +8,7 @@ import msgspec
 
 from flink_job.alerts.changes import Change
 from flink_job.alerts.episodes import Point, RuleState, close, is_idle, step
-from flink_job.alerts.rules import CLEAR, Entity, Rule, RuleSet
+from flink_job.alerts.rules import CLEAR, Entity, Rule, RuleSet, Scope
 from flink_job.alerts.samples import Batch, Sample
 
 _encoder = msgspec.msgpack.Encoder()
@@ -45,16 +45,19 @@ def observe(rules: tuple[Rule, ...], states: States, batch: Batch) -> Iterator[t
             states[rule.rule_id] = state
 
 
-def drop_removed(rules: RuleSet, states: States, known: dict[str, Rule], entity: str) -> Iterator[tuple[Rule, Change]]:
-    """End the episodes of rules that are gone from the document; `known` are the rules of its earlier versions."""
+def drop_removed(rules: RuleSet, states: States, entity: str) -> Iterator[tuple[Rule, Change]]:
+    """End the episodes of rules that are gone from the document."""
     for rule_id in [rule_id for rule_id in states if rules.by_id(rule_id) is None]:
         state = states.pop(rule_id)
-        if rule_id not in known:
-            continue
+        rule = Rule(rule_id, rule_id, Scope("*", frozenset(), ()), "", "", "", (), None)
         for track in (state.live, state.past):
             if track is not None:
-                for change in close(known[rule_id], entity, track, "the rule was removed"):
-                    yield known[rule_id], change
+                yield from ((rule, change) for change in close(rule, entity, track, "the rule was removed"))
+
+
+def has_episode(states: States) -> bool:
+    """True when some alert is not over."""
+    return any(track is not None and track.episode for state in states.values() for track in (state.live, state.past))
 
 
 def pack_states(states: States) -> bytes:

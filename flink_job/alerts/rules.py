@@ -85,7 +85,6 @@ class Rule:
     latch: bool = False
     flapping: Flapping | None = None
     inhibited_by: tuple[str, ...] = ()
-    min_elapsed: float = 0.1
     hint: str = ""
 
     @property
@@ -117,6 +116,20 @@ class Rule:
             if level.rank == rank and level.condition is not None:
                 return level.condition.threshold(value)
         return 0.0
+
+    def may_watch(self, entity: Entity) -> bool:
+        """True for an entity that this silence rule watches: a meter in its scope, a path of its depth, or its tag."""
+        if self.per == "meter":
+            return self.scope.matches(entity)
+        if self.per.startswith("tag:"):
+            return entity.tags.startswith(f"{self.per.removeprefix('tag:')}=") and entity.name == entity.tags
+        depth = LEVEL_DEPTHS[self.per]
+        return entity.name == entity.site_path and entity.name.count("/") == depth - 1 and self._reaches(entity.name)
+
+    def _reaches(self, path: str) -> bool:
+        """True where some meter below the path may be in scope."""
+        pattern = "/".join(self.scope.site.split("/")[: path.count("/") + 1])
+        return "*" in self.scope.site.split("/")[0] or fnmatch.fnmatchcase(path, pattern)
 
     @property
     def memory_ms(self) -> int:

@@ -8,6 +8,8 @@ from math import inf
 from flink_job.metering.units import MEASURED_CHANNELS
 
 READING, KPI = "reading", "kpi"
+#: Share of a billing cycle that must have passed before its bill is projected.
+PROJECTED_FROM = 0.1
 #: Windows of KPI signals [s].
 KPI_WINDOWS = {"1h": 3600, "1d": 86_400}
 
@@ -39,7 +41,7 @@ _READING = (
     Signal("contracted_share", "", READING, "demand_kw as a share of the contracted power (1 is all of it)", 0),
     Signal("cost", "currency", READING, "What the reading costs"),
     Signal("bill", "currency", READING, "Cost of the billing cycle so far: energy, demand, export, taxes on them"),
-    Signal("projected_bill", "currency", READING, "Bill at the end of the cycle, if it goes on as until now"),
+    Signal("projected_bill", "currency", READING, "Bill at the end of the cycle, if it goes on as in its first part"),
     *(
         Signal(name, unit, READING, f"Measured channel {name}", *_CHANNEL_RANGES.get(name, (-inf, inf)))
         for name, unit in MEASURED_CHANNELS.items()

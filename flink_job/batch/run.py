@@ -53,7 +53,7 @@ def run_bounded(
     from flink_job.environment import create_environment, mini_cluster
     from flink_job.pipeline import define_pipeline
     from flink_job.sinks import file_sinks
-    from flink_job.sources import CONTRACTS, READINGS, staged_source
+    from flink_job.sources import CONTRACTS, READINGS, staged_source, tick_source
 
     # One subtask, so that file order is the order of arrival; no shard to wait for.
     settings = dataclasses.replace(settings, job=dataclasses.replace(settings.job, parallelism=1))
@@ -65,7 +65,7 @@ def run_bounded(
         read_contracts = stage(contracts, work / CONTRACTS / "records.json", 0, lambda n: None)
         report("contracts", read_contracts)
         t_env = create_environment(settings.job, mini_cluster(settings.job, work / "state", short=read < SHORT_RUN))
-        sources = [staged_source(table, work / table) for table in (READINGS, CONTRACTS)]
+        sources = [*(staged_source(table, work / table) for table in (READINGS, CONTRACTS)), tick_source(bounded=True)]
         statements = define_pipeline(t_env, sources, file_sinks(work / "rows"), settings)
         report("running", 0)
         statements.execute().wait()

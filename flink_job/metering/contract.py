@@ -32,7 +32,7 @@ class Contract(msgspec.Struct, frozen=True):
 
     `billing_day` is the day of the month on which billing cycles begin (1-31; a shorter month begins one on its last
     day); `cycle_starts`, where given, are the days on which they begin instead, the last one ending the last cycle.
-    `multiplier` is the CT/PT ratio that quantities are multiplied by.
+    `multiplier` is the CT/PT ratio that quantities are multiplied by. `tags` are for alert rules, such as the gateway.
     """
 
     meter_id: str
@@ -42,6 +42,7 @@ class Contract(msgspec.Struct, frozen=True):
     billing_day: int = 1
     cycle_starts: tuple[date, ...] = ()
     multiplier: Decimal = Decimal(1)
+    tags: dict[str, str] = {}
 
 
 _decoder = msgspec.json.Decoder(Contract)
@@ -70,6 +71,8 @@ def parse_contract(payload: bytes | str) -> Contract:
         ZoneInfo(contract.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ContractError(f"contract of {contract.meter_id}: no IANA time zone {contract.timezone!r}") from None
+    if any(sign in text for tag in contract.tags.items() for text in tag for sign in "=;\x1f"):
+        raise ContractError(f"contract of {contract.meter_id}: tags hold neither '=' nor ';'")
     if contract.cycle_starts and list(contract.cycle_starts) != sorted(set(contract.cycle_starts)):
         raise ContractError(f"contract of {contract.meter_id}: cycle_starts must rise")
     ordered = tuple(sorted(contract.assignments, key=lambda a: a.valid_from))

@@ -1,5 +1,5 @@
 -- The tariff version, billing segment, TOU period, demand interval and local day of each reading; its quantities times
--- the contract's multiplier; the limits it was checked against.
+-- the contract's multiplier; what of it concerns alerts.
 SELECT
   payload,
   arrival,
@@ -14,8 +14,11 @@ SELECT
   device_id,
   sequence_number,
   register_id,
+  measurements,
   resolve_reading(
     contract,
+    arrival,
+    revision,
     start_ms,
     interval_s,
     import_packed,

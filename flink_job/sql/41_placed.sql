@@ -30,5 +30,11 @@ SELECT
   resolved.place.reactive_export_packed AS reactive_export_packed,
   resolved.place.register_packed AS register_packed,
   resolved.place.rollover_ukwh AS rollover_ukwh,
-  resolved.place.checks AS checks
+  measurements,
+  resolved.place.tags AS tags,
+  resolved.place.contracted_uw AS contracted_uw,
+  resolved.place.watched AS watched,
+  resolved.place.watch_batch AS watch_batch,
+  resolved.place.watch_certain AS watch_certain,
+  resolved.place.watch_hot AS watch_hot
 FROM resolved

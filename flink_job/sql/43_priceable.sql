@@ -27,7 +27,9 @@ SELECT
   reactive_import_packed,
   reactive_export_packed,
   register_packed,
-  checks,
+  measurements,
+  tags,
+  contracted_uw,
   processed_at
 FROM placed
 WHERE reason IS NULL

@@ -23,6 +23,9 @@ SELECT
   demand_window_s,
   day_start_ms,
   day_s,
+  measurements,
+  tags,
+  contracted_uw,
   records_seen = 1 AS is_first,
   records_seen > 1
     AND import_top IS NOT DISTINCT FROM import_previous
@@ -36,6 +39,8 @@ SELECT
   - COALESCE(MOD(reactive_import_previous, 1125899906842624), 0) AS reactive_import_uvarh,
   COALESCE(MOD(reactive_export_top, 1125899906842624), 0)
   - COALESCE(MOD(reactive_export_previous, 1125899906842624), 0) AS reactive_export_uvarh,
+  CASE WHEN import_packed >= 0 THEN MOD(import_top, 1125899906842624) ELSE -1 END AS import_total_ukwh,
+  CASE WHEN export_packed >= 0 THEN MOD(export_top, 1125899906842624) ELSE -1 END AS export_total_ukwh,
   CASE
     WHEN register_packed IS NOT NULL AND register_top IS DISTINCT FROM register_previous
       THEN MOD(register_packed, 1125899906842624)

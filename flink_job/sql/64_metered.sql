@@ -2,6 +2,7 @@
 SELECT
   reading_id, meter_id, start_ms, interval_s, revision, quality, device_id, sequence_number, shard, record_position, arrival,
   segment_key, bill_key, site_path, tou_period, demand_slot, demand_start_ms, demand_window_s, day_start_ms, day_s,
+  measurements, tags, contracted_uw, import_total_ukwh, export_total_ukwh,
   processed_at, is_first, import_ukwh, export_ukwh, reactive_import_uvarh, reactive_export_uvarh, FALSE AS is_overtaken
 FROM deltas
 WHERE register_ukwh IS NULL AND NOT is_repeat
@@ -9,6 +10,7 @@ UNION ALL
 SELECT
   reading_id, meter_id, start_ms, interval_s, revision, quality, device_id, sequence_number, shard, record_position, arrival,
   segment_key, bill_key, site_path, tou_period, demand_slot, demand_start_ms, demand_window_s, day_start_ms, day_s,
+  measurements, tags, contracted_uw, register_energy_ukwh AS import_total_ukwh, export_total_ukwh,
   processed_at, is_first, import_ukwh + register_energy_ukwh AS import_ukwh, export_ukwh, reactive_import_uvarh, reactive_export_uvarh,
   is_overtaken
 FROM register_energy

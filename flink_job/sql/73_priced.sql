@@ -1,4 +1,4 @@
--- What each reading costs, in 1e-6 of the currency, by kind of charge.
+-- What each reading costs, in 1e-6 of the currency, by kind of charge; and what of it concerns alerts.
 SELECT
   reading_id,
   meter_id,
@@ -20,6 +20,8 @@ SELECT
   reactive_import_uvarh,
   reactive_export_uvarh,
   price_reading(
+    meter_id, site_path, tags, arrival, revision, measurements,
+    import_total_ukwh, export_total_ukwh, demand_ukwh, demand_window_s, contracted_uw,
     segment_key, start_ms, interval_s, is_first, is_overtaken, tou_period, import_ukwh, export_ukwh,
     import_0, import_1, import_2, import_3, import_4, import_5,
     export_0, export_1, export_2, export_3, export_4, export_5,

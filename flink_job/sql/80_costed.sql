@@ -30,5 +30,8 @@ SELECT
   priced.price.export_ucost AS export_ucost,
   priced.price.tax_ucost AS tax_ucost,
   priced.price.total_ucost AS total_ucost,
-  priced.price.provisional AS provisional
+  priced.price.provisional AS provisional,
+  priced.price.watch_batch AS watch_batch,
+  priced.price.watch_certain AS watch_certain,
+  priced.price.watch_hot AS watch_hot
 FROM priced

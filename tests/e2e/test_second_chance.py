@@ -46,7 +46,7 @@ def readings(meter: str, hour: int) -> Iterator[bytes]:
 
 def test_unpriced_readings_are_costed_once_their_contract_is_there(url: str, tmp_path: Path) -> None:
     names = Names("second")
-    create(names, url, SAMPLES / "tariffs", SAMPLES / "rules.json", shards=1)
+    create(names, url, SAMPLES / "tariffs", SAMPLES / "rules.yaml", shards=1)
     properties = tmp_path / "application_properties.json"
     write_properties(properties, names, url, parallelism=2, idle_timeout_s=8, checkpoint_s=5)
     delivery = Delivery(names, url, tmp_path / "lake")

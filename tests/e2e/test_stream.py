@@ -43,10 +43,10 @@ def lakes(sample_records: list[bytes], tmp_path_factory: pytest.TempPathFactory)
     bounded = folder / "bounded"
     readings = write_records(folder / "readings.ndjson", records)
     contracts = write_records(folder / "contracts.ndjson", [*records_of(SAMPLES / "contracts.ndjson"), *PROBES])
-    run_files(readings, contracts, bounded, rules=SAMPLES / "rules.json")
+    run_files(readings, contracts, bounded, rules=SAMPLES / "rules.yaml")
     names, quiet = Names("e2e"), Console(quiet=True)
     with endpoint(folder / "endpoint.log", free_port()) as url:
-        create(names, url, SAMPLES / "tariffs", SAMPLES / "rules.json")
+        create(names, url, SAMPLES / "tariffs", SAMPLES / "rules.yaml")
         # The endpoint's own port, whatever AWS_ENDPOINT_URL may say to the job.
         write_properties(
             folder / "application_properties.json",
@@ -129,5 +129,9 @@ def test_merged_kpis_are_the_same(lakes: dict[str, Any]) -> None:
 
 
 def test_alerts_reach_the_lake_and_the_stream(lakes: dict[str, Any]) -> None:
-    alerts = same(lakes, "SELECT alert_id, state FROM alerts")
-    assert lakes["alerts"] == len(alerts)
+    """A stop in mid-episode and the empty gates after it change nothing: no early raise, no second one."""
+    columns = "alert_id, change_number, severity, state, value, cost, episode_start, event_time, historical"
+    alerts = same(lakes, f"SELECT {columns} FROM alerts WHERE rule_id IN ('casting-power-high', 'hot')")
+    assert len(alerts) > 10
+    _, rows = query(lakes["stream"], "SELECT COUNT(*) FROM alerts")
+    assert lakes["alerts"] == rows[0][0]

@@ -142,10 +142,33 @@ def test_the_register_rolls_over_without_a_jump(sample_run: Path) -> None:
     assert most < 60
 
 
-def test_alerts_alternate(sample_run: Path) -> None:
-    _, rows = query(sample_run, "SELECT alert_id, list(state ORDER BY event_time) FROM alerts GROUP BY alert_id")
-    assert rows
-    assert all(states in (["raised"], ["raised", "cleared"]) for _, states in rows)
+def test_every_alert_begins_with_a_raise_and_ends_at_most_once(sample_run: Path) -> None:
+    _, rows = query(
+        sample_run, "SELECT rule_id, list(state ORDER BY change_number) FROM alerts GROUP BY alert_id, rule_id"
+    )
+    assert {rule for rule, _ in rows} == {"casting-power-high", "forging-power-low", "hot", "line-spend"}
+    for _, states in rows:
+        assert isinstance(states, list)
+        assert states[0] in ("raised", "flapping")
+        assert "cleared" not in states[:-1]
+
+
+def test_an_alert_tells_what_its_readings_cost(sample_run: Path) -> None:
+    """The cost of an alert is that of its readings: the sum of the costs between its beginning and its change."""
+    _, rows = query(
+        sample_run,
+        "SELECT a.cost, SUM(c.cost) FROM alerts AS a JOIN costs AS c ON c.meter_id = a.entity "
+        "AND c.interval_start BETWEEN a.episode_start AND a.event_time AND c.arrival <= a.arrival "
+        "WHERE a.rule_id = 'casting-power-high' GROUP BY a.alert_id, a.change_number, a.cost",
+    )
+    assert len(rows) > 10
+    assert all(told == summed for told, summed in rows)
+
+
+def test_what_is_found_in_old_readings_is_a_record(sample_run: Path) -> None:
+    """The sample's readings are months old: only the rules with a horizon that long make pages of them."""
+    _, rows = query(sample_run, "SELECT DISTINCT rule_id FROM alerts WHERE NOT historical ORDER BY rule_id")
+    assert [row[0] for row in rows] == ["casting-power-high", "hot", "line-spend"]
 
 
 def test_redrive_shows_and_writes_the_records_as_they_were(

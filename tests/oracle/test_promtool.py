@@ -24,7 +24,9 @@ PROMTOOL = str(BUILT) if BUILT.exists() else shutil.which("promtool")
 pytestmark = pytest.mark.skipif(PROMTOOL is None, reason="no promtool here; 'make build/promtool' gets it from Debian")
 
 cases = st.lists(
-    st.tuples(st.integers(0, 4), st.integers(0, 4), st.lists(st.sampled_from([70, 80, 81, 90]), min_size=5, max_size=24)),
+    st.tuples(
+        st.integers(0, 4), st.integers(0, 4), st.lists(st.sampled_from([70, 80, 81, 90]), min_size=5, max_size=24)
+    ),
     min_size=1,
     max_size=12,
 )
@@ -44,16 +46,27 @@ def firing(sustained: int, clear_for: int, values: list[int]) -> list[bool]:
 
 def rule_file(tested: list[tuple[int, int, list[int]]]) -> dict[str, object]:
     rules = [
-        {"alert": f"a{n}", "expr": f'm{{n="{n}"}} > {LIMIT}', "for": f"{sustained}m", "keep_firing_for": f"{clear_for}m"}
+        {
+            "alert": f"a{n}",
+            "expr": f'm{{n="{n}"}} > {LIMIT}',
+            "for": f"{sustained}m",
+            "keep_firing_for": f"{clear_for}m",
+        }
         for n, (sustained, clear_for, _) in enumerate(tested)
     ]
     return {"groups": [{"name": "g", "interval": "1m", "rules": rules}]}
 
 
 def test_file(tested: list[tuple[int, int, list[int]]]) -> dict[str, object]:
-    series = [{"series": f'm{{n="{n}"}}', "values": " ".join(map(str, values))} for n, (_, _, values) in enumerate(tested)]
+    series = [
+        {"series": f'm{{n="{n}"}}', "values": " ".join(map(str, values))} for n, (_, _, values) in enumerate(tested)
+    ]
     expected = [
-        {"eval_time": f"{minute}m", "alertname": f"a{n}", "exp_alerts": [{"exp_labels": {"n": str(n)}}] if active else []}
+        {
+            "eval_time": f"{minute}m",
+            "alertname": f"a{n}",
+            "exp_alerts": [{"exp_labels": {"n": str(n)}}] if active else [],
+        }
         for n, case in enumerate(tested)
         for minute, active in enumerate(firing(*case))
     ]
@@ -73,9 +86,7 @@ def promtool(folder: Path, tests: dict[str, object], rules: dict[str, object]) -
 
 @settings(max_examples=60, deadline=None)
 @given(cases)
-def test_promtool_agrees(
-    tmp_path_factory: pytest.TempPathFactory, tested: list[tuple[int, int, list[int]]]
-) -> None:
+def test_promtool_agrees(tmp_path_factory: pytest.TempPathFactory, tested: list[tuple[int, int, list[int]]]) -> None:
     done = promtool(tmp_path_factory.mktemp("promtool"), test_file(tested), rule_file(tested))
     assert done.returncode == 0, done.stdout + done.stderr
 

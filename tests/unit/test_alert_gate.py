@@ -122,9 +122,7 @@ def test_minutes_out_of_order(documents: list[dict[str, Any]], readings: list[fl
     """What is live is the same in every detail."""
     rules = rule_set(documents)
     gated, ungated = Gated(rules), Ungated(rules)
-    arriving = sorted(
-        (n + delay, n, value) for n, (value, delay) in enumerate(zip(readings, delays, strict=False))
-    )
+    arriving = sorted((n + delay, n, value) for n, (value, delay) in enumerate(zip(readings, delays, strict=False)))
     for slot, number, value in arriving:
         at_ms, arrival_ms = TEN + number * STEP_S * 1000, TEN + (slot + 1) * STEP_S * 1000
         one, other = gated.feed(at_ms, value, arrival_ms), ungated.feed(at_ms, value, arrival_ms)

@@ -1,0 +1,77 @@
+"""Changes as rows of the table `alerts`."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from flink_job.alerts.changes import Change
+from flink_job.alerts.rules import SEVERITIES, Entity, Rule
+
+
+class AlertRow(NamedTuple):
+    """A change with all that a notification needs. Times are epoch ms, `cost_u` 1e-6 of `currency`."""
+
+    alert_id: str
+    change_number: int
+    rule_id: str
+    rule_version: str
+    title: str
+    severity: str
+    state: str
+    entity: str
+    site_path: str
+    tags: str
+    signal: str
+    unit: str
+    value: float
+    threshold: float
+    episode_ms: int
+    event_ms: int
+    cost_u: int
+    currency: str
+    historical: bool
+    muted: bool
+    latch: bool
+    inhibited_by: str
+    hint: str
+    detail: str
+    arrival_ms: int
+
+
+def alert_row(rule: Rule, version: str, entity: Entity, change: Change, currency: str, arrival_ms: int) -> AlertRow:
+    """The row of a change."""
+    unit = rule.unit if rule.unit != "currency" else currency
+    if rule.change_per_ms:
+        unit = f"{unit} per {rule.change_per_ms // 1000} s"
+    return AlertRow(
+        change.alert_id,
+        change.number,
+        rule.rule_id,
+        version,
+        rule.title,
+        SEVERITIES[change.rank],
+        change.state,
+        entity.name,
+        entity.site_path,
+        entity.tags,
+        rule.signal,
+        unit,
+        change.value,
+        change.threshold,
+        change.episode_ms,
+        change.event_ms,
+        change.cost_u,
+        currency,
+        change.historical,
+        change.muted,
+        rule.latch,
+        ",".join(rule.inhibited_by),
+        rule.hint,
+        change.detail,
+        arrival_ms,
+    )
+
+
+def as_dict(row: AlertRow) -> dict[str, Any]:
+    """The row by column name."""
+    return row._asdict()

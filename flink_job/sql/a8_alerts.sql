@@ -1,0 +1,28 @@
+-- The table `alerts`: a row for each change of an alert.
+SELECT
+  alert_id,
+  CAST(change_number AS INT) AS change_number,
+  rule_id,
+  rule_version,
+  title,
+  severity,
+  state,
+  entity,
+  site_path,
+  tags,
+  signal,
+  unit,
+  `value`,
+  threshold,
+  CAST(TO_TIMESTAMP_LTZ(episode_ms, 3) AS TIMESTAMP(3)) AS episode_start,
+  CAST(TO_TIMESTAMP_LTZ(event_ms, 3) AS TIMESTAMP(3)) AS event_time,
+  CAST(cost_u * 0.000001 AS DECIMAL(18, 6)) AS cost,
+  currency,
+  historical,
+  muted,
+  latch,
+  inhibited_by,
+  hint,
+  detail,
+  CAST(TO_TIMESTAMP_LTZ(arrival_ms, 3) AS TIMESTAMP(3)) AS arrival
+FROM alert_rows
