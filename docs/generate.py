@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from flink_job.schemas import BATCH_TABLES, OUTPUTS
+from flink_job.schemas import BATCH_TABLES, OUTPUTS, SERVICE_TABLES
 
 
 def main() -> None:
     """Write the page."""
     lines = ["# Output tables", "", "Written by `python -m docs.generate` from `flink_job/schemas.py`.", ""]
     lines += ["Sinks are at-least-once: read each key once (`python -m flink_job query` does).", ""]
-    for table in [*OUTPUTS.values(), *BATCH_TABLES.values()]:
+    for table in [*OUTPUTS.values(), *SERVICE_TABLES.values(), *BATCH_TABLES.values()]:
         lines += [f"## {table.name}", "", f"{table.doc} Key: {', '.join(f'`{k}`' for k in table.key)}.", ""]
         lines += ["| column | type | what it holds |", "| --- | --- | --- |"]
         lines += [f"| `{c.name}` | {c.glue} | {c.doc} |" for c in table.columns]

@@ -228,6 +228,23 @@ ADJUSTMENTS = Table(
     ),
 )
 
+ALERT_ACTIONS = Table(
+    "alert_actions",
+    "What people did about alerts; written by the API of alerts.",
+    ("alert_id", "action", "who", "done_at"),
+    (
+        _text("alert_id", "Alert"),
+        _text("action", "ack, assign, comment or snooze"),
+        _text("who", "Name in the token of whoever did it"),
+        _time("done_at", "When"),
+        _text("site", "Factory"),
+        _text("note", "What was said"),
+    ),
+)
+
+#: Tables that services beside the job write through Firehose.
+SERVICE_TABLES: Mapping[str, Table] = {ALERT_ACTIONS.name: ALERT_ACTIONS}
+
 #: Tables that batch commands write beside the outputs.
 BATCH_TABLES: Mapping[str, Table] = {ADJUSTMENTS.name: ADJUSTMENTS}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flink_job.publish import client
-from flink_job.schemas import OUTPUTS, Table
+from flink_job.schemas import OUTPUTS, SERVICE_TABLES, Table
 
 REGION = "us-east-1"
 ROLE = "arn:aws:iam::000000000000:role/local"
@@ -58,7 +58,7 @@ def create(names: Names, endpoint: str, tariffs: Path, rules: Path, shards: int 
     s3.put_object(Bucket=names.lake, Key="rules/rules.yaml", Body=rules.read_bytes())
     glue, firehose = client("glue", endpoint), client("firehose", endpoint)
     glue.create_database(DatabaseInput={"Name": names.database})
-    for table in OUTPUTS.values():
+    for table in (*OUTPUTS.values(), *SERVICE_TABLES.values()):
         glue.create_table(DatabaseName=names.database, TableInput=glue_table(table, names.lake))
         firehose.create_delivery_stream(
             DeliveryStreamName=names.delivery(table.name),

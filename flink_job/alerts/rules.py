@@ -39,7 +39,11 @@ class Scope(NamedTuple):
     tags: tuple[tuple[str, str], ...]
 
     def matches(self, entity: Entity) -> bool:
-        if not fnmatch.fnmatchcase(entity.site_path, self.site) or (self.meters and entity.name not in self.meters):
+        path = entity.site_path
+        # `factory/*` names the factory itself too.
+        if not fnmatch.fnmatchcase(path, self.site) and not fnmatch.fnmatchcase(f"{path}/", self.site):
+            return False
+        if self.meters and entity.name not in self.meters:
             return False
         return not self.tags or set(self.tags) <= set(tag_pairs(entity.tags))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from flink_job.schemas import BATCH_TABLES, OUTPUTS, Table
+from flink_job.schemas import BATCH_TABLES, OUTPUTS, SERVICE_TABLES, Table
 
 VIEWS = ("meter_15m", "meter_levels", "kpis_15m", "kpis_1h", "kpis_1d", "gaps", "bills")
 
@@ -37,7 +37,7 @@ def open_lake(folder: Path) -> duckdb.DuckDBPyConnection:
 
     An output that has no rows yet is an empty view. Raises LakeError when there is none at all.
     """
-    tables = {**OUTPUTS, **BATCH_TABLES}
+    tables = {**OUTPUTS, **SERVICE_TABLES, **BATCH_TABLES}
     parts = {name: sorted((folder / name).glob("**/*.parquet")) for name in tables}
     if not any(parts[name] for name in OUTPUTS):
         raise LakeError(f"{folder} holds no Parquet of {', '.join(OUTPUTS)}: it is no output of a run")

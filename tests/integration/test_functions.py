@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from flink_job.config import Tariffs
+from flink_job.batch.run import batch_settings
+from flink_job.config import Job
 from udfs.decode import PART_BYTES, READING, ReadReading, SplitPayload
 from udfs.resolve import PLACE, ResolveReading
 from udfs.tally import Tally
@@ -70,13 +71,15 @@ def test_packed_columns_stay_integers_beside_absent_ones(context: FakeContext) -
 
 
 def test_unpriced_readings_are_counted_by_reason(context: FakeContext) -> None:
-    function = ResolveReading(Tariffs(uri=str(SAMPLES / "tariffs")))
+    function = ResolveReading(batch_settings(str(SAMPLES / "tariffs"), "", Job()))
     function.open(context)
     contracts = (SAMPLES / "contracts.ndjson").read_text().splitlines()
     number, text = pd.Series([-1] * 3, dtype="int64"), pd.Series([None] * 3, dtype=object)
     documents = pd.Series([contracts[0], None, contracts[0].replace("eur-flat", "none")], dtype=object)
     start, interval = pd.Series([1_774_700_000_000] * 3), pd.Series([900] * 3)
-    rows = function.eval(documents, start, interval, number, number, number, number, number, number, text)
+    arrival, revision = pd.Series(pd.to_datetime(start, unit="ms")), pd.Series([0] * 3)
+    packed = [number] * 6
+    rows = function.eval(documents, arrival, revision, start, interval, *packed, text)
     assert list(rows.columns) == list(PLACE)
     assert rows["reason"].tolist() == [None, "no_contract", "unknown_tariff"]
     assert context.counts == {"unpriced": 2, "unpriced_no_contract": 1, "unpriced_unknown_tariff": 1}

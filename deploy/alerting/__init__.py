@@ -1,0 +1,1 @@
+"""Alerting: from the alerts stream to people, and their answers."""

@@ -1,0 +1,260 @@
+"""Notices to messages: put together, held back, sent once.
+
+A notice is stored together with the change it tells of. `Outbox.dispatch` turns those that are due into messages: in
+one transaction the notices go, the message with its id is stored, and its alerts are marked as told. Only then is it
+sent, and removed once sent. Whoever finds a message whose lease has run out sends it again under the same id. So
+nothing is lost between any two steps, and what is sent twice is recognised by its id.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+from .channels import Channels, Message
+from .messages import body, digest, short, subject
+from .model import Change, Recipient, Routes, read_change
+from .table import Table
+
+log = logging.getLogger(__name__)
+
+LEASE_MS = int(os.environ.get("LEASE_MS", "30000"))
+#: How long a notice waits for what may inhibit it to be known, and until it is looked at again while inhibited.
+INHIBIT_WAIT_MS = 10_000
+LOOK_AGAIN_MS = 60_000
+#: Notices in one message, so that its transaction stays below DynamoDB's limit of 100.
+MAX_NOTICES = 30
+#: Notices looked at together.
+MAX_DUE = 500
+MAX_HELD = 50
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A notice of one change to one recipient."""
+
+    key: str
+    change: Change
+    repeat: bool
+
+
+class Outbox:
+    """What is to be sent, in the table, and the channels that send it."""
+
+    def __init__(self, table: Table, channels: Channels, routes: Routes) -> None:
+        self.table, self.channels, self.routes = table, channels, routes
+
+    def take_in(self, change: Change, now_ms: int) -> list[Recipient]:
+        """Note a change; returns whom it concerns. Historical and muted changes are noted and told to nobody; but what
+        was raised aloud is cleared aloud.
+        """
+        quiet = change.historical or (change.muted and not change.has_ended)
+        told = [] if quiet else self.routes.of(change)
+        wait_ms = INHIBIT_WAIT_MS if change.inhibited_by and not change.has_ended else 0
+        self.table.take_in(change, told, now_ms + wait_ms, now_ms)
+        return told
+
+    def dispatch(self, recipient: Recipient, now_ms: int) -> int:
+        """Send what is due; returns the number of messages. Stops at the first that is not taken, to keep the order.
+
+        Raises what the channel raises.
+        """
+        sent = 0
+        for item in self.table.query(f"M#{recipient.name}"):
+            if item["lease_ms"] > now_ms or not self._lease(item, now_ms):
+                return sent
+            self._send(recipient, item)
+            sent += 1
+        for _ in range(100):
+            item = self._compose(recipient, now_ms)
+            if item is None:
+                return sent
+            if item:
+                self._send(recipient, item)
+                sent += 1
+        return sent
+
+    def repeat(self, site_alerts: Iterable[dict[str, Any]], now_ms: int) -> set[str]:
+        """Notices again of open alerts that nobody has acknowledged; returns the names of their recipients."""
+        found = set()
+        for alert in site_alerts:
+            if alert.get("acknowledged_by") or alert.get("snoozed_until_ms", 0) > now_ms:
+                continue
+            for name, told_ms in alert.get("told", {}).items():
+                recipient = self.routes.recipients.get(name)
+                if recipient is not None and now_ms - int(told_ms) >= recipient.repeat_s * 1000:
+                    self._again(alert, recipient, now_ms)
+                    found.add(name)
+        return found
+
+    def _again(self, alert: dict[str, Any], recipient: Recipient, now_ms: int) -> None:
+        notice = {
+            "pk": f"N#{recipient.name}",
+            "sk": f"{now_ms:015d}#{alert['alert_id']}#{alert['change_number']:06d}",
+            "row": alert["row"],
+            "repeat": True,
+        }
+        self.table.transact([self.table.put(notice), self.table.told(alert["alert_id"], recipient.name, now_ms)])
+
+    def _compose(self, recipient: Recipient, now_ms: int) -> dict[str, Any] | None:
+        """The next message, stored; {} where notices were dropped or held back instead; None where none is due."""
+        due = [
+            Notice(item["sk"], read_change(item["row"].encode()), bool(item.get("repeat")))
+            for item in self.table.query(f"N#{recipient.name}", f"{now_ms:015d}~", MAX_DUE)
+        ]
+        rate = self.table.get(f"R#{recipient.name}", "RATE") or {}
+        tokens = self._tokens(recipient, rate, now_ms)
+        if rate.get("held_count") and tokens >= 1 and not due:
+            return self._commit(recipient, rate, tokens - 1, [], [], {}, now_ms)
+        lines = rate.get("lines", {})
+        for line in dict.fromkeys(notice.change.line for notice in due):
+            if lines.get(line, 0) > now_ms and not any(_urgent(n) for n in due if n.change.line == line):
+                continue
+            notices = [n for n in due if n.change.line == line][:MAX_NOTICES]
+            told, dropped = self._sort(recipient, notices, now_ms)
+            if not told and not dropped:
+                continue
+            emergency = any(notice.change.severity == "emergency" for notice in told)
+            held = bool(told) and tokens < 1 and not emergency
+            spent = 0 if held or not told else min(1.0, tokens)
+            return self._commit(recipient, rate, tokens - spent, told, dropped, {line: held}, now_ms)
+        return None
+
+    def _sort(self, recipient: Recipient, notices: list[Notice], now_ms: int) -> tuple[list[Notice], list[Notice]]:
+        """(to be told, to be dropped); inhibited and snoozed ones are put off, and are in neither."""
+        told, dropped = [], []
+        raised: set[str] = set()
+        for notice in notices:
+            alert = self.table.alert(notice.change.alert_id) or {}
+            was_told = recipient.name in alert.get("told", {}) or notice.change.alert_id in raised
+            if notice.change.has_ended:
+                # Raised and over before anyone was told: then neither is told.
+                pending = next((n for n in told if n.change.alert_id == notice.change.alert_id and not was_told), None)
+                if pending is not None:
+                    told.remove(pending)
+                    dropped.append(pending)
+                (told if was_told else dropped).append(notice)
+            elif alert.get("status") != "open" and not was_told:
+                dropped.append(notice)
+            elif until_ms := self._put_off_until(notice.change, alert, now_ms):
+                self._put_off(recipient, notice, until_ms)
+            else:
+                told.append(notice)
+                raised.add(notice.change.alert_id)
+        return told, dropped
+
+    def _put_off_until(self, change: Change, alert: dict[str, Any], now_ms: int) -> int:
+        if (snoozed_ms := alert.get("snoozed_until_ms", 0)) > now_ms:
+            return int(snoozed_ms)
+        above = covering_entities(change)
+        if any(self.table.is_open(rule, above) for rule in change.inhibited_by):
+            return now_ms + LOOK_AGAIN_MS
+        return 0
+
+    def _put_off(self, recipient: Recipient, notice: Notice, until_ms: int) -> None:
+        pk = f"N#{recipient.name}"
+        later = {"pk": pk, "sk": f"{until_ms:015d}#{notice.key.split('#', 1)[1]}", "row": json.dumps(notice.change.row)}
+        self.table.transact([self.table.delete(pk, notice.key, "attribute_exists(pk)"), self.table.put(later)])
+
+    def _tokens(self, recipient: Recipient, rate: dict[str, Any], now_ms: int) -> float:
+        earned = (now_ms - rate.get("filled_ms", now_ms)) / (recipient.refill_s * 1000)
+        return float(min(recipient.tokens, rate.get("tokens", recipient.tokens) + earned))
+
+    def _commit(
+        self, recipient: Recipient, rate: dict[str, Any], tokens: float, told: list[Notice], dropped: list[Notice],
+        line: dict[str, bool], now_ms: int,
+    ) -> dict[str, Any]:  # fmt: skip
+        """One transaction: the notices go; the message, or the digest's growth, is stored."""
+        is_held = any(line.values())
+        held = rate.get("held", []) if is_held or told or dropped else []
+        held_count = rate.get("held_count", 0) if is_held or told or dropped else 0
+        lines = {name: at for name, at in rate.get("lines", {}).items() if at > now_ms}
+        item: dict[str, Any] = {}
+        if is_held:
+            held = [*held, *(json.dumps(notice.change.row) for notice in told)][:MAX_HELD]
+            held_count += len(told)
+        elif told:
+            item = self._message(recipient, told, now_ms)
+            lines |= dict.fromkeys(line, now_ms + recipient.group_s * 1000)
+        elif not dropped:
+            rows = [json.loads(row) for row in rate["held"]]
+            item = self._digest(recipient, rows, rate["held_count"], now_ms)
+        version = rate.get("version", 0)
+        new_rate = {
+            "pk": f"R#{recipient.name}", "sk": "RATE", "version": version + 1, "tokens": tokens, "filled_ms": now_ms,
+            "held": held, "held_count": held_count, "lines": lines,
+        }  # fmt: skip
+        condition = "version = :version" if version else "attribute_not_exists(pk)"
+        steps = [self.table.put(new_rate, condition, {":version": version} if version else None)]
+        steps += [self.table.delete(f"N#{recipient.name}", n.key, "attribute_exists(pk)") for n in (*told, *dropped)]
+        if item:
+            steps.append(self.table.put(item, "attribute_not_exists(pk)"))
+        if told and not is_held:
+            alerts = dict.fromkeys(notice.change.alert_id for notice in told)
+            steps += [self.table.told(alert_id, recipient.name, now_ms) for alert_id in alerts]
+        # Somebody else was faster: what is left will be looked at again.
+        return item if self.table.transact(steps) else {}
+
+    def _message(self, recipient: Recipient, told: list[Notice], now_ms: int) -> dict[str, Any]:
+        rows = [notice.change.row for notice in told]
+        identity = "|".join(f"{n.change.alert_id}#{n.change.number}#{now_ms if n.repeat else ''}" for n in told)
+        texts = subject(rows), body(rows, self.routes.link), short(rows[0])
+        return _stored(recipient, identity, texts, told[0].change.line, rows, now_ms)
+
+    def _digest(self, recipient: Recipient, rows: list[dict[str, Any]], count: int, now_ms: int) -> dict[str, Any]:
+        text = digest(rows, count)
+        texts = f"{count} notices held back", text, text.splitlines()[0]
+        return _stored(recipient, f"digest|{now_ms}", texts, "digest", [], now_ms)
+
+    def _lease(self, item: dict[str, Any], now_ms: int) -> bool:
+        """Take over a message whose sender has not come back."""
+        leased = {**item, "lease_ms": now_ms + LEASE_MS}
+        return self.table.transact([self.table.put(leased, "lease_ms = :lease", {":lease": item["lease_ms"]})])
+
+    def _send(self, recipient: Recipient, item: dict[str, Any]) -> None:
+        rows = [json.loads(row) for row in item["rows"]]
+        message = Message(item["message_id"], item["subject"], item["text"], item["short"], item["group"], rows)
+        self.channels.send(recipient, message)
+        self.table.transact([self.table.delete(item["pk"], item["sk"])])
+
+
+def covering_entities(change: Change) -> list[str]:
+    """What an inhibiting alert may be about: the entity, the parts of the site above it, its tags."""
+    parts = change.site_path.split("/")
+    return [
+        change.entity,
+        *("/".join(parts[:depth]) for depth in range(1, len(parts))),
+        *filter(None, change.tags.split(";")),
+    ]
+
+
+def _urgent(notice: Notice) -> bool:
+    """True for what does not wait to be told together with others of its line."""
+    return notice.change.severity in ("critical", "emergency")
+
+
+def _stored(
+    recipient: Recipient,
+    identity: str,
+    texts: tuple[str, str, str],
+    group: str,
+    rows: list[dict[str, Any]],
+    now_ms: int,
+) -> dict[str, Any]:
+    message_id = blake2b(f"{recipient.name}|{identity}".encode(), digest_size=16).hexdigest()
+    return {
+        "pk": f"M#{recipient.name}",
+        "sk": f"{now_ms:015d}#{message_id}",
+        "message_id": message_id,
+        "lease_ms": now_ms + LEASE_MS,
+        "subject": texts[0],
+        "text": texts[1],
+        "short": texts[2],
+        "group": blake2b(group.encode(), digest_size=16).hexdigest(),
+        "rows": [json.dumps(row) for row in rows],
+    }

@@ -1,0 +1,253 @@
+"""The state of alerts in one DynamoDB table, and their history.
+
+| pk | sk | what |
+| --- | --- | --- |
+| `A#alert` | `STATE` | the alert now: its last change, status, who acknowledged, snooze, whom it was told |
+| `A#alert` | `C#number` | a change; its being there says that the change has been taken in |
+| `A#alert` | `D#time#id` | a deed of somebody: acknowledged, assigned, commented, snoozed |
+| `O#rule#entity` | `OPEN` | an alert of the rule on the entity is open: for inhibition |
+| `N#recipient` | `time#alert#number` | a notice to be sent from `time` on |
+| `M#recipient` | `message` | a message that goes out; it is gone once it is known to be sent |
+| `SITES` | site | sites that have had alerts |
+| `R#recipient` | `RATE` | tokens, digest, when each line may be told again |
+
+Index `by_site`: alerts by `site#status`, newest first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+from .model import Change, Recipient
+
+OPEN, ENDED, LATCHED = "open", "ended", "latched"
+KEEP_ENDED_S = 90 * 86_400
+_serialize = TypeSerializer().serialize
+_deserialize = TypeDeserializer().deserialize
+
+
+class Table:
+    """The table, by name; `dynamodb` is a boto3 client."""
+
+    def __init__(self, dynamodb: Any, name: str) -> None:
+        self.dynamodb, self.name = dynamodb, name
+
+    def take_in(self, change: Change, told: Iterable[Recipient], not_before_ms: int, now_ms: int) -> bool:
+        """Note a change and the notices that follow from it, all or nothing; False where it was noted before."""
+        alert = f"A#{change.alert_id}"
+        record = {"pk": alert, "sk": f"C#{change.number:06d}", "at_ms": now_ms, "row": json.dumps(change.row)}
+        steps = [
+            self._put(record, "attribute_not_exists(pk)"),
+            {"Update": {"TableName": self.name, "Key": _plain({"pk": alert, "sk": "STATE"}), **_state(change, now_ms)}},
+        ]
+        if not change.historical:
+            steps += [self._open_marker(change), self._put({"pk": "SITES", "sk": change.site})]
+        for recipient in told:
+            notice = {
+                "pk": f"N#{recipient.name}",
+                "sk": f"{not_before_ms:015d}#{change.alert_id}#{change.number:06d}",
+                "row": json.dumps(change.row),
+            }
+            steps.append(self._put(notice))
+        return self.transact(steps)
+
+    def transact(self, steps: list[dict[str, Any]]) -> bool:
+        """All of the steps or none; False where a condition did not hold. Raises ClientError for anything else."""
+        try:
+            self.dynamodb.transact_write_items(TransactItems=steps)
+        except ClientError as error:
+            reasons = error.response.get("CancellationReasons") or []
+            codes = {reason.get("Code") for reason in reasons} - {"None", None}
+            if error.response["Error"]["Code"] == "TransactionCanceledException" and (
+                codes <= {"ConditionalCheckFailed"}
+            ):
+                return False
+            raise
+        return True
+
+    def get(self, pk: str, sk: str) -> dict[str, Any] | None:
+        answer = self.dynamodb.get_item(TableName=self.name, Key=_plain({"pk": pk, "sk": sk}), ConsistentRead=True)
+        return from_item(answer["Item"]) if "Item" in answer else None
+
+    def alert(self, alert_id: str) -> dict[str, Any] | None:
+        """The state of an alert."""
+        return self.get(f"A#{alert_id}", "STATE")
+
+    def history(self, alert_id: str) -> list[dict[str, Any]]:
+        """Changes and deeds of an alert, in order of time."""
+        found = [item for item in self.query(f"A#{alert_id}") if item["sk"] != "STATE"]
+        return sorted(found, key=lambda item: item["at_ms"])
+
+    def query(self, pk: str, before: str = "~", limit: int = 0) -> Iterator[dict[str, Any]]:
+        """Items of a partition whose sort key lies below `before`, in order."""
+        request: dict[str, Any] = {
+            "TableName": self.name,
+            "KeyConditionExpression": "pk = :pk AND sk < :before",
+            "ExpressionAttributeValues": _plain({":pk": pk, ":before": before}),
+            "ConsistentRead": True,
+            **({"Limit": limit} if limit else {}),
+        }
+        while True:
+            page = self.dynamodb.query(**request)
+            yield from map(from_item, page["Items"])
+            if limit or "LastEvaluatedKey" not in page:
+                return
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def of_site(
+        self, site: str, status: str, limit: int = 100, start: dict[str, Any] | None = None
+    ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+        """(alerts of a site and status, newest first; where the next page begins)."""
+        page = self.dynamodb.query(
+            TableName=self.name,
+            IndexName="by_site",
+            KeyConditionExpression="site_status = :key",
+            ExpressionAttributeValues=_plain({":key": f"{site}#{status}"}),
+            ScanIndexForward=False,
+            Limit=limit,
+            **({"ExclusiveStartKey": _plain(start)} if start else {}),
+        )
+        following = page.get("LastEvaluatedKey")
+        return [from_item(item) for item in page["Items"]], from_item(following) if following else None
+
+    def sites(self) -> list[str]:
+        """Sites that have had alerts."""
+        return [item["sk"] for item in self.query("SITES")]
+
+    def is_open(self, rule_id: str, entities: Iterable[str]) -> bool:
+        """True when an alert of the rule is open on one of the entities."""
+        return any(self.get(f"O#{rule_id}#{entity}", "OPEN") for entity in entities)
+
+    def deed(
+        self, alert: dict[str, Any], deed: dict[str, Any], changes: dict[str, Any], deed_id: str, once: bool
+    ) -> bool:
+        """Note what somebody did and what of the state it sets; False where a deed of that id was noted before.
+
+        `once`: the id is the caller's, who may send the deed again.
+        """
+        key = {"pk": alert["pk"], "sk": f"D#{deed_id}" if once else f"D#{deed['at_ms']:015d}#{deed_id}"}
+        steps = [self._put({**key, **deed}, "attribute_not_exists(pk)")]
+        if changes:
+            steps.append(
+                {"Update": {"TableName": self.name, "Key": _plain({"pk": alert["pk"], "sk": "STATE"}), **_set(changes)}}
+            )
+        return self.transact(steps)
+
+    def update(self, pk: str, sk: str, changes: dict[str, Any]) -> dict[str, Any]:
+        """An Update step of a transaction that sets attributes."""
+        return {"Update": {"TableName": self.name, "Key": _plain({"pk": pk, "sk": sk}), **_set(changes)}}
+
+    def told(self, alert_id: str, recipient: str, now_ms: int) -> dict[str, Any]:
+        """An Update step that notes whom an alert was told, and when."""
+        return {
+            "Update": {
+                "TableName": self.name,
+                "Key": _plain({"pk": f"A#{alert_id}", "sk": "STATE"}),
+                "UpdateExpression": "SET told.#recipient = :now",
+                "ExpressionAttributeNames": {"#recipient": recipient},
+                "ExpressionAttributeValues": _plain({":now": now_ms}),
+            }
+        }
+
+    def put(self, item: dict[str, Any], condition: str = "", values: dict[str, Any] | None = None) -> dict[str, Any]:
+        """A Put step of a transaction."""
+        return self._put(item, condition, values)
+
+    def delete(self, pk: str, sk: str, condition: str = "") -> dict[str, Any]:
+        """A Delete step of a transaction."""
+        step = {"TableName": self.name, "Key": _plain({"pk": pk, "sk": sk})}
+        return {"Delete": step | ({"ConditionExpression": condition} if condition else {})}
+
+    def _put(self, item: dict[str, Any], condition: str = "", values: dict[str, Any] | None = None) -> dict[str, Any]:
+        step: dict[str, Any] = {"TableName": self.name, "Item": _plain(item)}
+        if condition:
+            step["ConditionExpression"] = condition
+        if values:
+            step["ExpressionAttributeValues"] = _plain(values)
+        return {"Put": step}
+
+    def _open_marker(self, change: Change) -> dict[str, Any]:
+        pk = f"O#{change.rule_id}#{change.entity}"
+        if change.has_ended:
+            return self.delete(pk, "OPEN")
+        return self._put({"pk": pk, "sk": "OPEN", "alert_id": change.alert_id})
+
+
+def definition(name: str) -> dict[str, Any]:
+    """What creates the table."""
+    return {
+        "TableName": name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        "AttributeDefinitions": [
+            {"AttributeName": key, "AttributeType": kind}
+            for key, kind in {"pk": "S", "sk": "S", "site_status": "S", "raised_ms": "N"}.items()
+        ],
+        "GlobalSecondaryIndexes": [
+            {
+                "IndexName": "by_site",
+                "KeySchema": [
+                    {"AttributeName": "site_status", "KeyType": "HASH"},
+                    {"AttributeName": "raised_ms", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    }
+
+
+def from_item(item: dict[str, Any]) -> dict[str, Any]:
+    """Plain values of an item; numbers as int or float."""
+    return {key: _number(_deserialize(value)) for key, value in item.items()}
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: _serialize(Decimal(str(v)) if isinstance(v, float) else v) for key, v in values.items()}
+
+
+def _set(changes: dict[str, Any]) -> dict[str, Any]:
+    names = {f"#{n}": key for n, key in enumerate(changes)}
+    values = {f":{n}": value for n, value in enumerate(changes.values())}
+    return {
+        "UpdateExpression": "SET " + ", ".join(f"#{n} = :{n}" for n in range(len(changes))),
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": _plain(values),
+    }
+
+
+def _state(change: Change, now_ms: int) -> dict[str, Any]:
+    """The alert's state after a change. Changes come in order: those of an entity are in one shard."""
+    status = {"cleared": ENDED, "latched": LATCHED}.get(change.state, OPEN)
+    values: dict[str, Any] = {
+        "alert_id": change.alert_id,
+        "change_number": change.number,
+        "status": status,
+        "state": change.state,
+        "severity": change.severity,
+        "rule_id": change.rule_id,
+        "entity": change.entity,
+        "site": change.site,
+        "line": change.line,
+        "site_status": f"{change.site}#{status}",
+        "historical": change.historical,
+        "row": json.dumps(change.row),
+        "changed_ms": now_ms,
+    }
+    if status == ENDED:
+        values |= {"ended_ms": now_ms, "expires_s": now_ms // 1000 + KEEP_ENDED_S}
+    found = _set(values)
+    found["UpdateExpression"] += ", raised_ms = if_not_exists(raised_ms, :raised), told = if_not_exists(told, :nobody)"
+    found["ExpressionAttributeValues"] |= _plain({":raised": now_ms, ":nobody": {}})
+    return found

@@ -1,0 +1,174 @@
+"""The API of alerts through API Gateway with Cognito's tokens: deeds are noted, and nobody sees another's site."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from deploy.alerting.runtime.access import caller_of
+from deploy.local.alerting import Alerting, create_alerting, environment, received
+from deploy.local.alerts_api import Api, create_api, token_of
+from deploy.local.endpoint import endpoint, free_port
+from deploy.local.resources import Names, create
+from flink_job.publish import client
+from tests.harness.alerting import alert, kinesis_event, run_function
+from tests.harness.jobs import SAMPLES
+
+NAMES = Names("api")
+
+
+class Service:
+    """Alerting with its API, some alerts in two factories, and people."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        create(NAMES, url, SAMPLES / "tariffs", SAMPLES / "rules.yaml", shards=1)
+        self.made: Alerting = create_alerting(NAMES, url, trigger=False)
+        self.api: Api = create_api(NAMES, url, self.made.functions["alerts-api"])
+        self.environment = environment(NAMES, url, self.made.table)
+        people = {"ana@zar": "zaragoza", "ravi@pun": "pune", "chief": "*", "guest": ""}
+        self.tokens = {who: token_of(self.api, url, f"{who}.example", sites) for who, sites in people.items()}
+        self.notify(
+            alert("zar-1"),
+            alert("zar-2", severity="critical", entity="m-2"),
+            alert("pun-1", entity="p-1", site_path="pune/forging/line-1/p-1"),
+            alert("zar-latch", entity="m-3", latch=True),
+            alert("zar-latch", 1, "latched", entity="m-3", latch=True),
+        )
+
+    def notify(self, *rows: dict[str, Any]) -> None:
+        run_function("notifier", kinesis_event(*rows), self.environment)
+
+    def call(self, who: str, path: str, body: Any = None, key: str = "") -> tuple[int, Any]:
+        """(status, answer) of a request; POST where there is a body."""
+        content = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        headers = {"Authorization": f"Bearer {self.tokens[who]}"} if who else {}
+        headers |= {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
+        request = urllib.request.Request(self.api.url + path, content, headers)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            text = error.read()
+            return error.code, json.loads(text) if text else None
+
+    def ids(self, who: str, query: str = "") -> list[str]:
+        status, answer = self.call(who, f"/alerts{query}")
+        assert status == 200, answer
+        return sorted(shown["alert_id"] for shown in answer["alerts"])
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with endpoint(tmp_path_factory.mktemp("endpoint") / "endpoint.log", free_port()) as url:
+        yield Service(url)
+
+
+def test_nobody_without_a_token(service: Service) -> None:
+    assert service.call("", "/alerts")[0] == 401
+
+
+def test_everyone_sees_their_own_sites(service: Service) -> None:
+    seen = {who: service.ids(who) for who in service.tokens}
+    assert seen["ana@zar"] == ["zar-1", "zar-2"]
+    assert seen["ravi@pun"] == ["pun-1"]
+    assert seen["chief"] == ["pun-1", "zar-1", "zar-2"]
+    assert seen["guest"] == []
+    assert service.call("ravi@pun", "/alerts?site=zaragoza")[0] == 403
+    for path in ("/alerts/zar-1", "/alerts/none"):
+        assert service.call("ravi@pun", path)[0] == 404
+    for deed in ("ack", "comment", "assign", "snooze"):
+        assert service.call("ravi@pun", f"/alerts/zar-1/{deed}", {"note": "x", "to": "x", "minutes": 5})[0] == 404
+
+
+def test_deeds_are_noted_with_who_and_when(service: Service) -> None:
+    for path, body in (
+        ("ack", {"note": "on my way"}),
+        ("assign", {"to": "luis"}),
+        ("comment", {"note": "grease ordered"}),
+        ("snooze", {"minutes": 30}),
+    ):
+        status, answer = service.call("ana@zar", f"/alerts/zar-1/{path}", body)
+        assert status == 200, answer
+    _, shown = service.call("ana@zar", "/alerts/zar-1")
+    assert (shown["acknowledged_by"], shown["assigned_to"]) == ("ana@zar.example", "luis")
+    assert shown["snoozed_until_ms"] > shown["acknowledged_ms"]
+    deeds = [(event["action"], event["who"], event["note"]) for event in shown["history"] if "action" in event]
+    assert deeds == [
+        ("ack", "ana@zar.example", "on my way"),
+        ("assign", "ana@zar.example", ""),
+        ("comment", "ana@zar.example", "grease ordered"),
+        ("snooze", "ana@zar.example", ""),
+    ]
+    assert shown["title"] == "Bearing too hot"
+
+
+def test_a_deed_sent_again_is_noted_once(service: Service) -> None:
+    for _ in range(3):
+        assert service.call("chief", "/alerts/pun-1/comment", {"note": "seen"}, key="one-1")[0] == 200
+    _, shown = service.call("chief", "/alerts/pun-1")
+    assert len([event for event in shown["history"] if event.get("note") == "seen"]) == 1
+
+
+def test_a_latched_alert_is_over_when_acknowledged(service: Service) -> None:
+    assert service.ids("ana@zar", "?status=latched") == ["zar-latch"]
+    assert service.call("ana@zar", "/alerts/zar-latch/ack", {})[1]["status"] == "ended"
+    assert service.ids("ana@zar", "?status=latched") == []
+    assert "zar-latch" in service.ids("ana@zar", "?status=ended")
+
+
+def test_a_snoozed_alert_is_not_told(service: Service) -> None:
+    received(service.url, service.made.inbox)
+    service.call("ana@zar", "/alerts/zar-2/snooze", {"minutes": 60})
+    service.notify(alert("zar-2", 1, "escalated", severity="emergency", entity="m-2"))
+    assert received(service.url, service.made.inbox) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/alerts/zar-1/snooze", {"minutes": -1}),
+        ("/alerts/zar-1/snooze", {"minutes": "1"}),
+        ("/alerts/zar-1/assign", {"to": ""}),
+        ("/alerts/zar-1/comment", {}),
+        ("/alerts/zar-1/comment", {"note": "x" * 3000}),
+        ("/alerts/zar-1/comment", [1]),
+        ("/alerts/zar-1/comment", b"{"),
+        ("/alerts?status=everything", None),
+        ("/alerts?site=zaragoza&next={}", None),
+        ("/alerts?site=zaragoza&next=%7B%22site_status%22%3A%22pune%23open%22%7D", None),
+    ],
+)
+def test_requests_that_make_no_sense(service: Service, path: str, body: Any) -> None:
+    assert service.call("ana@zar", path, body)[0] == 400
+
+
+def test_deeds_go_to_the_lake(service: Service) -> None:
+    """With the rest of an alert's story: time to acknowledge is counted there."""
+    import time
+
+    service.call("chief", "/alerts/zar-1/comment", {"note": "for the lake"})
+    s3, deadline = client("s3", service.url), time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if s3.list_objects_v2(Bucket=NAMES.lake, Prefix="alert_actions/").get("KeyCount"):
+            return
+        time.sleep(0.3)
+    raise AssertionError("no Parquet of alert_actions")
+
+
+sites = st.text(alphabet="abc*, /#", max_size=6)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(sites, max_size=4), sites)
+def test_a_caller_sees_a_site_just_when_the_token_names_it(named: list[str], site: str) -> None:
+    caller = caller_of({"email": "x", "custom:sites": ",".join(named)})
+    claimed = {part.strip() for name in named for part in name.split(",")} - {""}
+    assert caller.may_see(site) == (bool(site) and (site in claimed or "*" in claimed))
