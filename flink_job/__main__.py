@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from flink_job.commands import rate as rating
+from flink_job.commands.alerts import commands as alerts_commands
 from flink_job.commands.console import fail as _fail
 from flink_job.commands.rerate import rerate
 from flink_job.commands.tariffs import commands as tariffs_commands
@@ -25,6 +26,7 @@ app.command("rate")(rating.rate)
 app.command("compare")(rating.compare)
 app.command("rerate")(rerate)
 app.add_typer(tariffs_commands, name="tariffs")
+app.add_typer(alerts_commands, name="alerts")
 
 Lake = Annotated[str, typer.Argument(help="Output of a run: a folder, or s3://bucket.")]
 
@@ -36,7 +38,7 @@ def run(
     ] = None,
     contracts: Annotated[list[str] | None, typer.Option(help="NDJSON of contracts.")] = None,
     tariffs: Annotated[str, typer.Option(help="Folder (or s3:// prefix) of tariff documents.")] = "",
-    rules: Annotated[str, typer.Option(help="JSON list of alert rules.")] = "",
+    rules: Annotated[str, typer.Option(help="Alert rules, YAML or JSON (a file or s3:// object).")] = "",
     output: Annotated[str, typer.Option(help="Folder (or s3:// prefix) for the Parquet tables.")] = "",
     state_dir: Annotated[Path, typer.Option(help="Checkpoints, savepoints and logs of a stream run.")] = Path(
         "build/state"
@@ -68,6 +70,7 @@ def run(
 
 
 def _run_files(inputs: list[str], contracts: list[str], tariffs: str, rules: str, output: str) -> None:
+    from flink_job.alerts.book import RuleBook, open_rules
     from flink_job.batch.report import BatchProgress, print_account
     from flink_job.batch.run import batch_settings, run_bounded
     from flink_job.batch.stage import InputError
@@ -85,6 +88,10 @@ def _run_files(inputs: list[str], contracts: list[str], tariffs: str, rules: str
     try:
         if faults := open_book(tariffs).faults:
             _fail("\n".join(faults.values()))
+        book = RuleBook(open_rules(rules), rules, silence_s=Job().silence_s)
+        book.refresh(0)
+        if book.fault:
+            _fail(book.fault)
         with BatchProgress() as progress, uploaded(output) as folder:
             account = run_bounded(inputs, contracts, batch_settings(tariffs, rules, Job()), folder, progress)
     except (InputError, MissingJarError, FileNotFoundError) as error:
@@ -96,8 +103,8 @@ def _run_files(inputs: list[str], contracts: list[str], tariffs: str, rules: str
 
 @app.command()
 def query(lake: Lake, sql: Annotated[str, typer.Argument(help="SQL over the output tables and views.")]) -> None:
-    """Query the outputs of a run: costs, kpis, alerts, rejected, unpriced, repeated, each key once; and the merged
-    views kpis_15m, kpis_1h, kpis_1d, gaps.
+    """Query the outputs of a run: costs, kpis, alerts, rejected, unpriced, repeated, each key once; the merged views
+    kpis_15m, kpis_1h, kpis_1d, gaps; and alert_episodes, alert_health.
 
       python -m flink_job query out "SELECT entity, window_start, cost FROM kpis_1d WHERE level = 'factory'"
     """

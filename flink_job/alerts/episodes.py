@@ -152,7 +152,7 @@ def _maybe_raise(rule: Rule, entity: str, track: Track, point: Point, fresh: boo
     rank = _lasting_rank(rule, points[: last + 1], track.settled_ms)
     if rank < 0:
         return []
-    run = _trailing(rule, points[: last + 1], lambda p: rule.judge(p.value) >= rule.levels[0].rank, track.settled_ms)
+    run = trailing(rule, points[: last + 1], lambda p: rule.judge(p.value) >= rule.levels[0].rank, track.settled_ms)
     historical = not (fresh and last == len(points) - 1)
     muted = rule.is_muted(points[last].at_ms)
     worst = max(run, key=lambda p: rule.judge(p.value)).value
@@ -171,7 +171,7 @@ def _go_on(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -> 
     episode, points = track.episode, track.points
     assert episode is not None
     newest = points[-1]
-    clear = _trailing(rule, points, lambda p: rule.judge(p.value) == CLEAR, episode.start_ms)
+    clear = trailing(rule, points, lambda p: rule.judge(p.value) == CLEAR, episode.start_ms)
     calm_ms = rule.clear_for_ms
     if episode.flapping and rule.flapping is not None:
         calm_ms = max(calm_ms, rule.flapping.within_ms)
@@ -181,7 +181,7 @@ def _go_on(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -> 
         return []
     found = _announce(rule, entity, track, point, fresh)
     rank = _lasting_rank(rule, points, episode.start_ms - 1)
-    lower = _trailing(rule, points, lambda p: rule.judge(p.value) < episode.rank, episode.start_ms)
+    lower = trailing(rule, points, lambda p: rule.judge(p.value) < episode.rank, episode.start_ms)
     if rank > episode.rank:
         episode.rank, episode.worst = rank, newest.value
         found.append(_change(rule, entity, track, newest, ESCALATED, rule.is_muted(newest.at_ms)))
@@ -207,13 +207,13 @@ def _announce(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) 
 def _lasting_rank(rule: Rule, points: list[Point], after_ms: int) -> int:
     """The highest rank that the last samples have kept up for the rule's `for` and `min_samples`; -1 for none."""
     for level in reversed(rule.levels):
-        run = _trailing(rule, points, lambda p, rank=level.rank: rule.judge(p.value) >= rank, after_ms)  # type: ignore[misc]
+        run = trailing(rule, points, lambda p, rank=level.rank: rule.judge(p.value) >= rank, after_ms)  # type: ignore[misc]
         if len(run) >= rule.min_samples and run and run[-1].at_ms - run[0].at_ms >= rule.for_ms:
             return level.rank
     return -1
 
 
-def _trailing(rule: Rule, points: list[Point], kept: Callable[[Point], bool], after_ms: int) -> list[Point]:
+def trailing(rule: Rule, points: list[Point], kept: Callable[[Point], bool], after_ms: int) -> list[Point]:
     """The last samples that follow each other without a gap and are all `kept`, later than `after_ms`."""
     first = len(points)
     while (

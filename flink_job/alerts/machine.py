@@ -9,7 +9,7 @@ import msgspec
 from flink_job.alerts.changes import Change
 from flink_job.alerts.episodes import Point, RuleState, close, is_idle, step
 from flink_job.alerts.rules import CLEAR, Entity, Rule, RuleSet, Scope
-from flink_job.alerts.samples import Batch, Sample
+from flink_job.alerts.samples import Batch
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(dict[str, RuleState])
@@ -29,13 +29,10 @@ def observe(rules: tuple[Rule, ...], states: States, batch: Batch) -> Iterator[t
     """Take a batch in, rule by rule; `states` is changed in place, and keeps only what matters."""
     for rule in rules:
         state = states.get(rule.rule_id)
-        for sample in batch.samples:
-            value = sample.values.get(rule.series)
-            if value is None:
-                continue
+        for point in samples_of(rule, batch):
             if state is None:
                 state = RuleState()
-            for change in step(rule, batch.entity, state, _point(sample, value), batch.arrival_ms):
+            for change in step(rule, batch.entity, state, point, batch.arrival_ms):
                 yield rule, change
         if state is None:
             continue
@@ -75,5 +72,9 @@ def is_quiet(rules: tuple[Rule, ...], series: str, value: float, at_ms: int) -> 
     return all(rule.judge(value) == CLEAR or not rule.applies(at_ms) for rule in rules if rule.series == series)
 
 
-def _point(sample: Sample, value: float) -> Point:
-    return Point(sample.at_ms, sample.interval_s, sample.revision, value, sample.cost_u)
+def samples_of(rule: Rule, batch: Batch) -> Iterator[Point]:
+    """The values of a batch that concern a rule."""
+    for sample in batch.samples:
+        value = sample.values.get(rule.series)
+        if value is not None:
+            yield Point(sample.at_ms, sample.interval_s, sample.revision, value, sample.cost_u)

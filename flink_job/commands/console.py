@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 errors = Console(stderr=True)
+#: Results; wide enough for a table where they go to a file.
+output = Console() if sys.stdout.isatty() else Console(width=140)
 #: Work that is over sooner shows no bar.
 _BAR_AFTER_S = 1.0
 

@@ -10,7 +10,17 @@ import duckdb
 
 from flink_job.schemas import BATCH_TABLES, OUTPUTS, SERVICE_TABLES, Table
 
-VIEWS = ("meter_15m", "meter_levels", "kpis_15m", "kpis_1h", "kpis_1d", "gaps", "bills")
+VIEWS = (
+    "meter_15m",
+    "meter_levels",
+    "kpis_15m",
+    "kpis_1h",
+    "kpis_1d",
+    "gaps",
+    "bills",
+    "alert_episodes",
+    "alert_health",
+)
 
 
 class LakeError(ValueError):

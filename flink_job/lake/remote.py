@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 from flink_job.publish import client
-from flink_job.schemas import BATCH_TABLES, OUTPUTS
+from flink_job.schemas import BATCH_TABLES, OUTPUTS, SERVICE_TABLES
 
 
 @contextlib.contextmanager
@@ -20,7 +20,7 @@ def downloaded(uri: str) -> Iterator[Path]:
         yield Path(uri)
         return
     with tempfile.TemporaryDirectory(prefix="lake-") as name:
-        for output in [*OUTPUTS, *BATCH_TABLES]:
+        for output in [*OUTPUTS, *SERVICE_TABLES, *BATCH_TABLES]:
             sync(parsed.netloc, parsed.path.strip("/"), output, Path(name))
         yield Path(name)
 

@@ -210,6 +210,8 @@ def from_item(item: dict[str, Any]) -> dict[str, Any]:
 def _number(value: Any) -> Any:
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, dict):
+        return {key: _number(inner) for key, inner in value.items()}
     return value
 
 

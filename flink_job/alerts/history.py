@@ -1,0 +1,96 @@
+"""Readings of the past as batches for the machines: from files of records, or from the output of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from flink_job.alerts.rules import Entity, join_tags
+from flink_job.alerts.samples import Batch, Sample
+from flink_job.metering.contract import Contract
+from flink_job.metering.packing import multiplied, unpack
+from flink_job.metering.reading import ParsedReading, parse_reading
+from flink_job.metering.units import MICRO
+
+_MAX_FUTURE_S = 3600
+_MAX_BYTES = 1 << 20
+
+
+def batches_of_records(records: Iterable[bytes], contracts: dict[str, Contract], now_ms: int) -> Iterator[Batch]:
+    """A batch for each reading of a meter with a contract, in the order given, which is that of arrival.
+
+    Files do not tell when a record arrived: it is taken to be when the newest interval so far ended. So a reading that
+    stands behind newer ones of any meter is late by what lies between. What lies after `now_ms` is of a broken clock.
+    """
+    arrival_ms = 0
+    for payload in records:
+        reading = parse_reading(payload, now_ms, _MAX_BYTES, _MAX_FUTURE_S)
+        contract = contracts.get(reading.meter_id or "")
+        if reading.reason is not None or contract is None or reading.start_ms is None or reading.interval_s is None:
+            continue
+        arrival_ms = max(arrival_ms, reading.start_ms + reading.interval_s * 1000)
+        values = json.loads(reading.measurements) if reading.measurements else {}
+        values |= _powers(reading, contract)
+        if values:
+            sample = Sample(reading.start_ms, reading.interval_s, reading.revision or 0, 0, values)
+            yield _batch(meter_of(contract), "reading", "meter", 0, arrival_ms, "", sample)
+
+
+def _powers(reading: ParsedReading, contract: Contract) -> dict[str, float]:
+    found = {}
+    for name, packed in (("power_kw", reading.import_packed), ("export_kw", reading.export_packed)):
+        if packed is not None:
+            ukwh = unpack(multiplied(packed, contract.multiplier))[1]
+            found[name] = ukwh * 3600 / MICRO / int(reading.interval_s or 1)
+    return found
+
+
+#: Costed readings and KPIs on time, in order of arrival; for KPIs that is the end of their window.
+COSTED_SQL = """
+SELECT meter_id, site_path, epoch_ms(interval_start), interval_s, revision, epoch_ms(arrival), currency,
+  CAST(cost AS DOUBLE), CAST(energy_kwh AS DOUBLE), CAST(export_kwh AS DOUBLE)
+FROM costs ORDER BY arrival, shard, record_position
+"""
+KPI_SQL = """
+SELECT entity, site_path, level, window_s, epoch_ms(window_start), epoch_ms(window_end), currency,
+  CAST(cost AS DOUBLE), CAST(energy_kwh AS DOUBLE), CAST(reactive_kvarh AS DOUBLE), CAST(max_kw AS DOUBLE),
+  readings, expected_readings
+FROM kpis WHERE emission = 'on_time' AND window_s > 900 ORDER BY window_end, entity
+"""
+
+
+def batches_of_costs(rows: Iterable[Any], contracts: dict[str, Contract]) -> Iterator[Batch]:
+    """A batch for each row of COSTED_SQL. Corrections, which hold differences, are left out."""
+    for meter, path, start, interval_s, revision, arrival, currency, cost, kwh, export in rows:
+        if revision:
+            continue
+        contract = contracts.get(meter)
+        entity = meter_of(contract) if contract else Entity(meter, path)
+        hours = interval_s / 3600
+        values = {"power_kw": kwh / hours, "export_kw": export / hours, "cost": cost}
+        sample = Sample(start, interval_s, revision, round(cost * MICRO), values)
+        yield _batch(entity, "reading", "meter", 0, arrival, currency, sample)
+
+
+def batches_of_kpis(rows: Iterable[Any]) -> Iterator[Batch]:
+    """A batch for each row of KPI_SQL."""
+    for entity, path, level, window_s, start, end, currency, cost, kwh, kvarh, max_kw, readings, expected in rows:
+        values = {"kpi.cost": cost, "kpi.energy_kwh": kwh, "kpi.completeness": min(1.0, readings / max(1, expected))}
+        if max_kw:
+            values |= {"kpi.max_kw": max_kw, "kpi.load_factor": kwh * 3_600_000 / (end - start) / max_kw}
+        if kvarh and kwh > 0:
+            values["kpi.power_factor"] = kwh / float((kwh**2 + kvarh**2) ** 0.5)
+        sample = Sample(start, (end - start) // 1000, 0, round(cost * MICRO), values)
+        yield _batch(Entity(entity, path), "kpi", level, window_s, end, currency, sample)
+
+
+def meter_of(contract: Contract) -> Entity:
+    """A meter as rules see it."""
+    return Entity(contract.meter_id, contract.site_path, join_tags(contract.tags))
+
+
+def _batch(
+    entity: Entity, source: str, level: str, window_s: int, arrival_ms: int, currency: str, sample: Sample
+) -> Batch:
+    return Batch(entity.name, entity.site_path, entity.tags, source, level, window_s, arrival_ms, currency, (sample,))

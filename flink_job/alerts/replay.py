@@ -1,0 +1,103 @@
+"""Rules over history: what they would have told, with the machines of the stream."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+
+from flink_job.alerts.machine import States, observe, rules_of
+from flink_job.alerts.rows import AlertRow, alert_row
+from flink_job.alerts.rules import Entity, Rule, RuleSet
+from flink_job.alerts.samples import Batch
+from flink_job.alerts.silence import SilenceState, fell_silent, heard, next_look_ms, still_silent
+
+
+@dataclass
+class Replay:
+    """Machines of every entity. Feed it batches in order of arrival."""
+
+    rules: RuleSet
+    states: dict[str, States] = field(default_factory=dict)
+    concerned: dict[tuple[str, ...], tuple[Rule, ...]] = field(default_factory=dict)
+    last: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.silences = _Silences(self.rules)
+
+    def run(self, batches: Iterable[Batch]) -> Iterator[AlertRow]:
+        """The rows of the table `alerts` that the batches lead to."""
+        for batch in batches:
+            entity = Entity(batch.entity, batch.site_path, batch.tags)
+            yield from self.silences.arrived(entity, batch)
+            rules = self._rules(batch)
+            if rules:
+                states = self.states.setdefault(batch.entity, {})
+                for rule, change in observe(rules, states, self._with_rates(rules, batch)):
+                    yield alert_row(rule, self.rules.version, entity, change, batch.currency, batch.arrival_ms)
+
+    def _rules(self, batch: Batch) -> tuple[Rule, ...]:
+        key = (batch.entity, batch.site_path, batch.tags, batch.source, batch.level, str(batch.window_s))
+        if key not in self.concerned:
+            self.concerned[key] = rules_of(self.rules, batch)
+        return self.concerned[key]
+
+    def _with_rates(self, rules: tuple[Rule, ...], batch: Batch) -> Batch:
+        """Rates of change are made where readings come in order, as in the gate of the stream."""
+        changing = [rule for rule in rules if rule.change_per_ms]
+        if not changing:
+            return batch
+        [sample] = batch.samples
+        values = dict(sample.values)
+        for rule in changing:
+            if rule.signal not in values:
+                continue
+            key, value = (batch.entity, rule.series), values[rule.signal]
+            before = self.last.get(key)
+            if before is None or sample.at_ms > before[0]:
+                self.last[key] = (sample.at_ms, value)
+                if before is not None and sample.at_ms - before[0] <= rule.gap_ms(sample.interval_s):
+                    values[rule.series] = (value - before[1]) / (sample.at_ms - before[0]) * rule.change_per_ms
+        return msgspec.structs.replace(batch, samples=(msgspec.structs.replace(sample, values=values),))
+
+
+class _Silences:
+    """Heartbeats over history: the clock is the newest arrival."""
+
+    def __init__(self, rules: RuleSet) -> None:
+        self.rules = rules
+        self.watched: dict[Entity, dict[Entity, tuple[Rule, ...]]] = {}
+        self.states: dict[Entity, SilenceState] = {}
+        self.looks: list[tuple[int, Entity]] = []
+
+    def arrived(self, meter: Entity, batch: Batch) -> Iterator[AlertRow]:
+        if batch.source != "reading":
+            return
+        if meter not in self.watched:
+            self.watched[meter] = self.rules.of_silence(meter)
+        yield from self._until(batch.arrival_ms)
+        for entity, rules in self.watched[meter].items():
+            state = self.states.setdefault(entity, SilenceState())
+            before_ms = state.heard_ms
+            if before_ms != batch.arrival_ms:
+                for rule, change in heard(rules, entity.name, state, batch.arrival_ms, before_ms):
+                    yield alert_row(rule, self.rules.version, entity, change, "", batch.arrival_ms)
+                soonest = min(rule.levels[0].no_data_ms for rule in rules)
+                heapq.heappush(self.looks, (batch.arrival_ms + soonest, entity))
+
+    def _until(self, now_ms: int) -> Iterator[AlertRow]:
+        while self.looks and self.looks[0][0] < now_ms:
+            due_ms, entity = heapq.heappop(self.looks)
+            state = self.states[entity]
+            rules = next(found[entity] for found in self.watched.values() if entity in found)
+            soonest = min(rule.levels[0].no_data_ms for rule in rules)
+            if due_ms - state.heard_ms < soonest:
+                continue
+            fell_silent(state, state.heard_ms)
+            for rule, change in still_silent(rules, entity.name, state, due_ms):
+                yield alert_row(rule, self.rules.version, entity, change, "", due_ms)
+            following = next_look_ms(rules, state, due_ms)
+            if following is not None:
+                heapq.heappush(self.looks, (following, entity))

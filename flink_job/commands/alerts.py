@@ -1,0 +1,235 @@
+"""`alerts`: check rules, explain why one did or did not fire, replay rules over history, health of the alerting."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flink_job.commands.console import errors, fail, note, output
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flink_job.alerts.episodes import Point
+    from flink_job.alerts.rules import Rule, RuleSet
+    from flink_job.alerts.samples import Batch
+    from flink_job.metering.contract import Contract
+
+commands = typer.Typer(
+    help="Alert rules: check, explain, replay over history; health of the alerting.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Rules = Annotated[str, typer.Argument(help="Rules document, YAML or JSON: a file, or s3://bucket/key.")]
+Readings = Annotated[
+    list[str] | None, typer.Option(help="Readings: NDJSON, CSV or Parquet, in order of arrival; .gz or s3:// too.")
+]
+Contracts = Annotated[list[str] | None, typer.Option(help="NDJSON of contracts: site paths and tags.")]
+Lake = Annotated[str, typer.Option(help="Instead of readings: output of a run, with costs and KPIs (no channels).")]
+MAX_ROWS = 200
+
+
+@commands.command()
+def check(
+    rules: Rules,
+    silence_s: Annotated[int, typer.Option(help="The job's setting of that name.")] = 600,
+    contracts: Contracts = None,
+) -> None:
+    """Check a rules document: every fault with its rule, such as one that can never fire or never clear.
+
+    Ends with code 2 where there is one. With contracts it tells how many meters each rule watches.
+
+      python -m flink_job alerts check sample_data/rules.yaml --contracts sample_data/contracts.ndjson
+    """
+    from flink_job.alerts.durations import show_duration
+    from flink_job.alerts.history import meter_of
+    from flink_job.alerts.rules import SEVERITIES
+
+    found = _rules(rules, silence_s)
+    meters = [meter_of(contract) for contract in _contracts(contracts).values()]
+    for rule in found.rules:
+        steps = ", ".join(
+            f"{SEVERITIES[level.rank]} {level.condition.text if level.condition else show_duration(level.no_data_ms)}"
+            for level in rule.levels
+        )
+        line = f"{rule.rule_id}: {rule.signal} {steps}"
+        if contracts:
+            line += f"; {sum(rule.scope.matches(meter) for meter in meters)} of {len(meters)} meters"
+        print(line)
+    print(f"{len(found.rules)} rules, version {found.version}: no faults")
+
+
+@commands.command()
+def explain(
+    rules: Rules,
+    rule: Annotated[str, typer.Option(help="The rule.")],
+    entity: Annotated[str, typer.Option(help="Meter, or part of the site path for KPIs.")],
+    readings: Readings = None,
+    contracts: Contracts = None,
+    lake: Lake = "",
+    every: Annotated[bool, typer.Option("--all", help="Every sample; else those that are not just clear.")] = False,
+) -> None:
+    """Show, sample by sample, what a rule made of an entity's readings, and so why it did or did not fire.
+
+      python -m flink_job alerts explain sample_data/rules.yaml --rule hot --entity zar-00002 \\
+        --readings sample_data/readings.ndjson.gz --contracts sample_data/contracts.ndjson
+    """
+    from flink_job.alerts.explain import explain as explained
+    from flink_job.commands.alert_tables import chart, explained_table
+
+    found = _rules(rules)
+    chosen = found.by_id(rule)
+    if chosen is None:
+        fail(f"no rule {rule!r}; the document has {', '.join(r.rule_id for r in found.rules)}")
+    if chosen.source == "silence":
+        fail("a silence has no samples to explain; replay shows when it was told")
+    points = [pair for batch in _batches(readings, contracts, lake) for pair in _points(chosen, entity, batch)]
+    if not points:
+        fail(f"no sample of {chosen.signal} for {entity!r} in the input (or the rule's scope does not match)")
+    rows = list(explained(chosen, entity, points))
+    output.print(chart(chosen, rows), highlight=False)
+    shown = [row for row in rows if every or row.changes or row.judged != "clear" or row.phase != "idle"]
+    output.print(explained_table(chosen, shown[:MAX_ROWS]))
+    fired = sum(change.state in ("raised", "flapping") for row in rows for change in row.changes)
+    print(f"{len(rows)} samples, {len(rows) - len(shown)} of them clear and not shown; raised {fired} times")
+    if len(shown) > MAX_ROWS:
+        print(f"the first {MAX_ROWS} of {len(shown)} are shown")
+
+
+@commands.command()
+def replay(
+    rules: Rules,
+    readings: Readings = None,
+    contracts: Contracts = None,
+    lake: Lake = "",
+    rule: Annotated[str, typer.Option(help="Only this rule.")] = "",
+    limits: Annotated[str, typer.Option(help="Try the rule with each of these limits: 70,75,80.")] = "",
+    out: Annotated[Path | None, typer.Option(help="Write every change to this NDJSON file.")] = None,
+) -> None:
+    """Run rules over history and show what they would have told: the way to choose limits.
+
+      python -m flink_job alerts replay sample_data/rules.yaml --readings sample_data/readings.ndjson.gz \\
+        --contracts sample_data/contracts.ndjson --rule hot --limits 75,80,85,90
+    """
+    import msgspec
+
+    from flink_job.alerts.replay import Replay
+    from flink_job.alerts.rules import RuleSet
+    from flink_job.alerts.trial import with_limit
+    from flink_job.commands.alert_tables import limits_table, replay_table
+
+    found = _rules(rules)
+    if rule:
+        if found.by_id(rule) is None:
+            fail(f"no rule {rule!r}; the document has {', '.join(r.rule_id for r in found.rules)}")
+        found = RuleSet(found.version, tuple(r for r in found.rules if r.rule_id == rule))
+    with errors.status("reading the history"):
+        batches = list(_batches(readings, contracts, lake))
+    if not batches:
+        fail("the input holds no reading of a meter with a contract")
+    if limits:
+        if len(found.rules) != 1:
+            fail("--limits needs --rule")
+        try:
+            trials = {limit: with_limit(found.rules[0], float(limit)) for limit in limits.split(",")}
+        except ValueError as error:
+            fail(str(error))
+        told = {limit: list(Replay(RuleSet("", (trial,))).run(batches)) for limit, trial in trials.items()}
+        output.print(limits_table(told, batches))
+        return
+    rows = list(Replay(found).run(batches))
+    output.print(replay_table(found, rows, batches))
+    if out is not None:
+        out.write_bytes(b"".join(msgspec.json.encode(row._asdict()) + b"\n" for row in rows))
+        print(f"wrote {len(rows)} changes to {out}")
+
+
+@commands.command()
+def health(
+    lake: Annotated[str, typer.Argument(help="Output of a run: a folder, or s3://bucket.")],
+    operators: Annotated[int, typer.Option(min=1, help="How many people share a site's alerts.")] = 1,
+) -> None:
+    """How good the alerting itself is: alerts per operator and hour, floods, chattering, standing alerts, time to
+    acknowledge. Table `alert_health` has it by hour.
+
+      python -m flink_job alerts health out --operators 2
+    """
+    from flink_job.commands.alert_tables import HEALTH, health_table
+    from flink_job.lake.database import LakeError, query
+    from flink_job.lake.remote import downloaded
+
+    try:
+        with downloaded(lake) as folder:
+            _, rows = query(folder, HEALTH)
+    except LakeError as error:
+        fail(str(error))
+    if not rows:
+        note("no alert was told: there are records at most (see table alerts)")
+        return
+    output.print(health_table(rows, operators))
+
+
+def _rules(uri: str, silence_s: int = 0) -> RuleSet:
+    from flink_job.alerts.book import RuleBook, open_rules
+
+    book = RuleBook(open_rules(uri), uri, silence_s=silence_s)
+    book.refresh(0)
+    if book.fault:
+        fail(book.fault)
+    return book.rules
+
+
+def _contracts(files: list[str] | None) -> dict[str, Contract]:
+    from flink_job.batch.stage import InputError, read_records
+    from flink_job.metering.contract import ContractError, parse_contract
+
+    found: dict[str, Contract] = {}
+    for name in files or ():
+        try:
+            for line, payload in read_records(name):
+                try:
+                    contract = parse_contract(payload)
+                    found[contract.meter_id] = contract
+                except ContractError as error:
+                    note(f"{name}:{line}: {error}")
+        except InputError as error:
+            fail(str(error))
+    return found
+
+
+def _batches(readings: list[str] | None, contracts: list[str] | None, lake: str) -> Iterator[Batch]:
+    """The history that was asked for, in order of arrival."""
+    from flink_job.alerts import history
+    from flink_job.batch.stage import InputError, read_records
+    from flink_job.lake.database import LakeError, open_lake
+    from flink_job.lake.remote import downloaded
+
+    if bool(lake) == bool(readings):
+        fail("give either --readings (with --contracts) or --lake")
+    known = _contracts(contracts)
+    try:
+        if lake:
+            with downloaded(lake) as folder, open_lake(folder) as connection:
+                costs = connection.execute(history.COSTED_SQL).fetchall()
+                kpis = connection.execute(history.KPI_SQL).fetchall()
+            yield from history.batches_of_costs(costs, known)
+            yield from history.batches_of_kpis(kpis)
+            return
+        if not known:
+            fail("--readings need --contracts: rules go by site path and tags")
+        records = (payload for name in readings or () for _, payload in read_records(name))
+        yield from history.batches_of_records(records, known, int(time.time() * 1000))
+    except (InputError, LakeError) as error:
+        fail(str(error))
+
+
+def _points(rule: Rule, entity: str, batch: Batch) -> Iterator[tuple[Point, int]]:
+    from flink_job.alerts.machine import rules_of, samples_of
+    from flink_job.alerts.rules import RuleSet
+
+    if batch.entity == entity and rules_of(RuleSet("", (rule,)), batch):
+        yield from ((point, batch.arrival_ms) for point in samples_of(rule, batch))

@@ -1,0 +1,27 @@
+-- The health of alerting, by site and hour in which alerts were told: how many, how many of them in the worst ten minutes
+-- (more than ten are a flood), how many raises of a rule and entity that had raised twice within the hour before
+-- (chattering), how many stood for more than a day, and how long it took to acknowledge them [s].
+SELECT
+  site,
+  date_trunc('hour', told_at) AS hour,
+  COUNT(*) AS alerts,
+  MAX(in_10_min) AS most_in_10_min,
+  MAX(in_10_min) > 10 AS is_flood,
+  SUM(CASE WHEN in_1_h > 2 THEN 1 ELSE 0 END) AS chattering,
+  SUM(CASE WHEN date_diff('second', episode_start, COALESCE(over_at, newest)) > 86400 THEN 1 ELSE 0 END) AS standing,
+  COUNT(acknowledged_at) AS acknowledged,
+  AVG(date_diff('second', told_at, acknowledged_at)) AS mean_time_to_acknowledge_s
+FROM (
+  SELECT
+    *,
+    MAX(COALESCE(over_at, told_at)) OVER () AS newest,
+    COUNT(*) OVER (
+      PARTITION BY site ORDER BY told_at RANGE BETWEEN INTERVAL '10' MINUTE PRECEDING AND CURRENT ROW
+    ) AS in_10_min,
+    COUNT(*) OVER (
+      PARTITION BY rule_id, entity ORDER BY told_at RANGE BETWEEN INTERVAL '1' HOUR PRECEDING AND CURRENT ROW
+    ) AS in_1_h
+  FROM alert_episodes
+  WHERE told_at IS NOT NULL
+) AS told
+GROUP BY site, date_trunc('hour', told_at)
