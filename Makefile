@@ -5,6 +5,7 @@ VENV     := .venv
 ENDPOINT := .venv-endpoint
 ORACLE   := .venv-oracle
 JAR      := build/flink-dependencies.jar
+PROMTOOL := build/promtool
 BIN      := $(VENV)/bin
 ARGS     ?=
 
@@ -19,7 +20,7 @@ setup: $(VENV)/.ready $(ENDPOINT)/.ready $(JAR) ## Install pinned dependencies a
 run: setup ## Run the job on sample readings: local AWS endpoint, Kinesis -> Flink -> Firehose -> Parquet (ARGS="--help" for options)
 	@$(BIN)/python -m deploy.local run $(ARGS)
 
-test: setup $(ORACLE)/.ready lint ## Set up, lint, type-check and run every test (ARGS="-k name" to choose)
+test: setup $(ORACLE)/.ready $(PROMTOOL) lint ## Set up, lint, type-check and run every test (ARGS="-k name" to choose)
 	@$(BIN)/python -m pytest $(ARGS)
 
 unit: $(VENV)/.ready ## Run only the tests that need no JVM (seconds)
@@ -59,6 +60,18 @@ $(ENDPOINT)/.ready: requirements-endpoint.txt
 
 $(ORACLE)/.ready: requirements-oracle.txt
 	$(call make_environment,$(ORACLE),$<)
+
+# Prometheus's rule tester is a second opinion in the tests; where it cannot be had, those tests say so.
+$(PROMTOOL):
+	@mkdir -p build/prometheus
+	@if command -v promtool >/dev/null; then ln -sf "$$(command -v promtool)" $@; \
+	elif command -v apt-get >/dev/null; then \
+	  echo "Fetching promtool from Debian's package prometheus (once) ..."; \
+	  { cd build/prometheus && { apt-get download -qq prometheus 2>/dev/null || \
+	    { apt-get update -qq && apt-get download -qq prometheus; } 2>/dev/null; } && \
+	    dpkg-deb -x prometheus_*.deb . && cp usr/bin/promtool ../promtool && rm -rf ../prometheus; } || \
+	    echo "promtool could not be fetched: its tests are skipped"; \
+	else echo "no promtool and no apt-get here: its tests are skipped"; fi
 
 $(JAR): pom.xml
 	@command -v $(MVN) >/dev/null || { echo "Maven not found: install it (Debian: apt-get install maven)"; exit 1; }

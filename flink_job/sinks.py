@@ -14,6 +14,9 @@ _JSON = {
     "json.encode.decimal-as-plain-number": "true",
 }
 
+#: How long the alerts stream may wait for more alerts, instead of the connector's five seconds.
+ALERTS_FLUSH_MS = "100"
+
 
 def sink_name(output: str) -> str:
     """Name of the table that an output is written to."""
@@ -45,6 +48,7 @@ def _firehose(table: Table, delivery_stream: str, outputs: Outputs) -> str:
 
 def _alerts_stream(outputs: Outputs) -> str:
     options = {"connector": "kinesis", "stream": outputs.alerts_stream, **_aws(outputs), **_JSON}
+    options["sink.flush-buffer.timeout"] = ALERTS_FLUSH_MS
     ddl = create_table(sink_name("alerts_stream"), sink_body(OUTPUTS["alerts"]), {**options, **outputs.connector})
     return ddl.replace("\n) WITH (", "\n) PARTITIONED BY (`entity`) WITH (")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
 import time
@@ -13,7 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from deploy.local.demo import SAMPLES, DemoError, records_of, run_demo
-from deploy.local.endpoint import EndpointError, endpoint
+from deploy.local.endpoint import EndpointError, endpoint, free_port
+from deploy.local.latency import measure, report
 from deploy.local.summary import print_summary
 from flink_job.environment import PROJECT
 
@@ -37,12 +39,12 @@ def run(
     started = time.monotonic()
     try:
         with endpoint(PROJECT / "build" / "endpoint.log", port or None) as url:
-            delivery = run_demo(url, work.resolve(), readings, contracts, console)
+            delivery, messages = run_demo(url, work.resolve(), readings, contracts, console)
     except (EndpointError, DemoError, ClientError, BotoCoreError) as error:
         Console(stderr=True).print(str(error), style="red", markup=False, highlight=False)
         raise typer.Exit(1) from None
     published = sum(1 for _ in records_of(readings))
-    if not print_summary(console, work / "lake", published, delivery.account(), time.monotonic() - started):
+    if not print_summary(console, work / "lake", published, delivery.account(), messages, time.monotonic() - started):
         raise typer.Exit(1)
 
 
@@ -54,6 +56,23 @@ def up(port: Annotated[int, typer.Option(help="Port; 0 is LocalStack's, 4566.")]
             console.print(f"endpoint at {url}; in another terminal: export AWS_ENDPOINT_URL={url}")
             signal.pause()
     except EndpointError as error:
+        Console(stderr=True).print(str(error), style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def latency(
+    alerts: Annotated[int, typer.Option(help="How many alerts.")] = 100,
+    pause_s: Annotated[float, typer.Option(help="Seconds between them.")] = 0.5,
+    work: Annotated[Path, typer.Option(help="Folder of the run; emptied first.")] = Path("build/latency"),
+) -> None:
+    """Measure how long it takes from a reading above a limit to the message in a queue."""
+    shutil.rmtree(work, ignore_errors=True)
+    try:
+        with endpoint(PROJECT / "build" / "endpoint.log", free_port()) as url:
+            for line in report(measure(url, work.resolve(), alerts, pause_s, console)):
+                console.print(line, highlight=False)
+    except (EndpointError, DemoError, ClientError, BotoCoreError) as error:
         Console(stderr=True).print(str(error), style="red", markup=False, highlight=False)
         raise typer.Exit(1) from None
 

@@ -76,7 +76,7 @@ def default_routes(names: Names) -> dict[str, Any]:
     """One recipient, told of everything through the FIFO topic."""
     return {
         "link": "http://127.0.0.1/alerts/",
-        "recipients": {"maintenance": {"sns": "{fifo_topic}", "tokens": 50, "refill_s": 1}},
+        "recipients": {"maintenance": {"sns": "{fifo_topic}", "tokens": 50, "refill_s": 1, "group_s": 5}},
         "routes": [{"site": "*", "to": ["maintenance"]}],
     }
 
@@ -130,6 +130,11 @@ def package_runtime() -> bytes:
         for path in sorted(RUNTIME.glob("*.py")):
             archive.writestr(zipfile.ZipInfo(f"{PACKAGE}/{path.name}", (1980, 1, 1, 0, 0, 0)), path.read_bytes())
     return content.getvalue()
+
+
+def sweep(endpoint: str, alerting: Alerting) -> None:
+    """Let the sweeper run now."""
+    client("lambda", endpoint).invoke(FunctionName=alerting.functions["sweeper"], Payload=b"{}")
 
 
 def received(endpoint: str, queue: str) -> list[dict[str, Any]]:

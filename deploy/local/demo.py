@@ -14,11 +14,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from deploy.local.alerting import Alerting, create_alerting, received, sweep
 from deploy.local.delivery import Delivery
 from deploy.local.endpoint import stop
 from deploy.local.resources import Names, create, write_properties
@@ -38,6 +40,8 @@ STALL_S = 12.0
 SHARDS = 1
 WATERMARK_DELAY_S = 900
 IDLE_TIMEOUT_S = 10
+#: Longer than the local recipient's `group_s`, so that the last notices go out.
+SWEEPS, SWEEP_S = 4, 1.5
 
 
 class DemoError(RuntimeError):
@@ -55,13 +59,19 @@ class Progress:
     error: BaseException | None = None
 
 
-def run_demo(endpoint: str, work: Path, readings: Path, contracts: Path, console: Console) -> Delivery:
-    """Create resources, start the job, publish, wait until every record is delivered, stop the job."""
+def run_demo(
+    endpoint: str, work: Path, readings: Path, contracts: Path, console: Console
+) -> tuple[Delivery, list[dict[str, Any]]]:
+    """Create resources, start the job, publish, wait until every record is delivered, stop the job.
+
+    Returns what was delivered, and the messages that people were sent.
+    """
     shutil.rmtree(work, ignore_errors=True)
     # At an endpoint that outlives the run, each run has resources of its own.
     names = Names(f"metering-{int(time.time())}" if "AWS_ENDPOINT_URL" in os.environ else "metering")
     console.print(f"endpoint {endpoint}: streams, delivery streams, bucket and tables")
     create(names, endpoint, SAMPLES / "tariffs", SAMPLES / "rules.yaml", SHARDS)
+    alerting = create_alerting(names, endpoint)
     write_properties(
         work / "application_properties.json",
         names,
@@ -79,7 +89,18 @@ def run_demo(endpoint: str, work: Path, readings: Path, contracts: Path, console
         publisher.start()
         _watch(job, delivery, progress, work, console)
         _drain(job, delivery, console)
-    return delivery
+    return delivery, _messages(endpoint, alerting, console)
+
+
+def _messages(endpoint: str, alerting: Alerting, console: Console) -> list[dict[str, Any]]:
+    """What people were told. Notices that wait to be told together are let go by the sweeper, which looks around."""
+    found: list[dict[str, Any]] = []
+    with console.status("the last notices go out"):
+        for _ in range(SWEEPS):
+            sweep(endpoint, alerting)
+            found += received(endpoint, alerting.inbox)
+            time.sleep(SWEEP_S)
+    return found
 
 
 @contextlib.contextmanager

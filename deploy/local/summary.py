@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
+from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
 from flink_job.lake.database import query
 from flink_job.schemas import ACCOUNTED
@@ -25,7 +28,10 @@ FROM costs GROUP BY meter_id, site_path, currency
 QUALIFY ROW_NUMBER() OVER (PARTITION BY currency ORDER BY SUM(cost) DESC) <= 3
 ORDER BY currency, cost DESC
 """
-_ALERTS = "SELECT rule_id, severity, state, COUNT(*) AS alerts FROM alerts GROUP BY ALL ORDER BY ALL"
+_ALERTS = """
+SELECT rule_id, severity, state, COUNT(*) AS changes, COUNT(*) FILTER (historical) AS records
+FROM alerts GROUP BY ALL ORDER BY ALL
+"""
 _LATE = "SELECT COUNT(*) FROM kpis WHERE emission = 'late'"
 QUERIES = (
     "SELECT entity, window_start, cost, currency, completeness, load_factor FROM kpis_1d WHERE level = 'line'",
@@ -33,10 +39,21 @@ QUERIES = (
     "SELECT reason, COUNT(*) FROM rejected GROUP BY ALL",
 )
 #: Exact bills, with what the stream leaves to the batch layer.
+REPLAY = (
+    "sample_data/rules.yaml --readings sample_data/readings.ndjson.gz --contracts sample_data/contracts.ndjson "
+    "--rule hot --limits 75,79,85"
+)
 RERATE = "--contracts sample_data/contracts.ndjson --tariffs sample_data/tariffs"
 
 
-def print_summary(console: Console, lake: Path, published: int, account: dict[str, int], seconds: float) -> bool:
+def print_summary(
+    console: Console,
+    lake: Path,
+    published: int,
+    account: dict[str, int],
+    messages: list[dict[str, Any]],
+    seconds: float,
+) -> bool:
     """Print it; True when every published record is accounted for exactly once."""
     closes = published == sum(account[name] for name in ACCOUNTED)
     console.print()
@@ -49,13 +66,25 @@ def print_summary(console: Console, lake: Path, published: int, account: dict[st
     console.print(_table(lake, _COST_BY_SITE, "Cost by site"))
     console.print(_table(lake, _TOP_METERS, "Dearest meters"))
     console.print(_table(lake, _ALERTS, "Alerts"))
+    _print_messages(console, messages)
     late = query(lake, _LATE)[1][0][0]
     console.print(f"{account['kpis']:,} KPI rows, {late:,} of them from late readings; {seconds:.0f} s in all")
     console.print(f"Parquet: {lake}/<table>/ (a copy of the bucket). Try:", highlight=False)
     for sql in QUERIES:
         console.print(f'  .venv/bin/python -m flink_job query {lake} "{sql}"', highlight=False, soft_wrap=True)
     console.print(f"  .venv/bin/python -m flink_job rerate {lake} {RERATE}", highlight=False, soft_wrap=True)
+    console.print(f"  .venv/bin/python -m flink_job alerts replay {REPLAY}", highlight=False, soft_wrap=True)
     return closes
+
+
+def _print_messages(console: Console, messages: list[dict[str, Any]]) -> None:
+    """How many messages people were sent, and one of them as they see it."""
+    changes = sum(len(message["alerts"]) for message in messages)
+    console.print(f"People were sent {len(messages)} messages of {changes} changes; historical ones are records only.")
+    for message in messages:
+        if any(row["state"] == "raised" for row in message["alerts"]):
+            console.print(Panel(Text(message["text"]), title=Text(message["subject"]), title_align="left", width=100))
+            return
 
 
 def _table(lake: Path, sql: str, title: str) -> Table:

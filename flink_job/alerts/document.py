@@ -104,6 +104,11 @@ def read_rules(content: bytes, name: str = "rules", silence_s: int = 0) -> RuleS
     return RuleSet(hashlib.sha256(content).hexdigest()[:12], tuple(rules))
 
 
+def schema() -> dict[str, Any]:
+    """JSON Schema of a rules document."""
+    return msgspec.json.schema(RulesDocument)
+
+
 class _Reader:
     """One rule: its parts read one by one, so that all its faults are found."""
 

@@ -64,6 +64,16 @@ def check(
 
 
 @commands.command()
+def schema() -> None:
+    """Print the JSON Schema of rules documents, for editors that check while you write."""
+    import json
+
+    from flink_job.alerts.document import schema as published
+
+    print(json.dumps(published(), indent=1))
+
+
+@commands.command()
 def explain(
     rules: Rules,
     rule: Annotated[str, typer.Option(help="The rule.")],
