@@ -148,7 +148,7 @@ class Job:
     state_days: int = _setting(100, _at_least(1), "at least 1")
     checkpoint_s: int = _setting(60, _at_least(1), "at least 1")
     python_bundle_size: int = _setting(10_000, _at_least(1), "at least 1")
-    python_bundle_ms: int = _setting(1_000, _at_least(1), "at least 1")
+    python_bundle_ms: int = _setting(100, _at_least(1), "at least 1")
     sentry_dsn: str = field(default="", repr=False, metadata={"secret": True})
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, get_type_hints
 
-from pyflink.common import Row, Types
+from pyflink.common import Row, Time, Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
-from pyflink.datastream.state import ValueStateDescriptor
+from pyflink.datastream.state import StateTtlConfig, ValueStateDescriptor
 
 from flink_job.alerts.changes import Change
 from flink_job.alerts.machine import drop_removed, has_episode, observe, pack_states, rules_of, unpack_states
@@ -33,8 +33,8 @@ class Episodes(KeyedProcessFunction):  # type: ignore[misc]
 
     def open(self, runtime_context: RuntimeContext) -> None:
         self.book = rule_book(self.settings.tariffs, self.settings.job.silence_s)
-        self.states = runtime_context.get_state(ValueStateDescriptor("states", Types.PICKLED_BYTE_ARRAY()))
-        self.place = runtime_context.get_state(ValueStateDescriptor("place", Types.PICKLED_BYTE_ARRAY()))
+        self.states = runtime_context.get_state(_kept("states", self.settings))
+        self.place = runtime_context.get_state(_kept("place", self.settings))
 
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         rules = refreshed_rules(self.book).rules
@@ -79,7 +79,7 @@ class Silences(KeyedProcessFunction):  # type: ignore[misc]
 
     def open(self, runtime_context: RuntimeContext) -> None:
         self.book = rule_book(self.settings.tariffs, self.settings.job.silence_s)
-        self.state = runtime_context.get_state(ValueStateDescriptor("silence", Types.PICKLED_BYTE_ARRAY()))
+        self.state = runtime_context.get_state(_kept("silence", self.settings))
 
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         entity, state = Entity(value[0], value[1], value[2]), self._state()[1]
@@ -117,6 +117,13 @@ class Silences(KeyedProcessFunction):  # type: ignore[misc]
 
     def _state(self) -> tuple[Any, SilenceState]:
         return self.state.value() or (None, SilenceState(alerts={}))
+
+
+def _kept(name: str, settings: Settings) -> ValueStateDescriptor:
+    """State that outlives its last change by the job's `state_days`."""
+    descriptor = ValueStateDescriptor(name, Types.PICKLED_BYTE_ARRAY())
+    descriptor.enable_time_to_live(StateTtlConfig.new_builder(Time.days(settings.job.state_days)).build())
+    return descriptor
 
 
 def _rows(

@@ -48,7 +48,7 @@ def measure(url: str, work: Path, alerts: int, pause_s: float, console: Console)
     rules.write_text(RULES, encoding="utf-8")
     create(names, url, SAMPLES / "tariffs", rules, shards=1)
     alerting = create_alerting(names, url, _routes())
-    write_properties(work / "application_properties.json", names, url, checkpoint_s=30, python_bundle_ms=50)
+    write_properties(work / "application_properties.json", names, url, checkpoint_s=30)
     meters = [f"m-{n:04d}" for n in range(alerts)]
     publish(names.contracts, map(_contract, meters), lambda sent: None, url)
     with running_job(work) as job:

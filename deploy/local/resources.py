@@ -83,7 +83,7 @@ def glue_table(table: Table, bucket: str) -> dict[str, Any]:
     }
 
 
-def write_properties(path: Path, names: Names, endpoint: str, **job: object) -> None:
+def write_properties(path: Path, names: Names, endpoint: str, rules_refresh_s: float = 60, **job: object) -> None:
     """The application's properties for these resources."""
     aws = {"region": REGION, "endpoint": endpoint}
     groups = {
@@ -98,6 +98,7 @@ def write_properties(path: Path, names: Names, endpoint: str, **job: object) -> 
         "tariffs": {
             "uri": f"s3://{names.lake}/tariffs/",
             "rules_uri": f"s3://{names.lake}/rules/rules.yaml",
+            "rules_refresh_s": str(rules_refresh_s),
             **aws,
         },
         "job": {key: str(value) for key, value in job.items()},

@@ -246,7 +246,8 @@ def test_a_webhook_is_signed_and_knows_its_message_again(url: str, tmp_path: Pat
 
     with HTTPServer(("127.0.0.1", 0), Receiver) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        hook = {"webhook": f"http://127.0.0.1:{server.server_port}/", "secret": "s3cret", "group_s": 0}
+        secret = client("secretsmanager", url).create_secret(Name="hook", SecretString="s3cret")["ARN"]
+        hook = {"webhook": f"http://127.0.0.1:{server.server_port}/", "secret": secret, "group_s": 0}
         place = Place(url, "hook", hook)
         place.notify(alert("w"))
         time.sleep(0.3)

@@ -55,6 +55,13 @@ def test_pure_packages_do_not_import_pyflink() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
+def test_the_alerting_functions_stand_alone() -> None:
+    """They are deployed without the rest of the project."""
+    entries = ", ".join(f"deploy.alerting.runtime.{name}" for name in ("notifier", "sweeper", "api"))
+    code = f"import sys, {entries}; sys.exit(any(m.split('.')[0] in ('flink_job', 'pyflink') for m in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
 @pytest.mark.parametrize("output", sorted(INSERTED))
 def test_an_output_view_has_the_columns_of_its_table_in_order(output: str) -> None:
     """INSERT goes by position: the names of the (first) SELECT must be those of the schema, in order."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -15,6 +16,7 @@ from urllib.parse import urlparse
 
 import boto3
 import urllib3
+from aws_lambda_powertools.utilities import parameters
 from botocore.config import Config
 
 from .channels import Channels
@@ -50,8 +52,19 @@ def routes() -> Routes:
     if _routes is None or now - _routes[0] > ROUTES_S:
         place = urlparse(os.environ["ROUTES_URI"])
         answer = client("s3").get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))
-        _routes = now, read_routes(answer["Body"].read())
+        _routes = now, with_secrets(read_routes(answer["Body"].read()))
     return _routes[1]
+
+
+def with_secrets(routes: Routes) -> Routes:
+    """Secrets named by their ARN are looked up in Secrets Manager."""
+    recipients = {
+        name: replace(recipient, secret=str(parameters.get_secret(recipient.secret, max_age=300)))
+        if recipient.secret.startswith("arn:")
+        else recipient
+        for name, recipient in routes.recipients.items()
+    }
+    return replace(routes, recipients=recipients)
 
 
 def outbox() -> Outbox:

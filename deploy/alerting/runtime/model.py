@@ -77,7 +77,8 @@ def to_ms(text: str) -> int:
 
 @dataclass(frozen=True)
 class Recipient:
-    """Somebody, or something, that is told. One of `sns` (topic ARN), `sqs` (queue URL), `webhook` (URL).
+    """Somebody, or something, that is told. One of `sns` (topic ARN), `sqs` (queue URL), `webhook` (URL, with the
+    `secret` that it is signed with: better the ARN of one in Secrets Manager).
 
     `tokens` messages may go out at once, one more every `refill_s`; what is over that is told in a digest. The notices
     of a line within `group_s` after a message go into one. An alert nobody acknowledged is told again every

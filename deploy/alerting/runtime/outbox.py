@@ -71,11 +71,11 @@ class Outbox:
             self._send(recipient, item)
             sent += 1
         for _ in range(100):
-            item = self._compose(recipient, now_ms)
-            if item is None:
+            composed = self._compose(recipient, now_ms)
+            if composed is None:
                 return sent
-            if item:
-                self._send(recipient, item)
+            if composed:
+                self._send(recipient, composed)
                 sent += 1
         return sent
 
@@ -127,7 +127,8 @@ class Outbox:
 
     def _sort(self, recipient: Recipient, notices: list[Notice], now_ms: int) -> tuple[list[Notice], list[Notice]]:
         """(to be told, to be dropped); inhibited and snoozed ones are put off, and are in neither."""
-        told, dropped = [], []
+        told: list[Notice] = []
+        dropped: list[Notice] = []
         raised: set[str] = set()
         for notice in notices:
             alert = self.table.alert(notice.change.alert_id) or {}

@@ -1,0 +1,114 @@
+"""Alerts of the running job, told at the other end: latency, heartbeats, rules that change while it runs."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from deploy.local.alerting import Alerting, create_alerting, received
+from deploy.local.demo import running_job, wait_until_running
+from deploy.local.endpoint import endpoint, free_port
+from deploy.local.latency import measure
+from deploy.local.resources import Names, create, write_properties
+from flink_job.publish import client, publish
+from tests.harness.jobs import SAMPLES
+
+SILENT = {"rule_id": "silent", "severity": "major", "no_data": "10s"}
+HOT = {"rule_id": "hot", "signal": "temperature", "severity": "critical", "when": "> 80"}
+TIMEOUT_S = 60
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with endpoint(tmp_path_factory.mktemp("endpoint") / "endpoint.log", free_port()) as url:
+        yield url
+
+
+def test_from_a_reading_to_the_queue(url: str, tmp_path: Path) -> None:
+    """Every alert once; the goal is two seconds, the bound here is generous: the machine may be busy."""
+    found = measure(url, tmp_path, alerts=20, pause_s=0.2, console=Console(quiet=True))
+    assert (len(found.seconds), found.lost, found.doubled) == (20, 0, 0)
+    assert found.quantile(0.5) < 8
+
+
+class Stream:
+    """A running job with rules that can be replaced, and the queue of what is told."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url, self.names, self.folder = url, Names("stream-alerts"), folder
+        (folder / "rules.yaml").write_text(json.dumps({"rules": [SILENT]}))
+        create(self.names, url, SAMPLES / "tariffs", folder / "rules.yaml", shards=1)
+        routes = {
+            "recipients": {"crew": {"sns": "{fifo_topic}", "tokens": 1000, "refill_s": 1, "group_s": 0}},
+            "routes": [{"site": "*", "to": ["crew"]}],
+        }
+        self.made: Alerting = create_alerting(self.names, url, routes)
+        properties = folder / "application_properties.json"
+        write_properties(properties, self.names, url, 2, checkpoint_s=5, silence_s=5, idle_timeout_s=5)
+        publish(self.names.contracts, map(contract, ("a", "b")), lambda sent: None, url)
+        self.told: list[tuple[str, str, str, str]] = []
+        self.second = 0
+
+    def send(self, *meters: str, temperature: float = 50) -> None:
+        """A reading of each meter, of an interval of its own."""
+        self.second += 1
+        records = (reading(meter, self.second, temperature) for meter in meters)
+        publish(self.names.readings, records, lambda sent: None, self.url)
+
+    def rules(self, *rules: dict[str, Any]) -> None:
+        body = json.dumps({"rules": rules}).encode()
+        client("s3", self.url).put_object(Bucket=self.names.lake, Key="rules/rules.yaml", Body=body)
+
+    def until(self, rule: str, entity: str, state: str, meanwhile: Callable[[], None] = lambda: None) -> str:
+        """Wait until that is told; returns why, as the message has it."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while time.monotonic() < deadline:
+            meanwhile()
+            for message in received(self.url, self.made.inbox):
+                self.told += [(r["rule_id"], r["entity"], r["state"], r["detail"]) for r in message["alerts"]]
+            for found in self.told:
+                if found[:3] == (rule, entity, state):
+                    return found[3]
+            time.sleep(0.5)
+        raise AssertionError(f"not told within {TIMEOUT_S} s: {rule} {entity} {state}; told: {self.told}")
+
+
+def contract(meter: str) -> bytes:
+    assigned = [{"tariff_id": "eur-flat", "valid_from": "2026-01-01"}]
+    return json.dumps(
+        {"meter_id": meter, "site_path": f"f/p/l/{meter}", "timezone": "Europe/Madrid", "assignments": assigned}
+    ).encode()
+
+
+def reading(meter: str, number: int, temperature: float) -> bytes:
+    start = datetime.fromtimestamp(time.time() // 1 - 600 + number, UTC).isoformat()
+    values = {"import": 0.001, "temperature": temperature}
+    return json.dumps({"meter_id": meter, "interval_start": start, "interval_s": 1, "values": values}).encode()
+
+
+def test_heartbeats_and_rules_that_change(url: str, tmp_path: Path) -> None:
+    stream = Stream(url, tmp_path)
+    with running_job(tmp_path) as job:
+        wait_until_running(job, tmp_path, Console(quiet=True))
+        for _ in range(5):
+            stream.send("a", "b")
+            time.sleep(1)
+        # One of two meters falls silent; then the other: nothing at all arrives any more, and time goes on.
+        stream.until("silent", "a", "raised", lambda: stream.send("b"))
+        assert not any(entity == "b" for _, entity, *_ in stream.told)
+        stream.until("silent", "b", "raised")
+        stream.until("silent", "a", "cleared", lambda: stream.send("a"))
+        # A rule that comes while the job runs, and goes.
+        stream.rules(SILENT, HOT)
+        stream.until("hot", "a", "raised", lambda: stream.send("a", temperature=90))
+        stream.rules(SILENT)
+        assert stream.until("hot", "a", "cleared", lambda: stream.send("a", temperature=90)) == "the rule was removed"
+    told = [found[:3] for found in stream.told]
+    assert len(told) == len(set(told)), told
