@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from pyflink.table.udf import ScalarFunction, udf
 
-from flink_job.alerts.rules import Entity
 from flink_job.alerts.signals import PROJECTED_FROM
 from flink_job.config import Settings
 from flink_job.tariffs.book import UnknownTariffError
@@ -119,15 +118,14 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
                 interval_s.to_numpy(float), *(c.to_numpy(np.int64) for c in (import_total, export_total, demand)),
                 demand_window_s.to_numpy(float), contracted.to_numpy(np.int64), amounts[-1], bills,
             )  # fmt: skip
-            places = zip(meter_id, site_path, tags, strict=True)
-            when = zip(start.tolist(), interval_s.tolist(), revision.tolist(), amounts[-1].tolist(), strict=True)
-            arrivals = arrival.to_numpy("datetime64[ms]").astype("int64").tolist()
-            watched = [
-                self._watch(Entity(meter, path, tag or ""), at, arrived, currency, measured, values, row)
-                for row, ((meter, path, tag), at, arrived, currency, measured) in enumerate(
-                    zip(places, when, arrivals, currencies, measurements, strict=True)
-                )
-            ]
+            watched = self._watch(
+                (meter_id, site_path, tags),
+                (start.tolist(), interval_s.tolist(), revision.tolist(), amounts[-1].tolist()),
+                arrival.to_numpy("datetime64[ms]").astype("int64").tolist(),
+                currencies,
+                measurements,
+                values,
+            )
         return pd.DataFrame(
             {
                 "tariff_id": _spread([s.tariff_id for s in segments], codes),
@@ -142,26 +140,29 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
         )
 
     def _watch(
-        self,
-        meter: Entity,
-        at: tuple[int, int, int, int],
-        arrival_ms: int,
-        currency: str,
-        measurements: str | None,
-        signals: dict[str, list[float]],
-        row: int,
-    ) -> tuple[Any, ...]:
-        """Through the gate of the reading's meter; `at` are its start, interval, revision and cost."""
-        gate = self.watches.of(meter)
-        if gate is None:
-            return NOTHING
-        measured = channels_of(measurements)
-        values = {}
-        for name in gate.signals:
-            value = signals[name][row] if name in signals else measured.get(name)
-            if value is not None and value == value:  # NaN: the reading has no such value
-                values[name] = value
-        return columns_of(gate.observe(*at, arrival_ms, currency, values)) if values else NOTHING
+        self, meters: Any, at: Any, arrivals: list[int], currencies: Any, measurements: Any, signals: Any
+    ) -> list[tuple[Any, ...]]:
+        """Each reading through the gate of its meter.
+
+        `meters` are columns of id, path and tags, `at` of start, interval, revision and cost.
+        """
+        find = self.watches.of_meter
+        found = []
+        columns = zip(zip(*meters, strict=True), zip(*at, strict=True), arrivals, currencies, measurements, strict=True)
+        for row, (meter, when, arrival_ms, currency, measured) in enumerate(columns):
+            gate = find(*meter)
+            if gate is None:
+                found.append(NOTHING)
+                continue
+            channels = channels_of(measured) if gate.has_channels else {}
+            values = {}
+            for name in gate.signals:
+                value = signals[name][row] if name in signals else channels.get(name)
+                if value is not None and value == value:  # NaN: the reading has no such value
+                    values[name] = value
+            passed = gate.observe(*when, arrival_ms, currency, values) if values else None
+            found.append(NOTHING if passed is None else columns_of(passed))
+        return found
 
     def _tariff(self, segment: Segment) -> Tariff:
         """The version that the reading was resolved to; where this worker has not seen it yet, look again."""

@@ -29,13 +29,14 @@ def observe(rules: tuple[Rule, ...], states: States, batch: Batch) -> Iterator[t
     """Take a batch in, rule by rule; `states` is changed in place, and keeps only what matters."""
     for rule in rules:
         state = states.get(rule.rule_id)
-        for point in samples_of(rule, batch):
-            if state is None:
-                state = RuleState()
+        points = list(samples_of(rule, batch))
+        if state is None:
+            if all(rule.judge(point.value) == CLEAR for point in points):
+                continue  # nothing is known of the rule, and this changes nothing
+            state = RuleState()
+        for point in points:
             for change in step(rule, batch.entity, state, point, batch.arrival_ms):
                 yield rule, change
-        if state is None:
-            continue
         if is_idle(rule, state):
             states.pop(rule.rule_id, None)
         else:

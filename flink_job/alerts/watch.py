@@ -18,9 +18,14 @@ from typing import NamedTuple
 from flink_job.alerts.machine import is_quiet
 from flink_job.alerts.rules import Entity, Rule
 from flink_job.alerts.samples import Batch, Sample, encode_batch
+from flink_job.metering.units import MEASURED_CHANNELS
 
 #: Quiet samples that a gate remembers, for breaches that come later but are older.
 REMEMBERED = 16
+
+
+#: A sample as the gate keeps it: the fields of Sample.
+_Seen = tuple[int, int, int, int, dict[str, float]]
 
 
 class Passed(NamedTuple):
@@ -40,6 +45,7 @@ class Watch:
         self.entity, self.rules = entity, rules
         self.source, self.level, self.window_s = source, level, window_s
         self.signals = tuple(sorted({rule.signal for rule in rules}))
+        self.has_channels = any(signal in MEASURED_CHANNELS for signal in self.signals)
         self.rates = tuple(
             sorted({(rule.series, rule.signal, rule.change_per_ms) for rule in rules if rule.change_per_ms})
         )
@@ -47,7 +53,7 @@ class Watch:
         self.memory_ms = max(rule.memory_ms for rule in rules)
         self.newest_ms = -1
         self.before: dict[str, tuple[int, float]] = {}
-        self.recent: deque[Sample] = deque(maxlen=REMEMBERED)
+        self.recent: deque[_Seen] = deque(maxlen=REMEMBERED)
         self.certain = False
         self.cooled = False
         self.live_left_ms: float = 0.0
@@ -65,6 +71,17 @@ class Watch:
         values: dict[str, float],
     ) -> Passed | None:
         """What of a sample goes on; None for nothing. `values` are changed: rates are added."""
+        if at_ms > self.newest_ms >= 0 and self.live_left_ms <= 0 and self.cooled and not self.rates:
+            # The way of nearly every reading.
+            bands = self.bands
+            for series, value in values.items():
+                low, high = bands[series]
+                if not low < value < high:
+                    break
+            else:
+                self.newest_ms = at_ms
+                self.recent.append((at_ms, interval_s, revision, cost_u, values))
+                return None
         if self.newest_ms < 0:
             # Unknown until now: remember as if it had just breached.
             self.live_left_ms = self._memory(interval_s)
@@ -78,15 +95,15 @@ class Watch:
         late = at_ms <= self.newest_ms
         if quiet and not late and self.live_left_ms <= 0:
             self.newest_ms = at_ms
-            self.recent.append(Sample(at_ms, interval_s, revision, cost_u, values))
+            self.recent.append((at_ms, interval_s, revision, cost_u, values))
             return self._cool()
-        return self._pass(Sample(at_ms, interval_s, revision, cost_u, values), quiet, late, arrival_ms, currency)
+        return self._pass((at_ms, interval_s, revision, cost_u, values), quiet, late, arrival_ms, currency)
 
-    def _pass(self, sample: Sample, quiet: bool, late: bool, arrival_ms: int, currency: str) -> Passed | None:
+    def _pass(self, sample: _Seen, quiet: bool, late: bool, arrival_ms: int, currency: str) -> Passed | None:
         if quiet and late and self.late_left_ms <= 0 and self.live_left_ms <= 0:
             self.recent.append(sample)
             return self._cool()
-        samples: tuple[Sample, ...] = (sample,)
+        samples: tuple[_Seen, ...] = (sample,)
         certain = self.certain or not quiet
         if not quiet and late:
             samples = (*self.recent, sample)
@@ -101,23 +118,24 @@ class Watch:
             self.recent.clear()
         batch = Batch(
             self.entity.name, self.entity.site_path, self.entity.tags,
-            self.source, self.level, self.window_s, arrival_ms, currency, samples,
+            self.source, self.level, self.window_s, arrival_ms, currency, tuple(Sample(*seen) for seen in samples),
         )  # fmt: skip
         return Passed(encode_batch(batch), certain, None if quiet else 1)
 
-    def _count(self, sample: Sample, quiet: bool, late: bool) -> None:
+    def _count(self, sample: _Seen, quiet: bool, late: bool) -> None:
         """How long it must still be seen quiet; a gap begins the count anew, on either side of the newest sample."""
-        memory_ms = self._memory(sample.interval_s)
+        at_ms, interval_s = sample[:2]
+        memory_ms = self._memory(interval_s)
         if late:
-            advance = sample.at_ms - self.late_ms
-            steady = 0 < advance <= self._gap(sample.interval_s)
+            advance = at_ms - self.late_ms
+            steady = 0 < advance <= self._gap(interval_s)
             self.late_left_ms = self.late_left_ms - advance if quiet and steady else memory_ms
-            self.late_ms = sample.at_ms
+            self.late_ms = at_ms
             return
-        advance = sample.at_ms - self.newest_ms if self.newest_ms >= 0 else 0
-        steady = advance <= self._gap(sample.interval_s)
+        advance = at_ms - self.newest_ms if self.newest_ms >= 0 else 0
+        steady = advance <= self._gap(interval_s)
         self.live_left_ms = self.live_left_ms - advance if quiet and steady else memory_ms
-        self.newest_ms = sample.at_ms
+        self.newest_ms = at_ms
 
     def _cool(self) -> Passed | None:
         """Tell once that the entity matters no longer."""

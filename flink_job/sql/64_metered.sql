@@ -1,4 +1,5 @@
--- Interval and register readings together: the energy that each adds to its meter.
+-- Interval and register readings together: the energy that each adds to its meter. What alerts see as the energy of the
+-- interval (import_total_ukwh, -1 for none) a register tells only where the read before is one interval old.
 SELECT
   reading_id, meter_id, start_ms, interval_s, revision, quality, device_id, sequence_number, shard, record_position, arrival,
   segment_key, bill_key, site_path, tou_period, demand_slot, demand_start_ms, demand_window_s, day_start_ms, day_s,
@@ -10,7 +11,10 @@ UNION ALL
 SELECT
   reading_id, meter_id, start_ms, interval_s, revision, quality, device_id, sequence_number, shard, record_position, arrival,
   segment_key, bill_key, site_path, tou_period, demand_slot, demand_start_ms, demand_window_s, day_start_ms, day_s,
-  measurements, tags, contracted_uw, register_energy_ukwh AS import_total_ukwh, export_total_ukwh,
+  measurements, tags, contracted_uw, CASE
+    WHEN NOT is_overtaken AND start_ms - register_before_ms = interval_s * 1000 THEN register_energy_ukwh
+    ELSE -1
+  END AS import_total_ukwh, export_total_ukwh,
   processed_at, is_first, import_ukwh + register_energy_ukwh AS import_ukwh, export_ukwh, reactive_import_uvarh, reactive_export_uvarh,
   is_overtaken
 FROM register_energy

@@ -1,0 +1,135 @@
+"""Every kind of signal through the job, with values by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flink_job.lake.database import query
+from tests.harness.jobs import run_files, write_records
+
+LONG_AGO = {"severity": "major", "horizon": "3650d"}
+RULES = [
+    {"rule_id": "power", "signal": "power_kw", "when": "> 19", "scope": {"meters": ["plain"]}},
+    {"rule_id": "tagged", "signal": "power_kw", "when": "> 19", "scope": {"tags": {"class": "press"}}},
+    {"rule_id": "demand", "signal": "demand_kw", "when": "> 10"},
+    {"rule_id": "contracted", "signal": "contracted_share", "when": ">= 0.9"},
+    {"rule_id": "heat", "signal": "temperature", "when": "> 80"},
+    {"rule_id": "heating", "signal": "temperature", "change_per": "1h", "when": "> 30"},
+    {"rule_id": "dial", "signal": "power_kw", "when": "> 7", "scope": {"meters": ["register"]}},
+    {"rule_id": "bill", "signal": "bill", "when": "> 3", "scope": {"meters": ["plain"]}},
+    {
+        "rule_id": "budget",
+        "signal": "projected_bill",
+        "when": "> 0.01",
+        "scope": {"meters": ["plain", "late-in-month"]},
+    },
+    {"rule_id": "factor", "signal": "kpi.power_factor", "window": "1h", "when": "< 0.9"},
+    {"rule_id": "gaps", "signal": "kpi.completeness", "window": "1h", "when": "< 0.8", "scope": {"meters": ["holes"]}},
+    {"rule_id": "line", "signal": "kpi.energy_kwh", "window": "1h", "per": "line", "when": "> 19"},
+]
+
+
+def contract(meter: str, tariff: str = "eur-flat", **more: Any) -> bytes:
+    kw = more.pop("contracted_kw", {})
+    assigned = [{"tariff_id": tariff, "valid_from": "2026-01-01", "contracted_kw": kw}]
+    place = {"meter_id": meter, "site_path": f"f/p/l-{meter}/{meter}", "timezone": "Europe/Madrid"}
+    return json.dumps({**place, "assignments": assigned, **more}).encode()
+
+
+def reading(meter: str, minute: int, interval_s: int = 900, day: int = 10, **quantity: Any) -> bytes:
+    start = f"2026-03-{day:02d}T{minute // 60:02d}:{minute % 60:02d}:00Z"
+    return json.dumps({"meter_id": meter, "interval_start": start, "interval_s": interval_s, **quantity}).encode()
+
+
+CONTRACTS = [
+    contract("plain"),
+    contract("press", tags={"class": "press"}),
+    contract("demand", "eur-demand", contracted_kw={"any": "12.5"}),
+    contract("hot"),
+    contract("register"),
+    contract("reactive"),
+    contract("holes"),
+    contract("late-in-month"),
+]
+RECORDS = [
+    *(reading(meter, 15 * n, energy_kwh=5) for meter in ("plain", "press") for n in range(4)),
+    # A kWh every five minutes: 4, 8, 12 kW of the quarter hour so far; 12 of 12.5 kW contracted are 96 %.
+    *(reading("demand", 5 * n, 300, energy_kwh=1) for n in range(3)),
+    # Temperatures come in records of their own; to the bill the second record of an interval is a repeat.
+    reading("hot", 0, energy_kwh=1),
+    reading("hot", 0, channel="temperature", value=75),
+    reading("hot", 15, channel="temperature", value=85),
+    reading("hot", 15, energy_kwh=1),
+    # 2 kWh in a quarter hour are 8 kW. What a dial counted in three hours says nothing of one quarter.
+    *(reading("register", minute, register_kwh=kwh) for minute, kwh in ((0, 100), (15, 101), (30, 103), (210, 151))),
+    *(reading("reactive", 15 * n, values={"import": 1, "reactive_import": 1}) for n in range(4)),
+    *(reading("holes", minute, energy_kwh=1) for minute in (0, 45)),
+    reading("late-in-month", 0, day=21, energy_kwh=5),
+]
+
+
+@pytest.fixture(scope="module")
+def alerts(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], tuple[Any, ...]]:
+    """(value, event time, cost) of the first raise of each (rule, entity)."""
+    folder: Path = tmp_path_factory.mktemp("signals")
+    rules = [{**LONG_AGO, **rule} for rule in RULES]
+    (folder / "rules.json").write_text(json.dumps({"rules": rules}))
+    in_order = sorted(RECORDS, key=lambda record: json.loads(record)["interval_start"])
+    readings = write_records(folder / "readings.ndjson", in_order)
+    contracts = write_records(folder / "contracts.ndjson", CONTRACTS)
+    run_files(readings, contracts, folder / "out", rules=folder / "rules.json")
+    _, rows = query(
+        folder / "out",
+        "SELECT rule_id, entity, value, strftime(event_time, '%H:%M'), cost, historical FROM alerts "
+        "WHERE state = 'raised' ORDER BY event_time DESC",
+    )
+    assert not any(row[5] for row in rows)
+    return {(str(row[0]), str(row[1])): row[2:5] for row in rows}
+
+
+def test_power_is_the_mean_of_the_interval(alerts: Any) -> None:
+    assert alerts["power", "plain"][:2] == (20, "00:00")
+    assert ("power", "press") not in alerts
+
+
+def test_tags_of_the_contract(alerts: Any) -> None:
+    assert [entity for rule, entity in alerts if rule == "tagged"] == ["press"]
+
+
+def test_demand_and_its_share_of_the_contracted_power(alerts: Any) -> None:
+    assert alerts["demand", "demand"][:2] == (12, "00:10")
+    assert [entity for rule, entity in alerts if rule == "contracted"] == ["demand"]
+    assert alerts["contracted", "demand"][:2] == (0.96, "00:10")
+
+
+def test_channels_in_records_of_their_own(alerts: Any) -> None:
+    assert alerts["heat", "hot"][:2] == (85, "00:15")
+    # Ten degrees in a quarter hour are 40 an hour.
+    assert alerts["heating", "hot"][:2] == (40, "00:15")
+
+
+def test_a_register_tells_the_power_between_consecutive_reads(alerts: Any) -> None:
+    assert alerts["dial", "register"][:2] == (8, "00:30")
+
+
+def test_bills(alerts: Any) -> None:
+    value, _, cost = alerts["bill", "plain"]
+    # The bill holds what accrued before the first reading, too.
+    assert value > 3 > 0 < cost
+    # On 10 March (29 % of the month) and on the 21st there is a projection; it exceeds the bill so far.
+    assert alerts["budget", "plain"][0] > 1
+    assert ("budget", "late-in-month") in alerts
+
+
+def test_windows(alerts: Any) -> None:
+    # 4 kWh and 4 kvarh: 1 / sqrt(2).
+    assert alerts["factor", "reactive"][0] == pytest.approx(0.5**0.5)
+    # Two of four quarter hours.
+    assert alerts["gaps", "holes"][:2] == (0.5, "00:00")
+    # Four times 5 kWh on the lines of two meters; the others have less.
+    assert sorted(entity for rule, entity in alerts if rule == "line") == ["f/p/l-plain", "f/p/l-press"]
+    assert alerts["line", "f/p/l-plain"][0] == 20
