@@ -4,13 +4,14 @@ MVN      ?= mvn
 VENV     := .venv
 ENDPOINT := .venv-endpoint
 ORACLE   := .venv-oracle
+CLUSTER  := .venv-flink
 JAR      := build/flink-dependencies.jar
 PROMTOOL := build/promtool
 BIN      := $(VENV)/bin
 ARGS     ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test unit lint format lock clean
+.PHONY: help setup run test unit lint format lock clean package rehearse
 
 help: ## Explain each target in a line
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +21,13 @@ setup: $(VENV)/.ready $(ENDPOINT)/.ready $(JAR) ## Install pinned dependencies a
 run: setup ## Run the job on sample readings: local AWS endpoint, Kinesis -> Flink -> Firehose -> Parquet (ARGS="--help" for options)
 	@$(BIN)/python -m deploy.local run $(ARGS)
 
-test: setup $(ORACLE)/.ready $(PROMTOOL) lint ## Set up, lint, type-check and run every test (ARGS="-k name" to choose)
+package: setup ## Build build/flink-app.zip for Managed Flink, reproducibly, and check it
+	@$(BIN)/python -m deploy.stream_job.package
+
+rehearse: package $(CLUSTER)/.ready ## Run the package on a real Flink cluster that has Flink and nothing else
+	@$(BIN)/python -m deploy.stream_job.rehearse
+
+test: setup $(ORACLE)/.ready $(CLUSTER)/.ready $(PROMTOOL) lint ## Set up, lint, type-check and run every test (ARGS="-k name" to choose)
 	@$(BIN)/python -m pytest $(ARGS)
 
 unit: $(VENV)/.ready ## Run only the tests that need no JVM (seconds)
@@ -36,7 +43,7 @@ format: $(VENV)/.ready ## Reformat the code and apply safe lint fixes
 
 lock: $(VENV)/.ready ## Pin every dependency again from the requirements*.in files
 	@$(BIN)/python -m pip install --quiet uv
-	@for f in requirements requirements-dev requirements-endpoint requirements-oracle; do \
+	@for f in requirements requirements-app requirements-dev requirements-endpoint requirements-flink requirements-oracle; do \
 	  $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-find-links --no-emit-index-url $$f.in -o $$f.txt || exit 1; done
 
@@ -57,6 +64,9 @@ $(VENV)/.ready: requirements-dev.txt
 
 $(ENDPOINT)/.ready: requirements-endpoint.txt
 	$(call make_environment,$(ENDPOINT),$<)
+
+$(CLUSTER)/.ready: requirements-flink.txt
+	$(call make_environment,$(CLUSTER),$<)
 
 $(ORACLE)/.ready: requirements-oracle.txt
 	$(call make_environment,$(ORACLE),$<)

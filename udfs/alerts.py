@@ -12,8 +12,8 @@ from pyflink.datastream.state import StateTtlConfig, ValueStateDescriptor
 from flink_job.alerts.changes import Change
 from flink_job.alerts.machine import drop_removed, has_episode, observe, pack_states, rules_of, unpack_states
 from flink_job.alerts.rows import AlertRow, alert_row
-from flink_job.alerts.rules import Entity, Rule
-from flink_job.alerts.samples import decode_batch
+from flink_job.alerts.rules import Entity, Rule, RuleSet
+from flink_job.alerts.samples import Batch, decode_batch
 from flink_job.alerts.silence import SilenceState, fell_silent, heard, next_look_ms, still_silent
 from flink_job.config import Settings
 from udfs.books import refreshed_rules, rule_book
@@ -21,6 +21,8 @@ from udfs.books import refreshed_rules, rule_book
 _TYPES = {int: Types.LONG(), float: Types.DOUBLE(), bool: Types.BOOLEAN(), str: Types.STRING()}
 #: Rows of both functions.
 ALERT_ROW = Types.ROW_NAMED(list(AlertRow._fields), [_TYPES[kind] for kind in get_type_hints(AlertRow).values()])
+#: Entities whose rules are remembered.
+MAX_REMEMBERED = 10_000
 #: The end of a bounded input, not a time.
 END_MS = (1 << 63) - 1
 
@@ -33,6 +35,8 @@ class Episodes(KeyedProcessFunction):  # type: ignore[misc]
 
     def open(self, runtime_context: RuntimeContext) -> None:
         self.book = rule_book(self.settings.tariffs, self.settings.job.silence_s)
+        self.concerned: dict[tuple[Any, ...], tuple[Rule, ...]] = {}
+        self.generation = -1
         self.states = runtime_context.get_state(_kept("states", self.settings))
         self.place = runtime_context.get_state(_kept("place", self.settings))
 
@@ -42,7 +46,7 @@ class Episodes(KeyedProcessFunction):  # type: ignore[misc]
         states = unpack_states(self.states.value())
         entity = Entity(batch.entity, batch.site_path, batch.tags)
         told = list(drop_removed(rules, states, batch.entity))
-        told += observe(rules_of(rules, batch), states, batch)
+        told += observe(self._rules(rules, batch), states, batch)
         yield from _rows(told, rules.version, entity, batch.currency, batch.arrival_ms)
         self._keep(states, entity, ctx)
 
@@ -56,6 +60,16 @@ class Episodes(KeyedProcessFunction):  # type: ignore[misc]
         entity = Entity(*place)
         yield from _rows(drop_removed(rules, states, entity.name), rules.version, entity, "", timestamp)
         self._keep(states, entity, ctx)
+
+    def _rules(self, rules: RuleSet, batch: Batch) -> tuple[Rule, ...]:
+        """The rules that concern a batch, remembered for the entities that have something to tell."""
+        if self.book.generation != self.generation or len(self.concerned) > MAX_REMEMBERED:
+            self.generation = self.book.generation
+            self.concerned.clear()
+        key = (batch.entity, batch.site_path, batch.tags, batch.source, batch.level, batch.window_s)
+        if key not in self.concerned:
+            self.concerned[key] = rules_of(rules, batch)
+        return self.concerned[key]
 
     def _keep(self, states: Any, entity: Entity, ctx: Any) -> None:
         if not states:

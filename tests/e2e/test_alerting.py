@@ -85,6 +85,13 @@ def test_subscribers_of_a_standard_topic_are_told_too(url: str) -> None:
     assert told(wait_for(lambda: received(url, place.made.subscriber), 1)) == [("s", 0, "raised")]
 
 
+def test_what_is_over_at_once_is_told_with_its_end(url: str) -> None:
+    """Raised and cleared in one batch of the stream: every episode is told, and every raise has its clear."""
+    place = Place(url, "blip", OPEN_HANDED)
+    place.notify(alert("o"), alert("o", 1, "cleared"))
+    assert told(place.inbox()) == [("o", 0, "raised"), ("o", 1, "cleared")]
+
+
 def test_repeated_records_are_told_once(url: str) -> None:
     place = Place(url, "repeats", OPEN_HANDED)
     for _ in range(3):

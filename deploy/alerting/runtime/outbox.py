@@ -41,6 +41,7 @@ class Notice:
     key: str
     change: Change
     repeat: bool
+    was_put_off: bool
 
 
 class Outbox:
@@ -104,7 +105,7 @@ class Outbox:
     def _compose(self, recipient: Recipient, now_ms: int) -> dict[str, Any] | None:
         """The next message, stored; {} where notices were dropped or held back instead; None where none is due."""
         due = [
-            Notice(item["sk"], read_change(item["row"].encode()), bool(item.get("repeat")))
+            Notice(item["sk"], read_change(item["row"].encode()), bool(item.get("repeat")), bool(item.get("put_off")))
             for item in self.table.query(f"N#{recipient.name}", f"{now_ms:015d}~", MAX_DUE)
         ]
         rate = self.table.get(f"R#{recipient.name}", "RATE") or {}
@@ -134,14 +135,9 @@ class Outbox:
             alert = self.table.alert(notice.change.alert_id) or {}
             was_told = recipient.name in alert.get("told", {}) or notice.change.alert_id in raised
             if notice.change.has_ended:
-                # Raised and over before anyone was told: then neither is told.
-                pending = next((n for n in told if n.change.alert_id == notice.change.alert_id and not was_told), None)
-                if pending is not None:
-                    told.remove(pending)
-                    dropped.append(pending)
                 (told if was_told else dropped).append(notice)
-            elif alert.get("status") != "open" and not was_told:
-                dropped.append(notice)
+            elif notice.was_put_off and alert.get("status") != "open":
+                dropped.append(notice)  # over while it was inhibited or snoozed
             elif until_ms := self._put_off_until(notice.change, alert, now_ms):
                 self._put_off(recipient, notice, until_ms)
             else:
@@ -159,7 +155,12 @@ class Outbox:
 
     def _put_off(self, recipient: Recipient, notice: Notice, until_ms: int) -> None:
         pk = f"N#{recipient.name}"
-        later = {"pk": pk, "sk": f"{until_ms:015d}#{notice.key.split('#', 1)[1]}", "row": json.dumps(notice.change.row)}
+        later = {
+            "pk": pk,
+            "sk": f"{until_ms:015d}#{notice.key.split('#', 1)[1]}",
+            "row": json.dumps(notice.change.row),
+            "put_off": True,
+        }
         self.table.transact([self.table.delete(pk, notice.key, "attribute_exists(pk)"), self.table.put(later)])
 
     def _tokens(self, recipient: Recipient, rate: dict[str, Any], now_ms: int) -> float:

@@ -1,0 +1,1 @@
+"""The job as Managed Flink takes it: packaged, checked, rehearsed."""

@@ -1,0 +1,194 @@
+"""`build/flink-app.zip`: the job as Managed Flink takes it. The same input gives the same bytes.
+
+main.py                         the entry
+lib/flink-dependencies.jar      every connector, in one jar
+dep/                            this project's packages and what they import (run option `pyFiles`)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+REQUIREMENTS = PROJECT / "requirements-app.txt"
+JAR = PROJECT / "build" / "flink-dependencies.jar"
+PACKAGE = PROJECT / "build" / "flink-app.zip"
+WHEELS = PROJECT / "build" / "wheels"
+
+PACKAGES = ("flink_job", "udfs")
+#: Files of a package beside its modules.
+DATA = (".sql", ".json")
+#: Parts of the project that run on a developer's machine only.
+LEFT_OUT = tuple(f"flink_job/{name}" for name in ("__main__.py", "batch", "commands", "lake", "publish.py", "rate/"))
+PLATFORM, PYTHON = "manylinux2014_x86_64", "3.11"
+LIMIT_BYTES = 150 * 1024 * 1024
+#: Zip knows no time before.
+EPOCH = (1980, 1, 1, 0, 0, 0)
+
+MAIN = '''"""Entry on Managed Flink."""
+
+from flink_job.main import main
+
+main()
+'''
+
+
+class PackageError(RuntimeError):
+    """A package that would not run; the message says what is wrong with it."""
+
+
+def build(target: Path = PACKAGE) -> str:
+    """Write the package; returns the hash of its bytes. Raises PackageError."""
+    if not JAR.is_file():
+        raise PackageError(f"{JAR} is missing: run 'make setup'")
+    entries = {"main.py": MAIN.encode(), "lib/flink-dependencies.jar": JAR.read_bytes()}
+    entries |= {f"dep/{name}": content for name, content in (*project_files(), *wheel_files(download()))}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        for name in sorted(entries):
+            info = zipfile.ZipInfo(name, EPOCH)
+            info.external_attr = 0o644 << 16
+            info.compress_type = zipfile.ZIP_STORED if name.endswith(".jar") else zipfile.ZIP_DEFLATED
+            archive.writestr(info, entries[name])
+    problems = list(faults(target))
+    if problems:
+        raise PackageError(f"{target} would not run:\n  " + "\n  ".join(problems))
+    return hashlib.sha256(target.read_bytes()).hexdigest()
+
+
+def project_files(root: Path = PROJECT) -> Iterator[tuple[str, bytes]]:
+    """(path, content) of this project's packages, but what only a developer's machine needs."""
+    for package in PACKAGES:
+        for path in sorted((root / package).rglob("*")):
+            name = path.relative_to(root).as_posix()
+            wanted = path.suffix == ".py" or path.suffix in DATA
+            if wanted and "__pycache__" not in name and not name.startswith(LEFT_OUT):
+                yield name, path.read_bytes()
+
+
+def download(folder: Path = WHEELS) -> list[Path]:
+    """Wheels of the locked requirements for the service's platform, whatever this machine is."""
+    shutil.rmtree(folder, ignore_errors=True)
+    line = [
+        sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--require-hashes",
+        "--no-deps", "--only-binary=:all:", f"--platform={PLATFORM}", f"--python-version={PYTHON}",
+        "--implementation=cp", "-r", str(REQUIREMENTS), "-d", str(folder),
+    ]  # fmt: skip
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise PackageError(f"wheels for {PLATFORM} could not be had:\n{done.stderr.strip()}")
+    return sorted(folder.glob("*.whl"))
+
+
+def wheel_files(wheels: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
+    """(path, content) of what wheels install, without what they say of themselves."""
+    for wheel in wheels:
+        with zipfile.ZipFile(wheel) as archive:
+            for name in archive.namelist():
+                if not name.endswith("/") and ".dist-info/RECORD" not in name and ".data/" not in name:
+                    yield name, archive.read(name)
+
+
+def faults(package: Path) -> Iterator[str]:
+    """What would keep a package from running."""
+    with zipfile.ZipFile(package) as archive:
+        names = set(archive.namelist())
+        yield from _layout_faults(names)
+        yield from _module_faults(archive, names)
+        yield from (f"{name}: not built for {PLATFORM}, cp311" for name in names if _is_foreign(name))
+        if "lib/flink-dependencies.jar" in names:
+            yield from jar_faults(archive.read("lib/flink-dependencies.jar"))
+    if package.stat().st_size > LIMIT_BYTES:
+        yield f"{package.stat().st_size:,} bytes; at most {LIMIT_BYTES:,}"
+
+
+def _layout_faults(names: set[str]) -> Iterator[str]:
+    for needed in ("main.py", "lib/flink-dependencies.jar"):
+        if needed not in names:
+            yield f"{needed} is missing"
+    jars = sorted(name for name in names if name.endswith(".jar"))
+    if len(jars) > 1:
+        yield f"more than one jar: {', '.join(jars)}"
+    for supplied in ("apache_flink", "pyflink", "numpy", "pandas", "pyarrow"):
+        if any(name.startswith(f"dep/{supplied}/") for name in names):
+            yield f"dep/{supplied}: the service supplies it, a second copy clashes"
+
+
+def _module_faults(archive: zipfile.ZipFile, names: set[str]) -> Iterator[str]:
+    """Imports of the project that nothing in the package, the service or Python itself answers."""
+    import ast
+
+    supplied = {"pyflink", "numpy", "pandas", "pyarrow", *sys.stdlib_module_names}
+    tops = {name.split("/")[1].removesuffix(".py") for name in names if name.startswith("dep/") and "/" in name}
+    for name in sorted(names):
+        if not name.endswith(".py") or not name.startswith(tuple(f"dep/{package}/" for package in PACKAGES)):
+            continue
+        for imported in _imports(ast.parse(archive.read(name))):
+            top = imported.split(".")[0]
+            if top in PACKAGES:
+                path = f"dep/{imported.replace('.', '/')}"
+                if f"{path}.py" not in names and f"{path}/__init__.py" not in names:
+                    yield f"{name} imports {imported}, which is not in the package"
+            elif top not in supplied and top not in tops:
+                yield f"{name} imports {imported}, which is not in the package"
+
+
+def _imports(tree: object) -> Iterator[str]:
+    """Modules imported when a module is loaded: not those inside functions, nor for type checking."""
+    import ast
+
+    assert isinstance(tree, ast.Module)
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            yield node.module
+
+
+def _is_foreign(name: str) -> bool:
+    """A binary for another platform or another Python. A stable-ABI module names no version."""
+    if name.endswith((".pyd", ".dylib")):
+        return True
+    if not name.endswith(".so"):
+        return False
+    tag = name.rsplit("/", 1)[-1]
+    return ".cpython-" in tag and ".cpython-311-x86_64-linux-gnu" not in tag
+
+
+def jar_faults(content: bytes) -> Iterator[str]:
+    """Connectors that are missing or twice, and services that were overwritten instead of merged."""
+    with zipfile.ZipFile(io.BytesIO(content)) as jar:
+        names = jar.namelist()
+        factories = "META-INF/services/org.apache.flink.table.factories.Factory"
+        found = jar.read(factories).decode() if factories in names else ""
+        for factory in ("KinesisDynamicTableFactory", "KinesisFirehoseDynamicTableFactory"):
+            count = sum(line.strip().endswith(f".{factory}") for line in found.splitlines())
+            if count != 1:
+                yield f"{factory} is registered {count} times in the jar"
+        twin = "org/apache/flink/connector/aws/sink/throwable/AWSExceptionHandler.class"
+        if names.count(twin) != 1 or b"org/apache/flink/kinesis" in jar.read(twin):
+            yield "the jar holds the Kinesis connector's own copy of flink-connector-aws-base's classes"
+        if any(name.startswith("org/apache/flink/streaming/api/environment/") for name in names):
+            yield "the jar holds Flink itself, which the service supplies"
+
+
+def main() -> None:
+    """Build, and say what came of it."""
+    try:
+        digest = build()
+    except PackageError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(1) from None
+    size = PACKAGE.stat().st_size / 1024 / 1024
+    print(f"{PACKAGE.relative_to(PROJECT)}: {size:.1f} MiB, sha256 {digest}")
+
+
+if __name__ == "__main__":
+    main()
