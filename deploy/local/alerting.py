@@ -36,7 +36,7 @@ class Alerting:
 
 
 def create_alerting(
-    names: Names, endpoint: str, routes: dict[str, Any] | None = None, trigger: bool = True
+    names: Names, endpoint: str, routes: dict[str, Any] | None = None, trigger: bool = True, lease_ms: int = LEASE_MS
 ) -> Alerting:
     """Create table, topics, queues, functions and triggers. `routes` may name `{inbox}`, `{topic}` and so on."""
     dynamodb, sns, sqs = client("dynamodb", endpoint), client("sns", endpoint), client("sqs", endpoint)
@@ -59,7 +59,7 @@ def create_alerting(
     for name, place in places.items():
         document = document.replace(f"{{{name}}}", place)
     client("s3", endpoint).put_object(Bucket=names.lake, Key="rules/routes.json", Body=document.encode())
-    functions = create_functions(names, endpoint, table)
+    functions = create_functions(names, endpoint, environment(names, endpoint, table, lease_ms))
     if trigger:
         client("lambda", endpoint).create_event_source_mapping(
             EventSourceArn=f"arn:aws:kinesis:{REGION}:000000000000:stream/{names.alerts}",
@@ -81,13 +81,13 @@ def default_routes(names: Names) -> dict[str, Any]:
     }
 
 
-def environment(names: Names, endpoint: str, table: str) -> dict[str, str]:
+def environment(names: Names, endpoint: str, table: str, lease_ms: int = LEASE_MS) -> dict[str, str]:
     """Environment of the functions."""
     return {
         "TABLE": table,
         "ROUTES_URI": f"s3://{names.lake}/rules/routes.json",
         "ACTIONS_STREAM": names.delivery("alert_actions"),
-        "LEASE_MS": str(LEASE_MS),
+        "LEASE_MS": str(lease_ms),
         "POWERTOOLS_LOG_LEVEL": "WARNING",
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_DEFAULT_REGION": REGION,
@@ -96,7 +96,7 @@ def environment(names: Names, endpoint: str, table: str) -> dict[str, str]:
     }
 
 
-def create_functions(names: Names, endpoint: str, table: str) -> dict[str, str]:
+def create_functions(names: Names, endpoint: str, variables: dict[str, str]) -> dict[str, str]:
     """The functions of deploy/alerting/runtime, by name; returns their ARNs."""
     functions, package = client("lambda", endpoint), package_runtime()
     arns = {}
@@ -109,7 +109,7 @@ def create_functions(names: Names, endpoint: str, table: str) -> dict[str, str]:
             Code={"ZipFile": package},
             Timeout=60,
             MemorySize=256,
-            Environment={"Variables": environment(names, endpoint, table)},
+            Environment={"Variables": variables},
         )
         arns[name] = made["FunctionArn"]
     deadline = time.monotonic() + STARTED_S
@@ -132,9 +132,22 @@ def package_runtime() -> bytes:
     return content.getvalue()
 
 
+class FunctionError(RuntimeError):
+    """A function that failed; the message is its answer."""
+
+
+def invoke(endpoint: str, function_arn: str, event: dict[str, Any]) -> Any:
+    """Call a function and return its answer. Raises FunctionError."""
+    answer = client("lambda", endpoint).invoke(FunctionName=function_arn, Payload=json.dumps(event).encode())
+    content = answer["Payload"].read()
+    if "FunctionError" in answer:
+        raise FunctionError(content.decode())
+    return json.loads(content)
+
+
 def sweep(endpoint: str, alerting: Alerting) -> None:
     """Let the sweeper run now."""
-    client("lambda", endpoint).invoke(FunctionName=alerting.functions["sweeper"], Payload=b"{}")
+    invoke(endpoint, alerting.functions["sweeper"], {})
 
 
 def received(endpoint: str, queue: str) -> list[dict[str, Any]]:

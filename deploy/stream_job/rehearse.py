@@ -134,7 +134,8 @@ def submit(running: Cluster, app: Path, options: dict[str, str]) -> str:
     """Start the job as the service does, by its run options; returns its id."""
     line = [
         "bash", str(running.flink_home / "bin" / "flink"), "run", "--detached",
-        "-Dpipeline.jars=" + (app / options["jarfile"]).as_uri(),
+        "--jarfile",
+        str(app / options["jarfile"]),
         "--jobmanager", f"127.0.0.1:{running.rest}",
         "--pyFiles", str(app / options["pyFiles"]), "--python", str(app / options["python"]),
         "--pyExecutable", str(CLUSTER_PYTHON), "--pyClientExecutable", str(CLUSTER_PYTHON),

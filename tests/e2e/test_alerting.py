@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from deploy.local.alerting import Alerting, create_alerting, environment, received
+from deploy.local.alerting import Alerting, create_alerting, environment, invoke, received
 from deploy.local.endpoint import endpoint, free_port
 from deploy.local.resources import Names, create
 from flink_job.publish import client
@@ -20,6 +20,7 @@ from tests.harness.jobs import SAMPLES
 
 #: A minute with a message for each line and no limit, so that nothing waits but what the test is about.
 OPEN_HANDED = {"sns": "{fifo_topic}", "tokens": 1000, "refill_s": 1, "group_s": 0}
+LEASE_MS = 200
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,10 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 class Place:
-    """One deployment, its functions called by hand unless it is triggered."""
+    """One deployment, its functions called by hand unless it is triggered.
+
+    They run at the endpoint; in a process of their own where they shall die, or see another endpoint.
+    """
 
     def __init__(self, url: str, prefix: str, recipient: dict[str, Any], trigger: bool = False) -> None:
         self.url, self.names = url, Names(prefix)
@@ -39,14 +43,21 @@ class Place:
             "recipients": {"crew": recipient},
             "routes": [{"site": "zaragoza/*", "to": ["crew"]}],
         }
-        self.made: Alerting = create_alerting(self.names, url, routes, trigger)
-        self.environment = {**environment(self.names, url, self.made.table), "LEASE_MS": "200"}
+        self.made: Alerting = create_alerting(self.names, url, routes, trigger, LEASE_MS)
+        self.environment = environment(self.names, url, self.made.table, LEASE_MS)
 
     def notify(self, *rows: dict[str, Any], before: str = "", **changed: str) -> int:
-        return run_function("notifier", kinesis_event(*rows), {**self.environment, **changed}, before)
+        event = kinesis_event(*rows)
+        if before or changed:
+            return run_function("notifier", event, {**self.environment, **changed}, before)
+        invoke(self.url, self.made.functions["notifier"], event)
+        return 0
 
     def sweep(self, **changed: str) -> None:
-        run_function("sweeper", {}, {**self.environment, **changed})
+        if changed:
+            run_function("sweeper", {}, {**self.environment, **changed})
+        else:
+            invoke(self.url, self.made.functions["sweeper"], {})
 
     def inbox(self) -> list[dict[str, Any]]:
         return received(self.url, self.made.inbox)
@@ -90,6 +101,12 @@ def test_what_is_over_at_once_is_told_with_its_end(url: str) -> None:
     place = Place(url, "blip", OPEN_HANDED)
     place.notify(alert("o"), alert("o", 1, "cleared"))
     assert told(place.inbox()) == [("o", 0, "raised"), ("o", 1, "cleared")]
+
+
+def test_a_queue_is_told_without_a_topic(url: str) -> None:
+    place = Place(url, "queue", {**OPEN_HANDED, "sns": "", "sqs": "{queue}"})
+    place.notify(alert("d"))
+    assert told(wait_for(lambda: received(url, place.made.queue), 1)) == [("d", 0, "raised")]
 
 
 def test_repeated_records_are_told_once(url: str) -> None:
