@@ -8,17 +8,17 @@ import numpy as np
 import pandas as pd
 from pyflink.table.udf import ScalarFunction, udf
 
-from flink_job.alerts.signals import PROJECTED_FROM
 from flink_job.config import Settings
 from flink_job.tariffs.book import UnknownTariffError
 from flink_job.tariffs.cycle import Segment, segment_of
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.model import MAX_DEMAND_PERIODS, MAX_PERIODS, Tariff
-from flink_job.tariffs.rating import bill, marginal
+from flink_job.tariffs.rating import marginal
 from flink_job.tariffs.state import Basis, State
 from udfs.books import refreshed, rule_book, tariff_book
 from udfs.columns import BIGINT, BOOLEAN, STRING, row_type
 from udfs.metrics import Counters
+from udfs.signals import BILLS, bills_of, signals_of
 from udfs.watching import NOTHING, WATCH, Watches, channels_of, columns_of
 
 PRICE = dict(
@@ -108,13 +108,13 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
                 tariff.depends_on_order | any(tariff.left_to_batch()) | (falls[rows] & tariff.has_demand)
             )
             names[rows] = np.array(tariff.periods, dtype=object)[periods[rows]]
-            if needed & _BILLS and not tariff.depends_on_order:
-                bills[:, rows] = _bills(tariff, Basis.of(segments, codes[rows]), _take(after, rows), end[rows])
+            if needed & BILLS and not tariff.depends_on_order:
+                bills[:, rows] = bills_of(tariff, Basis.of(segments, codes[rows]), _take(after, rows), end[rows])
         self.counters.add({"costed": len(codes)})
         currencies = _spread([t.currency for t in tariffs], codes)
         watched = [NOTHING] * len(codes)
         if needed:
-            values = _signals(
+            values = signals_of(
                 interval_s.to_numpy(float), *(c.to_numpy(np.int64) for c in (import_total, export_total, demand)),
                 demand_window_s.to_numpy(float), contracted.to_numpy(np.int64), amounts[-1], bills,
             )  # fmt: skip
@@ -184,45 +184,6 @@ def _states(sums: list[Ints], periods: Ints, imported: Ints, exported: Ints) -> 
         tuple(peaks[_SLOTS:]),
     )
     return before, after
-
-
-_BILLS = frozenset({"bill", "projected_bill"})
-
-
-def _bills(tariff: Tariff, basis: Basis, after: State, end: Ints) -> Any:
-    """(bill so far, bill at the cycle's end if it goes on so) of each reading; demand charges do not grow with time."""
-    charges = bill(tariff, basis, after, end)
-    elapsed = (end - basis.cycle_start_ms) / (basis.cycle_end_ms - basis.cycle_start_ms)
-    so_far = charges.cost / 1e6
-    with np.errstate(divide="ignore"):
-        projected = charges.demand / 1e6 + (charges.cost - charges.demand) / 1e6 / elapsed
-    return so_far, np.where(elapsed >= PROJECTED_FROM, projected, np.nan)
-
-
-def _signals(
-    interval_s: Any,
-    imported: Ints,
-    exported: Ints,
-    demand: Ints,
-    window_s: Any,
-    contracted: Ints,
-    cost: Ints,
-    bills: Any,
-) -> dict[str, list[float]]:
-    """Signals of every reading, NaN where it has none. Energies are 1e-6 kWh, -1 where the record has no such."""
-    demand_kw = np.where(imported >= 0, demand * 3.6e-3 / window_s, np.nan)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(contracted > 0, demand_kw / (contracted / 1e6), np.nan)
-    columns = {
-        "power_kw": np.where(imported >= 0, imported * 3.6e-3 / interval_s, np.nan),
-        "export_kw": np.where(exported >= 0, exported * 3.6e-3 / interval_s, np.nan),
-        "demand_kw": demand_kw,
-        "contracted_share": share,
-        "cost": cost / 1e6,
-        "bill": bills[0],
-        "projected_bill": bills[1],
-    }
-    return {name: column.tolist() for name, column in columns.items()}
 
 
 def _take(state: State, rows: Ints) -> State:

@@ -9,6 +9,7 @@ import pandas as pd
 from pyflink.table import DataTypes
 from pyflink.table.udf import ScalarFunction, udf
 
+from flink_job.alerts.rules import meter_of
 from flink_job.config import Settings
 from flink_job.metering.contract import ContractError, parse_contract
 from flink_job.metering.packing import multiplied
@@ -20,7 +21,7 @@ from flink_job.tariffs.resolve import MeterTimeline, Position
 from udfs.books import refreshed, tariff_book
 from udfs.columns import ABSENT, BIGINT, INT, STRING, frame, row_type
 from udfs.metrics import Counters
-from udfs.watching import NOTHING, WATCH, HeartbeatWatch, MeasuredWatch, meter_entity
+from udfs.watching import NOTHING, WATCH, HeartbeatWatch, MeasuredWatch
 
 PLACE = dict(
     reason=STRING,
@@ -54,7 +55,7 @@ class MeterPlace:
     def __init__(self, document: str, book: TariffBook, timelines: dict[Any, Timeline]) -> None:
         self.contract = parse_contract(document)
         self.book = book
-        self.meter = meter_entity(self.contract)
+        self.meter = meter_of(self.contract)
         self.site_path = self.contract.site_path
         self.multiplier = self.contract.multiplier
         self.timeline = MeterTimeline(self.contract, book, timelines)

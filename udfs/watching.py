@@ -7,10 +7,9 @@ from typing import Any
 import msgspec
 
 from flink_job.alerts.book import RuleBook
-from flink_job.alerts.rules import Entity, join_tags
+from flink_job.alerts.rules import Entity
 from flink_job.alerts.watch import Passed, Watch
 from flink_job.config import Settings
-from flink_job.metering.contract import Contract
 from flink_job.metering.units import MEASURED_CHANNELS
 from udfs.books import refreshed_rules, rule_book
 from udfs.columns import BOOLEAN, INT, STRING
@@ -131,8 +130,3 @@ class HeartbeatWatch:
         self.heard_ms[entity] = max(arrival_ms, before_ms)
         heard = before_ms < 0 or arrival_ms - before_ms > self.silence_ms
         return SEPARATOR.join((str(int(heard)), str(before_ms), str(arrival_ms), *entity))
-
-
-def meter_entity(contract: Contract) -> Entity:
-    """A meter as rules see it."""
-    return Entity(contract.meter_id, contract.site_path, join_tags(contract.tags))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.alerting.runtime.table import definition
+from deploy.alerting.runtime.items import definition
 from deploy.local.resources import REGION, ROLE, Names
 from flink_job.publish import client
 

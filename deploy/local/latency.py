@@ -50,7 +50,7 @@ def measure(url: str, work: Path, alerts: int, pause_s: float, console: Console)
     alerting = create_alerting(names, url, _routes())
     write_properties(work / "application_properties.json", names, url, checkpoint_s=30)
     meters = [f"m-{n:04d}" for n in range(alerts)]
-    publish(names.contracts, map(_contract, meters), lambda sent: None, url)
+    publish(names.contracts, map(flat_contract, meters), lambda sent: None, url)
     with running_job(work) as job:
         wait_until_running(job, work, console)
         start_ms = int(time.time() * 1000) - 3 * INTERVAL_S * 1000
@@ -85,7 +85,8 @@ def _routes() -> dict[str, Any]:
     return {"recipients": {"crew": recipient}, "routes": [{"site": "*", "to": ["crew"]}]}
 
 
-def _contract(meter: str) -> bytes:
+def flat_contract(meter: str) -> bytes:
+    """A contract of a meter at one price."""
     assigned = [{"tariff_id": "eur-flat", "valid_from": "2026-01-01"}]
     return json.dumps(
         {"meter_id": meter, "site_path": f"f/p/l/{meter}", "timezone": "Europe/Madrid", "assignments": assigned}

@@ -11,25 +11,13 @@ samples is historical; when fresh samples go on with it, the alert is raised aga
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable
-
 import msgspec
 
 from flink_job.alerts.changes import CLEARED, EASED, ESCALATED, FLAPPING, LATCHED, RAISED, Change, alert_id
+from flink_job.alerts.points import Point, breaches, follows, forget, index_of, insert, lasting_rank, trailing
 from flink_job.alerts.rules import CLEAR, Rule
 
 NEVER_MS = -(1 << 62)
-
-
-class Point(msgspec.Struct, array_like=True):
-    """One value of the rule's signal."""
-
-    at_ms: int
-    interval_s: int
-    revision: int
-    value: float
-    cost_u: int = 0
 
 
 class Episode(msgspec.Struct, array_like=True):
@@ -110,7 +98,7 @@ def close(rule: Rule, entity: str, track: Track, detail: str, at_ms: int | None 
 
 
 def _observe(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -> list[Change]:
-    if not _insert(track, point):
+    if not insert(track.points, point):
         return []
     if track.episode is None:
         found = _maybe_raise(rule, entity, track, point, fresh)
@@ -118,25 +106,8 @@ def _observe(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -
         if point.at_ms >= track.episode.start_ms:
             track.episode.cost_u += point.cost_u
         found = _go_on(rule, entity, track, point, fresh)
-    _forget(rule, track)
+    forget(rule, track.points)
     return found
-
-
-def _insert(track: Track, point: Point) -> bool:
-    """Put a sample in its place; False for a repeat or an older revision."""
-    points = track.points
-    if not points or point.at_ms > points[-1].at_ms:
-        points.append(point)
-        return True
-    at = bisect_left(points, point.at_ms, key=lambda p: p.at_ms)
-    if points[at].at_ms != point.at_ms:
-        points.insert(at, point)
-        return True
-    known = points[at]
-    if point.revision < known.revision or point.value == known.value:
-        return False
-    points[at] = point
-    return True
 
 
 def _maybe_raise(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -> list[Change]:
@@ -144,12 +115,10 @@ def _maybe_raise(rule: Rule, entity: str, track: Track, point: Point, fresh: boo
     if rule.judge(point.value) < 0 or point.at_ms <= track.settled_ms:
         return []
     points = track.points
-    last = _index(points, point.at_ms)
-    while (
-        last + 1 < len(points) and _follows(rule, points[last], points[last + 1]) and _breaches(rule, points[last + 1])
-    ):
+    last = index_of(points, point.at_ms)
+    while last + 1 < len(points) and follows(rule, points[last], points[last + 1]) and breaches(rule, points[last + 1]):
         last += 1
-    rank = _lasting_rank(rule, points[: last + 1], track.settled_ms)
+    rank = lasting_rank(rule, points[: last + 1], track.settled_ms)
     if rank < 0:
         return []
     run = trailing(rule, points[: last + 1], lambda p: rule.judge(p.value) >= rule.levels[0].rank, track.settled_ms)
@@ -180,7 +149,7 @@ def _go_on(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -> 
     if episode.flapping:
         return []
     found = _announce(rule, entity, track, point, fresh)
-    rank = _lasting_rank(rule, points, episode.start_ms - 1)
+    rank = lasting_rank(rule, points, episode.start_ms - 1)
     lower = trailing(rule, points, lambda p: rule.judge(p.value) < episode.rank, episode.start_ms)
     if rank > episode.rank:
         episode.rank, episode.worst = rank, newest.value
@@ -198,40 +167,10 @@ def _announce(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) 
     episode = track.episode
     assert episode is not None
     is_newest = point.at_ms == track.points[-1].at_ms
-    if episode.announced or not (fresh and is_newest and _breaches(rule, point)) or rule.is_muted(point.at_ms):
+    if episode.announced or not (fresh and is_newest and breaches(rule, point)) or rule.is_muted(point.at_ms):
         return []
     episode.historical, episode.announced = False, True
     return [_change(rule, entity, track, point, RAISED, False)]
-
-
-def _lasting_rank(rule: Rule, points: list[Point], after_ms: int) -> int:
-    """The highest rank that the last samples have kept up for the rule's `for` and `min_samples`; -1 for none."""
-    for level in reversed(rule.levels):
-        run = trailing(rule, points, lambda p, rank=level.rank: rule.judge(p.value) >= rank, after_ms)  # type: ignore[misc]
-        if len(run) >= rule.min_samples and run and run[-1].at_ms - run[0].at_ms >= rule.for_ms:
-            return level.rank
-    return -1
-
-
-def trailing(rule: Rule, points: list[Point], kept: Callable[[Point], bool], after_ms: int) -> list[Point]:
-    """The last samples that follow each other without a gap and are all `kept`, later than `after_ms`."""
-    first = len(points)
-    while (
-        first > 0
-        and kept(points[first - 1])
-        and points[first - 1].at_ms > after_ms
-        and (first == len(points) or _follows(rule, points[first - 1], points[first]))
-    ):
-        first -= 1
-    return points[first:]
-
-
-def _follows(rule: Rule, earlier: Point, later: Point) -> bool:
-    return later.at_ms - earlier.at_ms <= rule.gap_ms(max(earlier.interval_s, later.interval_s))
-
-
-def _breaches(rule: Rule, point: Point) -> bool:
-    return rule.judge(point.value) >= 0
 
 
 def _flips(rule: Rule, track: Track, at_ms: int) -> bool:
@@ -269,20 +208,6 @@ def _change(rule: Rule, entity: str, track: Track, point: Point, state: str, mut
         episode.cost_u,
         detail,
     )
-
-
-def _forget(rule: Rule, track: Track) -> None:
-    """Drop samples that cannot matter any more."""
-    points = track.points
-    memory_ms = rule.memory_ms + rule.gap_ms(points[-1].interval_s)
-    keep_ms = points[-1].at_ms - memory_ms
-    excess = _index(points, keep_ms) - 1
-    if excess > 0 and len(points) - excess > rule.min_samples:
-        del points[:excess]
-
-
-def _index(points: list[Point], at_ms: int) -> int:
-    return bisect_left(points, at_ms, key=lambda p: p.at_ms)
 
 
 def _is_quiet(rule: Rule, track: Track) -> bool:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from flink_job.alerts.changes import Change
 from flink_job.alerts.durations import show_duration
-from flink_job.alerts.episodes import Point, RuleState, Track, step, trailing
+from flink_job.alerts.episodes import RuleState, Track, step
+from flink_job.alerts.points import Point, trailing
 from flink_job.alerts.rules import CLEAR, HELD, SEVERITIES, Rule
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from flink_job.alerts.rules import Entity, join_tags
+from flink_job.alerts.rules import Entity, meter_of
 from flink_job.alerts.samples import Batch, Sample
 from flink_job.metering.contract import Contract
 from flink_job.metering.packing import multiplied, unpack
@@ -83,11 +83,6 @@ def batches_of_kpis(rows: Iterable[Any]) -> Iterator[Batch]:
             values["kpi.power_factor"] = kwh / float((kwh**2 + kvarh**2) ** 0.5)
         sample = Sample(start, (end - start) // 1000, 0, round(cost * MICRO), values)
         yield _batch(Entity(entity, path), "kpi", level, window_s, end, currency, sample)
-
-
-def meter_of(contract: Contract) -> Entity:
-    """A meter as rules see it."""
-    return Entity(contract.meter_id, contract.site_path, join_tags(contract.tags))
 
 
 def _batch(

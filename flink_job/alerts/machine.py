@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import msgspec
 
 from flink_job.alerts.changes import Change
-from flink_job.alerts.episodes import Point, RuleState, close, is_idle, step
+from flink_job.alerts.episodes import RuleState, close, is_idle, step
+from flink_job.alerts.points import Point
 from flink_job.alerts.rules import CLEAR, Entity, Rule, RuleSet, Scope
 from flink_job.alerts.samples import Batch
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from flink_job.alerts.machine import States, observe, rules_of
+from flink_job.alerts.rates import Rates
 from flink_job.alerts.rows import AlertRow, alert_row
 from flink_job.alerts.rules import Entity, Rule, RuleSet
 from flink_job.alerts.samples import Batch
@@ -22,7 +23,7 @@ class Replay:
     rules: RuleSet
     states: dict[str, States] = field(default_factory=dict)
     concerned: dict[tuple[str, ...], tuple[Rule, ...]] = field(default_factory=dict)
-    last: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict)
+    rates: dict[tuple[str, str], Rates] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.silences = _Silences(self.rules)
@@ -46,20 +47,10 @@ class Replay:
 
     def _with_rates(self, rules: tuple[Rule, ...], batch: Batch) -> Batch:
         """Rates of change are made where readings come in order, as in the gate of the stream."""
-        changing = [rule for rule in rules if rule.change_per_ms]
-        if not changing:
-            return batch
+        rates = self.rates.setdefault((batch.entity, batch.source), Rates(rules))
         [sample] = batch.samples
         values = dict(sample.values)
-        for rule in changing:
-            if rule.signal not in values:
-                continue
-            key, value = (batch.entity, rule.series), values[rule.signal]
-            before = self.last.get(key)
-            if before is None or sample.at_ms > before[0]:
-                self.last[key] = (sample.at_ms, value)
-                if before is not None and sample.at_ms - before[0] <= rule.gap_ms(sample.interval_s):
-                    values[rule.series] = (value - before[1]) / (sample.at_ms - before[0]) * rule.change_per_ms
+        rates.add_to(values, sample.at_ms, sample.interval_s)
         return msgspec.structs.replace(batch, samples=(msgspec.structs.replace(sample, values=values),))
 
 

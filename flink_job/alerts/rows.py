@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from flink_job.alerts.changes import Change
 from flink_job.alerts.rules import SEVERITIES, Entity, Rule
@@ -70,8 +70,3 @@ def alert_row(rule: Rule, version: str, entity: Entity, change: Change, currency
         change.detail,
         arrival_ms,
     )
-
-
-def as_dict(row: AlertRow) -> dict[str, Any]:
-    """The row by column name."""
-    return row._asdict()

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from flink_job.alerts.calendars import Calendar
 from flink_job.alerts.conditions import Condition
+from flink_job.metering.contract import Contract
 
 SEVERITIES = ("info", "minor", "major", "critical", "emergency")
 DEFAULT_HORIZON_MS = 3_600_000
@@ -173,6 +174,12 @@ class RuleSet:
         return found
 
 
+def meter_of(contract: Contract) -> Entity:
+    """A meter as rules see it."""
+    tags = ";".join(f"{name}={value}" for name, value in sorted(contract.tags.items()))
+    return Entity(contract.meter_id, contract.site_path, tags)
+
+
 def watched_entity(rule: Rule, meter: Entity) -> Iterable[Entity]:
     """The entity that a rule watches through a meter: itself, the part of the site above it, or its tag's value."""
     if rule.per == "meter":
@@ -189,8 +196,3 @@ def watched_entity(rule: Rule, meter: Entity) -> Iterable[Entity]:
 def tag_pairs(tags: str) -> list[tuple[str, str]]:
     """(name, value) of tags joined as in Entity."""
     return [(name, value) for name, _, value in (tag.partition("=") for tag in tags.split(";") if tag)]
-
-
-def join_tags(tags: dict[str, str]) -> str:
-    """Tags as one text, in order of name."""
-    return ";".join(f"{name}={value}" for name, value in sorted(tags.items()))

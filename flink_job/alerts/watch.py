@@ -16,6 +16,7 @@ from math import inf
 from typing import NamedTuple
 
 from flink_job.alerts.machine import is_quiet
+from flink_job.alerts.rates import Rates
 from flink_job.alerts.rules import Entity, Rule
 from flink_job.alerts.samples import Batch, Sample, encode_batch
 from flink_job.metering.units import MEASURED_CHANNELS
@@ -46,14 +47,12 @@ class Watch:
         self.source, self.level, self.window_s = source, level, window_s
         self.signals = tuple(sorted({rule.signal for rule in rules}))
         self.has_channels = any(signal in MEASURED_CHANNELS for signal in self.signals)
-        self.rates = tuple(
-            sorted({(rule.series, rule.signal, rule.change_per_ms) for rule in rules if rule.change_per_ms})
-        )
+        self.rates = Rates(rules)
         self.bands = {series: _band(rules, series) for series in {rule.series for rule in rules}}
         self.memory_ms = max(rule.memory_ms for rule in rules)
         self.newest_ms = -1
-        self.before: dict[str, tuple[int, float]] = {}
         self.recent: deque[_Seen] = deque(maxlen=REMEMBERED)
+        self.newest: tuple[_Seen, ...] = ()
         self.certain = False
         self.cooled = False
         self.live_left_ms: float = 0.0
@@ -71,7 +70,7 @@ class Watch:
         values: dict[str, float],
     ) -> Passed | None:
         """What of a sample goes on; None for nothing. `values` are changed: rates are added."""
-        if at_ms > self.newest_ms >= 0 and self.live_left_ms <= 0 and self.cooled and not self.rates:
+        if at_ms > self.newest_ms >= 0 and self.live_left_ms <= 0 and self.cooled and not self.rates.rules:
             # The way of nearly every reading.
             bands = self.bands
             for series, value in values.items():
@@ -79,25 +78,26 @@ class Watch:
                 if not low < value < high:
                     break
             else:
-                self.newest_ms = at_ms
-                self.recent.append((at_ms, interval_s, revision, cost_u, values))
+                seen = (at_ms, interval_s, revision, cost_u, values)
+                self.newest_ms, self.newest = at_ms, (seen,)
+                self.recent.append(seen)
                 return None
         if self.newest_ms < 0:
             # Unknown until now: remember as if it had just breached.
             self.live_left_ms = self._memory(interval_s)
-        if self.rates:
-            self._add_rates(at_ms, interval_s, values)
+        self.rates.add_to(values, at_ms, interval_s)
         quiet = True
         for series, value in values.items():
             low, high = self.bands.get(series, (-inf, inf))
             if not low < value < high and not is_quiet(self.rules, series, value, at_ms):
                 quiet = False
         late = at_ms <= self.newest_ms
+        seen = (at_ms, interval_s, revision, cost_u, values)
         if quiet and not late and self.live_left_ms <= 0:
-            self.newest_ms = at_ms
-            self.recent.append((at_ms, interval_s, revision, cost_u, values))
+            self.newest_ms, self.newest = at_ms, (seen,)
+            self.recent.append(seen)
             return self._cool()
-        return self._pass((at_ms, interval_s, revision, cost_u, values), quiet, late, arrival_ms, currency)
+        return self._pass(seen, quiet, late, arrival_ms, currency)
 
     def _pass(self, sample: _Seen, quiet: bool, late: bool, arrival_ms: int, currency: str) -> Passed | None:
         if quiet and late and self.late_left_ms <= 0 and self.live_left_ms <= 0:
@@ -106,16 +106,17 @@ class Watch:
         samples: tuple[_Seen, ...] = (sample,)
         certain = self.certain or not quiet
         if not quiet and late:
-            samples = (*self.recent, sample)
-        elif not quiet and self.recent:
-            samples = (self.recent[-1], sample)
+            # What is quiet to one rule may have passed for another: the newest sample goes along in any case.
+            samples = (*self.recent, *self.newest, sample)
+        elif not quiet:
+            samples = (*self.newest, sample)
         self.certain = certain
         self._count(sample, quiet, late)
         self.cooled = False
         if quiet:
             self.recent.append(sample)
-        else:
-            self.recent.clear()
+        if not late:
+            self.newest = (sample,)
         batch = Batch(
             self.entity.name, self.entity.site_path, self.entity.tags,
             self.source, self.level, self.window_s, arrival_ms, currency, tuple(Sample(*seen) for seen in samples),
@@ -149,18 +150,6 @@ class Watch:
 
     def _gap(self, interval_s: int) -> int:
         return min(rule.gap_ms(interval_s) for rule in self.rules)
-
-    def _add_rates(self, at_ms: int, interval_s: int, values: dict[str, float]) -> None:
-        """Rates of change since the reading before; none across a gap, or for a late reading."""
-        for series, signal, per_ms in self.rates:
-            if signal not in values:
-                continue
-            value = values[signal]
-            known = self.before.get(series)
-            if known is None or at_ms > known[0]:
-                self.before[series] = (at_ms, value)
-                if known is not None and at_ms - known[0] <= self._gap(interval_s):
-                    values[series] = (value - known[1]) / (at_ms - known[0]) * per_ms
 
 
 def _band(rules: tuple[Rule, ...], series: str) -> tuple[float, float]:

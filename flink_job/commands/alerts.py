@@ -13,7 +13,7 @@ from flink_job.commands.console import errors, fail, note, output
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flink_job.alerts.episodes import Point
+    from flink_job.alerts.points import Point
     from flink_job.alerts.rules import Rule, RuleSet
     from flink_job.alerts.samples import Batch
     from flink_job.metering.contract import Contract
@@ -46,8 +46,7 @@ def check(
       python -m flink_job alerts check sample_data/rules.yaml --contracts sample_data/contracts.ndjson
     """
     from flink_job.alerts.durations import show_duration
-    from flink_job.alerts.history import meter_of
-    from flink_job.alerts.rules import SEVERITIES
+    from flink_job.alerts.rules import SEVERITIES, meter_of
 
     found = _rules(rules, silence_s)
     meters = [meter_of(contract) for contract in _contracts(contracts).values()]

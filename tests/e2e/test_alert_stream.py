@@ -15,7 +15,7 @@ from rich.console import Console
 from deploy.local.alerting import Alerting, create_alerting, received
 from deploy.local.demo import running_job, wait_until_running
 from deploy.local.endpoint import endpoint, free_port
-from deploy.local.latency import measure
+from deploy.local.latency import flat_contract, measure
 from deploy.local.resources import Names, create, write_properties
 from flink_job.publish import client, publish
 from tests.harness.jobs import SAMPLES
@@ -52,7 +52,7 @@ class Stream:
         self.made: Alerting = create_alerting(self.names, url, routes)
         properties = folder / "application_properties.json"
         write_properties(properties, self.names, url, 2, checkpoint_s=5, silence_s=5, idle_timeout_s=5)
-        publish(self.names.contracts, map(contract, ("a", "b")), lambda sent: None, url)
+        publish(self.names.contracts, map(flat_contract, ("a", "b")), lambda sent: None, url)
         self.told: list[tuple[str, str, str, str]] = []
         self.second = 0
 
@@ -78,13 +78,6 @@ class Stream:
                     return found[3]
             time.sleep(0.5)
         raise AssertionError(f"not told within {TIMEOUT_S} s: {rule} {entity} {state}; told: {self.told}")
-
-
-def contract(meter: str) -> bytes:
-    assigned = [{"tariff_id": "eur-flat", "valid_from": "2026-01-01"}]
-    return json.dumps(
-        {"meter_id": meter, "site_path": f"f/p/l/{meter}", "timezone": "Europe/Madrid", "assignments": assigned}
-    ).encode()
 
 
 def reading(meter: str, number: int, temperature: float) -> bytes:

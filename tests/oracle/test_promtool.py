@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flink_job.alerts.document import read_rules
-from flink_job.alerts.episodes import Point, RuleState, step
+from flink_job.alerts.episodes import RuleState, step
+from flink_job.alerts.points import Point
 from flink_job.environment import PROJECT
 
 STEP_MS = 60_000

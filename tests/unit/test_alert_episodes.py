@@ -8,7 +8,8 @@ import msgspec
 
 from flink_job.alerts.changes import Change
 from flink_job.alerts.document import read_rules
-from flink_job.alerts.episodes import Point, RuleState, step
+from flink_job.alerts.episodes import RuleState, step
+from flink_job.alerts.points import Point
 from flink_job.alerts.rules import Rule
 
 MINUTE_MS = 60_000

@@ -18,7 +18,7 @@ from aws_lambda_powertools.event_handler.exceptions import BadRequestError, Forb
 
 from . import context
 from .access import Caller, caller_of
-from .table import ENDED, LATCHED, OPEN
+from .items import ENDED, LATCHED, OPEN
 
 logger = Logger(service="alerts-api")
 app = APIGatewayHttpResolver()

@@ -7,8 +7,8 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from . import context
+from .items import OPEN
 from .notifier import send_due
-from .table import OPEN
 
 logger = Logger(service="sweeper")
 

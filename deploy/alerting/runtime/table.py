@@ -18,18 +18,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
+from .items import from_item, setting, state_after, to_item
 from .model import Change, Recipient
-
-OPEN, ENDED, LATCHED = "open", "ended", "latched"
-KEEP_ENDED_S = 90 * 86_400
-_serialize = TypeSerializer().serialize
-_deserialize = TypeDeserializer().deserialize
 
 
 class Table:
@@ -44,7 +38,13 @@ class Table:
         record = {"pk": alert, "sk": f"C#{change.number:06d}", "at_ms": now_ms, "row": json.dumps(change.row)}
         steps = [
             self._put(record, "attribute_not_exists(pk)"),
-            {"Update": {"TableName": self.name, "Key": _plain({"pk": alert, "sk": "STATE"}), **_state(change, now_ms)}},
+            {
+                "Update": {
+                    "TableName": self.name,
+                    "Key": to_item({"pk": alert, "sk": "STATE"}),
+                    **state_after(change, now_ms),
+                }
+            },
         ]
         if not change.historical:
             steps += [self._open_marker(change), self._put({"pk": "SITES", "sk": change.site})]
@@ -72,7 +72,7 @@ class Table:
         return True
 
     def get(self, pk: str, sk: str) -> dict[str, Any] | None:
-        answer = self.dynamodb.get_item(TableName=self.name, Key=_plain({"pk": pk, "sk": sk}), ConsistentRead=True)
+        answer = self.dynamodb.get_item(TableName=self.name, Key=to_item({"pk": pk, "sk": sk}), ConsistentRead=True)
         return from_item(answer["Item"]) if "Item" in answer else None
 
     def alert(self, alert_id: str) -> dict[str, Any] | None:
@@ -89,7 +89,7 @@ class Table:
         request: dict[str, Any] = {
             "TableName": self.name,
             "KeyConditionExpression": "pk = :pk AND sk < :before",
-            "ExpressionAttributeValues": _plain({":pk": pk, ":before": before}),
+            "ExpressionAttributeValues": to_item({":pk": pk, ":before": before}),
             "ConsistentRead": True,
             **({"Limit": limit} if limit else {}),
         }
@@ -108,10 +108,10 @@ class Table:
             TableName=self.name,
             IndexName="by_site",
             KeyConditionExpression="site_status = :key",
-            ExpressionAttributeValues=_plain({":key": f"{site}#{status}"}),
+            ExpressionAttributeValues=to_item({":key": f"{site}#{status}"}),
             ScanIndexForward=False,
             Limit=limit,
-            **({"ExclusiveStartKey": _plain(start)} if start else {}),
+            **({"ExclusiveStartKey": to_item(start)} if start else {}),
         )
         following = page.get("LastEvaluatedKey")
         return [from_item(item) for item in page["Items"]], from_item(following) if following else None
@@ -135,23 +135,29 @@ class Table:
         steps = [self._put({**key, **deed}, "attribute_not_exists(pk)")]
         if changes:
             steps.append(
-                {"Update": {"TableName": self.name, "Key": _plain({"pk": alert["pk"], "sk": "STATE"}), **_set(changes)}}
+                {
+                    "Update": {
+                        "TableName": self.name,
+                        "Key": to_item({"pk": alert["pk"], "sk": "STATE"}),
+                        **setting(changes),
+                    }
+                }
             )
         return self.transact(steps)
 
     def update(self, pk: str, sk: str, changes: dict[str, Any]) -> dict[str, Any]:
         """An Update step of a transaction that sets attributes."""
-        return {"Update": {"TableName": self.name, "Key": _plain({"pk": pk, "sk": sk}), **_set(changes)}}
+        return {"Update": {"TableName": self.name, "Key": to_item({"pk": pk, "sk": sk}), **setting(changes)}}
 
     def told(self, alert_id: str, recipient: str, now_ms: int) -> dict[str, Any]:
         """An Update step that notes whom an alert was told, and when."""
         return {
             "Update": {
                 "TableName": self.name,
-                "Key": _plain({"pk": f"A#{alert_id}", "sk": "STATE"}),
+                "Key": to_item({"pk": f"A#{alert_id}", "sk": "STATE"}),
                 "UpdateExpression": "SET told.#recipient = :now",
                 "ExpressionAttributeNames": {"#recipient": recipient},
-                "ExpressionAttributeValues": _plain({":now": now_ms}),
+                "ExpressionAttributeValues": to_item({":now": now_ms}),
             }
         }
 
@@ -161,15 +167,15 @@ class Table:
 
     def delete(self, pk: str, sk: str, condition: str = "") -> dict[str, Any]:
         """A Delete step of a transaction."""
-        step = {"TableName": self.name, "Key": _plain({"pk": pk, "sk": sk})}
+        step = {"TableName": self.name, "Key": to_item({"pk": pk, "sk": sk})}
         return {"Delete": step | ({"ConditionExpression": condition} if condition else {})}
 
     def _put(self, item: dict[str, Any], condition: str = "", values: dict[str, Any] | None = None) -> dict[str, Any]:
-        step: dict[str, Any] = {"TableName": self.name, "Item": _plain(item)}
+        step: dict[str, Any] = {"TableName": self.name, "Item": to_item(item)}
         if condition:
             step["ConditionExpression"] = condition
         if values:
-            step["ExpressionAttributeValues"] = _plain(values)
+            step["ExpressionAttributeValues"] = to_item(values)
         return {"Put": step}
 
     def _open_marker(self, change: Change) -> dict[str, Any]:
@@ -177,79 +183,3 @@ class Table:
         if change.has_ended:
             return self.delete(pk, "OPEN")
         return self._put({"pk": pk, "sk": "OPEN", "alert_id": change.alert_id})
-
-
-def definition(name: str) -> dict[str, Any]:
-    """What creates the table."""
-    return {
-        "TableName": name,
-        "BillingMode": "PAY_PER_REQUEST",
-        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        "AttributeDefinitions": [
-            {"AttributeName": key, "AttributeType": kind}
-            for key, kind in {"pk": "S", "sk": "S", "site_status": "S", "raised_ms": "N"}.items()
-        ],
-        "GlobalSecondaryIndexes": [
-            {
-                "IndexName": "by_site",
-                "KeySchema": [
-                    {"AttributeName": "site_status", "KeyType": "HASH"},
-                    {"AttributeName": "raised_ms", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        ],
-    }
-
-
-def from_item(item: dict[str, Any]) -> dict[str, Any]:
-    """Plain values of an item; numbers as int or float."""
-    return {key: _number(_deserialize(value)) for key, value in item.items()}
-
-
-def _number(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, dict):
-        return {key: _number(inner) for key, inner in value.items()}
-    return value
-
-
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: _serialize(Decimal(str(v)) if isinstance(v, float) else v) for key, v in values.items()}
-
-
-def _set(changes: dict[str, Any]) -> dict[str, Any]:
-    names = {f"#{n}": key for n, key in enumerate(changes)}
-    values = {f":{n}": value for n, value in enumerate(changes.values())}
-    return {
-        "UpdateExpression": "SET " + ", ".join(f"#{n} = :{n}" for n in range(len(changes))),
-        "ExpressionAttributeNames": names,
-        "ExpressionAttributeValues": _plain(values),
-    }
-
-
-def _state(change: Change, now_ms: int) -> dict[str, Any]:
-    """The alert's state after a change. Changes come in order: those of an entity are in one shard."""
-    status = {"cleared": ENDED, "latched": LATCHED}.get(change.state, OPEN)
-    values: dict[str, Any] = {
-        "alert_id": change.alert_id,
-        "change_number": change.number,
-        "status": status,
-        "state": change.state,
-        "severity": change.severity,
-        "rule_id": change.rule_id,
-        "entity": change.entity,
-        "site": change.site,
-        "line": change.line,
-        "site_status": f"{change.site}#{status}",
-        "historical": change.historical,
-        "row": json.dumps(change.row),
-        "changed_ms": now_ms,
-    }
-    if status == ENDED:
-        values |= {"ended_ms": now_ms, "expires_s": now_ms // 1000 + KEEP_ENDED_S}
-    found = _set(values)
-    found["UpdateExpression"] += ", raised_ms = if_not_exists(raised_ms, :raised), told = if_not_exists(told, :nobody)"
-    found["ExpressionAttributeValues"] |= _plain({":raised": now_ms, ":nobody": {}})
-    return found

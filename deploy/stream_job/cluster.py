@@ -1,0 +1,122 @@
+"""A real Flink cluster on this machine: a JobManager and a TaskManager from the scripts of the apache-flink wheel."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deploy.local.endpoint import free_port, stop
+
+PROJECT = Path(__file__).resolve().parents[2]
+CLUSTER_PYTHON = PROJECT / ".venv-flink" / "bin" / "python"
+TIMEOUT_S = 180
+
+
+class RehearsalError(RuntimeError):
+    """The package did not run as it should; the message says where to look."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running cluster. `flink_home` is that of the wheel, `rest` the port of its REST interface."""
+
+    flink_home: Path
+    rest: int
+    environment: dict[str, str]
+
+    def get(self, path: str) -> Any:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.rest}{path}", timeout=5) as answer:
+            return json.loads(answer.read())
+
+
+@contextlib.contextmanager
+def cluster(work: Path, environment: dict[str, str]) -> Iterator[Cluster]:
+    """A JobManager and a TaskManager of their own, stopped at the end with all they started."""
+    if not CLUSTER_PYTHON.exists():
+        raise RehearsalError(f"{CLUSTER_PYTHON} is missing: run 'make rehearse'")
+    home = Path(
+        subprocess.check_output(
+            [CLUSTER_PYTHON, "-c", "import pyflink; print(pyflink.__path__[0])"], text=True, cwd=work
+        ).strip()
+    )
+    rest = free_port()
+    conf = work / "conf"
+    shutil.copytree(home / "conf", conf)
+    # What the wheel's own configuration opens to Flink on newer JVMs stays.
+    options = yaml.safe_load((conf / "config.yaml").read_text(encoding="utf-8"))["env"]
+    configuration = {"env": options, **_configuration(work, rest)}
+    (conf / "config.yaml").write_text(yaml.safe_dump(configuration), encoding="utf-8")
+    started = {
+        **{k: v for k, v in environment.items() if k != "PYTHONPATH"},
+        "FLINK_HOME": str(home),
+        "FLINK_CONF_DIR": str(conf),
+        "FLINK_LOG_DIR": str(work / "log"),
+        "FLINK_PID_DIR": str(work),
+        "PATH": f"{CLUSTER_PYTHON.parent}:{environment['PATH']}",
+    }
+    (work / "log").mkdir()
+    processes = []
+    try:
+        for script in ("jobmanager.sh", "taskmanager.sh"):
+            with (work / "log" / f"{script}.out").open("wb") as log:
+                line = ["bash", str(home / "bin" / script), "start-foreground"]
+                processes.append(
+                    subprocess.Popen(line, env=started, stdout=log, stderr=log, cwd=work, start_new_session=True)
+                )
+        found = Cluster(home, rest, started)
+        wait_for(lambda: found.get("/overview")["slots-available"] > 0, "the cluster has no slots", work)
+        yield found
+    finally:
+        for process in reversed(processes):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            stop(process)
+
+
+def _configuration(work: Path, rest: int) -> dict[str, Any]:
+    """What the service sets (RocksDB, incremental checkpoints), and addresses of this machine alone."""
+    return {
+        "jobmanager.rpc.address": "127.0.0.1",
+        "jobmanager.rpc.port": free_port(),
+        "jobmanager.bind-host": "127.0.0.1",
+        "jobmanager.memory.process.size": "1400m",
+        "blob.server.port": str(free_port()),
+        "taskmanager.host": "127.0.0.1",
+        "taskmanager.bind-host": "127.0.0.1",
+        "taskmanager.memory.process.size": "3000m",
+        "taskmanager.memory.managed.size": "900m",
+        "taskmanager.numberOfTaskSlots": 1,
+        "rest.address": "127.0.0.1",
+        "rest.bind-address": "127.0.0.1",
+        "rest.port": rest,
+        "state.backend.type": "rocksdb",
+        "execution.checkpointing.interval": "5 s",
+        "execution.checkpointing.incremental": True,
+        "execution.checkpointing.dir": (work / "checkpoints").as_uri(),
+        "io.tmp.dirs": str(work / "tmp"),
+        "restart-strategy.type": "exponential-delay",
+    }
+
+
+def wait_for(condition: Any, what: str, work: Path) -> None:
+    """Until a condition holds. Raises RehearsalError, which says what did not happen."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while time.monotonic() < deadline:
+        with contextlib.suppress(urllib.error.URLError, ConnectionError, KeyError, TimeoutError):
+            if condition():
+                return
+        time.sleep(0.5)
+    raise RehearsalError(f"{what} within {TIMEOUT_S} s; see {work}/log")
