@@ -69,7 +69,10 @@ def setting(changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def state_after(change: Change, now_ms: int) -> dict[str, Any]:
-    """The part of an update that makes an alert's state that after a change. Changes come in order: those of an entity are in one shard."""
+    """The part of an update that makes an alert's state that after a change.
+
+    Changes come in order: those of an entity are in one shard.
+    """
     status = {"cleared": ENDED, "latched": LATCHED}.get(change.state, OPEN)
     values: dict[str, Any] = {
         "alert_id": change.alert_id,
