@@ -15,7 +15,7 @@ import msgspec
 
 from flink_job.alerts.changes import CLEARED, EASED, ESCALATED, FLAPPING, LATCHED, RAISED, Change, alert_id
 from flink_job.alerts.points import Point, breaches, follows, forget, index_of, insert, lasting_rank, trailing
-from flink_job.alerts.rules import CLEAR, Rule
+from flink_job.alerts.rules import CLEAR, CLOCK_TOLERANCE_MS, Rule
 
 NEVER_MS = -(1 << 62)
 
@@ -56,6 +56,8 @@ def is_idle(rule: Rule, state: RuleState) -> bool:
 
 def step(rule: Rule, entity: str, state: RuleState, point: Point, arrival_ms: int) -> list[Change]:
     """Take a sample in; returns the changes that follow from it."""
+    if point.at_ms > arrival_ms + CLOCK_TOLERANCE_MS:
+        return []
     if not rule.applies(point.at_ms):
         return _leave(rule, entity, state, point)
     fresh = arrival_ms - (point.at_ms + point.interval_s * 1000) <= rule.horizon_ms

@@ -13,6 +13,9 @@ from flink_job.metering.contract import Contract
 
 SEVERITIES = ("info", "minor", "major", "critical", "emergency")
 DEFAULT_HORIZON_MS = 3_600_000
+#: An interval cannot begin after its record arrived. A sample that claims so, by more than this, is of a clock that is
+#: wrong, and neither raises nor clears.
+CLOCK_TOLERANCE_MS = 60_000
 #: Gap between two readings up to which they follow each other, in intervals, where a rule says nothing.
 DEFAULT_GAP_INTERVALS = 3
 #: What a value is to a rule, below the ranks of severities.

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from flink_job.alerts.machine import is_quiet
 from flink_job.alerts.rates import Rates
-from flink_job.alerts.rules import Entity, Rule
+from flink_job.alerts.rules import CLOCK_TOLERANCE_MS, Entity, Rule
 from flink_job.alerts.samples import Batch, Sample, encode_batch
 from flink_job.metering.units import MEASURED_CHANNELS
 
@@ -70,6 +70,8 @@ class Watch:
         values: dict[str, float],
     ) -> Passed | None:
         """What of a sample goes on; None for nothing. `values` are changed: rates are added."""
+        if at_ms > arrival_ms + CLOCK_TOLERANCE_MS:
+            return None
         if at_ms > self.newest_ms >= 0 and self.live_left_ms <= 0 and self.cooled and not self.rates.rules:
             # The way of nearly every reading.
             bands = self.bands

@@ -35,13 +35,15 @@ class Place:
     They run at the endpoint; in a process of their own where they shall die, or see another endpoint.
     """
 
-    def __init__(self, url: str, prefix: str, recipient: dict[str, Any], trigger: bool = False) -> None:
+    def __init__(
+        self, url: str, prefix: str, recipient: dict[str, Any], trigger: bool = False, min_severity: str = "info"
+    ) -> None:
         self.url, self.names = url, Names(prefix)
         create(self.names, url, SAMPLES / "tariffs", SAMPLES / "rules.yaml", shards=1)
         routes = {
             "link": "https://alerts.example/",
             "recipients": {"crew": recipient},
-            "routes": [{"site": "zaragoza/*", "to": ["crew"]}],
+            "routes": [{"site": "zaragoza/*", "to": ["crew"], "min_severity": min_severity}],
         }
         self.made: Alerting = create_alerting(self.names, url, routes, trigger, LEASE_MS)
         self.environment = environment(self.names, url, self.made.table, LEASE_MS)
@@ -101,6 +103,15 @@ def test_what_is_over_at_once_is_told_with_its_end(url: str) -> None:
     place = Place(url, "blip", OPEN_HANDED)
     place.notify(alert("o"), alert("o", 1, "cleared"))
     assert told(place.inbox()) == [("o", 0, "raised"), ("o", 1, "cleared")]
+
+
+def test_who_was_told_of_the_worst_is_told_of_the_end(url: str) -> None:
+    """A route from critical on: the alert is raised as critical, eases to minor and clears as minor."""
+    place = Place(url, "eased", OPEN_HANDED, min_severity="critical")
+    place.notify(alert("e", severity="critical"))
+    place.notify(alert("e", 1, "eased", severity="minor"), alert("e", 2, "cleared", severity="minor"))
+    place.notify(alert("never", severity="minor"), alert("never", 1, "cleared", severity="minor"))
+    assert told(place.inbox()) == [("e", 0, "raised"), ("e", 1, "eased"), ("e", 2, "cleared")]
 
 
 def test_a_queue_is_told_without_a_topic(url: str) -> None:

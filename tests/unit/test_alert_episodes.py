@@ -206,6 +206,13 @@ def test_a_jump_of_the_clock_raises_nothing_by_itself() -> None:
     assert machine.feed((5, 70), (10, 70)) == []
 
 
+def test_a_reading_from_the_future_neither_raises_nor_clears() -> None:
+    """Fifty minutes ahead, it would else hide what really happens until then."""
+    machine = Machine()
+    assert machine.feed((0, 90), (50, 70, -50)) == [("raised", 0)]
+    assert machine.feed((5, 70), (10, 90), (60, 90, -50)) == [("cleared", 5), ("raised", 10)]
+
+
 def test_the_state_survives_being_stored() -> None:
     from flink_job.alerts.machine import pack_states, unpack_states
 

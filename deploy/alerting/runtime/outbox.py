@@ -55,10 +55,19 @@ class Outbox:
         was raised aloud is cleared aloud.
         """
         quiet = change.historical or (change.muted and not change.has_ended)
-        told = [] if quiet else self.routes.of(change)
+        told = [] if quiet else self._concerned(change)
         wait_ms = INHIBIT_WAIT_MS if change.inhibited_by and not change.has_ended else 0
         self.table.take_in(change, told, now_ms + wait_ms, now_ms)
         return told
+
+    def _concerned(self, change: Change) -> list[Recipient]:
+        """Whom the routes name, and whoever was told before: an alert that got better is over for them too."""
+        found = {recipient.name: recipient for recipient in self.routes.of(change)}
+        if change.number:
+            before = (self.table.alert(change.alert_id) or {}).get("told", {})
+            known = self.routes.recipients
+            found |= {name: known[name] for name in before if name in known}
+        return list(found.values())
 
     def dispatch(self, recipient: Recipient, now_ms: int) -> int:
         """Send what is due; returns the number of messages. Stops at the first that is not taken, to keep the order.
