@@ -84,7 +84,7 @@ def explain(
 ) -> None:
     """Show, sample by sample, what a rule made of an entity's readings, and so why it did or did not fire.
 
-      python -m flink_job alerts explain sample_data/rules.yaml --rule hot --entity zar-00002 \\
+      python -m flink_job alerts explain sample_data/rules.yaml --rule hot --entity pun-00037 \\
         --readings sample_data/readings.ndjson.gz --contracts sample_data/contracts.ndjson
     """
     from flink_job.alerts.explain import explain as explained
