@@ -69,6 +69,9 @@ def create_alerting(
             BisectBatchOnFunctionError=True,
             FunctionResponseTypes=["ReportBatchItemFailures"],
         )
+        events = client("events", endpoint)
+        events.put_rule(Name=f"{names.prefix}-sweep", ScheduleExpression="rate(1 minute)", State="ENABLED")
+        events.put_targets(Rule=f"{names.prefix}-sweep", Targets=[{"Id": "sweeper", "Arn": functions["sweeper"]}])
     return Alerting(table, topic=topic, fifo_topic=fifo_topic, functions=functions, **urls)
 
 
@@ -161,11 +164,3 @@ def received(endpoint: str, queue: str) -> list[dict[str, Any]]:
             found.append({**json.loads(message["Body"]), "sent_ms": int(message["Attributes"]["SentTimestamp"])})
             sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
     return found
-
-
-def schedule_sweeper(names: Names, endpoint: str, alerting: Alerting) -> None:
-    """Let the sweeper run once a minute."""
-    events = client("events", endpoint)
-    name = f"{names.prefix}-sweep"
-    events.put_rule(Name=name, ScheduleExpression="rate(1 minute)", State="ENABLED")
-    events.put_targets(Rule=name, Targets=[{"Id": "sweeper", "Arn": alerting.functions["sweeper"]}])
