@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import json
 import os
 import shutil
 import signal
@@ -207,15 +208,16 @@ def _status(progress: Progress, delivery: Delivery) -> Table:
     return table
 
 
-def alerts_in_stream(names: Names, endpoint: str) -> int:
-    """Number of alert records in the alerts stream."""
+def alerts_in_stream(names: Names, endpoint: str) -> set[tuple[str, int]]:
+    """(alert, change number) of what is in the alerts stream; the sink may have sent some more than once."""
     kinesis = client("kinesis", endpoint)
-    count = 0
+    found = set()
     for shard in kinesis.list_shards(StreamName=names.alerts)["Shards"]:
         at = kinesis.get_shard_iterator(
             StreamName=names.alerts, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
         )["ShardIterator"]
         while records := (page := kinesis.get_records(ShardIterator=at))["Records"]:
-            count += len(records)
+            rows = [json.loads(record["Data"]) for record in records]
+            found |= {(row["alert_id"], row["change_number"]) for row in rows}
             at = page["NextShardIterator"]
-    return count
+    return found
