@@ -114,7 +114,7 @@ def _observe(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -
 
 def _maybe_raise(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -> list[Change]:
     """Raise where the breach that `point` belongs to has lasted; a page only if it still does."""
-    if rule.judge(point.value) < 0 or point.at_ms <= track.settled_ms:
+    if not breaches(rule, point) or point.at_ms <= track.settled_ms:
         return []
     points = track.points
     last = index_of(points, point.at_ms)
@@ -123,7 +123,7 @@ def _maybe_raise(rule: Rule, entity: str, track: Track, point: Point, fresh: boo
     rank = lasting_rank(rule, points[: last + 1], track.settled_ms)
     if rank < 0:
         return []
-    run = trailing(rule, points[: last + 1], lambda p: rule.judge(p.value) >= rule.levels[0].rank, track.settled_ms)
+    run = trailing(rule, points[: last + 1], lambda p: breaches(rule, p), track.settled_ms)
     historical = not (fresh and last == len(points) - 1)
     muted = rule.is_muted(points[last].at_ms)
     worst = max(run, key=lambda p: rule.judge(p.value)).value
@@ -143,10 +143,7 @@ def _go_on(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -> 
     assert episode is not None
     newest = points[-1]
     clear = trailing(rule, points, lambda p: rule.judge(p.value) == CLEAR, episode.start_ms)
-    calm_ms = rule.clear_for_ms
-    if episode.flapping and rule.flapping is not None:
-        calm_ms = max(calm_ms, rule.flapping.within_ms)
-    if clear and clear[-1].at_ms - clear[0].at_ms >= calm_ms:
+    if clear and clear[-1].at_ms - clear[0].at_ms >= calm_ms(rule, episode):
         return [_end(rule, entity, track, newest, LATCHED if rule.latch else CLEARED)]
     if episode.flapping:
         return []
@@ -162,6 +159,13 @@ def _go_on(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -> 
             episode.rank = top
             found.append(_change(rule, entity, track, newest, EASED, rule.is_muted(newest.at_ms)))
     return found
+
+
+def calm_ms(rule: Rule, episode: Episode) -> int:
+    """How long it must be seen clear to be over."""
+    if episode.flapping and rule.flapping is not None:
+        return max(rule.clear_for_ms, rule.flapping.within_ms)
+    return rule.clear_for_ms
 
 
 def _announce(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -> list[Change]:

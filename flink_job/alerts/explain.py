@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from flink_job.alerts.changes import Change
 from flink_job.alerts.durations import show_duration
-from flink_job.alerts.episodes import RuleState, Track, step
-from flink_job.alerts.points import Point, trailing
+from flink_job.alerts.episodes import RuleState, Track, calm_ms, step
+from flink_job.alerts.points import Point, breaches, trailing
 from flink_job.alerts.rules import CLEAR, HELD, SEVERITIES, Rule
 
 
@@ -56,7 +56,7 @@ def phase(rule: Rule, state: RuleState, point: Point) -> str:
 def _phase(rule: Rule, track: Track) -> str:
     points = track.points
     if track.episode is None:
-        run = trailing(rule, points, lambda p: rule.judge(p.value) >= 0, track.settled_ms)
+        run = trailing(rule, points, lambda p: breaches(rule, p), track.settled_ms)
         if not run:
             return "idle"
         lasted = show_duration(run[-1].at_ms - run[0].at_ms)
@@ -69,7 +69,5 @@ def _phase(rule: Rule, track: Track) -> str:
     clear = trailing(rule, points, lambda p: rule.judge(p.value) == CLEAR, track.episode.start_ms)
     if not clear:
         return name
-    calm_ms = rule.clear_for_ms
-    if track.episode.flapping and rule.flapping is not None:
-        calm_ms = max(calm_ms, rule.flapping.within_ms)
-    return f"recovering: {show_duration(clear[-1].at_ms - clear[0].at_ms)} of {show_duration(calm_ms)}"
+    lasted = show_duration(clear[-1].at_ms - clear[0].at_ms)
+    return f"recovering: {lasted} of {show_duration(calm_ms(rule, track.episode))}"

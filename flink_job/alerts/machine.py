@@ -45,7 +45,9 @@ def observe(rules: tuple[Rule, ...], states: States, batch: Batch) -> Iterator[t
 
 
 def drop_removed(rules: RuleSet, states: States, entity: str) -> Iterator[tuple[Rule, Change]]:
-    """End the episodes of rules that are gone from the document."""
+    """End the episodes of rules that are gone from the document; without a document nothing is known to be gone."""
+    if not rules.version:
+        return
     for rule_id in [rule_id for rule_id in states if rules.by_id(rule_id) is None]:
         state = states.pop(rule_id)
         rule = Rule(rule_id, rule_id, Scope("*", frozenset(), ()), "", "", "", (), None)

@@ -47,10 +47,12 @@ class Replay:
 
     def _with_rates(self, rules: tuple[Rule, ...], batch: Batch) -> Batch:
         """Rates of change are made where readings come in order, as in the gate of the stream."""
-        rates = self.rates.setdefault((batch.entity, batch.source), Rates(rules))
+        key = (batch.entity, batch.source)
+        if key not in self.rates:
+            self.rates[key] = Rates(rules)
         [sample] = batch.samples
         values = dict(sample.values)
-        rates.add_to(values, sample.at_ms, sample.interval_s)
+        self.rates[key].add_to(values, sample.at_ms, sample.interval_s)
         return msgspec.structs.replace(batch, samples=(msgspec.structs.replace(sample, values=values),))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from flink_job.alerts.changes import ENDED
 from flink_job.alerts.durations import show_duration
 from flink_job.alerts.rules import SEVERITIES
 
@@ -120,7 +121,7 @@ def _counts(rows: Sequence[AlertRow], days: float) -> list[str]:
         any(not r.historical and not r.muted and r.state in ("raised", "flapping") for r in found)
         for found in by_alert.values()
     )
-    ended = [found for found in by_alert.values() if found[-1].state in ("cleared", "latched")]
+    ended = [found for found in by_alert.values() if found[-1].state in ENDED]
     lengths = sorted(found[-1].event_ms - found[-1].episode_ms for found in ended)
     flapping = sum(any(r.state == "flapping" for r in found) for found in by_alert.values())
     worst = max((SEVERITIES.index(row.severity) for row in rows), default=-1)

@@ -213,6 +213,20 @@ def test_a_reading_from_the_future_neither_raises_nor_clears() -> None:
     assert machine.feed((5, 70), (10, 90), (60, 90, -50)) == [("cleared", 5), ("raised", 10)]
 
 
+def test_a_rule_that_is_gone_ends_its_alert_but_no_document_ends_none() -> None:
+    """Where the rules cannot be read after a start, what is open stays open."""
+    from flink_job.alerts.machine import drop_removed
+    from flink_job.alerts.rules import RuleSet
+
+    machine = Machine()
+    machine.feed((0, 90))
+    states = {"hot": machine.state}
+    assert list(drop_removed(RuleSet(), states, "m")) == []
+    [(_, change)] = drop_removed(RuleSet("newer"), states, "m")
+    assert (change.state, change.detail) == ("cleared", "the rule was removed")
+    assert states == {}
+
+
 def test_the_state_survives_being_stored() -> None:
     from flink_job.alerts.machine import pack_states, unpack_states
 

@@ -9,7 +9,6 @@ nothing is lost between any two steps, and what is sent twice is recognised by i
 from __future__ import annotations
 
 import json
-import logging
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,8 +19,6 @@ from .channels import Channels, Message
 from .messages import body, digest, short, subject
 from .model import Change, Recipient, Routes, read_change
 from .table import Table
-
-log = logging.getLogger(__name__)
 
 LEASE_MS = int(os.environ.get("LEASE_MS", "30000"))
 #: How long a notice waits for what may inhibit it to be known, and until it is looked at again while inhibited.
