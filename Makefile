@@ -43,7 +43,7 @@ format: $(VENV)/.ready ## Reformat the code and apply safe lint fixes
 
 lock: $(VENV)/.ready ## Pin every dependency again from the requirements*.in files
 	@$(BIN)/python -m pip install --quiet uv
-	@for f in requirements requirements-app requirements-dev requirements-endpoint requirements-flink requirements-oracle; do \
+	@for f in requirements requirements-app requirements-functions requirements-dev requirements-endpoint requirements-flink requirements-oracle; do \
 	  $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-find-links --no-emit-index-url $$f.in -o $$f.txt || exit 1; done
 

@@ -18,8 +18,8 @@ from typing import Any
 #: Where Managed Flink puts the application's properties; the environment variable is for tests and local runs.
 PROPERTIES_PATH = "/etc/flink/application_properties.json"
 PROPERTIES_VARIABLE = "APPLICATION_PROPERTIES"
-#: Property groups of the service itself.
-SERVICE_GROUPS = frozenset({"kinesis.analytics.flink.run.options"})
+#: Property groups that are not the job's: the service's own, and what the deployment notes for itself.
+SERVICE_GROUPS = frozenset({"kinesis.analytics.flink.run.options", "deployment"})
 
 #: Connector options that may be set as `connector.<option>`. The connectors let typos in `scan.*`, `aws.*` and
 #: `sink.*` pass in silence, so they are checked here.
@@ -134,7 +134,8 @@ class Job:
     a record a shard no longer holds the watermark back. `max_future_s`: how far a clock may run ahead.
     `state_days`: how long a meter's interval, demand and bill accumulators outlive their last reading; a repeat that
     comes later than that is costed again. Contracts are kept for ever. `silence_s`: how long nothing comes from a
-    meter until it counts as silent, for rules on `no_data`; it should exceed the readings' interval.
+    meter until it counts as silent, for rules on `no_data`; it should exceed the readings' interval. Errors go to
+    Sentry at `sentry_dsn`, or at what the secret `sentry_secret` (an ARN) of Secrets Manager says.
     """
 
     name: str = _setting("meter-costing", _NOT_EMPTY, "a name")
@@ -150,6 +151,7 @@ class Job:
     python_bundle_size: int = _setting(10_000, _at_least(1), "at least 1")
     python_bundle_ms: int = _setting(100, _at_least(1), "at least 1")
     sentry_dsn: str = field(default="", repr=False, metadata={"secret": True})
+    sentry_secret: str = ""
 
 
 @dataclass(frozen=True)

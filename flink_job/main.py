@@ -26,11 +26,25 @@ def main() -> None:
     """Entry on Managed Flink: submit the job and return; the service keeps it running."""
     configure_logging()
     settings = load_settings(properties_path())
-    with report_errors(settings.job.sentry_dsn):
+    with report_errors(sentry_dsn(settings)):
         if os.environ.get(LOCAL_VARIABLE):
             run_local(settings, Path("build/state"))
         else:
             submit(settings)
+
+
+def sentry_dsn(settings: Settings) -> str:
+    """Where errors go: the setting, else what the secret says. Without it the job runs all the same."""
+    if settings.job.sentry_dsn or not settings.job.sentry_secret:
+        return settings.job.sentry_dsn
+    import boto3
+
+    secrets = boto3.client("secretsmanager", region_name=settings.readings.region)
+    try:
+        return str(secrets.get_secret_value(SecretId=settings.job.sentry_secret)["SecretString"])
+    except Exception as error:
+        log.warning("no Sentry: the secret cannot be read", extra={"secret": settings.job.sentry_secret, "error": str(error)})
+        return ""
 
 
 def submit(settings: Settings) -> None:

@@ -18,12 +18,21 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """An output. `key` names the columns that identify a row: sinks are at-least-once, so read each key once."""
+    """An output. `key` names the columns that identify a row: sinks are at-least-once, so read each key once.
+
+    `event_time` is the column whose UTC date is the partition. It is the same in every copy of a row, so that a query of
+    some days reads those days alone and still meets each key once.
+    """
 
     name: str
     doc: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
+    event_time: str = ""
+
+
+#: Partition of every table that is delivered: the UTC date of its `event_time`.
+EVENT_DATE = Column("event_date", "STRING", "string", "Date of the row's event time, YYYY-MM-DD, UTC: the partition")
 
 
 def _text(name: str, doc: str) -> Column:
@@ -92,6 +101,7 @@ COSTS = Table(
         _RECORD_POSITION,
         _ARRIVAL,
     ),
+    event_time="interval_start",
 )
 
 KPIS = Table(
@@ -119,6 +129,7 @@ KPIS = Table(
         _exact("max_kw", "Highest mean power of a quarter hour [kW]: the demand"),
         *_DAY,
     ),
+    event_time="window_start",
 )
 
 ALERTS = Table(
@@ -152,6 +163,7 @@ ALERTS = Table(
         _text("detail", "Why it ended, where not by readings"),
         _time("arrival", "When the stream received the record that made the change"),
     ),
+    event_time="event_time",
 )
 
 REJECTED = Table(
@@ -168,6 +180,7 @@ REJECTED = Table(
         _RECORD_POSITION,
         _ARRIVAL,
     ),
+    event_time="arrival",
 )
 
 UNPRICED = Table(
@@ -185,6 +198,7 @@ UNPRICED = Table(
         _RECORD_POSITION,
         _ARRIVAL,
     ),
+    event_time="arrival",
 )
 
 REPEATED = Table(
@@ -200,6 +214,7 @@ REPEATED = Table(
         _RECORD_POSITION,
         _ARRIVAL,
     ),
+    event_time="interval_start",
 )
 
 ADJUSTMENTS = Table(
@@ -240,6 +255,7 @@ ALERT_ACTIONS = Table(
         _text("site", "Factory"),
         _text("note", "What was said"),
     ),
+    event_time="done_at",
 )
 
 #: Tables that services beside the job write through Firehose.

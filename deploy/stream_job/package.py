@@ -73,13 +73,13 @@ def project_files(root: Path = PROJECT) -> Iterator[tuple[str, bytes]]:
                 yield name, path.read_bytes()
 
 
-def download(folder: Path = WHEELS) -> list[Path]:
+def download(folder: Path = WHEELS, requirements: Path = REQUIREMENTS) -> list[Path]:
     """Wheels of the locked requirements for the service's platform, whatever this machine is."""
     shutil.rmtree(folder, ignore_errors=True)
     line = [
         sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--require-hashes",
         "--no-deps", "--only-binary=:all:", f"--platform={PLATFORM}", f"--python-version={PYTHON}",
-        "--implementation=cp", "-r", str(REQUIREMENTS), "-d", str(folder),
+        "--implementation=cp", "-r", str(requirements), "-d", str(folder),
     ]  # fmt: skip
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     if done.returncode:

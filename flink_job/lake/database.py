@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from flink_job.schemas import BATCH_TABLES, OUTPUTS, SERVICE_TABLES, Table
+from flink_job.schemas import BATCH_TABLES, EVENT_DATE, OUTPUTS, SERVICE_TABLES, Table
 
 VIEWS = (
     "meter_15m",
@@ -33,9 +33,13 @@ def read_view(name: str) -> str:
 
 
 def each_key_once(table: Table, source: str) -> str:
-    """SQL of a table in which every key has one row: sinks are at-least-once, and copies of a row are alike."""
-    columns = ", ".join(column.name for column in table.columns)
-    key = ", ".join(table.key)
+    """SQL of a table in which every key has one row: sinks are at-least-once, and copies of a row are alike.
+
+    The partition is a column of it and of the key, so that a condition on it reaches the source.
+    """
+    date = (EVENT_DATE.name,) if table.event_time else ()
+    columns = ", ".join((*(column.name for column in table.columns), *date))
+    key = ", ".join((*table.key, *date))
     return (
         f"SELECT {columns} FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY {key} ORDER BY {key}) AS copy_number "
         f"FROM {source}) AS copies WHERE copy_number = 1"
@@ -62,11 +66,12 @@ def open_lake(folder: Path) -> duckdb.DuckDBPyConnection:
 
 
 def _rows(table: Table, parts: Sequence[Path]) -> str:
+    date = f", strftime({table.event_time}, '%Y-%m-%d') AS {EVENT_DATE.name}" if table.event_time else ""
     if not parts:
         columns = ", ".join(f"CAST(NULL AS {column.glue}) AS {column.name}" for column in table.columns)
-        return f"SELECT {columns} WHERE FALSE"
+        return f"SELECT *{date} FROM (SELECT {columns} WHERE FALSE) AS nothing"
     listed = ", ".join("'" + str(part).replace("'", "''") + "'" for part in parts)
-    return f"SELECT * FROM read_parquet([{listed}], union_by_name=true)"
+    return f"SELECT *{date} FROM read_parquet([{listed}], union_by_name=true, hive_partitioning=false)"
 
 
 def query(folder: Path, sql: str) -> tuple[Sequence[str], list[tuple[object, ...]]]:

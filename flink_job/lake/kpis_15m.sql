@@ -7,6 +7,8 @@ SELECT
   900 AS window_s,
   day_start,
   day_s,
+  event_date,
+  MAX(split_part(site_path, '/', 1)) AS site,
   SUM(readings) AS readings,
   SUM(GREATEST(1, CAST(FLOOR(900.0 / interval_s) AS INTEGER))) AS expected_readings,
   SUM(energy_kwh) AS energy_kwh,
@@ -15,4 +17,4 @@ SELECT
   SUM(cost) AS cost,
   SUM(CAST(energy_kwh AS DOUBLE) * 3600 / GREATEST(900, interval_s)) AS mean_kw
 FROM meter_levels
-GROUP BY level, entity, currency, window_start, day_start, day_s
+GROUP BY level, entity, currency, window_start, day_start, day_s, event_date

@@ -8,6 +8,8 @@ WITH sums AS (
     date_trunc('hour', window_start) AS window_start,
     day_start,
     day_s,
+    event_date,
+    MAX(site) AS site,
     SUM(readings) AS readings,
     SUM(energy_kwh) AS energy_kwh,
     SUM(export_kwh) AS export_kwh,
@@ -16,11 +18,11 @@ WITH sums AS (
     MIN(mean_kw) AS min_kw,
     MAX(mean_kw) AS max_kw
   FROM kpis_15m
-  GROUP BY level, entity, currency, date_trunc('hour', window_start), day_start, day_s
+  GROUP BY level, entity, currency, date_trunc('hour', window_start), day_start, day_s, event_date
 ),
 
 expected AS (
-  SELECT level, entity, currency, window_start, day_start, SUM(meter_expected) AS expected_readings
+  SELECT level, entity, currency, window_start, day_start, event_date, SUM(meter_expected) AS expected_readings
   FROM (
     SELECT
       level,
@@ -28,12 +30,13 @@ expected AS (
       currency,
       date_trunc('hour', window_start) AS window_start,
       day_start,
+      event_date,
       meter_id,
       GREATEST(1, CAST(FLOOR(MAX(3600) * 1.0 / MAX(interval_s)) AS INTEGER)) AS meter_expected
     FROM meter_levels
-    GROUP BY level, entity, currency, date_trunc('hour', window_start), day_start, meter_id
+    GROUP BY level, entity, currency, date_trunc('hour', window_start), day_start, event_date, meter_id
   ) AS meters
-  GROUP BY level, entity, currency, window_start, day_start
+  GROUP BY level, entity, currency, window_start, day_start, event_date
 )
 
 SELECT
@@ -43,6 +46,8 @@ SELECT
   sums.window_start,
   sums.day_start,
   sums.day_s,
+  sums.event_date,
+  sums.site,
   sums.readings,
   expected.expected_readings,
   CAST(sums.readings AS DOUBLE) / expected.expected_readings AS completeness,
@@ -66,3 +71,4 @@ INNER JOIN expected
   AND sums.currency = expected.currency
   AND sums.window_start = expected.window_start
   AND sums.day_start = expected.day_start
+  AND sums.event_date = expected.event_date

@@ -6,6 +6,7 @@ SELECT
   currency,
   day_start,
   day_s,
+  event_date,
   MAX(interval_s) AS interval_s,
   SUM(readings) AS readings,
   SUM(energy_kwh) AS energy_kwh,
@@ -14,4 +15,4 @@ SELECT
   SUM(cost) AS cost
 FROM kpis
 WHERE level = 'meter' AND window_s = 900
-GROUP BY entity, window_start, currency, day_start, day_s
+GROUP BY entity, window_start, currency, day_start, day_s, event_date

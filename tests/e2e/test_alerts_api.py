@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deploy.alerting.runtime.access import caller_of
+from deploy.access import caller_of
 from deploy.local.alerting import Alerting, create_alerting, environment, received
 from deploy.local.alerts_api import Api, create_api, token_of
 from deploy.local.endpoint import endpoint, free_port

@@ -16,8 +16,9 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import BadRequestError, ForbiddenError, NotFoundError
 
+from deploy.access import Caller, caller_of
+
 from . import context
-from .access import Caller, caller_of
 from .items import ENDED, LATCHED, OPEN
 
 logger = Logger(service="alerts-api")

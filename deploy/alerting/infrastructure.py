@@ -1,0 +1,110 @@
+"""Telling people: the notifier behind the alerts stream, the sweeper once a minute, topics, queues, the alerts API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aws_cdk import Duration
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from deploy.functions import ALERTING
+from deploy.grants import allow, use_table
+from deploy.lambdas import Function
+from deploy.nag import accept
+from deploy.names import Names
+from deploy.settings import Environment
+
+ROUTES = "rules/routes.json"
+#: What the functions do with the table; transactions need the rights of their steps.
+STATE_ACTIONS = ("ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
+BATCH, RETRIES = 100, 100
+KEEP = Duration.days(14)
+
+
+class Channels(Construct):
+    """Where messages go: a topic for people, a FIFO topic with a queue behind it for programs."""
+
+    def __init__(self, scope: Construct, id: str, names: Names, environment: Environment, key: kms.IKey) -> None:
+        super().__init__(scope, id)
+        self.people = sns.Topic(self, "People", topic_name=f"{names.prefix}-people", master_key=key, enforce_ssl=True)
+        for address in environment.operators:
+            self.people.add_subscription(subscriptions.EmailSubscription(address))
+        self.programs = sns.Topic(
+            self,
+            "Programs",
+            topic_name=f"{names.prefix}-people.fifo",
+            fifo=True,
+            content_based_deduplication=False,
+            master_key=key,
+            enforce_ssl=True,
+        )
+        dead = queue(self, "InboxDead", key, name=f"{names.prefix}-dead-inbox.fifo")
+        self.inbox = queue(self, "Inbox", key, name=f"{names.prefix}-inbox.fifo", dead=dead)
+        self.programs.add_subscription(subscriptions.SqsSubscription(self.inbox, raw_message_delivery=True))
+
+
+class Alerting(Construct):
+    """The functions. Each has a role of its own; what they reach is granted by whoever puts the units together."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        names: Names,
+        environment: Environment,
+        key: kms.IKey,
+        variables: Mapping[str, str],
+    ) -> None:
+        super().__init__(scope, id)
+        self._names, self._environment, self._key, self._variables = names, environment, key, variables
+        self.notifier = self._function("notifier", "notifier.handler")
+        self.sweeper = self._function("sweeper", "sweeper.handler")
+        self.api = self._function("alerts-api", "api.handler")
+        self.dead_batches = queue(self, "DeadBatches", key, name=f"{names.prefix}-dead-batches")
+        self.dead_events = queue(self, "DeadEvents", key, name=f"{names.prefix}-dead-events")
+
+    def _function(self, name: str, handler: str) -> Function:
+        return Function(self, name, self._names, self._environment, self._key, ALERTING, handler, self._variables)
+
+    def listen(self, alerts: kinesis.IStream) -> None:
+        """Let the notifier read the alerts stream. A batch that fails is halved, then tried until it is old."""
+        self.notifier.listen(alerts, self.dead_batches, BATCH, RETRIES, answers_by_record=True)
+
+    def sweep(self) -> None:
+        """Let the sweeper run once a minute."""
+        rule = events.Rule(self, "EveryMinute", schedule=events.Schedule.rate(Duration.minutes(1)))
+        rule.add_target(targets.LambdaFunction(self.sweeper.function, dead_letter_queue=self.dead_events))
+
+    def use(self, table: dynamodb.ITable, channels: Channels) -> None:
+        """Grant what all three, or two of them, need: state; topics to send to."""
+        for function in (self.notifier, self.sweeper, self.api):
+            use_table(function.role, table, STATE_ACTIONS, "by_site")
+        for function in (self.notifier, self.sweeper):
+            allow(function.role, ["sns:Publish"], channels.people.topic_arn, channels.programs.topic_arn)
+
+
+def queue(scope: Construct, id: str, key: kms.IKey, name: str, dead: sqs.IQueue | None = None) -> sqs.Queue:
+    """An encrypted queue; FIFO where the name says so. Without `dead` it is one for what nobody could take."""
+    fifo = name.endswith(".fifo")
+    made = sqs.Queue(
+        scope,
+        id,
+        queue_name=name,
+        fifo=True if fifo else None,
+        encryption=sqs.QueueEncryption.KMS,
+        encryption_master_key=key,
+        enforce_ssl=True,
+        retention_period=KEEP,
+        dead_letter_queue=sqs.DeadLetterQueue(queue=dead, max_receive_count=10) if dead else None,
+    )
+    if dead is None:
+        accept(made, "AwsSolutions-SQS3", "It is a dead-letter queue itself, with an alarm on what lies in it.")
+    return made

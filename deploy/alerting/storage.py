@@ -1,0 +1,36 @@
+"""The table that knows what alerts are and whom they were told."""
+
+from __future__ import annotations
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from deploy.names import Names
+from deploy.settings import Environment
+
+
+def alert_state(scope: Construct, names: Names, environment: Environment, key: kms.IKey) -> dynamodb.Table:
+    """The table; its items are described in deploy/alerting/runtime/table.py."""
+    text, number = dynamodb.AttributeType.STRING, dynamodb.AttributeType.NUMBER
+    table = dynamodb.Table(
+        scope,
+        "AlertState",
+        table_name=f"{names.prefix}-alert-state",
+        billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+        partition_key=dynamodb.Attribute(name="pk", type=text),
+        sort_key=dynamodb.Attribute(name="sk", type=text),
+        time_to_live_attribute="expires_s",
+        encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
+        encryption_key=key,
+        point_in_time_recovery_specification={"point_in_time_recovery_enabled": True},
+        deletion_protection=environment.retain,
+        removal_policy=RemovalPolicy.RETAIN if environment.retain else RemovalPolicy.DESTROY,
+    )
+    table.add_global_secondary_index(
+        index_name="by_site",
+        partition_key=dynamodb.Attribute(name="site_status", type=text),
+        sort_key=dynamodb.Attribute(name="raised_ms", type=number),
+    )
+    return table

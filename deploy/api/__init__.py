@@ -1,0 +1,1 @@
+"""Who may ask: people in a user pool, queries on demand."""

@@ -1,0 +1,144 @@
+"""The API: one HTTP API over the functions of alerts and of queries, for people with a token of the pool."""
+
+from __future__ import annotations
+
+from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_apigatewayv2 as gateway
+from aws_cdk import aws_apigatewayv2_authorizers as authorizers
+from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from deploy.api.people import People
+from deploy.functions import API
+from deploy.grants import allow, read_objects, use_table, write_objects
+from deploy.lake.delivery import Athena, log_retention
+from deploy.lambdas import Function
+from deploy.names import Names
+from deploy.settings import Environment
+
+ALERT_ROUTES = (
+    "GET /alerts",
+    "GET /alerts/{alert_id}",
+    "POST /alerts/{alert_id}/ack",
+    "POST /alerts/{alert_id}/assign",
+    "POST /alerts/{alert_id}/comment",
+    "POST /alerts/{alert_id}/snooze",
+)
+QUERY_ROUTES = (
+    "GET /questions",
+    "POST /queries",
+    "GET /queries/{query_id}",
+    "POST /queries/{query_id}/stop",
+    "GET /meters/{meter_id}/last-values",
+)
+#: Tables that the questions read (deploy/api/runtime/questions.py).
+ASKED_TABLES = ("costs", "kpis", "alerts", "alert_actions", "adjustments")
+RESULTS = "athena-results/"
+RATE, BURST = 50, 100
+
+
+class Api(Construct):
+    """HTTP API with a JWT authorizer on every route, access log, throttling."""
+
+    def __init__(
+        self, scope: Construct, id: str, names: Names, environment: Environment, key: kms.IKey, people: People
+    ) -> None:
+        super().__init__(scope, id)
+        self._authorizer = authorizers.HttpUserPoolAuthorizer("People", people.pool, user_pool_clients=[people.client])
+        self.api = gateway.HttpApi(self, "Http", api_name=f"{names.prefix}-api", create_default_stage=False)
+        log = logs.LogGroup(
+            self,
+            "AccessLog",
+            retention=log_retention(environment),
+            encryption_key=key,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        stage = gateway.CfnStage(
+            self,
+            "Stage",
+            api_id=self.api.api_id,
+            stage_name="$default",
+            auto_deploy=True,
+            default_route_settings={"throttlingRateLimit": RATE, "throttlingBurstLimit": BURST},
+            access_log_settings={
+                "destinationArn": log.log_group_arn,
+                "format": '{"time":"$context.requestTime","caller":"$context.authorizer.claims.sub",'
+                '"ip":"$context.identity.sourceIp","route":"$context.routeKey","status":"$context.status",'
+                '"ms":"$context.responseLatency","id":"$context.requestId","error":"$context.error.message"}',
+            },
+        )
+        self.url = f"https://{self.api.api_id}.execute-api.{Stack.of(self).region}.{Stack.of(self).url_suffix}"
+        self.stage = stage
+
+    def route(self, routes: tuple[str, ...], function: lambda_.IFunction, name: str) -> None:
+        """Lead routes, `METHOD /path`, to a function."""
+        integration = integrations.HttpLambdaIntegration(name, function)
+        for route in routes:
+            method, path = route.split(" ")
+            self.api.add_routes(
+                path=path,
+                methods=[gateway.HttpMethod(method)],
+                integration=integration,
+                authorizer=self._authorizer,
+            )
+
+
+class Queries(Construct):
+    """The function that asks Athena for people, and the table that knows whose query is whose."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        names: Names,
+        environment: Environment,
+        key: kms.IKey,
+        athena: Athena,
+        last_values: str,
+    ) -> None:
+        super().__init__(scope, id)
+        self._names, self._athena = names, athena
+        self.table = dynamodb.Table(
+            self,
+            "Asked",
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            partition_key=dynamodb.Attribute(name="query_id", type=dynamodb.AttributeType.STRING),
+            time_to_live_attribute="expires_s",
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
+            encryption_key=key,
+            point_in_time_recovery_specification={"point_in_time_recovery_enabled": True},
+            # Whose a query is matters for a week, as its result does.
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        variables = {
+            "ASKED": self.table.table_name,
+            "WORKGROUP": athena.name,
+            "DATABASE": names.database,
+            "LAST_VALUES": last_values,
+        }
+        self.function = Function(
+            self, "queries-api", names, environment, key, API, "api.handler", variables, timeout_s=29
+        )
+        use_table(self.function.role, self.table, ["GetItem", "PutItem", "UpdateItem"])
+
+    def read(self, last_values: dynamodb.ITable) -> None:
+        """Grant asking Athena in the one workgroup, over the tables of the lake, and the last values."""
+        stack, role = Stack.of(self), self.function.role
+        workgroup = stack.format_arn(service="athena", resource="workgroup", resource_name=self._athena.name)
+        for action in ("GetQueryExecution", "GetQueryResults", "StartQueryExecution", "StopQueryExecution"):
+            allow(role, [f"athena:{action}"], workgroup)
+        allow(
+            role,
+            ["glue:GetDatabase", "glue:GetPartition", "glue:GetPartitions", "glue:GetTable", "glue:GetTables"],
+            stack.format_arn(service="glue", resource="catalog"),
+            stack.format_arn(service="glue", resource="database", resource_name=self._names.database),
+            stack.format_arn(service="glue", resource="table", resource_name=f"{self._names.database}/*"),
+            because="Views lead to other views and tables, all of this deployment's own database.",
+        )
+        read_objects(role, self._names.lake, *(f"{name}/" for name in ASKED_TABLES), RESULTS)
+        write_objects(role, self._names.lake, RESULTS)
+        use_table(role, last_values, ["GetItem", "Query"])

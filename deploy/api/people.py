@@ -1,0 +1,59 @@
+"""People: a Cognito user pool whose `sites` attribute says which factories somebody may see."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_cognito as cognito
+from constructs import Construct
+
+from deploy.nag import accept
+from deploy.names import Names
+from deploy.settings import Environment
+
+
+class People(Construct):
+    """The pool and the client of the console. Nobody signs up: an administrator invites and says the sites."""
+
+    def __init__(self, scope: Construct, id: str, names: Names, environment: Environment) -> None:
+        super().__init__(scope, id)
+        self.pool = cognito.UserPool(
+            self,
+            "Pool",
+            user_pool_name=f"{names.prefix}-people",
+            self_sign_up_enabled=False,
+            sign_in_aliases={"email": True},
+            # Only an administrator may write `sites`: the client below may not.
+            custom_attributes={"sites": cognito.StringAttribute(mutable=True)},
+            password_policy={
+                "min_length": 12,
+                "require_lowercase": True,
+                "require_uppercase": True,
+                "require_digits": True,
+                "require_symbols": True,
+                "temp_password_validity": Duration.days(3),
+            },
+            mfa=cognito.Mfa.REQUIRED if environment.retain else cognito.Mfa.OPTIONAL,
+            mfa_second_factor={"otp": True, "sms": False},
+            account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
+            feature_plan=cognito.FeaturePlan.PLUS,
+            standard_threat_protection_mode=cognito.StandardThreatProtectionMode.FULL_FUNCTION,
+            deletion_protection=environment.retain,
+            removal_policy=RemovalPolicy.RETAIN if environment.retain else RemovalPolicy.DESTROY,
+        )
+        if not environment.retain:
+            accept(self.pool, "AwsSolutions-COG2", "Users of a trial are test users; where data stay MFA is required.")
+        attributes = cognito.ClientAttributes().with_standard_attributes(email=True, fullname=True)
+        self.client = self.pool.add_client(
+            "Console",
+            user_pool_client_name=f"{names.prefix}-console",
+            # Local tests sign in with a password; where data are kept it is SRP alone.
+            auth_flows={"user_srp": True, "user_password": not environment.retain},
+            prevent_user_existence_errors=True,
+            enable_token_revocation=True,
+            access_token_validity=Duration.minutes(60),
+            id_token_validity=Duration.minutes(60),
+            refresh_token_validity=Duration.days(1),
+            read_attributes=attributes.with_custom_attributes("sites"),
+            write_attributes=attributes,
+            disable_o_auth=True,
+        )

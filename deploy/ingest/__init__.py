@@ -1,0 +1,1 @@
+"""What comes in: devices over MQTT, streams, uploaded files."""

@@ -1,0 +1,99 @@
+"""Devices: what a thing may say over MQTT, and the rule that puts what it says into the readings stream."""
+
+from __future__ import annotations
+
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_iot as iot
+from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from deploy.alerting.infrastructure import queue
+from deploy.grants import allow, use_key
+from deploy.lake.delivery import service
+from deploy.names import Names
+from deploy.settings import Environment
+
+THING = "${iot:Connection.Thing.ThingName}"
+#: Topics are <prefix>/readings/<thing> and <prefix>/commands/<thing>.
+SQL_VERSION = "2016-03-23"
+
+
+class Devices(Construct):
+    """Thing type, policy of a device's certificate, topic rule with an error action."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        names: Names,
+        environment: Environment,
+        key: kms.IKey,
+        readings: kinesis.IStream,
+    ) -> None:
+        super().__init__(scope, id)
+        iot.CfnThingType(
+            self,
+            "ThingType",
+            thing_type_name=f"{names.prefix}-meter",
+            thing_type_properties={
+                "thingTypeDescription": "A device that measures electricity",
+                "searchableAttributes": ["site", "line"],
+            },
+        )
+        iot.CfnPolicy(self, "Policy", policy_name=f"{names.prefix}-device", policy_document=self._policy(names))
+        self.failed = queue(self, "Failed", key, name=f"{names.prefix}-dead-messages")
+        self._rule(names, key, readings)
+
+    def _policy(self, names: Names) -> dict[str, object]:
+        """A device connects as itself, with its own certificate, and speaks of itself alone."""
+        stack = Stack.of(self)
+
+        def own(direction: str) -> str:
+            return f"{names.prefix}/{direction}/{THING}"
+
+        def arn(kind: str, name: str) -> str:
+            return stack.format_arn(service="iot", resource=kind, resource_name=name)
+
+        attached = {"Bool": {"iot:Connection.Thing.IsAttached": "true"}}
+        return {
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Effect": "Allow", "Action": "iot:Connect", "Resource": arn("client", THING), "Condition": attached},
+                {"Effect": "Allow", "Action": "iot:Publish", "Resource": arn("topic", own("readings"))},
+                {"Effect": "Allow", "Action": "iot:Subscribe", "Resource": arn("topicfilter", own("commands"))},
+                {"Effect": "Allow", "Action": "iot:Receive", "Resource": arn("topic", own("commands"))},
+            ],
+        }
+
+    def _rule(self, names: Names, key: kms.IKey, readings: kinesis.IStream) -> None:
+        role = iam.Role(self, "RuleRole", assumed_by=service("iot.amazonaws.com", self))
+        allow(role, ["kinesis:PutRecord"], readings.stream_arn)
+        allow(role, ["sqs:SendMessage"], self.failed.queue_arn)
+        use_key(role, key)
+        iot.CfnTopicRule(
+            self,
+            "Rule",
+            rule_name=f"{names.database}_readings",
+            topic_rule_payload={
+                "description": "Readings of devices go to the stream; what cannot go there is kept in a queue",
+                "awsIotSqlVersion": SQL_VERSION,
+                # All of the message. One that is no JSON goes to the error action, with its bytes.
+                "sql": f"SELECT * FROM '{names.prefix}/readings/+'",
+                "ruleDisabled": False,
+                "actions": [
+                    {
+                        "kinesis": {
+                            "roleArn": role.role_arn,
+                            "streamName": readings.stream_name,
+                            # A meter's readings in one shard, in order. Without a meter the thing's own name.
+                            "partitionKey": "${meter_id}",
+                        }
+                    }
+                ],
+                "errorAction": {
+                    "sqs": {"queueUrl": self.failed.queue_url, "roleArn": role.role_arn, "useBase64": True}
+                },
+            },
+        )

@@ -1,0 +1,173 @@
+"""Files: an object in the upload bucket starts a bounded run of the job in a container; its output lies in the lake."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+from deploy.alerting.infrastructure import queue
+from deploy.grants import read_objects, use_key, write_objects
+from deploy.lake.delivery import log_retention
+from deploy.nag import accept
+from deploy.names import Names
+from deploy.settings import Environment
+from deploy.stream_job.properties import TARIFFS
+
+_EVERYTHING = "AwsSolutions-IAM5[Resource::*]"
+INBOX, OUTPUT = "inbox/", "uploads/"
+CONTRACTS = "contracts.ndjson"
+CPU, MEMORY_MIB, DISK_GIB = 2048, 8192, 50
+LIMIT = Duration.hours(6)
+
+
+class Network(Construct):
+    """Two public subnets with no way in: containers reach S3 and ECR, nothing reaches them, no NAT is paid for."""
+
+    def __init__(self, scope: Construct, id: str, environment: Environment, key: kms.IKey) -> None:
+        super().__init__(scope, id)
+        public = ec2.SubnetConfiguration(name="public", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=24)
+        self.vpc = ec2.Vpc(
+            self,
+            "Vpc",
+            ip_addresses=ec2.IpAddresses.cidr("10.40.0.0/20"),
+            max_azs=2,
+            nat_gateways=0,
+            subnet_configuration=[public],
+            restrict_default_security_group=False,
+            gateway_endpoints={"S3": {"service": ec2.GatewayVpcEndpointAwsService.S3}},
+        )
+        log = logs.LogGroup(
+            self,
+            "FlowLog",
+            retention=log_retention(environment),
+            encryption_key=key,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.vpc.add_flow_log("Flows", destination=ec2.FlowLogDestination.to_cloud_watch_logs(log))
+        self.group = ec2.SecurityGroup(
+            self, "Group", vpc=self.vpc, allow_all_outbound=False, description="Containers of bounded runs: HTTPS out"
+        )
+        self.group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "HTTPS to AWS")
+
+
+class Uploads(Construct):
+    """EventBridge, Step Functions, Fargate."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        names: Names,
+        environment: Environment,
+        key: kms.IKey,
+        network: Network,
+        image: ecr.IRepository,
+        tag: str,
+    ) -> None:
+        super().__init__(scope, id)
+        self._names, self._environment, self._key = names, environment, key
+        self.cluster = ecs.Cluster(
+            self, "Cluster", vpc=network.vpc, container_insights_v2=ecs.ContainerInsights.ENABLED
+        )
+        self.task = self._task(image, tag)
+        self.dead = queue(self, "Dead", key, name=f"{names.prefix}-dead-uploads")
+        self.machine = self._machine(network)
+
+    def _task(self, image: ecr.IRepository, tag: str) -> ecs.FargateTaskDefinition:
+        task = ecs.FargateTaskDefinition(
+            self, "Task", cpu=CPU, memory_limit_mib=MEMORY_MIB, ephemeral_storage_gib=DISK_GIB
+        )
+        self._container = task.add_container(
+            "run",
+            image=ecs.ContainerImage.from_ecr_repository(image, tag),
+            logging=ecs.LogDrivers.aws_logs(stream_prefix="run", log_group=self._log("TaskLog")),
+        )
+        use_key(task.task_role, self._key)
+        accept(task.obtain_execution_role(), _EVERYTHING, "ECR's GetAuthorizationToken knows no resources.")
+        return task
+
+    def _machine(self, network: Network) -> sfn.StateMachine:
+        path = sfn.JsonPath
+        upload = path.format(
+            "s3://{}/{}", path.string_at("$.detail.bucket.name"), path.string_at("$.detail.object.key")
+        )
+        output = path.format(f"s3://{self._names.lake}/{OUTPUT}{{}}/", path.string_at("$$.Execution.Name"))
+        books = f"s3://{self._names.books}"
+        command = path.array(
+            *("run", "--input", upload, "--contracts", f"{books}/{CONTRACTS}"),
+            *("--tariffs", f"{books}/tariffs/", "--output", output),
+        )
+        run = tasks.EcsRunTask(
+            self,
+            "Bounded run",
+            integration_pattern=sfn.IntegrationPattern.RUN_JOB,
+            cluster=self.cluster,
+            task_definition=self.task,
+            launch_target=tasks.EcsFargateLaunchTarget(platform_version=ecs.FargatePlatformVersion.LATEST),
+            security_groups=[network.group],
+            subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC),
+            assign_public_ip=True,
+            container_overrides=[
+                tasks.ContainerOverride(
+                    container_definition=self._container,
+                    command=path.list_at("$.command"),
+                )
+            ],
+            task_timeout=sfn.Timeout.duration(LIMIT),
+            result_path="$.task",
+        )
+        run.add_retry(errors=["ECS.AmazonECSException", "ECS.ServerException"], max_attempts=3, backoff_rate=2)
+        failed = sfn.Fail(self, "Run failed", cause_path="$.error.Cause", error_path="$.error.Error")
+        run.add_catch(failed, result_path="$.error")
+        prepare = sfn.Pass(
+            self,
+            "Name input and output",
+            parameters={"input": upload, "output": output, "command": command},
+        )
+        return sfn.StateMachine(
+            self,
+            "Machine",
+            state_machine_name=f"{self._names.prefix}-uploads",
+            definition_body=sfn.DefinitionBody.from_chainable(prepare.next(run).next(sfn.Succeed(self, "Done"))),
+            timeout=LIMIT,
+            tracing_enabled=True,
+            logs=sfn.LogOptions(destination=self._log("MachineLog"), level=sfn.LogLevel.ALL),
+        )
+
+    def start_at(self, uploads: str) -> None:
+        """Start a run for each object under inbox/."""
+        pattern = events.EventPattern(
+            source=["aws.s3"],
+            detail_type=["Object Created"],
+            detail={"bucket": {"name": [uploads]}, "object": {"key": [{"prefix": INBOX}]}},
+        )
+        rule = events.Rule(self, "Uploaded", event_pattern=pattern)
+        rule.add_target(targets.SfnStateMachine(self.machine, dead_letter_queue=self.dead))
+
+    def reach(self) -> None:
+        """Grant reading uploads, tariffs and contracts, and writing the output."""
+        role = self.task.task_role
+        read_objects(role, self._names.uploads, INBOX)
+        read_objects(role, self._names.books, TARIFFS, CONTRACTS)
+        write_objects(role, self._names.lake, OUTPUT)
+        accept(self.machine.role, _EVERYTHING, "Log delivery and X-Ray know no resources.")
+
+    def _log(self, id: str) -> logs.LogGroup:
+        return logs.LogGroup(
+            self,
+            id,
+            # Step Functions' log groups are listed in a resource policy of limited size unless they begin like this.
+            log_group_name=f"/aws/vendedlogs/states/{self._names.prefix}-uploads" if id == "MachineLog" else None,
+            retention=log_retention(self._environment),
+            encryption_key=self._key,
+            removal_policy=RemovalPolicy.DESTROY,
+        )

@@ -1,0 +1,1 @@
+"""What is kept: Firehose to Parquet, Glue tables and views, Athena, the last values of each meter."""

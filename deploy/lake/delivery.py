@@ -1,0 +1,210 @@
+"""From the job to the lake: Glue tables and views, a delivery stream for each table, Athena."""
+
+from __future__ import annotations
+
+from aws_cdk import ArnFormat, RemovalPolicy, Stack
+from aws_cdk import aws_athena as athena
+from aws_cdk import aws_glue as glue
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesisfirehose as firehose
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from deploy.grants import allow, use_key, write_objects
+from deploy.lake.catalog import DELIVERED, TABLES, glue_table, glue_view, view_columns, views
+from deploy.lake.questions import QUESTIONS
+from deploy.names import Names
+from deploy.settings import Environment
+from flink_job.schemas import EVENT_DATE, Table
+
+GB = 1_000_000_000
+
+
+class Catalog(Construct):
+    """Glue database with a table for each output and the views that analysts read."""
+
+    def __init__(self, scope: Construct, id: str, names: Names) -> None:
+        super().__init__(scope, id)
+        account = Stack.of(self).account
+        self.database = glue.CfnDatabase(
+            self, "Database", catalog_id=account, database_input={"name": names.database}, database_name=names.database
+        )
+        for name, table in TABLES.items():
+            self._table(account, names, f"Rows-{name}", glue_table(table, names.lake))
+        columns = view_columns()
+        for name, sql in views():
+            self._table(account, names, f"View-{name}", glue_view(name, sql, columns[name], names.database))
+
+    def _table(self, account: str, names: Names, id: str, described: dict[str, object]) -> None:
+        table = glue.CfnTable(self, id, catalog_id=account, database_name=names.database, table_input=_camel(described))
+        table.add_resource_dependency(self.database)
+
+
+class Delivery(Construct):
+    """A Firehose delivery stream for each table: JSON in, Parquet by event date out, what fails beside it."""
+
+    def __init__(self, scope: Construct, id: str, names: Names, environment: Environment, key: kms.IKey) -> None:
+        super().__init__(scope, id)
+        self._names, self._environment, self._key = names, environment, key
+        self._log = logs.LogGroup(
+            self,
+            "Log",
+            retention=log_retention(environment),
+            encryption_key=key,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.streams = {name: self._stream(table) for name, table in DELIVERED.items()}
+
+    def arn(self, output: str) -> str:
+        return self.streams[output].attr_arn
+
+    def _stream(self, table: Table) -> firehose.CfnDeliveryStream:
+        log = logs.LogStream(self, f"Log-{table.name}", log_group=self._log, removal_policy=RemovalPolicy.DESTROY)
+        role = self._role(table, log)
+        stream = firehose.CfnDeliveryStream(
+            self,
+            f"Stream-{table.name}",
+            delivery_stream_name=self._names.delivery(table.name),
+            delivery_stream_type="DirectPut",
+            delivery_stream_encryption_configuration_input={
+                "keyType": "CUSTOMER_MANAGED_CMK",
+                "keyArn": self._key.key_arn,
+            },
+            extended_s3_destination_configuration=self._destination(table, role, log),
+        )
+        # The role's policy must be there when the service tries it out.
+        stream.node.add_dependency(role)
+        return stream
+
+    def _destination(
+        self, table: Table, role: iam.Role, log: logs.LogStream
+    ) -> firehose.CfnDeliveryStream.ExtendedS3DestinationConfigurationProperty:
+        partition = f"{EVENT_DATE.name}=!{{partitionKeyFromQuery:{EVENT_DATE.name}}}"
+        return firehose.CfnDeliveryStream.ExtendedS3DestinationConfigurationProperty(
+            bucket_arn=f"arn:{Stack.of(self).partition}:s3:::{self._names.lake}",
+            role_arn=role.role_arn,
+            prefix=f"{table.name}/{partition}/",
+            error_output_prefix=f"errors/{table.name}/!{{firehose:error-output-type}}/!{{timestamp:yyyy-MM-dd}}/",
+            buffering_hints={"sizeInMBs": self._environment.buffer_mb, "intervalInSeconds": self._environment.buffer_s},
+            cloud_watch_logging_options={
+                "enabled": True,
+                "logGroupName": self._log.log_group_name,
+                "logStreamName": log.log_stream_name,
+            },
+            dynamic_partitioning_configuration={"enabled": True},
+            processing_configuration=_event_date(table),
+            data_format_conversion_configuration={
+                "enabled": True,
+                "inputFormatConfiguration": {"deserializer": {"openXJsonSerDe": {}}},
+                "outputFormatConfiguration": {"serializer": {"parquetSerDe": {"compression": "SNAPPY"}}},
+                "schemaConfiguration": {
+                    "databaseName": self._names.database,
+                    "tableName": glue_table(table, "")["Name"],
+                    "region": Stack.of(self).region,
+                    "roleArn": role.role_arn,
+                },
+            },
+        )
+
+    def _role(self, table: Table, log: logs.LogStream) -> iam.Role:
+        role = iam.Role(self, f"Role-{table.name}", assumed_by=service("firehose.amazonaws.com", self))
+        write_objects(role, self._names.lake, f"{table.name}/", f"errors/{table.name}/")
+        use_key(role, self._key)
+        stack, rows = Stack.of(self), glue_table(table, "")["Name"]
+        catalog = [
+            stack.format_arn(service="glue", resource="catalog"),
+            stack.format_arn(service="glue", resource="database", resource_name=self._names.database),
+            stack.format_arn(service="glue", resource="table", resource_name=f"{self._names.database}/{rows}"),
+        ]
+        allow(role, ["glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"], *catalog)
+        allow(role, ["logs:PutLogEvents"], log_stream_arn(self._log, log))
+        return role
+
+
+class Athena(Construct):
+    """A workgroup that limits what a query reads, and questions to begin with."""
+
+    def __init__(self, scope: Construct, id: str, names: Names, environment: Environment, key: kms.IKey) -> None:
+        super().__init__(scope, id)
+        self.name = names.prefix
+        workgroup = athena.CfnWorkGroup(
+            self,
+            "WorkGroup",
+            name=self.name,
+            recursive_delete_option=True,
+            work_group_configuration={
+                "enforceWorkGroupConfiguration": True,
+                "publishCloudWatchMetricsEnabled": True,
+                "bytesScannedCutoffPerQuery": environment.scan_limit_gb * GB,
+                "engineVersion": {"selectedEngineVersion": "Athena engine version 3"},
+                "resultConfiguration": {
+                    "outputLocation": f"s3://{names.lake}/athena-results/",
+                    "encryptionConfiguration": {"encryptionOption": "SSE_KMS", "kmsKey": key.key_arn},
+                },
+            },
+        )
+        for question in QUESTIONS:
+            named = athena.CfnNamedQuery(
+                self,
+                question.id,
+                name=question.title,
+                description=question.description,
+                database=names.database,
+                query_string=question.sql,
+                work_group=self.name,
+            )
+            named.add_resource_dependency(workgroup)
+
+
+def service(principal: str, scope: Construct) -> iam.ServicePrincipal:
+    """A service, acting for this account only."""
+    return iam.ServicePrincipal(principal, conditions={"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}})
+
+
+def log_retention(environment: Environment) -> logs.RetentionDays:
+    """The retention of logs."""
+    known = {7: "ONE_WEEK", 30: "ONE_MONTH", 90: "THREE_MONTHS", 365: "ONE_YEAR"}
+    return getattr(logs.RetentionDays, known[environment.log_days])  # type: ignore[no-any-return]
+
+
+def log_stream_arn(group: logs.LogGroup, stream: logs.LogStream) -> str:
+    """One stream of a log group."""
+    return Stack.of(group).format_arn(
+        service="logs",
+        resource="log-group",
+        resource_name=f"{group.log_group_name}:log-stream:{stream.log_stream_name}",
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
+
+
+def _event_date(table: Table) -> dict[str, object]:
+    """What tells a record's partition: the first ten characters of its event time."""
+    query = f"{{{EVENT_DATE.name}: .{table.event_time}[0:10]}}"
+    return {
+        "enabled": True,
+        "processors": [
+            {
+                "type": "MetadataExtraction",
+                "parameters": [
+                    {"parameterName": "MetadataExtractionQuery", "parameterValue": query},
+                    {"parameterName": "JsonParsingEngine", "parameterValue": "JQ-1.6"},
+                ],
+            }
+        ],
+    }
+
+
+def _camel(described: dict[str, object]) -> dict[str, object]:
+    """Keys as CDK's properties have them, with a small first letter; those of `Parameters` stay as they are."""
+
+    def turn(value: object) -> object:
+        if isinstance(value, dict):
+            return {
+                key[0].lower() + key[1:]: inner if key == "Parameters" else turn(inner) for key, inner in value.items()
+            }
+        return [turn(v) for v in value] if isinstance(value, list) else value
+
+    turned = turn(described)
+    assert isinstance(turned, dict)
+    return turned

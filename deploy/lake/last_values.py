@@ -1,0 +1,59 @@
+"""The last values of each meter, in DynamoDB: what a page shows at once, without a query over the lake."""
+
+from __future__ import annotations
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from deploy.alerting.infrastructure import queue
+from deploy.functions import LAST_VALUES
+from deploy.grants import use_table
+from deploy.lambdas import Function
+from deploy.names import Names
+from deploy.settings import Environment
+
+BATCH, RETRIES, WINDOW_S = 1000, 10, 5
+
+
+def last_values_table(scope: Construct, names: Names, key: kms.IKey) -> dynamodb.Table:
+    """Items by meter and interval, described in deploy/lake/runtime/writer.py. Made from the streams: not backed up."""
+    return dynamodb.Table(
+        scope,
+        "LastValues",
+        table_name=f"{names.prefix}-last-values",
+        billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+        partition_key=dynamodb.Attribute(name="meter_id", type=dynamodb.AttributeType.STRING),
+        sort_key=dynamodb.Attribute(name="position", type=dynamodb.AttributeType.STRING),
+        time_to_live_attribute="expires_s",
+        encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
+        encryption_key=key,
+        point_in_time_recovery_specification={"point_in_time_recovery_enabled": True},
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+
+
+class LastValues(Construct):
+    """The function that reads both streams and keeps what they say last."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        names: Names,
+        environment: Environment,
+        key: kms.IKey,
+        table: dynamodb.ITable,
+    ) -> None:
+        super().__init__(scope, id)
+        variables = {"TABLE": table.table_name, "KEEP_DAYS": str(environment.last_values_days)}
+        self.writer = Function(self, "last-values", names, environment, key, LAST_VALUES, "writer.handler", variables)
+        use_table(self.writer.role, table, ["BatchWriteItem"])
+        self._dead = queue(self, "Dead", key, name=f"{names.prefix}-dead-last-values")
+
+    def listen(self, *streams: kinesis.IStream) -> None:
+        """Let the function read streams, some seconds of records at a time."""
+        for stream in streams:
+            self.writer.listen(stream, self._dead, BATCH, RETRIES, window_s=WINDOW_S)

@@ -1,0 +1,1 @@
+"""The last values of each meter: written from the streams of readings and contracts."""

@@ -1,0 +1,91 @@
+"""Buckets: the lake, the books (tariffs, rules, routes), uploads, and who opened them."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from deploy.nag import accept
+from deploy.names import Names
+from deploy.settings import Environment
+
+#: Query results and what a failed delivery left are looked at soon or never.
+RESULTS_DAYS, ERRORS_DAYS, ACCESS_LOG_DAYS, UPLOAD_DAYS = 7, 90, 90, 30
+
+
+class Storage(Construct):
+    """Private, encrypted, versioned where a file may be overwritten; TLS only."""
+
+    def __init__(self, scope: Construct, id: str, names: Names, environment: Environment, key: kms.IKey) -> None:
+        super().__init__(scope, id)
+        self._environment, self._key = environment, key
+        self.access_logs = s3.Bucket(
+            self,
+            "AccessLogs",
+            bucket_name=names.access_logs,
+            # The log delivery service cannot write to a bucket with a key of one's own.
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            lifecycle_rules=[s3.LifecycleRule(expiration=Duration.days(ACCESS_LOG_DAYS))],
+            **self._private(),
+        )
+        accept(self.access_logs, "AwsSolutions-S1", "It holds the access logs: logging itself would never end.")
+        self.lake = self._bucket("Lake", names.lake, self._lake_rules(), versioned=False)
+        self.books = self._bucket("Books", names.books, [], versioned=True)
+        uploads = [s3.LifecycleRule(expiration=Duration.days(UPLOAD_DAYS))]
+        self.uploads = self._bucket("Uploads", names.uploads, uploads, versioned=True)
+        configuration = self.uploads.node.default_child
+        assert isinstance(configuration, s3.CfnBucket)
+        # Said here and not by the construct's own option, which would bring a function with a role of its own.
+        configuration.add_property_override(
+            "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True
+        )
+
+    def _bucket(self, id: str, name: str, rules: list[s3.LifecycleRule], versioned: bool) -> s3.Bucket:
+        return s3.Bucket(
+            self,
+            id,
+            bucket_name=name,
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=self._key,
+            bucket_key_enabled=True,
+            versioned=versioned,
+            lifecycle_rules=[
+                *rules,
+                s3.LifecycleRule(
+                    abort_incomplete_multipart_upload_after=Duration.days(7),
+                    noncurrent_version_expiration=Duration.days(365) if versioned else None,
+                ),
+            ],
+            server_access_logs_bucket=self.access_logs,
+            server_access_logs_prefix=f"{id.lower()}/",
+            **self._private(),
+        )
+
+    def _private(self) -> dict[str, object]:
+        return {
+            "block_public_access": s3.BlockPublicAccess.BLOCK_ALL,
+            "enforce_ssl": True,
+            "minimum_tls_version": 1.2,
+            "object_ownership": s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            "removal_policy": RemovalPolicy.RETAIN if self._environment.retain else RemovalPolicy.DESTROY,
+        }
+
+    def _lake_rules(self) -> list[s3.LifecycleRule]:
+        rules = [
+            s3.LifecycleRule(prefix="athena-results/", expiration=Duration.days(RESULTS_DAYS)),
+            s3.LifecycleRule(prefix="errors/", expiration=Duration.days(ERRORS_DAYS)),
+        ]
+        if self._environment.archive_after_days:
+            after = Duration.days(self._environment.archive_after_days)
+            moved = s3.Transition(storage_class=s3.StorageClass.GLACIER_INSTANT_RETRIEVAL, transition_after=after)
+            # Costs are what bills are made of: moved, never expired.
+            rules.append(s3.LifecycleRule(prefix="costs/", transitions=[moved]))
+        return rules
+
+
+def bucket_suffix(scope: Construct) -> str:
+    """Account and region, which make a bucket's name unique."""
+    stack = Stack.of(scope)
+    return f"{stack.account}-{stack.region}"

@@ -1,0 +1,53 @@
+"""Names of a deployment's resources. What people and devices type has a name; the rest CloudFormation names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names by `prefix`, which keeps deployments apart. `suffix` makes those of buckets unique in the world."""
+
+    prefix: str
+    suffix: str = "000000000000-us-east-1"
+
+    @property
+    def readings(self) -> str:
+        return f"{self.prefix}-readings"
+
+    @property
+    def contracts(self) -> str:
+        return f"{self.prefix}-contracts"
+
+    @property
+    def alerts(self) -> str:
+        return f"{self.prefix}-alerts"
+
+    @property
+    def lake(self) -> str:
+        return f"{self.prefix}-lake-{self.suffix}"
+
+    @property
+    def books(self) -> str:
+        """Bucket of tariffs, rules and routes."""
+        return f"{self.prefix}-books-{self.suffix}"
+
+    @property
+    def uploads(self) -> str:
+        return f"{self.prefix}-uploads-{self.suffix}"
+
+    @property
+    def access_logs(self) -> str:
+        return f"{self.prefix}-access-logs-{self.suffix}"
+
+    @property
+    def database(self) -> str:
+        return self.prefix.replace("-", "_")
+
+    @property
+    def application(self) -> str:
+        return f"{self.prefix}-job"
+
+    def delivery(self, output: str) -> str:
+        return f"{self.prefix}-{output}"

@@ -1,0 +1,199 @@
+"""The stacks, by how long they live: data stay, the pipeline is replaced at will, the job keeps its state in snapshots.
+
+Units are put together here, and here it is granted what one may do with another.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import Aws, CfnOutput, RemovalPolicy, Stack
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from deploy.alerting.infrastructure import ROUTES, Alerting, Channels
+from deploy.alerting.storage import alert_state
+from deploy.api.infrastructure import ALERT_ROUTES, QUERY_ROUTES, Api, Queries
+from deploy.api.people import People
+from deploy.grants import allow, read_objects
+from deploy.ingest.devices import Devices
+from deploy.ingest.streams import Streams
+from deploy.ingest.uploads import Network, Uploads
+from deploy.lake.delivery import Athena, Catalog, Delivery
+from deploy.lake.last_values import LastValues, last_values_table
+from deploy.lake.storage import Storage
+from deploy.monitoring.infrastructure import Monitoring
+from deploy.names import Names
+from deploy.settings import Environment
+from deploy.stream_job.infrastructure import StreamJob
+from flink_job.schemas import ALERT_ACTIONS, OUTPUTS
+
+DEAD = ("batches", "events", "inbox.fifo", "uploads", "last-values", "messages")
+#: Services that write into encrypted queues and topics, or encrypt logs, with the key.
+KEY_USERS = ("sns.amazonaws.com", "events.amazonaws.com", "cloudwatch.amazonaws.com", "s3.amazonaws.com")
+
+
+class Data(Stack):
+    """What outlives every deployment: key, streams, buckets, the state of alerts, people, images."""
+
+    def __init__(self, scope: Construct, id: str, environment: Environment, **options: Any) -> None:
+        super().__init__(scope, id, **options)
+        removal = RemovalPolicy.RETAIN if environment.retain else RemovalPolicy.DESTROY
+        names = names_of(environment)
+        self.key = kms.Key(self, "Key", alias=f"alias/{names.prefix}", enable_key_rotation=True, removal_policy=removal)
+        _let_services_use(self.key)
+        self.streams = Streams(self, "Streams", names, environment, self.key)
+        self.storage = Storage(self, "Storage", names, environment, self.key)
+        self.alert_state = alert_state(self, names, environment, self.key)
+        self.people = People(self, "People", names, environment)
+        self.images = ecr.Repository(
+            self,
+            "Images",
+            repository_name=f"{names.prefix}-run",
+            image_scan_on_push=True,
+            image_tag_mutability=ecr.TagMutability.IMMUTABLE,
+            encryption=ecr.RepositoryEncryption.KMS,
+            encryption_key=self.key,
+            lifecycle_rules=[ecr.LifecycleRule(max_image_count=10)],
+            empty_on_delete=not environment.retain,
+            removal_policy=removal,
+        )
+        output(self, "Readings", names.readings)
+        output(self, "Books", names.books)
+        output(self, "Uploads", names.uploads)
+        output(self, "Pool", self.people.pool.user_pool_id)
+        output(self, "Client", self.people.client.user_pool_client_id)
+        output(self, "Images", self.images.repository_uri)
+
+
+class Pipeline(Stack):
+    """What can be made again from its description: catalogue, delivery, devices, files, alerting, the API."""
+
+    def __init__(self, scope: Construct, id: str, environment: Environment, data: Data, **options: Any) -> None:
+        super().__init__(scope, id, **options)
+        names, key = names_of(environment), key_of(self, data)
+        self.add_stack_dependency(data)
+
+        catalog = Catalog(self, "Catalog", names)
+        self.delivery = Delivery(self, "Delivery", names, environment, key)
+        self.delivery.node.add_dependency(catalog)
+        athena = Athena(self, "Athena", names, environment, key)
+
+        Devices(self, "Devices", names, environment, key, data.streams.readings)
+        network = Network(self, "Network", environment, key)
+        tag = self.node.try_get_context("image") or "latest"
+        uploads = Uploads(self, "Uploads", names, environment, key, network, data.images, tag)
+        uploads.start_at(names.uploads)
+        uploads.reach()
+
+        channels = Channels(self, "Channels", names, environment, key)
+        actions = names.delivery(ALERT_ACTIONS.name)
+        variables = {
+            "TABLE": data.alert_state.table_name,
+            "ROUTES_URI": f"s3://{names.books}/{ROUTES}",
+            "ACTIONS_STREAM": actions,
+        }
+        alerting = Alerting(self, "Alerting", names, environment, key, variables)
+        alerting.use(data.alert_state, channels)
+        alerting.listen(data.streams.alerts)
+        alerting.sweep()
+        for function in (alerting.notifier, alerting.sweeper):
+            read_objects(function.role, names.books, ROUTES)
+        allow(alerting.api.role, ["firehose:PutRecord"], self.delivery.arn(ALERT_ACTIONS.name))
+
+        last_values = last_values_table(self, names, key)
+        if environment.last_values:
+            writer = LastValues(self, "LastValuesWriter", names, environment, key, last_values)
+            writer.listen(data.streams.readings, data.streams.contracts)
+        api = Api(self, "Api", names, environment, key, data.people)
+        queries = Queries(self, "Queries", names, environment, key, athena, last_values.table_name)
+        queries.read(last_values)
+        api.route(ALERT_ROUTES, alerting.api.function, "Alerts")
+        api.route(QUERY_ROUTES, queries.function.function, "Queries")
+
+        output(self, "ApiUrl", api.url)
+        output(self, "ApiId", api.api.api_id)
+        output(self, "WorkGroup", athena.name)
+        output(self, "Topic", channels.people.topic_arn)
+        output(self, "FifoTopic", channels.programs.topic_arn)
+        output(self, "Inbox", channels.inbox.queue_url)
+        output(self, "Machine", uploads.machine.state_machine_arn)
+        for name, function in {
+            "Notifier": alerting.notifier,
+            "Sweeper": alerting.sweeper,
+            "AlertsApi": alerting.api,
+            "QueriesApi": queries.function,
+        }.items():
+            output(self, name, function.function.function_arn)
+
+
+class Job(Stack):
+    """The stream job. Its state lives in snapshots, which go with the application: it is updated, not replaced."""
+
+    def __init__(
+        self, scope: Construct, id: str, environment: Environment, data: Data, pipeline: Pipeline, state: str,
+        **options: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(scope, id, **options)
+        names = names_of(environment)
+        job = StreamJob(self, "StreamJob", names, environment, key_of(self, data), state)
+        job.read(data.streams.readings)
+        job.read(data.streams.contracts)
+        job.write(data.streams.alerts)
+        for name in OUTPUTS:
+            job.deliver(pipeline.delivery.arn(name))
+        job.consult(names.books)
+        output(self, "Application", names.application)
+
+
+class Watch(Stack):
+    """Alarms, dashboard, budget."""
+
+    def __init__(self, scope: Construct, id: str, environment: Environment, data: Data, **options: Any) -> None:
+        super().__init__(scope, id, **options)
+        names = names_of(environment)
+        queues = [f"{names.prefix}-dead-{what}" for what in DEAD if environment.last_values or what != "last-values"]
+        watch = Monitoring(self, "Monitoring", names, environment, key_of(self, data), queues)
+        output(self, "Operators", watch.operators.topic_arn)
+
+
+def names_of(environment: Environment) -> Names:
+    """Names, with those of buckets made unique by account and region."""
+    return Names(environment.prefix, f"{Aws.ACCOUNT_ID}-{Aws.REGION}")
+
+
+def key_of(stack: Stack, data: Data) -> kms.IKey:
+    """The key as other stacks know it, who may use it but not change who else may."""
+    return kms.Key.from_key_arn(stack, "Key", data.key.key_arn)
+
+
+def output(stack: Stack, name: str, value: str) -> None:
+    CfnOutput(stack, f"Out{name}", value=value)
+
+
+def _let_services_use(key: kms.Key) -> None:
+    """Services that act for this account use the key where they deliver into what it encrypts."""
+    own = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+    for name in KEY_USERS:
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                actions=["kms:Decrypt", "kms:GenerateDataKey*"],
+                principals=[iam.ServicePrincipal(name, conditions=own)],
+                resources=["*"],
+            )
+        )
+    logs = f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:log-group:*"
+    key.add_to_resource_policy(
+        iam.PolicyStatement(
+            actions=["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"],
+            principals=[
+                iam.ServicePrincipal(
+                    f"logs.{Aws.REGION}.amazonaws.com",
+                    conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": logs}},
+                )
+            ],
+            resources=["*"],
+        )
+    )

@@ -1,0 +1,152 @@
+"""The job on Managed Flink: the package, its properties, its role, its log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_kinesisanalyticsv2 as flink
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3_assets as assets
+from constructs import Construct
+
+from deploy.grants import allow, read_objects, use_key
+from deploy.lake.delivery import log_retention, log_stream_arn, service
+from deploy.names import Names
+from deploy.settings import Environment
+from deploy.stream_job.package import PACKAGE
+from deploy.stream_job.properties import RULES, TARIFFS, property_groups
+
+RUNTIME = "FLINK-1_20"
+CHECKPOINT_MS, PAUSE_MS = 60_000, 5_000
+#: Said to CDK with `-c restore=...`: what the application starts from when it is updated.
+RESTORE_CONTEXT, RESTORE, SKIP = "restore", "RESTORE_FROM_LATEST_SNAPSHOT", "SKIP_RESTORE_FROM_SNAPSHOT"
+
+
+class StreamJob(Construct):
+    """The application. CloudFormation creates it stopped; `make deploy` starts it."""
+
+    def __init__(
+        self, scope: Construct, id: str, names: Names, environment: Environment, key: kms.IKey, fingerprint: str
+    ) -> None:
+        super().__init__(scope, id)
+        self._names, self._environment = names, environment
+        self.package = assets.Asset(self, "Package", path=str(PACKAGE))
+        # Group and stream must be there first: without them the service logs nothing, in silence.
+        self.log = logs.LogGroup(
+            self,
+            "Log",
+            log_group_name=f"/aws/kinesis-analytics/{names.application}",
+            retention=log_retention(environment),
+            encryption_key=key,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        stream = logs.LogStream(self, "LogStream", log_group=self.log, removal_policy=RemovalPolicy.DESTROY)
+        self.role = iam.Role(self, "Role", assumed_by=service("kinesisanalytics.amazonaws.com", self))
+        self._allow(stream, key)
+        self.application = flink.CfnApplication(
+            self,
+            "Application",
+            application_name=names.application,
+            application_description="A cost for every electricity reading, that adds up to the bill",
+            runtime_environment=RUNTIME,
+            application_mode="STREAMING",
+            service_execution_role=self.role.role_arn,
+            application_configuration=self._configuration(fingerprint),
+            run_configuration=_run_configuration(self),
+        )
+        self.application.node.add_dependency(self.role)
+        option = flink.CfnApplicationCloudWatchLoggingOption(
+            self,
+            "LoggingOption",
+            application_name=names.application,
+            cloud_watch_logging_option={"logStreamArn": log_stream_arn(self.log, stream)},
+        )
+        option.add_resource_dependency(self.application)
+
+    def _configuration(self, fingerprint: str) -> dict[str, Any]:
+        environment = self._environment
+        groups = property_groups(self._names, environment, Stack.of(self).region, fingerprint)
+        return {
+            "applicationCodeConfiguration": {
+                "codeContentType": "ZIPFILE",
+                "codeContent": {
+                    "s3ContentLocation": {
+                        "bucketArn": f"arn:{Stack.of(self).partition}:s3:::{self.package.s3_bucket_name}",
+                        "fileKey": self.package.s3_object_key,
+                    }
+                },
+            },
+            "environmentProperties": {
+                "propertyGroups": [
+                    {"propertyGroupId": name, "propertyMap": dict(values)} for name, values in groups.items()
+                ]
+            },
+            "flinkApplicationConfiguration": {
+                "checkpointConfiguration": {
+                    "configurationType": "CUSTOM",
+                    "checkpointingEnabled": True,
+                    "checkpointInterval": CHECKPOINT_MS,
+                    "minPauseBetweenCheckpoints": PAUSE_MS,
+                },
+                "monitoringConfiguration": {
+                    "configurationType": "CUSTOM",
+                    "metricsLevel": "APPLICATION",
+                    "logLevel": "INFO",
+                },
+                "parallelismConfiguration": {
+                    "configurationType": "CUSTOM",
+                    "parallelism": environment.parallelism,
+                    "parallelismPerKpu": environment.parallelism_per_kpu,
+                    "autoScalingEnabled": environment.autoscaling,
+                },
+            },
+            "applicationSnapshotConfiguration": {"snapshotsEnabled": True},
+            "applicationSystemRollbackConfiguration": {"rollbackEnabled": True},
+        }
+
+    def _allow(self, stream: logs.LogStream, key: kms.IKey) -> None:
+        package = f"arn:{Stack.of(self).partition}:s3:::{self.package.s3_bucket_name}/{self.package.s3_object_key}"
+        allow(self.role, ["s3:GetObject", "s3:GetObjectVersion"], package)
+        use_key(self.role, key)
+        allow(self.role, ["logs:PutLogEvents"], log_stream_arn(self.log, stream))
+        allow(self.role, ["logs:DescribeLogStreams"], self.log.log_group_arn, because="The streams of one log group.")
+        if self._environment.sentry_secret_arn:
+            allow(self.role, ["secretsmanager:GetSecretValue"], self._environment.sentry_secret_arn)
+
+    def read(self, stream: kinesis.IStream) -> None:
+        """Grant what the source connector asks of a stream."""
+        allow(
+            self.role,
+            [
+                "kinesis:DescribeStream",
+                "kinesis:DescribeStreamSummary",
+                "kinesis:GetRecords",
+                "kinesis:GetShardIterator",
+                "kinesis:ListShards",
+            ],
+            stream.stream_arn,
+        )
+
+    def write(self, stream: kinesis.IStream) -> None:
+        """Grant what the Kinesis sink asks of a stream."""
+        allow(self.role, ["kinesis:PutRecord", "kinesis:PutRecords"], stream.stream_arn)
+
+    def deliver(self, delivery_stream_arn: str) -> None:
+        """Grant what the Firehose sink asks of a delivery stream."""
+        allow(self.role, ["firehose:PutRecord", "firehose:PutRecordBatch"], delivery_stream_arn)
+
+    def consult(self, books: str) -> None:
+        """Grant reading tariffs and rules in the bucket of a name."""
+        read_objects(self.role, books, TARIFFS, RULES)
+
+
+def _run_configuration(scope: Construct) -> dict[str, Any]:
+    restore = scope.node.try_get_context(RESTORE_CONTEXT) or RESTORE
+    return {
+        "applicationRestoreConfiguration": {"applicationRestoreType": restore},
+        "flinkRunConfiguration": {"allowNonRestoredState": restore == SKIP},
+    }
