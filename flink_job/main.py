@@ -43,7 +43,9 @@ def sentry_dsn(settings: Settings) -> str:
     try:
         return str(secrets.get_secret_value(SecretId=settings.job.sentry_secret)["SecretString"])
     except Exception as error:
-        log.warning("no Sentry: the secret cannot be read", extra={"secret": settings.job.sentry_secret, "error": str(error)})
+        log.warning(
+            "no Sentry: the secret cannot be read", extra={"secret": settings.job.sentry_secret, "error": str(error)}
+        )
         return ""
 
 

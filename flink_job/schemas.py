@@ -20,8 +20,8 @@ class Column:
 class Table:
     """An output. `key` names the columns that identify a row: sinks are at-least-once, so read each key once.
 
-    `event_time` is the column whose UTC date is the partition. It is the same in every copy of a row, so that a query of
-    some days reads those days alone and still meets each key once.
+    `event_time` is the column whose UTC date is the partition. It is the same in every copy of a row, so that a query
+    of some days reads those days alone and still meets each key once.
     """
 
     name: str

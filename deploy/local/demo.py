@@ -71,8 +71,8 @@ def run_demo(
     # At an endpoint that outlives the run, each run has resources of its own.
     names = Names(f"metering-{int(time.time())}" if "AWS_ENDPOINT_URL" in os.environ else "metering")
     console.print(f"endpoint {endpoint}: streams, delivery streams, bucket and tables")
-    create(names, endpoint, SAMPLES / "tariffs", SAMPLES / "rules.yaml", SHARDS)
-    alerting = create_alerting(names, endpoint)
+    triggers = ("notifier", "sweeper")
+    alerting = create_alerting(create(names, endpoint, SAMPLES / "tariffs", SAMPLES / "rules.yaml", SHARDS, triggers))
     write_properties(
         work / "application_properties.json",
         names,

@@ -54,7 +54,7 @@ def endpoint(log: Path, port: int | None = None) -> Iterator[str]:
     with log.open("wb") as output:
         environment = {**os.environ, "GATEWAY_PORT": str(port)}
         server = subprocess.Popen(
-            [SERVER_PYTHON, Path(__file__).with_name("server.py")],
+            [SERVER_PYTHON, Path(__file__).parent / "emulator" / "server.py"],
             env=environment,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -46,8 +46,8 @@ def measure(url: str, work: Path, alerts: int, pause_s: float, console: Console)
     rules = work / "rules.yaml"
     work.mkdir(parents=True, exist_ok=True)
     rules.write_text(RULES, encoding="utf-8")
-    create(names, url, SAMPLES / "tariffs", rules, shards=1)
-    alerting = create_alerting(names, url, _routes())
+    stacks = create(names, url, SAMPLES / "tariffs", rules, shards=1, triggers=("notifier",))
+    alerting = create_alerting(stacks, _routes())
     write_properties(work / "application_properties.json", names, url, checkpoint_s=30)
     meters = [f"m-{n:04d}" for n in range(alerts)]
     publish(names.contracts, map(flat_contract, meters), lambda sent: None, url)

@@ -1,138 +1,84 @@
-"""What the job needs at an endpoint (streams, delivery streams, bucket, Glue tables), and settings that name them."""
+"""A deployment at a local endpoint, made from the synthesised templates, and settings that name its resources."""
 
 from __future__ import annotations
 
 import json
-import time
-from dataclasses import dataclass
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from deploy.local.stacks import ACCOUNT, REGION, Stacks
+from deploy.names import Names
+from deploy.stream_job.properties import RULES, TARIFFS
 from flink_job.publish import client
-from flink_job.schemas import OUTPUTS, SERVICE_TABLES, Table
 
-REGION = "us-east-1"
-ROLE = "arn:aws:iam::000000000000:role/local"
-BUFFER_S = 2
-BUFFER_MB = 64
-
-
-@dataclass(frozen=True)
-class Names:
-    """Names of a deployment's resources; `prefix` keeps deployments apart."""
-
-    prefix: str
-
-    @property
-    def readings(self) -> str:
-        return f"{self.prefix}-readings"
-
-    @property
-    def contracts(self) -> str:
-        return f"{self.prefix}-contracts"
-
-    @property
-    def alerts(self) -> str:
-        return f"{self.prefix}-alerts"
-
-    @property
-    def lake(self) -> str:
-        return f"{self.prefix}-lake"
-
-    @property
-    def database(self) -> str:
-        return self.prefix.replace("-", "_")
-
-    def delivery(self, output: str) -> str:
-        return f"{self.prefix}-{output}"
+#: What starts functions by itself, by name in the template. Tests and demonstrations ask for those that they watch.
+TRIGGERS = {
+    "notifier": "AlertingnotifierReads",
+    "sweeper": "AlertingEveryMinute",
+    "last_values": "LastValuesWriter",
+    "uploads": "UploadsUploaded",
+}
+_TRIGGER_KINDS = ("AWS::Lambda::EventSourceMapping", "AWS::Events::Rule")
+LEASE_MS = 5_000
 
 
-def create(names: Names, endpoint: str, tariffs: Path, rules: Path, shards: int = 2) -> None:
-    """Create every resource and upload tariffs and rules."""
-    kinesis, s3 = client("kinesis", endpoint), client("s3", endpoint)
-    for stream in (names.readings, names.contracts, names.alerts):
-        _create_stream(kinesis, stream, shards)
-    s3.create_bucket(Bucket=names.lake)
+def create(
+    names: Names,
+    endpoint: str,
+    tariffs: Path,
+    rules: Path,
+    shards: int = 2,
+    triggers: Collection[str] = (),
+    lease_ms: int = LEASE_MS,
+) -> Stacks:
+    """Create every resource but what watches them, and upload tariffs and rules."""
+    wanted = tuple(TRIGGERS[name] for name in triggers)
+
+    def adapt(template: dict[str, Any]) -> None:
+        resources = template["Resources"]
+        for name, resource in list(resources.items()):
+            if resource["Type"] in _TRIGGER_KINDS and not name.startswith(wanted or ("-",)):
+                del resources[name]
+                _forget(resources, name)
+            elif resource["Type"] == "AWS::Kinesis::Stream":
+                resource["Properties"]["ShardCount"] = shards
+            elif resource["Type"] == "AWS::Lambda::Function" and "ROUTES_URI" in _variables(resource):
+                _variables(resource)["LEASE_MS"] = str(lease_ms)
+
+    stacks = Stacks(names, endpoint, adapt).create("data", "pipeline", "job")
+    s3 = client("s3", endpoint)
     for document in sorted(tariffs.glob("*.json")):
-        s3.put_object(Bucket=names.lake, Key=f"tariffs/{document.name}", Body=document.read_bytes())
-    s3.put_object(Bucket=names.lake, Key="rules/rules.yaml", Body=rules.read_bytes())
-    glue, firehose = client("glue", endpoint), client("firehose", endpoint)
-    glue.create_database(DatabaseInput={"Name": names.database})
-    for table in (*OUTPUTS.values(), *SERVICE_TABLES.values()):
-        glue.create_table(DatabaseName=names.database, TableInput=glue_table(table, names.lake))
-        firehose.create_delivery_stream(
-            DeliveryStreamName=names.delivery(table.name),
-            DeliveryStreamType="DirectPut",
-            ExtendedS3DestinationConfiguration=_destination(table, names),
-        )
-
-
-def glue_table(table: Table, bucket: str) -> dict[str, Any]:
-    """The Glue table of an output."""
-    return {
-        "Name": table.name,
-        "Description": table.doc,
-        "TableType": "EXTERNAL_TABLE",
-        "StorageDescriptor": {
-            "Columns": [{"Name": c.name, "Type": c.glue, "Comment": c.doc} for c in table.columns],
-            "Location": f"s3://{bucket}/{table.name}/",
-            "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
-            "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
-            "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
-        },
-    }
+        s3.put_object(Bucket=names.books, Key=f"{TARIFFS}{document.name}", Body=document.read_bytes())
+    s3.put_object(Bucket=names.books, Key=RULES, Body=rules.read_bytes())
+    return stacks
 
 
 def write_properties(path: Path, names: Names, endpoint: str, rules_refresh_s: float = 60, **job: object) -> None:
-    """The application's properties for these resources."""
-    aws = {"region": REGION, "endpoint": endpoint}
-    groups = {
-        "readings": {"stream": names.readings, **aws},
-        "contracts": {"stream": names.contracts, **aws},
-        "outputs": {
-            **{output: names.delivery(output) for output in OUTPUTS},
-            "alerts_stream": names.alerts,
-            "lake": f"s3://{names.lake}",
-            **aws,
-        },
-        "tariffs": {
-            "uri": f"s3://{names.lake}/tariffs/",
-            "rules_uri": f"s3://{names.lake}/rules/rules.yaml",
-            "rules_refresh_s": str(rules_refresh_s),
-            **aws,
-        },
-        "job": {key: str(value) for key, value in job.items()},
-    }
+    """The properties of the deployed application, as a file: with the local endpoint, and settings of the run."""
+    managed = client("kinesisanalyticsv2", endpoint)
+    application = managed.describe_application(ApplicationName=names.application)["ApplicationDetail"]
+    described = application["ApplicationConfigurationDescription"]["EnvironmentPropertyDescriptions"]
+    groups = {g["PropertyGroupId"]: g["PropertyMap"] for g in described["PropertyGroupDescriptions"]}
+    for name in ("readings", "contracts", "outputs", "tariffs"):
+        groups[name] |= {"region": REGION, "endpoint": endpoint}
+    groups["tariffs"]["rules_refresh_s"] = str(rules_refresh_s)
+    groups["job"] |= {key: str(value) for key, value in job.items()}
     document = [{"PropertyGroupId": name, "PropertyMap": values} for name, values in groups.items()]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, indent=2), encoding="utf-8")
 
 
-def _destination(table: Table, names: Names) -> dict[str, Any]:
-    return {
-        "RoleARN": ROLE,
-        "BucketARN": f"arn:aws:s3:::{names.lake}",
-        "Prefix": f"{table.name}/",
-        "ErrorOutputPrefix": f"errors/{table.name}/!{{firehose:error-output-type}}/",
-        "BufferingHints": {"SizeInMBs": BUFFER_MB, "IntervalInSeconds": BUFFER_S},
-        "DataFormatConversionConfiguration": {
-            "Enabled": True,
-            "InputFormatConfiguration": {"Deserializer": {"OpenXJsonSerDe": {}}},
-            "OutputFormatConfiguration": {"Serializer": {"ParquetSerDe": {}}},
-            "SchemaConfiguration": {
-                "DatabaseName": names.database,
-                "TableName": table.name,
-                "RoleARN": ROLE,
-                "Region": REGION,
-            },
-        },
-    }
+def _variables(resource: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = resource["Properties"].get("Environment", {}).get("Variables", {})
+    return found
 
 
-def _create_stream(kinesis: Any, stream: str, shards: int) -> None:
-    kinesis.create_stream(StreamName=stream, ShardCount=shards)
-    for _ in range(100):
-        if kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE":
-            return
-        time.sleep(0.1)
-    raise TimeoutError(f"stream {stream} did not become active")
+def _forget(resources: dict[str, Any], gone: str) -> None:
+    """Take out what leads to a resource that is not made."""
+    for name, resource in list(resources.items()):
+        if resource["Type"] in ("AWS::Lambda::Permission", "AWS::SQS::QueuePolicy") and gone in json.dumps(resource):
+            del resources[name]
+
+
+__all__ = ["ACCOUNT", "REGION", "Names", "create", "write_properties"]

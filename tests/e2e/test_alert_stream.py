@@ -44,12 +44,14 @@ class Stream:
     def __init__(self, url: str, folder: Path) -> None:
         self.url, self.names, self.folder = url, Names("stream-alerts"), folder
         (folder / "rules.yaml").write_text(json.dumps({"rules": [SILENT]}))
-        create(self.names, url, SAMPLES / "tariffs", folder / "rules.yaml", shards=1)
+        stacks = create(
+            self.names, url, SAMPLES / "tariffs", folder / "rules.yaml", shards=1, triggers=("notifier", "sweeper")
+        )
         routes = {
             "recipients": {"crew": {"sns": "{fifo_topic}", "tokens": 1000, "refill_s": 1, "group_s": 0}},
             "routes": [{"site": "*", "to": ["crew"]}],
         }
-        self.made: Alerting = create_alerting(self.names, url, routes)
+        self.made: Alerting = create_alerting(stacks, routes)
         properties = folder / "application_properties.json"
         write_properties(properties, self.names, url, 2, checkpoint_s=5, silence_s=5, idle_timeout_s=5)
         publish(self.names.contracts, map(flat_contract, ("a", "b")), lambda sent: None, url)
@@ -64,7 +66,7 @@ class Stream:
 
     def rules(self, *rules: dict[str, Any]) -> None:
         body = json.dumps({"rules": rules}).encode()
-        client("s3", self.url).put_object(Bucket=self.names.lake, Key="rules/rules.yaml", Body=body)
+        client("s3", self.url).put_object(Bucket=self.names.books, Key="rules/rules.yaml", Body=body)
 
     def until(self, rule: str, entity: str, state: str, meanwhile: Callable[[], None] = lambda: None) -> str:
         """Wait until that is told; returns why, as the message has it."""

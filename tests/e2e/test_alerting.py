@@ -39,14 +39,16 @@ class Place:
         self, url: str, prefix: str, recipient: dict[str, Any], trigger: bool = False, min_severity: str = "info"
     ) -> None:
         self.url, self.names = url, Names(prefix)
-        create(self.names, url, SAMPLES / "tariffs", SAMPLES / "rules.yaml", shards=1)
+        triggers = ("notifier", "sweeper") if trigger else ()
+        books = SAMPLES / "tariffs", SAMPLES / "rules.yaml"
+        stacks = create(self.names, url, *books, shards=1, triggers=triggers, lease_ms=LEASE_MS)
         routes = {
             "link": "https://alerts.example/",
             "recipients": {"crew": recipient},
             "routes": [{"site": "zaragoza/*", "to": ["crew"], "min_severity": min_severity}],
         }
-        self.made: Alerting = create_alerting(self.names, url, routes, trigger, LEASE_MS)
-        self.environment = environment(self.names, url, self.made.table, LEASE_MS)
+        self.made: Alerting = create_alerting(stacks, routes)
+        self.environment = environment(url, self.made.functions["notifier"])
 
     def notify(self, *rows: dict[str, Any], before: str = "", **changed: str) -> int:
         event = kinesis_event(*rows)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from deploy.access import caller_of
 from deploy.local.alerting import Alerting, create_alerting, environment, received
-from deploy.local.alerts_api import Api, create_api, token_of
 from deploy.local.endpoint import endpoint, free_port
+from deploy.local.people import Api, api_of, token_of
 from deploy.local.resources import Names, create
 from flink_job.publish import client
 from tests.harness.alerting import alert, kinesis_event, run_function
@@ -24,17 +24,21 @@ from tests.harness.jobs import SAMPLES
 NAMES = Names("api")
 
 
+def email(who: str) -> str:
+    return f"{who.replace('@', '.')}@plant.example"
+
+
 class Service:
     """Alerting with its API, some alerts in two factories, and people."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        create(NAMES, url, SAMPLES / "tariffs", SAMPLES / "rules.yaml", shards=1)
-        self.made: Alerting = create_alerting(NAMES, url, trigger=False)
-        self.api: Api = create_api(NAMES, url, self.made.functions["alerts-api"])
-        self.environment = environment(NAMES, url, self.made.table)
+        stacks = create(NAMES, url, SAMPLES / "tariffs", SAMPLES / "rules.yaml", shards=1)
+        self.made: Alerting = create_alerting(stacks)
+        self.api: Api = api_of(stacks)
+        self.environment = environment(url, self.made.functions["notifier"])
         people = {"ana@zar": "zaragoza", "ravi@pun": "pune", "chief": "*", "guest": ""}
-        self.tokens = {who: token_of(self.api, url, f"{who}.example", sites) for who, sites in people.items()}
+        self.tokens = {who: token_of(self.api, url, email(who), sites) for who, sites in people.items()}
         self.notify(
             alert("zar-1"),
             alert("zar-2", severity="critical", entity="m-2"),
@@ -98,14 +102,14 @@ def test_deeds_are_noted_with_who_and_when(service: Service) -> None:
         status, answer = service.call("ana@zar", f"/alerts/zar-1/{path}", body)
         assert status == 200, answer
     _, shown = service.call("ana@zar", "/alerts/zar-1")
-    assert (shown["acknowledged_by"], shown["assigned_to"]) == ("ana@zar.example", "luis")
+    assert (shown["acknowledged_by"], shown["assigned_to"]) == (email("ana@zar"), "luis")
     assert shown["snoozed_until_ms"] > shown["acknowledged_ms"]
     deeds = [(event["action"], event["who"], event["note"]) for event in shown["history"] if "action" in event]
     assert deeds == [
-        ("ack", "ana@zar.example", "on my way"),
-        ("assign", "ana@zar.example", ""),
-        ("comment", "ana@zar.example", "grease ordered"),
-        ("snooze", "ana@zar.example", ""),
+        ("ack", email("ana@zar"), "on my way"),
+        ("assign", email("ana@zar"), ""),
+        ("comment", email("ana@zar"), "grease ordered"),
+        ("snooze", email("ana@zar"), ""),
     ]
     assert shown["title"] == "Bearing too hot"
 

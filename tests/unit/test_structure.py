@@ -13,7 +13,7 @@ from threading import Thread
 
 import pytest
 
-from deploy.local.resources import glue_table
+from deploy.lake.catalog import glue_table
 from flink_job.logs import report_errors
 from flink_job.schemas import OUTPUTS, sink_body
 from flink_job.sql import read_sql

@@ -16,29 +16,6 @@ _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
 
 
-def definition(name: str) -> dict[str, Any]:
-    """What creates the table."""
-    return {
-        "TableName": name,
-        "BillingMode": "PAY_PER_REQUEST",
-        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        "AttributeDefinitions": [
-            {"AttributeName": key, "AttributeType": kind}
-            for key, kind in {"pk": "S", "sk": "S", "site_status": "S", "raised_ms": "N"}.items()
-        ],
-        "GlobalSecondaryIndexes": [
-            {
-                "IndexName": "by_site",
-                "KeySchema": [
-                    {"AttributeName": "site_status", "KeyType": "HASH"},
-                    {"AttributeName": "raised_ms", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        ],
-    }
-
-
 def from_item(item: dict[str, Any]) -> dict[str, Any]:
     """Plain values of an item; numbers as int or float."""
     return {key: _number(_deserialize(value)) for key, value in item.items()}

@@ -1,13 +1,10 @@
-"""The embedded AWS endpoint: ministack, with Firehose made to buffer as the service does.
-
-Runs in the endpoint's own environment (.venv-endpoint), not the job's. ministack writes an S3 object for each record;
-the service collects records up to a size or an age and writes one object of them. The same is done here.
+"""Firehose as the service does it: records are collected up to a size or an age, and one object is made of those of a
+partition.
 """
 
 from __future__ import annotations
 
 import contextvars
-import os
 import sys
 import tempfile
 import threading
@@ -61,7 +58,24 @@ class Buffers:
         return full or time.monotonic() - self.since[name] >= hints.get("IntervalInSeconds", 300)
 
     def _deliver(self, stream: dict, dest: dict, payloads: list[bytes]) -> None:
-        """One object of all records; where they cannot be converted together, each by itself as ministack does."""
+        """An object for each partition; where one cannot be made, each record by itself as ministack does."""
+        for keys, group in self._partitions(dest["config"], payloads):
+            self._deliver_partition(stream, dest, keys, group)
+
+    def _partitions(self, config: dict, payloads: list[bytes]) -> list[tuple[dict | None, list[bytes]]]:
+        """Payloads by partition keys; those whose keys cannot be told go by themselves."""
+        if not (config.get("DynamicPartitioningConfiguration") or {}).get("Enabled"):
+            return [(None, payloads)]
+        groups: dict[tuple, tuple[dict | None, list[bytes]]] = {}
+        for payload in payloads:
+            try:
+                keys = self.firehose._metadata_extraction_keys(config, payload)
+            except Exception:
+                keys = {}
+            groups.setdefault(tuple(sorted((keys or {}).items())), (keys, []))[1].append(payload)
+        return list(groups.values())
+
+    def _deliver_partition(self, stream: dict, dest: dict, keys: dict | None, payloads: list[bytes]) -> None:
         config = dest["config"]
         conversion = config.get("DataFormatConversionConfiguration") or {}
         try:
@@ -71,7 +85,7 @@ class Buffers:
             now = self.firehose._arrival_time(config)
             stamp = self.firehose._java_time("yyyy-MM-dd-HH-mm-ss", now)
             key = (
-                f"{self.firehose._evaluate_prefix(config.get('Prefix', ''), now, None, None)}{stream['name']}-1-{stamp}"
+                f"{self.firehose._evaluate_prefix(config.get('Prefix', ''), now, keys, None)}{stream['name']}-1-{stamp}"
             )
             bucket = self.firehose._s3_bucket_from_arn(config["BucketARN"])
             self.firehose._put_s3_object(bucket, f"{key}-{self.firehose.new_uuid()}{extension}", body)
@@ -100,20 +114,3 @@ class Buffers:
                 )
             with open(target, "rb") as file:
                 return file.read()
-
-
-def main() -> None:
-    """Serve on 127.0.0.1:GATEWAY_PORT until terminated."""
-    os.environ.update(BIND_HOST="127.0.0.1", IOT_MTLS_ENABLED="0")
-    from ministack.app import main as serve
-    from ministack.services import firehose
-
-    buffers = Buffers(firehose)
-    firehose._deliver_records_to_s3 = buffers.add
-    threading.Thread(target=buffers.run, daemon=True).start()
-    sys.argv[1:] = []
-    serve()
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,60 @@
+"""Athena's views, as Glue keeps them, and execution parameters: ministack has neither."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+BEGIN, END = "/* Presto View: ", " */"
+
+
+def install(athena: Any, glue: Any) -> None:
+    """Put both before what ministack does with a query."""
+    start, rewrite = athena._start_query_execution, athena._rewrite_data_paths
+
+    def start_with_parameters(data: dict) -> Any:
+        parameters = data.get("ExecutionParameters")
+        if not parameters:
+            return start(data)
+        try:
+            return start({**data, "QueryString": with_parameters(data["QueryString"], parameters)})
+        except ValueError as error:
+            return athena.error_response_json("InvalidRequestException", str(error), 400)
+
+    async def rewrite_with_views(query: str, database: str, catalog: str | None = None) -> Any:
+        return await rewrite(with_views(query, database, athena, glue), database, catalog)
+
+    athena._start_query_execution, athena._rewrite_data_paths = start_with_parameters, rewrite_with_views
+
+
+def with_parameters(query: str, parameters: list[str]) -> str:
+    """The query with each `?` outside quotes replaced by a parameter, which Athena takes for a literal of SQL."""
+    parts, quoted, waiting = [], False, list(parameters)
+    for character in query:
+        if character == "'":
+            quoted = not quoted
+        if character == "?" and not quoted:
+            if not waiting:
+                raise ValueError("Incorrect number of parameters")
+            parts.append(waiting.pop(0))
+        else:
+            parts.append(character)
+    if waiting:
+        raise ValueError("Incorrect number of parameters")
+    return "".join(parts)
+
+
+def with_views(query: str, database: str, athena: Any, glue: Any) -> str:
+    """The query with each view replaced by its SQL, and the views in that."""
+    for reference in reversed(athena._table_references(query)):
+        schema = reference.database or database or "default"
+        table = glue._tables.get(f"{schema}/{reference.table}") or {}
+        text = table.get("ViewOriginalText") or ""
+        if not text.startswith(BEGIN):
+            continue
+        view = json.loads(base64.b64decode(text.removeprefix(BEGIN).removesuffix(END)))
+        inner = with_views(view["originalSql"], view["schema"], athena, glue)
+        alias = "" if reference.aliased else f' AS "{reference.table}"'
+        query = f"{query[: reference.start]}({inner}){alias}{query[reference.end :]}"
+    return query

@@ -1,0 +1,35 @@
+"""The embedded AWS endpoint: ministack, and what it lacks: Firehose that buffers, Athena's views and parameters,
+FIFO topics of templates.
+
+Runs in the endpoint's own environment (.venv-endpoint), not the job's.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+import athena_views
+import fifo_topics
+from buffers import Buffers
+
+
+def main() -> None:
+    """Serve on 127.0.0.1:GATEWAY_PORT until terminated."""
+    os.environ.update(BIND_HOST="127.0.0.1", IOT_MTLS_ENABLED="0")
+    from ministack.app import main as serve
+    from ministack.services import athena, firehose, glue, sns
+    from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS
+
+    buffers = Buffers(firehose)
+    firehose._deliver_records_to_s3 = buffers.add
+    athena_views.install(athena, glue)
+    fifo_topics.install(_RESOURCE_HANDLERS, sns)
+    threading.Thread(target=buffers.run, daemon=True).start()
+    sys.argv[1:] = []
+    serve()
+
+
+if __name__ == "__main__":
+    main()

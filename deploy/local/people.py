@@ -1,0 +1,42 @@
+"""The deployed API at a local endpoint, and people with tokens for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from deploy.local.stacks import Stacks
+from flink_job.publish import client
+
+
+@dataclass(frozen=True)
+class Api:
+    """`url` is the beginning of every path; `pool` and `client_id` are where tokens come from."""
+
+    url: str
+    pool: str
+    client_id: str
+
+
+def api_of(stacks: Stacks) -> Api:
+    """The API of a deployment. The endpoint serves it under a path of its own, not under the name that AWS gives."""
+    outputs = stacks.outputs
+    return Api(f"{stacks.endpoint}/_aws/execute-api/{outputs['ApiId']}/$default", outputs["Pool"], outputs["Client"])
+
+
+def token_of(api: Api, endpoint: str, email: str, sites: str, password: str = "Correct-horse-1") -> str:
+    """A token of a user, who is created first. `sites` are the factories they may see."""
+    cognito: Any = client("cognito-idp", endpoint)
+    attributes = [
+        {"Name": "email", "Value": email},
+        {"Name": "email_verified", "Value": "true"},
+        {"Name": "custom:sites", "Value": sites},
+    ]
+    cognito.admin_create_user(UserPoolId=api.pool, Username=email, UserAttributes=attributes, MessageAction="SUPPRESS")
+    cognito.admin_set_user_password(UserPoolId=api.pool, Username=email, Password=password, Permanent=True)
+    answer = cognito.initiate_auth(
+        ClientId=api.client_id,
+        AuthFlow="USER_PASSWORD_AUTH",
+        AuthParameters={"USERNAME": email, "PASSWORD": password},
+    )
+    return str(answer["AuthenticationResult"]["IdToken"])

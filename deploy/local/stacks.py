@@ -1,0 +1,186 @@
+"""The synthesised templates at a local endpoint: what is deployed to AWS is what tests and `make run` use.
+
+What has to differ is here, each with its reason: `SKIPPED` kinds of resources, `adapted` properties.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from deploy.functions import zipped
+from deploy.local.endpoint import CREDENTIALS
+from deploy.names import Names
+from flink_job.environment import PROJECT
+from flink_job.publish import client
+
+REGION, ACCOUNT = "us-east-1", "000000000000"
+TEMPLATES = PROJECT / "build" / "local-templates"
+#: Sources that the templates are made of.
+SOURCES = (
+    "deploy",
+    "flink_job/schemas.py",
+    "flink_job/lake",
+    "flink_job/config.py",
+    "flink_job/metering",
+    "requirements-functions.txt",
+    "cdk.json",
+)
+HERE = Path(__file__).resolve().parent
+PREFIX = "metering-local"
+STACKS = ("data", "pipeline", "job", "watch")
+DEPLOYED_S = 120
+BUFFER_S = 2
+
+#: Kinds that the endpoint does not know, and what that leaves untried.
+SKIPPED: Mapping[str, str] = {
+    "AWS::Athena::NamedQuery": "the endpoint keeps no saved queries; the tests run their SQL",
+    "AWS::Budgets::Budget": "the endpoint has no budgets",
+    "AWS::EC2::FlowLog": "the endpoint logs no flows",
+}
+
+
+class StackError(RuntimeError):
+    """A stack that the endpoint would not make; the message is its reason."""
+
+
+class Stacks:
+    """Stacks of a deployment of its own (`names`) at an endpoint, and what they put out."""
+
+    def __init__(self, names: Names, endpoint: str, adapt: Callable[[dict[str, Any]], None] | None = None) -> None:
+        self.names, self.endpoint = names, endpoint
+        self.outputs: dict[str, str] = {}
+        self._adapt = adapt
+        self._cloudformation = client("cloudformation", endpoint)
+
+    def create(self, *stacks: str) -> Stacks:
+        """Create stacks in the order given. Raises StackError."""
+        folder = templates()
+        for stack in stacks:
+            content = (folder / f"{PREFIX}-{stack}.template.json").read_text(encoding="utf-8")
+            template = json.loads(self._renamed(content))
+            self._upload_assets(folder, stack)
+            adapted(template, self.endpoint)
+            if self._adapt:
+                self._adapt(template)
+            self._create(f"{self.names.prefix}-{stack}", template)
+        return self
+
+    def _renamed(self, content: str) -> str:
+        database = self.names.database
+        return content.replace(PREFIX, self.names.prefix).replace(PREFIX.replace("-", "_"), database)
+
+    def _upload_assets(self, folder: Path, stack: str) -> None:
+        """What a template takes from CDK's bucket. The job's package runs elsewhere: an empty object stands for it."""
+        s3 = client("s3", self.endpoint)
+        manifest = json.loads((folder / f"{PREFIX}-{stack}.assets.json").read_text(encoding="utf-8"))
+        for asset in manifest["files"].values():
+            for destination in asset["destinations"].values():
+                bucket = _known(destination["bucketName"])
+                source = folder / asset["source"]["path"]
+                if source.suffix == ".json":
+                    continue
+                s3.create_bucket(Bucket=bucket)
+                body = zipped(source) if source.is_dir() else b""
+                s3.put_object(Bucket=bucket, Key=_known(destination["objectKey"]), Body=body)
+
+    def _create(self, name: str, template: dict[str, Any]) -> None:
+        cloudformation = self._cloudformation
+        cloudformation.create_stack(StackName=name, TemplateURL=self._uploaded(name, template))
+        deadline = time.monotonic() + DEPLOYED_S
+        while True:
+            stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+            if stack["StackStatus"] == "CREATE_COMPLETE":
+                break
+            if "FAILED" in stack["StackStatus"] or "ROLLBACK" in stack["StackStatus"] or time.monotonic() > deadline:
+                raise StackError(f"stack {name}: {stack['StackStatus']}: {self._reason(name)}")
+            time.sleep(0.1)
+        for output in stack.get("Outputs", ()):
+            if output["OutputKey"].startswith("Out"):
+                self.outputs[output["OutputKey"].removeprefix("Out")] = output["OutputValue"]
+
+    def _uploaded(self, name: str, template: dict[str, Any]) -> str:
+        """A template of this size travels by way of a bucket, as CDK sends it."""
+        s3, bucket, key = client("s3", self.endpoint), f"{self.names.prefix}-templates", f"{name}.json"
+        s3.create_bucket(Bucket=bucket)
+        s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(template).encode())
+        return f"{self.endpoint}/{bucket}/{key}"
+
+    def _reason(self, name: str) -> str:
+        events = self._cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+        return "; ".join(
+            f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
+            for event in events
+            if "FAILED" in event["ResourceStatus"] and event.get("ResourceStatusReason")
+        )
+
+
+def adapted(template: dict[str, Any], endpoint: str) -> None:
+    """What differs at a local endpoint, and nothing else."""
+    resources = template["Resources"]
+    template.pop("Rules", None)
+    template.get("Parameters", {}).pop("BootstrapVersion", None)
+    skipped = {name for name, resource in resources.items() if resource["Type"] in SKIPPED}
+    for name in skipped:
+        del resources[name]
+    for resource in resources.values():
+        properties = resource.get("Properties", {})
+        _without(resource, skipped)
+        if resource["Type"] == "AWS::Lambda::Function":
+            # Functions reach the endpoint instead of AWS, which they do by AWS's own variable.
+            variables = properties.setdefault("Environment", {}).setdefault("Variables", {})
+            variables |= local_variables(endpoint)
+        elif resource["Type"] == "AWS::KinesisFirehose::DeliveryStream":
+            # A demonstration does not wait a minute for its rows.
+            hints = properties["ExtendedS3DestinationConfiguration"]["BufferingHints"]
+            hints["IntervalInSeconds"] = BUFFER_S
+
+
+def local_variables(endpoint: str) -> dict[str, str]:
+    """Environment of functions at the endpoint."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_DEFAULT_REGION": REGION,
+        "POWERTOOLS_LOG_LEVEL": "WARNING",
+        **{name: os.environ.get(name, value) for name, value in CREDENTIALS.items() if "KEY" in name},
+    }
+
+
+def _without(resource: dict[str, Any], skipped: set[str]) -> None:
+    depends = resource.get("DependsOn")
+    if isinstance(depends, list):
+        resource["DependsOn"] = [name for name in depends if name not in skipped]
+    elif depends in skipped:
+        del resource["DependsOn"]
+
+
+def templates() -> Path:
+    """Folder of the synthesised templates of environment `local`, made again when a source has changed."""
+    stamp, fingerprint = TEMPLATES / "sources.sha256", _fingerprint()
+    if not stamp.is_file() or stamp.read_text() != fingerprint:
+        from deploy.app import synthesize
+        from deploy.settings import environment_named
+
+        TEMPLATES.parent.mkdir(parents=True, exist_ok=True)
+        synthesize([environment_named("local")], TEMPLATES, checked=False)
+        stamp.write_text(fingerprint)
+    return TEMPLATES
+
+
+def _fingerprint() -> str:
+    digest = hashlib.sha256()
+    for source in SOURCES:
+        place = PROJECT / source
+        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            if path.is_file() and "__pycache__" not in path.parts and HERE not in path.parents:
+                digest.update(path.relative_to(PROJECT).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _known(text: str) -> str:
+    return text.replace("${AWS::AccountId}", ACCOUNT).replace("${AWS::Region}", REGION)
