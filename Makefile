@@ -9,9 +9,10 @@ JAR      := build/flink-dependencies.jar
 PROMTOOL := build/promtool
 BIN      := $(VENV)/bin
 ARGS     ?=
+ENV      ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test unit lint format lock clean package rehearse
+.PHONY: help setup run test unit lint format lock clean package rehearse synth deploy destroy audit
 
 help: ## Explain each target in a line
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +27,15 @@ package: setup ## Build build/flink-app.zip for Managed Flink, reproducibly, and
 
 rehearse: package $(CLUSTER)/.ready ## Run the package on a real Flink cluster that has Flink and nothing else
 	@$(BIN)/python -m deploy.stream_job.rehearse
+
+synth: package ## Write the CloudFormation templates of every environment to build/cdk.out, checked by cdk-nag; no AWS account needed
+	@$(BIN)/python -m deploy.app $(if $(filter command environment,$(origin ENV)),$(ENV))
+
+deploy: package ## Bring everything into an AWS account, start the job, check that a reading comes out as a cost (ENV=dev)
+	@$(BIN)/python -m deploy up --env $(ENV) $(ARGS)
+
+destroy: $(VENV)/.ready ## Remove an environment with its data (ENV=dev); refused where data are to be kept
+	@$(BIN)/python -m deploy down --env $(ENV) $(ARGS)
 
 test: setup $(ORACLE)/.ready $(CLUSTER)/.ready $(PROMTOOL) lint ## Set up, lint, type-check and run every test (ARGS="-k name" to choose)
 	@$(BIN)/python -m pytest $(ARGS)

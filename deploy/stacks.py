@@ -13,7 +13,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from deploy.alerting.infrastructure import ROUTES, Alerting, Channels
+from deploy.alerting.infrastructure import Alerting, Channels
 from deploy.alerting.storage import alert_state
 from deploy.api.infrastructure import ALERT_ROUTES, QUERY_ROUTES, Api, Queries
 from deploy.api.people import People
@@ -25,7 +25,7 @@ from deploy.lake.delivery import Athena, Catalog, Delivery
 from deploy.lake.last_values import LastValues, last_values_table
 from deploy.lake.storage import Storage
 from deploy.monitoring.infrastructure import Monitoring
-from deploy.names import Names
+from deploy.names import ROUTES, Names
 from deploy.settings import Environment
 from deploy.stream_job.infrastructure import StreamJob
 from flink_job.schemas import ALERT_ACTIONS, OUTPUTS

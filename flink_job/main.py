@@ -53,7 +53,7 @@ def submit(settings: Settings) -> None:
     """Start the job on the cluster that runs this program."""
     from flink_job.environment import create_environment
 
-    _statements(create_environment(settings.job), settings).execute()
+    statements(create_environment(settings.job), settings).execute()
 
 
 def run_local(settings: Settings, state_dir: Path, savepoint: str = "") -> None:
@@ -67,7 +67,7 @@ def run_local(settings: Settings, state_dir: Path, savepoint: str = "") -> None:
     for number in (signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, lambda received, _: asked.append(received))
     t_env = create_environment(settings.job, mini_cluster(settings.job, state_dir, savepoint))
-    client = _statements(t_env, settings).execute().get_job_client()
+    client = statements(t_env, settings).execute().get_job_client()
     assert client is not None
     log.info("running", extra={"job_id": str(client.get_job_id())})
     while not asked:
@@ -81,7 +81,8 @@ def run_local(settings: Settings, state_dir: Path, savepoint: str = "") -> None:
     log.info("stopped", extra={"savepoint": path, "drained": drain})
 
 
-def _statements(t_env: StreamTableEnvironment, settings: Settings) -> StatementSet:
+def statements(t_env: StreamTableEnvironment, settings: Settings) -> StatementSet:
+    """The job's statements: sources and sinks of the settings, and all between."""
     from flink_job.pipeline import define_pipeline
     from flink_job.sinks import firehose_sinks
     from flink_job.sources import CONTRACTS, READINGS, kinesis_source, tick_source

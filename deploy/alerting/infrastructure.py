@@ -22,7 +22,6 @@ from deploy.nag import accept
 from deploy.names import Names
 from deploy.settings import Environment
 
-ROUTES = "rules/routes.json"
 #: What the functions do with the table; transactions need the rights of their steps.
 STATE_ACTIONS = ("ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
 BATCH, RETRIES = 100, 100

@@ -18,13 +18,11 @@ from deploy.alerting.infrastructure import queue
 from deploy.grants import read_objects, use_key, write_objects
 from deploy.lake.delivery import log_retention
 from deploy.nag import accept
-from deploy.names import Names
+from deploy.names import CONTRACTS, TARIFFS, Names
 from deploy.settings import Environment
-from deploy.stream_job.properties import TARIFFS
 
 _EVERYTHING = "AwsSolutions-IAM5[Resource::*]"
 INBOX, OUTPUT = "inbox/", "uploads/"
-CONTRACTS = "contracts.ndjson"
 CPU, MEMORY_MIB, DISK_GIB = 2048, 8192, 50
 LIMIT = Duration.hours(6)
 

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.alerting.infrastructure import ROUTES
 from deploy.local.stacks import Stacks
+from deploy.names import ROUTES
 from flink_job.publish import client
 
 FUNCTIONS = {"notifier": "Notifier", "sweeper": "Sweeper", "alerts-api": "AlertsApi", "queries-api": "QueriesApi"}

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.stacks import ACCOUNT, REGION, Stacks
-from deploy.names import Names
-from deploy.stream_job.properties import RULES, TARIFFS
+from deploy.names import RULES, TARIFFS, Names
 from flink_job.publish import client
 
 #: What starts functions by itself, by name in the template. Tests and demonstrations ask for those that they watch.

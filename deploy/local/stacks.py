@@ -1,6 +1,6 @@
 """The synthesised templates at a local endpoint: what is deployed to AWS is what tests and `make run` use.
 
-What has to differ is here, each with its reason: `SKIPPED` kinds of resources, `adapted` properties.
+What has to differ is in `adapted`, each with its reason; kinds that the endpoint lacks are in emulator/noted.py.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +36,6 @@ PREFIX = "metering-local"
 STACKS = ("data", "pipeline", "job", "watch")
 DEPLOYED_S = 120
 BUFFER_S = 2
-
-#: Kinds that the endpoint does not know, and what that leaves untried.
-SKIPPED: Mapping[str, str] = {
-    "AWS::Athena::NamedQuery": "the endpoint keeps no saved queries; the tests run their SQL",
-    "AWS::Budgets::Budget": "the endpoint has no budgets",
-    "AWS::EC2::FlowLog": "the endpoint logs no flows",
-}
 
 
 class StackError(RuntimeError):
@@ -125,12 +118,8 @@ def adapted(template: dict[str, Any], endpoint: str) -> None:
     resources = template["Resources"]
     template.pop("Rules", None)
     template.get("Parameters", {}).pop("BootstrapVersion", None)
-    skipped = {name for name, resource in resources.items() if resource["Type"] in SKIPPED}
-    for name in skipped:
-        del resources[name]
     for resource in resources.values():
         properties = resource.get("Properties", {})
-        _without(resource, skipped)
         if resource["Type"] == "AWS::Lambda::Function":
             # Functions reach the endpoint instead of AWS, which they do by AWS's own variable.
             variables = properties.setdefault("Environment", {}).setdefault("Variables", {})
@@ -151,21 +140,16 @@ def local_variables(endpoint: str) -> dict[str, str]:
     }
 
 
-def _without(resource: dict[str, Any], skipped: set[str]) -> None:
-    depends = resource.get("DependsOn")
-    if isinstance(depends, list):
-        resource["DependsOn"] = [name for name in depends if name not in skipped]
-    elif depends in skipped:
-        del resource["DependsOn"]
-
-
 def templates() -> Path:
     """Folder of the synthesised templates of environment `local`, made again when a source has changed."""
     stamp, fingerprint = TEMPLATES / "sources.sha256", _fingerprint()
     if not stamp.is_file() or stamp.read_text() != fingerprint:
         from deploy.app import synthesize
         from deploy.settings import environment_named
+        from deploy.stream_job.package import PACKAGE, build
 
+        if not PACKAGE.is_file():
+            build()
         TEMPLATES.parent.mkdir(parents=True, exist_ok=True)
         synthesize([environment_named("local")], TEMPLATES, checked=False)
         stamp.write_text(fingerprint)

@@ -15,15 +15,15 @@ from constructs import Construct
 
 from deploy.grants import allow, read_objects, use_key
 from deploy.lake.delivery import log_retention, log_stream_arn, service
-from deploy.names import Names
+from deploy.names import RULES, TARIFFS, Names
 from deploy.settings import Environment
 from deploy.stream_job.package import PACKAGE
-from deploy.stream_job.properties import RULES, TARIFFS, property_groups
+from deploy.stream_job.properties import RESTORE, SKIP, property_groups
 
 RUNTIME = "FLINK-1_20"
 CHECKPOINT_MS, PAUSE_MS = 60_000, 5_000
 #: Said to CDK with `-c restore=...`: what the application starts from when it is updated.
-RESTORE_CONTEXT, RESTORE, SKIP = "restore", "RESTORE_FROM_LATEST_SNAPSHOT", "SKIP_RESTORE_FROM_SNAPSHOT"
+RESTORE_CONTEXT = "restore"
 
 
 class StreamJob(Construct):

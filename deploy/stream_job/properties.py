@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from deploy.names import Names
+from deploy.names import RULES, TARIFFS, Names
 from deploy.settings import Environment
 from flink_job.config import read_settings
 from flink_job.schemas import OUTPUTS
@@ -13,7 +13,8 @@ RUN_OPTIONS = "kinesis.analytics.flink.run.options"
 OPTIONS = {"python": "main.py", "jarfile": "lib/flink-dependencies.jar", "pyFiles": "dep/"}
 #: A group of the deployment's own: says which state the application's package keeps.
 DEPLOYMENT = "deployment"
-TARIFFS, RULES = "tariffs/", "rules/rules.yaml"
+#: What an updated application starts from.
+RESTORE, SKIP = "RESTORE_FROM_LATEST_SNAPSHOT", "SKIP_RESTORE_FROM_SNAPSHOT"
 
 
 def property_groups(

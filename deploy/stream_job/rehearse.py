@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
@@ -24,15 +25,16 @@ from deploy.local.delivery import Delivery
 from deploy.local.demo import SAMPLES, records_of
 from deploy.local.endpoint import CREDENTIALS, EndpointError, endpoint, free_port
 from deploy.local.resources import Names, create, write_properties
+from deploy.release.smoke import Clients, SmokeError, check
 from deploy.stream_job.cluster import CLUSTER_PYTHON, PROJECT, TIMEOUT_S, Cluster, RehearsalError, cluster, wait_for
 from deploy.stream_job.package import PACKAGE
+from deploy.stream_job.properties import RUN_OPTIONS
 from flink_job.config import PROPERTIES_VARIABLE
-from flink_job.publish import publish
+from flink_job.publish import client, publish
 from flink_job.schemas import ACCOUNTED
 
-RUN_OPTIONS = "kinesis.analytics.flink.run.options"
-OPTIONS = {"python": "main.py", "jarfile": "lib/flink-dependencies.jar", "pyFiles": "dep/"}
 RECORDS = 3000
+SMOKE_S = 90
 
 
 def submit(running: Cluster, app: Path, options: dict[str, str]) -> str:
@@ -66,9 +68,7 @@ def rehearse(work: Path, console: Console, package: Path = PACKAGE) -> dict[str,
         create(names, url, SAMPLES / "tariffs", SAMPLES / "rules.yaml", shards=1)
         properties = work / "application_properties.json"
         write_properties(properties, names, url, checkpoint_s=5, idle_timeout_s=5)
-        groups = json.loads(properties.read_text(encoding="utf-8"))
-        groups.append({"PropertyGroupId": RUN_OPTIONS, "PropertyMap": OPTIONS})
-        properties.write_text(json.dumps(groups), encoding="utf-8")
+        groups = {g["PropertyGroupId"]: g["PropertyMap"] for g in json.loads(properties.read_text(encoding="utf-8"))}
         environment = {
             **os.environ,
             **{name: os.environ.get(name, value) for name, value in CREDENTIALS.items()},
@@ -79,7 +79,7 @@ def rehearse(work: Path, console: Console, package: Path = PACKAGE) -> dict[str,
         delivery = Delivery(names, url, work / "lake")
         publish(names.contracts, records_of(SAMPLES / "contracts.ndjson"), lambda sent: None, url)
         with console.status("a JobManager and a TaskManager start"), cluster(work, environment) as running:
-            job = submit(running, app, OPTIONS)
+            job = submit(running, app, groups[RUN_OPTIONS])
             wait_for(lambda: _runs(running, job), "the job does not run", work)
             console.print("the package runs: job", job, highlight=False)
             time.sleep(5)
@@ -87,12 +87,20 @@ def rehearse(work: Path, console: Console, package: Path = PACKAGE) -> dict[str,
                 record for record, _ in zip(records_of(SAMPLES / "readings.ndjson.gz"), range(RECORDS), strict=False)
             ]
             published = _feed(names, url, records, delivery, work)
+            account = delivery.account()
+            if sum(account[name] for name in ACCOUNTED) != published:
+                raise RehearsalError(f"{published} records were published, {account} arrived; see {work}/log")
+            found = check(_clients(url), names, datetime.now(UTC), SMOKE_S, poll_s=1)
+            console.print(
+                f"the check after a deployment passes: a cost of {found['cost']} {found['currency']} in Athena"
+            )
             if running.get(f"/jobs/{job}")["state"] != "RUNNING":
                 raise RehearsalError(f"the job runs no more; see {work}/log")
-    account = delivery.account()
-    if sum(account[name] for name in ACCOUNTED) != published:
-        raise RehearsalError(f"{published} records were published, {account} arrived; see {work}/log")
     return account
+
+
+def _clients(url: str) -> Clients:
+    return Clients(*(client(service, url) for service in ("kinesis", "s3", "athena")))
 
 
 def _feed(names: Names, url: str, records: list[bytes], delivery: Delivery, work: Path) -> int:
@@ -134,7 +142,7 @@ def main(work: Path = PROJECT / "build" / "rehearsal") -> None:
     started = time.monotonic()
     try:
         account = rehearse(work, console)
-    except (RehearsalError, EndpointError, ClientError, BotoCoreError) as error:
+    except (RehearsalError, SmokeError, EndpointError, ClientError, BotoCoreError) as error:
         print(error, file=sys.stderr)
         raise SystemExit(1) from None
     found = ", ".join(f"{name} {count:,}" for name, count in account.items())

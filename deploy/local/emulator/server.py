@@ -12,6 +12,7 @@ import threading
 
 import athena_views
 import fifo_topics
+import noted
 from buffers import Buffers
 
 
@@ -25,6 +26,7 @@ def main() -> None:
     buffers = Buffers(firehose)
     firehose._deliver_records_to_s3 = buffers.add
     athena_views.install(athena, glue)
+    noted.install(_RESOURCE_HANDLERS)
     fifo_topics.install(_RESOURCE_HANDLERS, sns)
     threading.Thread(target=buffers.run, daemon=True).start()
     sys.argv[1:] = []

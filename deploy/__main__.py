@@ -1,0 +1,154 @@
+"""`python -m deploy`: a version of everything into an AWS account, and out of it again."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import boto3
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from deploy.names import Names
+from deploy.release import smoke as smoke_check
+from deploy.release.application import Application, ApplicationError
+from deploy.release.books import BooksError, has_tariffs, upload
+from deploy.release.cdk import CdkError, run_cdk
+from deploy.release.empty import empty_buckets
+from deploy.settings import Environment, SettingsError, environment_named
+from deploy.stream_job.properties import RESTORE, SKIP
+from deploy.stream_job.state import current_state
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+console = Console(highlight=False)
+SAMPLES = Path("sample_data")
+Env = Annotated[str, typer.Option("--env", help="Environment of deploy/settings.py: dev, staging, prod.")]
+Limit = Annotated[float, typer.Option(help="Seconds to wait for the cost of the check's reading.")]
+
+
+@app.command()
+def up(
+    env: Env = "dev",
+    drop_state: Annotated[
+        bool, typer.Option(help="Go on where the job's state would be lost (docs/operate.md).")
+    ] = False,
+    yes: Annotated[bool, typer.Option(help="Do not ask before permissions widen.")] = False,
+    tariffs: Annotated[Path, typer.Option(help="Tariffs for books that are empty yet.")] = SAMPLES / "tariffs",
+    rules: Annotated[Path, typer.Option(help="Alert rules for books that are empty yet.")] = SAMPLES / "rules.yaml",
+    limit_s: Limit = smoke_check.LIMIT_S,
+) -> None:
+    """Bootstrap, deploy all stacks, start the job, and check that a reading comes out as a cost.
+
+    An update takes a snapshot first, and is refused where the job's state would not fit the new version.
+    """
+    environment, names, account = _target(env)
+    application = Application(_client("kinesisanalyticsv2", environment), names.application)
+    if not drop_state:
+        application.check_state(current_state())
+    snapshot = application.snapshot(datetime.now(UTC))
+    console.print(f"snapshot {snapshot}" if snapshot else "no job runs yet: no snapshot")
+    run_cdk(environment, "bootstrap", f"aws://{account}/{environment.region}", account=account)
+    approval = "never" if yes else "broadening"
+    restore = SKIP if drop_state else RESTORE
+    # The books are there before the job that reads them.
+    run_cdk(environment, "deploy", f"{names.prefix}-data", "--require-approval", approval, account=account)
+    s3 = _client("s3", environment)
+    if not has_tariffs(s3, names.books):
+        console.print(f"the books were empty: {', '.join(upload(s3, names.books, tariffs, rules))}")
+    run_cdk(environment, "deploy", "--all", "--require-approval", approval, account=account, restore=restore)
+    application.start(restore)
+    _smoke(environment, names, limit_s)
+
+
+@app.command()
+def smoke(env: Env = "dev", limit_s: Limit = smoke_check.LIMIT_S) -> None:
+    """Send one reading and wait for its cost in Athena."""
+    environment, names, _ = _target(env)
+    _smoke(environment, names, limit_s)
+
+
+@app.command()
+def status(env: Env = "dev") -> None:
+    """What is deployed: the application, its state, whether this version's state fits."""
+    environment, names, _ = _target(env)
+    application = Application(_client("kinesisanalyticsv2", environment), names.application)
+    console.print(f"{names.application}: {application.status()}, state {application.deployed_state() or '-'}")
+    console.print(f"this version keeps state {current_state()}")
+
+
+@app.command()
+def books(
+    env: Env = "dev",
+    tariffs: Annotated[Path | None, typer.Option(help="Folder of tariff documents.")] = None,
+    rules: Annotated[Path | None, typer.Option(help="Alert rules.")] = None,
+    routes: Annotated[Path | None, typer.Option(help="Who is told what (docs/alerts.md).")] = None,
+    contracts: Annotated[Path | None, typer.Option(help="Contracts for runs of uploaded files.")] = None,
+) -> None:
+    """Check and upload tariffs, rules, routes, contracts; the job takes them up by itself."""
+    environment, names, _ = _target(env)
+    for key in upload(_client("s3", environment), names.books, tariffs, rules, routes, contracts):
+        console.print(f"s3://{names.books}/{key}")
+
+
+@app.command()
+def down(
+    env: Env = "dev",
+    yes: Annotated[bool, typer.Option(help="Do not ask.")] = False,
+) -> None:
+    """Remove everything of an environment, its data too. Refused where data are to be kept."""
+    environment, names, account = _target(env)
+    if environment.retain:
+        _fail(
+            f"{env} keeps its data (retain in deploy/settings.py) and is protected against this. To remove it all the "
+            "same, set retain to False, deploy, then destroy"
+        )
+    if not yes:
+        typer.confirm(f"Remove {names.prefix} in {account}, {environment.region}, with all its data?", abort=True)
+    Application(_client("kinesisanalyticsv2", environment), names.application).stop()
+    run_cdk(environment, "destroy", f"{names.prefix}-watch", f"{names.prefix}-job", "--force", account=account)
+    run_cdk(environment, "destroy", f"{names.prefix}-pipeline", "--force", account=account)
+    empty_buckets(_client("s3", environment), [names.lake, names.books, names.uploads, names.access_logs])
+    run_cdk(environment, "destroy", f"{names.prefix}-data", "--force", account=account)
+
+
+def _smoke(environment: Environment, names: Names, limit_s: float) -> None:
+    clients = smoke_check.Clients(*(_client(name, environment) for name in ("kinesis", "s3", "athena")))
+    with console.status("a reading goes in; its cost comes out of Firehose within minutes"):
+        found = smoke_check.check(clients, names, datetime.now(UTC), limit_s)
+    console.print("the job works: " + ", ".join(f"{name} {value}" for name, value in found.items()))
+
+
+def _target(env: str) -> tuple[Environment, Names, str]:
+    environment = environment_named(env)
+    account = _client("sts", environment).get_caller_identity()["Account"]
+    return environment, Names(environment.prefix, f"{account}-{environment.region}"), account
+
+
+def _client(service: str, environment: Environment) -> object:
+    return boto3.client(service, region_name=environment.region)
+
+
+def _fail(message: str) -> NoReturn:
+    Console(stderr=True).print(message, style="red", markup=False, highlight=False)
+    raise typer.Exit(1)
+
+
+def main() -> int:
+    """Entry."""
+    try:
+        return int(app(standalone_mode=False) or 0)
+    except typer.Abort:
+        return 1
+    except (ApplicationError, BooksError, CdkError, SettingsError, smoke_check.SmokeError) as error:
+        message = str(error)
+    except (ClientError, BotoCoreError) as error:
+        message = f"AWS: {error}. Are credentials set? `aws sts get-caller-identity` shows who you are"
+    Console(stderr=True).print(message, style="red", markup=False, highlight=False)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

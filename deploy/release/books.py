@@ -1,0 +1,48 @@
+"""Books: tariffs, rules, routes and contracts of files, checked and put where the job looks for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from deploy.alerting.runtime.model import read_routes
+from deploy.names import CONTRACTS, ROUTES, RULES, TARIFFS
+from flink_job.alerts.document import read_rules
+from flink_job.tariffs.store import open_book
+
+
+class BooksError(ValueError):
+    """A document that the job could not use; the message says which and why."""
+
+
+def has_tariffs(s3: Any, bucket: str) -> bool:
+    """True when the bucket holds a tariff."""
+    return bool(s3.list_objects_v2(Bucket=bucket, Prefix=TARIFFS, MaxKeys=1).get("KeyCount"))
+
+
+def upload(
+    s3: Any,
+    bucket: str,
+    tariffs: Path | None = None,
+    rules: Path | None = None,
+    routes: Path | None = None,
+    contracts: Path | None = None,
+) -> list[str]:
+    """Check every document, then upload them; returns their keys. Raises BooksError before anything is uploaded."""
+    found: dict[str, bytes] = {}
+    if tariffs:
+        if faults := open_book(str(tariffs)).faults:
+            raise BooksError("\n".join(faults.values()))
+        found |= {f"{TARIFFS}{path.name}": path.read_bytes() for path in sorted(tariffs.glob("*.json"))}
+    for path, key, check in ((rules, RULES, read_rules), (routes, ROUTES, read_routes)):
+        if path:
+            found[key] = path.read_bytes()
+            try:
+                check(found[key])
+            except ValueError as error:
+                raise BooksError(f"{path}: {error}") from None
+    if contracts:
+        found[CONTRACTS] = contracts.read_bytes()
+    for key, content in found.items():
+        s3.put_object(Bucket=bucket, Key=key, Body=content)
+    return list(found)

@@ -1,0 +1,112 @@
+"""Does the job really run? One reading goes in by Kinesis; its cost must come out in Athena.
+
+The service says RUNNING of an application whose program has ended: only a cost proves that it works.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from deploy.api.runtime.athena import RUNNING, Athena
+from deploy.api.runtime.questions import literal
+from deploy.names import TARIFFS, Names
+
+SITE = "smoke-check"
+INTERVAL_S = 300
+ENERGY_KWH = 1
+#: Firehose keeps rows up to its buffer's age, and the job has its own start.
+LIMIT_S, POLL_S = 1500.0, 10.0
+RESEND_S = 60.0
+
+
+class SmokeError(RuntimeError):
+    """No cost came out; the message says where to look."""
+
+
+@dataclass(frozen=True)
+class Clients:
+    """boto3 clients of one region."""
+
+    kinesis: Any
+    s3: Any
+    athena: Any
+
+
+def check(
+    clients: Clients,
+    names: Names,
+    now: datetime,
+    limit_s: float = LIMIT_S,
+    poll_s: float = POLL_S,
+    wait: Callable[[float], None] = time.sleep,
+) -> dict[str, str | None]:
+    """The cost of a reading of a meter of its own, which stays in the lake under site `smoke-check`.
+
+    Raises SmokeError.
+    """
+    meter = f"{SITE}-{now:%Y%m%dT%H%M%S}"
+    start = (now - timedelta(seconds=INTERVAL_S)).replace(microsecond=0)
+    _put(clients.kinesis, names.contracts, meter, _contract(meter, _tariff(clients.s3, names)))
+    athena, waited, sent = Athena(clients.athena, names.prefix, names.database), 0.0, -RESEND_S
+    while waited < limit_s:
+        if waited - sent >= RESEND_S:
+            # The same reading again is a repeat: it lets go a first one that came before its contract.
+            _put(clients.kinesis, names.readings, meter, _reading(meter, start))
+            sent = waited
+        if found := _cost(athena, meter, start, wait):
+            return found
+        wait(poll_s)
+        waited += poll_s
+    raise SmokeError(
+        f"the application runs, but the cost of meter {meter} did not arrive within {limit_s:.0f} s. Look at its log "
+        f"(filter on PythonDriver), then at s3://{names.lake}/errors/ (docs/operate.md#downtime)"
+    )
+
+
+def _tariff(s3: Any, names: Names) -> str:
+    """A tariff that the stream prices by energy alone, else any."""
+    keys = [o["Key"] for o in s3.list_objects_v2(Bucket=names.books, Prefix=TARIFFS).get("Contents", ())]
+    if not keys:
+        raise SmokeError(f"s3://{names.books}/{TARIFFS} is empty: upload tariffs (`python -m deploy books --help`)")
+    chosen = next((key for key in keys if "flat" in key), keys[0])
+    document = json.loads(s3.get_object(Bucket=names.books, Key=chosen)["Body"].read())
+    return str(document["tariff_id"])
+
+
+def _contract(meter: str, tariff: str) -> dict[str, Any]:
+    return {
+        "meter_id": meter,
+        "site_path": f"{SITE}/check/check/{meter}",
+        "timezone": "UTC",
+        "assignments": [{"tariff_id": tariff, "valid_from": "2020-01-01"}],
+    }
+
+
+def _reading(meter: str, start: datetime) -> dict[str, Any]:
+    return {
+        "meter_id": meter,
+        "interval_start": start.astimezone(UTC).isoformat(),
+        "interval_s": INTERVAL_S,
+        "energy_kwh": ENERGY_KWH,
+    }
+
+
+def _put(kinesis: Any, stream: str, meter: str, document: dict[str, Any]) -> None:
+    kinesis.put_record(StreamName=stream, Data=json.dumps(document).encode(), PartitionKey=meter)
+
+
+def _cost(athena: Athena, meter: str, start: datetime, wait: Callable[[float], None]) -> dict[str, str | None] | None:
+    sql = "SELECT meter_id, energy_kwh, cost, currency, tariff_id FROM costs WHERE meter_id = ? AND event_date = ?"
+    day = f"{start.astimezone(UTC):%Y-%m-%d}"
+    execution = athena.start(sql, [literal(meter), literal(day)], f"{meter}-{time.monotonic_ns():032d}")
+    while (status := athena.status(execution))["status"].upper() in RUNNING:
+        wait(0.5)
+    if status["status"] != "succeeded":
+        raise SmokeError(f"Athena: {status['reason']}")
+    columns, rows, _ = athena.page(execution, None)
+    return dict(zip(columns, rows[0], strict=True)) if rows else None
