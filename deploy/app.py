@@ -60,7 +60,7 @@ def synthesize(environments: list[Environment], out: Path, checked: bool = True)
     try:
         app.synth()
     except RuntimeError as error:
-        if "Validation failed" not in str(error):
+        if "ValidationFailed" not in str(error):
             raise
         raise FindingsError("\n".join(findings(out))) from None
     return out

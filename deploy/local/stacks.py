@@ -5,9 +5,11 @@ What has to differ is in `adapted`, each with its reason; kinds that the endpoin
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -65,8 +67,15 @@ class Stacks:
         return self
 
     def _renamed(self, content: str) -> str:
-        database = self.names.database
-        return content.replace(PREFIX, self.names.prefix).replace(PREFIX.replace("-", "_"), database)
+        """The template under this deployment's names, those within views too."""
+        names, database = self.names, PREFIX.replace("-", "_")
+
+        def view(found: re.Match[str]) -> str:
+            text = base64.b64decode(found[1]).decode().replace(database, names.database)
+            return f"/* Presto View: {base64.b64encode(text.encode()).decode()} */"
+
+        content = re.sub(r"/\* Presto View: ([A-Za-z0-9+/=]+) \*/", view, content)
+        return content.replace(PREFIX, names.prefix).replace(database, names.database)
 
     def _upload_assets(self, folder: Path, stack: str) -> None:
         """What a template takes from CDK's bucket. The job's package runs elsewhere: an empty object stands for it."""

@@ -91,9 +91,7 @@ def rehearse(work: Path, console: Console, package: Path = PACKAGE) -> dict[str,
             if sum(account[name] for name in ACCOUNTED) != published:
                 raise RehearsalError(f"{published} records were published, {account} arrived; see {work}/log")
             found = check(_clients(url), names, datetime.now(UTC), SMOKE_S, poll_s=1)
-            console.print(
-                f"the check after a deployment passes: a cost of {found['cost']} {found['currency']} in Athena"
-            )
+            console.print(f"the check of a deployment passes: {found['cost']} {found['currency']} in Athena")
             if running.get(f"/jobs/{job}")["state"] != "RUNNING":
                 raise RehearsalError(f"the job runs no more; see {work}/log")
     return account

@@ -3,6 +3,7 @@
 SELECT
   meter_id,
   MAX(site_path) AS site_path,
+  MAX(split_part(site_path, '/', 1)) AS site,
   cycle_start,
   tariff_id,
   tariff_version,

@@ -57,7 +57,8 @@ def ask() -> Response[str]:
     except ParameterError as error:
         raise BadRequestError(str(error)) from None
     fingerprint = hashlib.sha256(json.dumps([sql, literals]).encode()).hexdigest()
-    query = Query(_query_id(caller), caller.subject, tuple(sorted(sites or ())), str(body["question"]), fingerprint)
+    covered = (ALL_SITES,) if sites is None else tuple(sorted(sites))
+    query = Query(_query_id(caller), caller.subject, covered, str(body["question"]), fingerprint)
     if not asked().note(query, int(time.time())):
         query = _asked_before(query)
     if not query.execution:
@@ -158,8 +159,7 @@ def _own(query_id: str) -> Query:
     if query is None or query.owner != caller.subject or not query.execution:
         raise NotFoundError(f"no query {query_id}")
     # Somebody who may see less than when they asked does not see what they asked.
-    covered = query.sites or (ALL_SITES,)
-    if ALL_SITES not in caller.sites and not set(covered) <= caller.sites:
+    if ALL_SITES not in caller.sites and not set(query.sites) <= caller.sites:
         raise NotFoundError(f"no query {query_id}")
     return query
 

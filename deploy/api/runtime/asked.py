@@ -13,7 +13,7 @@ KEEP_S = 7 * 86_400
 
 @dataclass(frozen=True)
 class Query:
-    """A query that was asked. `sites` are those it covers, empty for every site; `execution` is Athena's id."""
+    """A query that was asked. `sites` are those it covers, `*` for every site; `execution` is Athena's id."""
 
     query_id: str
     owner: str

@@ -95,7 +95,7 @@ FROM bills
 WHERE {from} AND {to} AND {sites} AND {meter}
 ORDER BY cycle_start, meter_id""",
         (_FROM, _TO, _SITE, _METER),
-        {"from": "cycle_start >= ?", "to": "cycle_start <= ?", **_ROWS, "sites": "split_part(site_path, '/', 1)"},
+        {"from": "cycle_start >= ?", "to": "cycle_start <= ?", **_ROWS, "sites": "site"},
     ),
     "quarter_hours": Question(
         "KPIs of quarter hours, by level.",

@@ -1,0 +1,30 @@
+"""The templates of every environment, synthesised once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Templates = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    """Templates by stack name, checked by cdk-nag on the way: a finding would have ended the synthesis."""
+    from deploy.app import synthesize
+    from deploy.settings import ENVIRONMENTS
+    from deploy.stream_job.package import PACKAGE, build
+
+    if not PACKAGE.is_file():
+        build()
+    out: Path = synthesize(list(ENVIRONMENTS.values()), tmp_path_factory.mktemp("cdk"))
+    found = {path.name.removesuffix(".template.json"): path for path in out.glob("*.template.json")}
+    return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in found.items()}
+
+
+def of_kind(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    """Properties of a template's resources of a kind, by logical id."""
+    return {name: r.get("Properties", {}) for name, r in template["Resources"].items() if r["Type"] == kind}

@@ -1,0 +1,177 @@
+"""What the templates say, stack by stack: what would cost data, money or sleep if it were not there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.lake.catalog import DELIVERED, TABLES, glue_table, views
+from deploy.monitoring.alarms import alarms
+from deploy.names import Names
+from deploy.settings import ENVIRONMENTS, Environment, SettingsError, environment_named
+from deploy.stream_job.properties import DEPLOYMENT, RUN_OPTIONS
+from deploy.stream_job.state import current_state
+from flink_job.config import read_settings
+from flink_job.schemas import EVENT_DATE, OUTPUTS, sink_body
+from tests.deploy.conftest import Templates, of_kind
+
+ROOT = Path(__file__).resolve().parents[2]
+DEPLOYED = ["dev", "staging", "prod"]
+
+
+@pytest.mark.parametrize("environment", DEPLOYED)
+def test_data_are_encrypted_private_and_kept_where_they_must_be(templates: Templates, environment: str) -> None:
+    data = templates[f"metering-{environment}-data"]
+    for stream in of_kind(data, "AWS::Kinesis::Stream").values():
+        assert stream["StreamEncryption"]["EncryptionType"] == "KMS"
+    for bucket in of_kind(data, "AWS::S3::Bucket").values():
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+        assert bucket["BucketEncryption"]
+    kept = {
+        name
+        for name, resource in data["Resources"].items()
+        if resource["Type"] in ("AWS::Kinesis::Stream", "AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key")
+        and resource["DeletionPolicy"] == "Retain"
+    }
+    assert len(kept) == (9 if ENVIRONMENTS[environment].retain else 0)
+
+
+@pytest.mark.parametrize("environment", DEPLOYED)
+def test_every_bucket_queue_and_topic_wants_tls(templates: Templates, environment: str) -> None:
+    for stack in ("data", "pipeline", "watch"):
+        template = templates[f"metering-{environment}-{stack}"]
+        for kind in ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"):
+            for name, policy in of_kind(template, kind).items():
+                denied = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
+                assert any(s["Condition"].get("Bool") == {"aws:SecureTransport": "false"} for s in denied), name
+        for kind in ("AWS::SQS::Queue", "AWS::SNS::Topic"):
+            assert len(of_kind(template, kind)) == len(of_kind(template, f"{kind}Policy"))
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=lambda t: t.name)
+def test_glue_firehose_and_flink_have_the_columns_of_the_schema(templates: Templates, table: Any) -> None:
+    pipeline = templates["metering-dev-pipeline"]
+    described = {t["TableInput"]["Name"]: t["TableInput"] for t in of_kind(pipeline, "AWS::Glue::Table").values()}
+    rows = described[f"{table.name}_rows"]
+    columns = [(c["Name"], c["Type"]) for c in rows["StorageDescriptor"]["Columns"]]
+    assert columns == [(c.name, c.glue) for c in table.columns]
+    if table.name in OUTPUTS:
+        assert [line.strip().split("`")[1] for line in sink_body(table).split(",\n")] == [name for name, _ in columns]
+    if table.name in DELIVERED:
+        assert [p["Name"] for p in rows["PartitionKeys"]] == [EVENT_DATE.name]
+        [stream] = [
+            s
+            for s in of_kind(pipeline, "AWS::KinesisFirehose::DeliveryStream").values()
+            if s["DeliveryStreamName"] == f"metering-dev-{table.name}"
+        ]
+        destination = stream["ExtendedS3DestinationConfiguration"]
+        schema = destination["DataFormatConversionConfiguration"]["SchemaConfiguration"]
+        assert schema["TableName"] == f"{table.name}_rows"
+        [processor] = destination["ProcessingConfiguration"]["Processors"]
+        query = processor["Parameters"][0]["ParameterValue"]
+        assert query == f"{{event_date: .{table.event_time}[0:10]}}"
+        assert table.event_time in [name for name, _ in columns]
+        assert f"{table.name}/event_date=" in destination["Prefix"]
+        assert destination["ErrorOutputPrefix"].startswith(f"errors/{table.name}/")
+        # What the service demands of a stream that does both.
+        assert destination["BufferingHints"]["SizeInMBs"] >= 64
+
+
+def test_partitions_are_projected_where_rows_lie() -> None:
+    table = glue_table(TABLES["costs"], "bucket")
+    assert table["Parameters"]["storage.location.template"] == "s3://bucket/costs/event_date=${event_date}/"
+    assert table["Parameters"]["projection.event_date.range"] == "2020-01-01,NOW+2DAYS"
+
+
+def test_every_view_is_in_the_catalogue(templates: Templates) -> None:
+    described = of_kind(templates["metering-prod-pipeline"], "AWS::Glue::Table").values()
+    found = {t["TableInput"]["Name"] for t in described if t["TableInput"]["TableType"] == "VIRTUAL_VIEW"}
+    assert found == {name for name, _ in views()}
+
+
+@pytest.mark.parametrize("environment", DEPLOYED)
+def test_the_application_runs_the_package_and_keeps_its_state(templates: Templates, environment: str) -> None:
+    [application] = of_kind(templates[f"metering-{environment}-job"], "AWS::KinesisAnalyticsV2::Application").values()
+    assert application["RuntimeEnvironment"] == "FLINK-1_20"
+    configured = application["ApplicationConfiguration"]
+    groups = {g["PropertyGroupId"]: g["PropertyMap"] for g in configured["EnvironmentProperties"]["PropertyGroups"]}
+    assert groups[RUN_OPTIONS] == {"python": "main.py", "jarfile": "lib/flink-dependencies.jar", "pyFiles": "dep/"}
+    assert groups[DEPLOYMENT] == {"state": current_state()}
+    # The job's own reader finds no fault in what it is given; parallelism is the service's.
+    read_settings({name: {k: str(v) for k, v in values.items()} for name, values in groups.items()})
+    assert "parallelism" not in groups["job"]
+    assert configured["ApplicationSnapshotConfiguration"] == {"SnapshotsEnabled": True}
+    assert configured["ApplicationSystemRollbackConfiguration"] == {"RollbackEnabled": True}
+    flink = configured["FlinkApplicationConfiguration"]
+    assert flink["ParallelismConfiguration"]["Parallelism"] == ENVIRONMENTS[environment].parallelism
+    assert flink["CheckpointConfiguration"]["CheckpointInterval"] == 60_000
+    restored = application["RunConfiguration"]
+    assert restored["ApplicationRestoreConfiguration"]["ApplicationRestoreType"] == "RESTORE_FROM_LATEST_SNAPSHOT"
+    assert restored["FlinkRunConfiguration"]["AllowNonRestoredState"] is False
+
+
+def test_the_log_is_there_before_the_application(templates: Templates) -> None:
+    job = templates["metering-prod-job"]
+    [option] = of_kind(job, "AWS::KinesisAnalyticsV2::ApplicationCloudWatchLoggingOption").values()
+    [stream] = of_kind(job, "AWS::Logs::LogStream")
+    assert stream in json.dumps(option)
+
+
+def test_readings_that_a_rule_cannot_deliver_are_kept(templates: Templates) -> None:
+    [rule] = of_kind(templates["metering-prod-pipeline"], "AWS::IoT::TopicRule").values()
+    assert rule["TopicRulePayload"]["ErrorAction"]["Sqs"]["QueueUrl"]
+    assert rule["TopicRulePayload"]["Actions"][0]["Kinesis"]["PartitionKey"] == "${meter_id}"
+
+
+def test_the_notifier_hands_back_what_it_could_not_note(templates: Templates) -> None:
+    mappings = of_kind(templates["metering-prod-pipeline"], "AWS::Lambda::EventSourceMapping").values()
+    [mapping] = [m for m in mappings if "notifier" in json.dumps(m["FunctionName"])]
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["BisectBatchOnFunctionError"] is True
+    assert mapping["DestinationConfig"]["OnFailure"]["Destination"]
+
+
+@pytest.mark.parametrize("environment", DEPLOYED)
+def test_every_route_of_the_api_wants_a_token(templates: Templates, environment: str) -> None:
+    routes = of_kind(templates[f"metering-{environment}-pipeline"], "AWS::ApiGatewayV2::Route").values()
+    assert len(routes) == 11
+    assert {route["AuthorizationType"] for route in routes} == {"JWT"}
+
+
+def test_each_alarm_is_explained_to_whoever_it_wakes(templates: Templates) -> None:
+    page = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
+    found = of_kind(templates["metering-prod-watch"], "AWS::CloudWatch::Alarm").values()
+    assert len(found) == len(alarms(Names("x"), ["x-dead-a"] * 5))
+    for alarm in found:
+        anchor = alarm["AlarmDescription"].rsplit("#", 1)[1]
+        headings = {line.lstrip("# ").lower() for line in page.splitlines() if line.startswith("#")}
+        assert anchor in headings, f"docs/operate.md has no section {anchor}"
+        assert alarm["AlarmActions"]
+
+
+def test_environments_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(SettingsError, match="autoscaling"):
+        Environment("x", shards=1, autoscaling=True)
+    with pytest.raises(SettingsError, match="retentions"):
+        Environment("x", retention_h=12)
+    with pytest.raises(SettingsError, match="local, dev, staging, prod"):
+        environment_named("nowhere")
+
+
+def test_nag_has_teeth(tmp_path: Path) -> None:
+    """A bucket as careless people make them is found: the clean runs above mean something."""
+    from aws_cdk import App, Stack, Validations
+    from aws_cdk import aws_s3 as s3
+    from cdk_nag import AwsSolutionsChecks
+
+    import deploy.app as app
+
+    careless = App(outdir=str(tmp_path))
+    Validations.of(careless).add_plugins(AwsSolutionsChecks(careless))
+    s3.Bucket(Stack(careless, "careless"), "Bucket")
+    with pytest.raises(RuntimeError, match="ValidationFailed"):
+        careless.synth()
+    assert any("AwsSolutions-S1" in line for line in app.findings(tmp_path))

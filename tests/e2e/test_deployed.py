@@ -1,0 +1,330 @@
+"""The synthesised templates at the local endpoint: delivery, catalogue, Athena, the API, files, last values."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from deploy.api.runtime.athena import RUNNING, Athena
+from deploy.lake.catalog import views
+from deploy.lake.questions import QUESTIONS
+from deploy.local.endpoint import endpoint, free_port
+from deploy.local.people import Api, api_of, token_of
+from deploy.local.resources import create
+from deploy.local.stacks import Stacks
+from deploy.names import Names
+from flink_job.publish import client
+from tests.harness.jobs import SAMPLES
+
+NAMES = Names("deployed")
+SITES = {"ana": "zaragoza", "ravi": "pune", "both": "pune,zaragoza", "chief": "*", "guest": ""}
+#: Readings of each site on each of two days; one page of the API has 500 rows.
+READINGS = 600
+DAYS = ("2026-03-28", "2026-03-29")
+PERIOD = {"from": DAYS[0], "to": DAYS[1]}
+
+
+def cost_row(site: str, day: str, number: int) -> dict[str, Any]:
+    start = f"{day} {number // 60:02d}:{number % 60:02d}:00"
+    meter = f"{site}-m{number % 3}"
+    money = dict.fromkeys(("demand_cost", "fixed_cost", "export_credit", "other_cost", "tax"), 0)
+    return {
+        "reading_id": f"{meter}-{start}",
+        "meter_id": meter,
+        "interval_start": start,
+        "interval_s": 60,
+        "revision": 0,
+        "site_path": f"{site}/casting/line-1/{meter}",
+        "energy_kwh": 0.1,
+        "cycle_start": "2026-03-01",
+        "tariff_id": "t",
+        "tariff_version": "1",
+        "energy_cost": 0.0123,
+        **money,
+        "cost": 0.0123,
+        "currency": "EUR",
+        "is_first": True,
+        "day_start": f"{day} 00:00:00",
+        "day_s": 86400,
+        "arrival": start,
+    }
+
+
+def kpi_row(site: str, day: str, quarter: int) -> dict[str, Any]:
+    start = f"{day} 10:{quarter * 15:02d}:00"
+    return {
+        "kpi_id": f"{site}-{start}",
+        "level": "meter",
+        "entity": f"{site}-m0",
+        "site_path": f"{site}/casting/line-1/{site}-m0",
+        "window_start": start,
+        "window_s": 900,
+        "emission": "on_time",
+        "readings": 1,
+        "expected_readings": 1,
+        "interval_s": 900,
+        "energy_kwh": 2.5,
+        "export_kwh": 0,
+        "reactive_kvarh": 0,
+        "cost": 0.5,
+        "currency": "EUR",
+        "day_start": f"{day} 00:00:00",
+        "day_s": 86400,
+    }
+
+
+class Deployment:
+    """A deployment with rows in its lake and people."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        triggers = ("last_values", "uploads")
+        self.stacks: Stacks = create(NAMES, url, SAMPLES / "tariffs", SAMPLES / "rules.yaml", 1, triggers)
+        self.stacks.create("watch")
+        self.api: Api = api_of(self.stacks)
+        self.tokens = {who: token_of(self.api, url, f"{who}@plant.example", sites) for who, sites in SITES.items()}
+        self.athena = Athena(client("athena", url), NAMES.prefix, NAMES.database)
+        self._deliver()
+
+    def _deliver(self) -> None:
+        sites = ("zaragoza", "pune")
+        costs = [cost_row(site, day, n) for site in sites for day in DAYS for n in range(READINGS)]
+        self.put("costs", [*costs, *costs[:5]])
+        self.put("kpis", [kpi_row(site, day, n) for site in sites for day in DAYS for n in range(4)])
+        wait_for(lambda: self.ask("SELECT COUNT(*) FROM costs")[0][0] == str(4 * READINGS))
+        wait_for(lambda: self.ask("SELECT COUNT(*) FROM kpis")[0][0] == "16")
+
+    def put(self, output: str, rows: list[dict[str, Any]]) -> None:
+        records = [{"Data": json.dumps(row).encode() + b"\n"} for row in rows]
+        for start in range(0, len(records), 500):
+            answer = client("firehose", self.url).put_record_batch(
+                DeliveryStreamName=NAMES.delivery(output), Records=records[start : start + 500]
+            )
+            assert answer["FailedPutCount"] == 0
+
+    def keys(self, prefix: str) -> list[str]:
+        found = client("s3", self.url).list_objects_v2(Bucket=NAMES.lake, Prefix=prefix)
+        return [item["Key"] for item in found.get("Contents", ())]
+
+    def ask(self, sql: str) -> list[list[str | None]]:
+        execution = self.athena.start(sql, [], f"{time.monotonic_ns():032d}")
+        while (status := self.athena.status(execution))["status"].upper() in RUNNING:
+            time.sleep(0.05)
+        assert status["status"] == "succeeded", (sql, status)
+        return self.athena.page(execution, None)[1]
+
+    def call(self, who: str, path: str, body: Any = None, key: str = "") -> tuple[int, Any]:
+        content = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
+        headers |= {"Authorization": f"Bearer {self.tokens[who]}"} if who else {}
+        request = urllib.request.Request(self.api.url + path, content, headers)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            text = error.read()
+            return error.code, json.loads(text) if text else None
+
+    def query(self, who: str, question: str, **parameters: str) -> tuple[int, Any]:
+        """(status, id) of a query, or what was wrong with it."""
+        status, answer = self.call(who, "/queries", {"question": question, "parameters": parameters})
+        return (status, answer["query_id"]) if status == 202 else (status, answer)
+
+    def rows(self, who: str, query_id: str) -> list[dict[str, Any]]:
+        """All rows of a query, page by page."""
+        wait_for(lambda: self.call(who, f"/queries/{query_id}")[1]["status"] not in ("queued", "running"))
+        found: list[dict[str, Any]] = []
+        following = ""
+        while True:
+            status, page = self.call(who, f"/queries/{query_id}{following}")
+            assert (status, page["status"]) == (200, "succeeded"), page
+            found += [dict(zip(page["columns"], row, strict=True)) for row in page["rows"]]
+            if not page["next"]:
+                return found
+            following = "?next=" + urllib.parse.quote(page["next"])
+
+
+def wait_for(condition: Callable[[], bool], limit_s: float = 60) -> None:
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    with endpoint(tmp_path_factory.mktemp("endpoint") / "endpoint.log", free_port()) as url:
+        yield Deployment(url)
+
+
+def test_rows_lie_by_the_date_of_their_event(deployed: Deployment) -> None:
+    folders = {key.rsplit("/", 1)[0].split("/")[1] for key in deployed.keys("costs/")}
+    assert folders == {f"event_date={day}" for day in DAYS}
+    [[rows]] = deployed.ask(f"SELECT COUNT(*) FROM costs WHERE event_date = '{DAYS[0]}'")
+    assert rows == str(2 * READINGS)
+
+
+def test_a_repeated_row_is_in_the_table_and_not_in_the_view(deployed: Deployment) -> None:
+    assert deployed.ask("SELECT COUNT(*) FROM costs_rows") == [[str(4 * READINGS + 5)]]
+    assert deployed.ask("SELECT COUNT(*), SUM(cost) FROM costs") == [
+        [str(4 * READINGS), f"{4 * READINGS * 0.0123:.6f}"]
+    ]
+
+
+def test_what_cannot_be_converted_lies_in_the_error_prefix(deployed: Deployment) -> None:
+    client("firehose", deployed.url).put_record(
+        DeliveryStreamName=NAMES.delivery("repeated"), Record={"Data": b'{"interval_start": 17, "meter_id": "x"}'}
+    )
+    wait_for(lambda: bool(deployed.keys("errors/repeated/")))
+    [key] = deployed.keys("errors/repeated/")
+    failed = json.loads(client("s3", deployed.url).get_object(Bucket=NAMES.lake, Key=key)["Body"].read())
+    assert failed["rawData"]
+
+
+@pytest.mark.parametrize("name", [name for name, _ in views()])
+def test_every_view_answers_in_athena(deployed: Deployment, name: str) -> None:
+    deployed.ask(f"SELECT * FROM {name} LIMIT 3")
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda q: q.id)
+def test_every_saved_query_runs(deployed: Deployment, question: Any) -> None:
+    deployed.ask(question.sql)
+
+
+def test_kpis_of_a_line_are_its_meters_quarter_hours(deployed: Deployment) -> None:
+    sql = "SELECT entity, cost, mean_kw FROM kpis_1h WHERE level = 'line' AND site = 'pune' AND event_date = '{}'"
+    # Four quarter hours of 2.5 kWh: 10 kW for an hour; 4 * 0.5 of cost.
+    assert deployed.ask(sql.format(DAYS[0])) == [["pune/casting/line-1", "2.000000", "10.0"]]
+
+
+def test_nobody_asks_without_a_token(deployed: Deployment) -> None:
+    for path, body in (("/questions", None), ("/queries", {}), ("/queries/x", None), ("/meters/m/last-values", None)):
+        assert deployed.call("", path, body)[0] == 401
+
+
+def test_the_catalogue_tells_what_can_be_asked(deployed: Deployment) -> None:
+    status, answer = deployed.call("ana", "/questions")
+    assert status == 200
+    assert {"costs", "bills", "hours", "alerts"} <= set(answer["questions"])
+
+
+def test_pages_add_up_to_the_answer(deployed: Deployment) -> None:
+    status, query_id = deployed.query("ana", "costs", **PERIOD)
+    assert status == 202
+    rows = deployed.rows("ana", query_id)
+    assert len(rows) == len({(r["meter_id"], r["interval_start"]) for r in rows}) == 2 * READINGS
+    assert {r["site_path"].split("/")[0] for r in rows} == {"zaragoza"}
+
+
+@given(
+    who=st.sampled_from(["ana", "ravi", "both", "guest"]),
+    question=st.sampled_from(["daily_costs", "bills", "hours"]),
+    site=st.sampled_from(["", "zaragoza", "pune", "zaragoza' OR '1'='1", "*", "%"]),
+    meter=st.sampled_from(["", "pune-m0", "zaragoza-m1", "x' OR 1=1 --", "x') OR ('1'='1"]),
+)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+def test_nobody_sees_another_site(deployed: Deployment, who: str, question: str, site: str, meter: str) -> None:
+    more = {"level": "meter", "entity": meter} if question == "hours" else {"meter": meter}
+    period = {"from": "2026-03-01", "to": "2026-03-31"}
+    status, answer = deployed.query(who, question, site=site, **period, **more)
+    mine = set(SITES[who].split(",")) - {""}
+    if site and site not in mine:
+        assert status == 403
+        return
+    assert status == 202, answer
+    name = "entity" if question == "hours" else "meter_id"
+    meters = {row[name] for row in deployed.rows(who, answer)}
+    sites = {meter_id.split("-")[0] for meter_id in meters}
+    assert sites <= ({site} if site else mine)
+    assert not meter or meters <= {meter}
+    if not meter:
+        assert sites == ({site} if site else mine)
+
+
+def test_a_query_is_its_owners_alone(deployed: Deployment) -> None:
+    _, query_id = deployed.query("ana", "daily_costs", **PERIOD)
+    for who in ("ravi", "both", "chief"):
+        assert deployed.call(who, f"/queries/{query_id}")[0] == 404
+        assert deployed.call(who, f"/queries/{query_id}/stop", {})[0] == 404
+    assert deployed.call("ana", f"/queries/{query_id}/stop", {})[0] == 200
+
+
+def test_asking_again_with_the_same_key_asks_once(deployed: Deployment) -> None:
+    body = {"question": "daily_costs", "parameters": PERIOD}
+    first, again = (deployed.call("ana", "/queries", body, key="k-1") for _ in range(2))
+    assert first == again
+    assert first[0] == 202
+    other = {"question": "daily_costs", "parameters": {**PERIOD, "meter": "zaragoza-m1"}}
+    assert deployed.call("ana", "/queries", other, key="k-1")[0] == 409
+    # Somebody else's key of the same name is another key.
+    assert deployed.call("ravi", "/queries", body, key="k-1")[1] != first[1]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, [], {"question": "everything"}, {"question": "costs"}, {"question": "costs", "parameters": {"from": "x"}}],
+    ids=str,
+)
+def test_what_cannot_be_asked_is_refused_with_a_reason(deployed: Deployment, body: Any) -> None:
+    status, answer = deployed.call("ana", "/queries", body)
+    assert status == 400
+    assert answer["message"]
+
+
+def test_the_last_values_of_a_meter(deployed: Deployment) -> None:
+    kinesis = client("kinesis", deployed.url)
+    start_ms = int(time.time()) // 300 * 300_000 - 600_000
+    contract = {
+        "meter_id": "lv-1",
+        "site_path": "zaragoza/p/l/lv-1",
+        "timezone": "UTC",
+        "assignments": [{"tariff_id": "t", "valid_from": "2026-01-01"}],
+    }
+    first = {"meter_id": "lv-1", "interval_start": start_ms, "interval_s": 300, "energy_kwh": 1}
+    corrected = {**first, "revision": 1, "energy_kwh": 2}
+    later = {**first, "interval_start": start_ms + 300_000, "energy_kwh": 3}
+    for stream, record in (
+        (NAMES.contracts, contract),
+        *((NAMES.readings, r) for r in (later, corrected, first, first, {"not": "a reading"})),
+    ):
+        kinesis.put_record(StreamName=stream, Data=json.dumps(record).encode(), PartitionKey="lv-1")
+    path = "/meters/lv-1/last-values"
+    wait_for(lambda: len((deployed.call("ana", path)[1] or {}).get("values", ())) == 3)
+    status, answer = deployed.call("ana", path)
+    assert (status, answer["site"]) == (200, "zaragoza")
+    # Newest first; of an interval the highest revision first; the repeat is the same item.
+    assert [value["energy_kwh"] for value in answer["values"]] == [3, 2, 1]
+    assert deployed.call("ravi", path)[0] == 404
+    assert deployed.call("guest", path)[0] == 404
+    assert deployed.call("ana", "/meters/nobody/last-values")[0] == 404
+
+
+def test_an_uploaded_file_starts_a_run_of_itself(deployed: Deployment) -> None:
+    """As far as the endpoint goes: it has no containers, so the task's command is looked at, and not run."""
+    client("s3", deployed.url).put_object(Bucket=NAMES.uploads, Key="other/x.csv", Body=b"x")
+    client("s3", deployed.url).put_object(Bucket=NAMES.uploads, Key="inbox/march.csv", Body=b"meter_id,ts\n")
+    machines, machine = client("stepfunctions", deployed.url), deployed.stacks.outputs["Machine"]
+    wait_for(lambda: bool(machines.list_executions(stateMachineArn=machine)["executions"]))
+    [execution] = machines.list_executions(stateMachineArn=machine)["executions"]
+
+    def commands() -> list[list[str]]:
+        history = machines.get_execution_history(executionArn=execution["executionArn"])["events"]
+        outputs = [e["stateExitedEventDetails"]["output"] for e in history if "stateExitedEventDetails" in e]
+        return [json.loads(output)["command"] for output in outputs if "command" in json.loads(output)]
+
+    wait_for(lambda: bool(commands()))
+    name = execution["name"]
+    assert commands()[0] == [
+        *("run", "--input", f"s3://{NAMES.uploads}/inbox/march.csv"),
+        *("--contracts", f"s3://{NAMES.books}/contracts.ndjson", "--tariffs", f"s3://{NAMES.books}/tariffs/"),
+        *("--output", f"s3://{NAMES.lake}/uploads/{name}/"),
+    ]

@@ -1,0 +1,49 @@
+"""Items of the last values: the same record is the same item; what is neither reading nor contract is none."""
+
+from __future__ import annotations
+
+import json
+
+from deploy.lake.runtime.writer import contract_item, reading_item
+
+ARRIVAL_S = 1_774_700_000.0  # 2026-03-28 12:13:20 UTC
+READING = {"meter_id": "m", "interval_start": "2026-03-28T12:00:00Z", "interval_s": 300, "energy_kwh": 1.5}
+DAY_S = 86_400
+
+
+def test_a_reading_is_placed_by_interval_revision_and_identity() -> None:
+    item = reading_item(json.dumps(READING).encode(), ARRIVAL_S, DAY_S)
+    assert item is not None
+    start_ms = 1_774_699_200_000
+    assert item["position"]["S"].startswith(f"{start_ms:015d}#000000#")
+    assert item["expires_s"] == {"N": str(start_ms // 1000 + DAY_S)}
+    assert json.loads(item["reading"]["S"]) == {**READING, "arrival_ms": int(ARRIVAL_S * 1000)}
+
+
+def test_a_repeat_is_the_same_item_and_a_correction_comes_after_it() -> None:
+    first = reading_item(json.dumps(READING).encode(), ARRIVAL_S, DAY_S)
+    again = reading_item(json.dumps(READING).encode(), ARRIVAL_S + 60, DAY_S)
+    corrected = reading_item(json.dumps({**READING, "revision": 2, "energy_kwh": 1}).encode(), ARRIVAL_S, DAY_S)
+    assert first and again and corrected
+    assert first["position"] == again["position"]
+    assert corrected["position"]["S"] > first["position"]["S"]
+
+
+def test_old_readings_and_other_records_are_no_items() -> None:
+    assert (
+        reading_item(json.dumps({**READING, "interval_start": "2026-03-20T12:00:00Z"}).encode(), ARRIVAL_S, DAY_S)
+        is None
+    )
+    assert reading_item(b"{", ARRIVAL_S, DAY_S) is None
+    assert contract_item(json.dumps(READING).encode()) is None
+
+
+def test_a_contract_says_the_site() -> None:
+    contract = {"meter_id": "m", "site_path": "zaragoza/p/l/m", "timezone": "Europe/Madrid", "assignments": []}
+    assert contract_item(
+        json.dumps({**contract, "assignments": [{"tariff_id": "t", "valid_from": "2026-01-01"}]}).encode()
+    ) == {
+        "meter_id": {"S": "m"},
+        "position": {"S": "SITE"},
+        "site": {"S": "zaragoza"},
+    }
