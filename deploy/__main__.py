@@ -5,18 +5,19 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import boto3
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
+from deploy.batch.image import ImageError, is_pushed, push
 from deploy.names import Names
 from deploy.release import smoke as smoke_check
 from deploy.release.application import Application, ApplicationError
 from deploy.release.books import BooksError, has_tariffs, upload
-from deploy.release.cdk import CdkError, run_cdk
+from deploy.release.cdk import Cdk, CdkError
 from deploy.release.empty import empty_buckets
 from deploy.settings import Environment, SettingsError, environment_named
 from deploy.stream_job.properties import RESTORE, SKIP
@@ -50,15 +51,17 @@ def up(
         application.check_state(current_state())
     snapshot = application.snapshot(datetime.now(UTC))
     console.print(f"snapshot {snapshot}" if snapshot else "no job runs yet: no snapshot")
-    run_cdk(environment, "bootstrap", f"aws://{account}/{environment.region}", account=account)
     approval = "never" if yes else "broadening"
     restore = SKIP if drop_state else RESTORE
+    cdk = Cdk(environment, account, restore)
+    cdk.run("bootstrap", f"aws://{account}/{environment.region}")
     # The books are there before the job that reads them.
-    run_cdk(environment, "deploy", f"{names.prefix}-data", "--require-approval", approval, account=account)
+    cdk.run("deploy", f"{names.prefix}-data", "--require-approval", approval)
     s3 = _client("s3", environment)
     if not has_tariffs(s3, names.books):
         console.print(f"the books were empty: {', '.join(upload(s3, names.books, tariffs, rules))}")
-    run_cdk(environment, "deploy", "--all", "--require-approval", approval, account=account, restore=restore)
+    cdk.run("deploy", "--all", "--require-approval", approval)
+    _push_image(environment, names)
     application.start(restore)
     _smoke(environment, names, limit_s)
 
@@ -94,6 +97,14 @@ def books(
 
 
 @app.command()
+def image(env: Env = "dev") -> None:
+    """Build the image of bounded runs with Docker and push it, where it is not there yet."""
+    environment, names, _ = _target(env)
+    ecr = _client("ecr", environment)
+    console.print("it is there" if is_pushed(ecr, names.images) else push(ecr, names.images))
+
+
+@app.command()
 def down(
     env: Env = "dev",
     yes: Annotated[bool, typer.Option(help="Do not ask.")] = False,
@@ -108,10 +119,20 @@ def down(
     if not yes:
         typer.confirm(f"Remove {names.prefix} in {account}, {environment.region}, with all its data?", abort=True)
     Application(_client("kinesisanalyticsv2", environment), names.application).stop()
-    run_cdk(environment, "destroy", f"{names.prefix}-watch", f"{names.prefix}-job", "--force", account=account)
-    run_cdk(environment, "destroy", f"{names.prefix}-pipeline", "--force", account=account)
+    cdk = Cdk(environment, account)
+    cdk.run("destroy", *(f"{names.prefix}-{stack}" for stack in ("watch", "job", "pipeline")), "--force")
     empty_buckets(_client("s3", environment), [names.lake, names.books, names.uploads, names.access_logs])
-    run_cdk(environment, "destroy", f"{names.prefix}-data", "--force", account=account)
+    cdk.run("destroy", f"{names.prefix}-data", "--force")
+
+
+def _push_image(environment: Environment, names: Names) -> None:
+    """Without Docker everything else is deployed all the same."""
+    ecr = _client("ecr", environment)
+    try:
+        if not is_pushed(ecr, names.images):
+            console.print(push(ecr, names.images))
+    except ImageError as error:
+        console.print(str(error), style="yellow", markup=False)
 
 
 def _smoke(environment: Environment, names: Names, limit_s: float) -> None:
@@ -127,7 +148,7 @@ def _target(env: str) -> tuple[Environment, Names, str]:
     return environment, Names(environment.prefix, f"{account}-{environment.region}"), account
 
 
-def _client(service: str, environment: Environment) -> object:
+def _client(service: str, environment: Environment) -> Any:
     return boto3.client(service, region_name=environment.region)
 
 
@@ -142,7 +163,7 @@ def main() -> int:
         return int(app(standalone_mode=False) or 0)
     except typer.Abort:
         return 1
-    except (ApplicationError, BooksError, CdkError, SettingsError, smoke_check.SmokeError) as error:
+    except (ApplicationError, BooksError, CdkError, ImageError, SettingsError, smoke_check.SmokeError) as error:
         message = str(error)
     except (ClientError, BotoCoreError) as error:
         message = f"AWS: {error}. Are credentials set? `aws sts get-caller-identity` shows who you are"

@@ -24,6 +24,8 @@ from cdk_nag import AwsSolutionsChecks  # noqa: E402
 
 from deploy.settings import APPLICATION, ENVIRONMENTS, Environment, SettingsError, environment_named  # noqa: E402
 from deploy.stacks import Data, Job, Pipeline, Watch  # noqa: E402
+from deploy.stream_job.infrastructure import RESTORE_CONTEXT  # noqa: E402
+from deploy.stream_job.properties import RESTORE  # noqa: E402
 from deploy.stream_job.state import current_state  # noqa: E402
 
 
@@ -49,9 +51,12 @@ def build(app: App, environment: Environment, state: str) -> None:
         Tags.of(stack).add("deployment", environment.prefix)
 
 
-def synthesize(environments: list[Environment], out: Path, checked: bool = True) -> Path:
-    """Write the templates of environments; `checked` runs cdk-nag over them, whose findings end the synthesis."""
-    app = App(outdir=str(out), context=json.loads(CONTEXT.read_text(encoding="utf-8")).get("context"))
+def synthesize(environments: list[Environment], out: Path, checked: bool = True, restore: str = RESTORE) -> Path:
+    """Write the templates of environments. `checked` runs cdk-nag over them, whose findings end the synthesis;
+    `restore` is what an updated application starts from.
+    """
+    context = json.loads(CONTEXT.read_text(encoding="utf-8"))["context"]
+    app = App(outdir=str(out), context={**context, RESTORE_CONTEXT: restore})
     if checked:
         Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True))
     state = current_state()

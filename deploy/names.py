@@ -52,5 +52,9 @@ class Names:
     def application(self) -> str:
         return f"{self.prefix}-job"
 
+    @property
+    def images(self) -> str:
+        return f"{self.prefix}-run"
+
     def delivery(self, output: str) -> str:
         return f"{self.prefix}-{output}"

@@ -17,6 +17,7 @@ from deploy.alerting.infrastructure import Alerting, Channels
 from deploy.alerting.storage import alert_state
 from deploy.api.infrastructure import ALERT_ROUTES, QUERY_ROUTES, Api, Queries
 from deploy.api.people import People
+from deploy.batch.image import tag
 from deploy.grants import allow, read_objects
 from deploy.ingest.devices import Devices
 from deploy.ingest.streams import Streams
@@ -51,7 +52,7 @@ class Data(Stack):
         self.images = ecr.Repository(
             self,
             "Images",
-            repository_name=f"{names.prefix}-run",
+            repository_name=names.images,
             image_scan_on_push=True,
             image_tag_mutability=ecr.TagMutability.IMMUTABLE,
             encryption=ecr.RepositoryEncryption.KMS,
@@ -83,8 +84,7 @@ class Pipeline(Stack):
 
         Devices(self, "Devices", names, environment, key, data.streams.readings)
         network = Network(self, "Network", environment, key)
-        tag = self.node.try_get_context("image") or "latest"
-        uploads = Uploads(self, "Uploads", names, environment, key, network, data.images, tag)
+        uploads = Uploads(self, "Uploads", names, environment, key, network, data.images, tag())
         uploads.start_at(names.uploads)
         uploads.reach()
 

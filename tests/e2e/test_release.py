@@ -1,0 +1,110 @@
+"""`make deploy` against the local endpoint: CDK's own command line, bootstrap, stacks, start, check, removal."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from deploy.local.endpoint import CREDENTIALS, endpoint, free_port
+from deploy.names import Names
+from deploy.release.application import Application, StateChangedError
+from deploy.release.books import BooksError, upload
+from deploy.stream_job.state import current_state
+from tests.harness.jobs import SAMPLES
+
+ROOT = Path(__file__).resolve().parents[2]
+REGION = "eu-west-1"
+NAMES = Names("metering-dev", f"000000000000-{REGION}")
+STACKS = {f"metering-dev-{name}" for name in ("data", "pipeline", "job", "watch")}
+
+
+@dataclass
+class Account:
+    """An account that the endpoint plays."""
+
+    url: str
+
+    def client(self, service: str) -> Any:
+        return boto3.client(service, endpoint_url=self.url, region_name=REGION)
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """`python -m deploy ...`."""
+        variables = {**os.environ, **CREDENTIALS, "AWS_ENDPOINT_URL": self.url}
+        line = [sys.executable, "-m", "deploy", *arguments]
+        return subprocess.run(line, env=variables, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+
+    def stacks(self) -> set[str]:
+        found = self.client("cloudformation").describe_stacks()["Stacks"]
+        return {s["StackName"] for s in found if not s["StackStatus"].startswith("DELETE")}
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    with endpoint(tmp_path_factory.mktemp("endpoint") / "endpoint.log", free_port()) as url:
+        yield Account(url)
+
+
+@pytest.fixture(scope="module")
+def deployed(account: Account) -> subprocess.CompletedProcess[str]:
+    """The first deployment; the endpoint says RUNNING of a job that it does not run."""
+    return account.run("up", "--env", "dev", "--yes", "--limit-s", "5")
+
+
+def test_everything_is_deployed_and_started(account: Account, deployed: subprocess.CompletedProcess[str]) -> None:
+    assert account.stacks() >= STACKS, deployed.stderr
+    application = Application(account.client("kinesisanalyticsv2"), NAMES.application)
+    assert application.status() == "RUNNING"
+    assert application.deployed_state() == current_state()
+    assert "the books were empty" in deployed.stdout
+
+
+def test_running_without_a_job_is_no_success(deployed: subprocess.CompletedProcess[str]) -> None:
+    assert deployed.returncode == 1
+    said = " ".join(deployed.stderr.split())
+    assert "did not arrive within 5 s" in said
+    assert "docs/operate.md#downtime" in said
+
+
+def test_what_is_deployed_can_be_asked(account: Account, deployed: subprocess.CompletedProcess[str]) -> None:
+    said = account.run("status", "--env", "dev").stdout
+    assert f"metering-dev-job: RUNNING, state {current_state()}" in said
+
+
+def test_a_version_with_other_state_is_refused(account: Account, deployed: subprocess.CompletedProcess[str]) -> None:
+    application = Application(account.client("kinesisanalyticsv2"), NAMES.application)
+    application.check_state(current_state())
+    with pytest.raises(StateChangedError, match="--drop-state"):
+        application.check_state("another")
+
+
+def test_books_with_a_fault_are_not_uploaded(account: Account, deployed: Any, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("rules: [{rule_id: x}]")
+    s3 = account.client("s3")
+    with pytest.raises(BooksError, match=r"rules\.yaml"):
+        upload(s3, NAMES.books, SAMPLES / "tariffs", rules)
+    assert account.run("books", "--env", "dev", "--rules", str(rules)).returncode == 1
+    assert upload(s3, NAMES.books, rules=SAMPLES / "rules.yaml") == ["rules/rules.yaml"]
+
+
+@pytest.mark.parametrize("environment", ["prod", "nowhere"])
+def test_what_must_stay_is_not_removed(account: Account, environment: str) -> None:
+    done = account.run("down", "--env", environment, "--yes")
+    assert done.returncode == 1
+    assert "retain" in done.stderr or "no environment" in done.stderr
+
+
+def test_removed_with_all_its_data(account: Account, deployed: subprocess.CompletedProcess[str]) -> None:
+    done = account.run("down", "--env", "dev", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert not account.stacks() & STACKS
+    buckets = {bucket["Name"] for bucket in account.client("s3").list_buckets()["Buckets"]}
+    assert NAMES.lake not in buckets
