@@ -1,0 +1,1 @@
+"""Cost and scale on paper, from what was measured."""
