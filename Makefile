@@ -5,6 +5,7 @@ VENV     := .venv
 ENDPOINT := .venv-endpoint
 ORACLE   := .venv-oracle
 CLUSTER  := .venv-flink
+AUDIT    := .venv-audit
 JAR      := build/flink-dependencies.jar
 PROMTOOL := build/promtool
 BIN      := $(VENV)/bin
@@ -51,9 +52,12 @@ lint: $(VENV)/.ready ## Check formatting, lint rules, types of the pure code and
 format: $(VENV)/.ready ## Reformat the code and apply safe lint fixes
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --fix --quiet .
 
+audit: $(VENV)/.ready $(AUDIT)/.ready ## Look what is deployed up in databases of known vulnerabilities
+	@$(BIN)/python -m deploy.release.audit
+
 lock: $(VENV)/.ready ## Pin every dependency again from the requirements*.in files
 	@$(BIN)/python -m pip install --quiet uv
-	@for f in requirements requirements-app requirements-functions requirements-dev requirements-endpoint requirements-flink requirements-oracle; do \
+	@for f in requirements requirements-app requirements-audit requirements-functions requirements-dev requirements-endpoint requirements-flink requirements-oracle; do \
 	  $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-find-links --no-emit-index-url $$f.in -o $$f.txt || exit 1; done
 
@@ -77,6 +81,9 @@ $(ENDPOINT)/.ready: requirements-endpoint.txt
 
 $(CLUSTER)/.ready: requirements-flink.txt
 	$(call make_environment,$(CLUSTER),$<)
+
+$(AUDIT)/.ready: requirements-audit.txt
+	$(call make_environment,$(AUDIT),$<)
 
 $(ORACLE)/.ready: requirements-oracle.txt
 	$(call make_environment,$(ORACLE),$<)
