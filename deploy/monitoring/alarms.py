@@ -15,7 +15,9 @@ MINUTE_MS = 60_000
 
 @dataclass(frozen=True)
 class Alarm:
-    """An alarm on one metric. `missing_is_bad`: no data is a breach."""
+    """An alarm on one metric. `missing_is_bad`: no data is a breach. `cumulative`: the metric counts since the job started, so its
+    growth within a period is watched.
+    """
 
     id: str
     title: str
@@ -29,6 +31,12 @@ class Alarm:
     periods: int = 5
     comparison: str = OVER
     missing_is_bad: bool = False
+    cumulative: bool = False
+
+    @property
+    def section(self) -> str:
+        """Where docs/operate.md says what to do."""
+        return self.id.partition("-")[0].lower() if self.id.startswith(("Freshness", "Errors")) else self.id.lower()
 
 
 def alarms(names: Names, queues: Sequence[str]) -> list[Alarm]:
@@ -44,8 +52,14 @@ def _job(names: Names) -> list[Alarm]:
 
     return [
         alarm("Downtime", "Job: downtime [ms]", "The job does not run.", "downtime", 0, periods=3, missing_is_bad=True),
-        alarm("Restarts", "Job: restarts", "The job starts again and again.", "fullRestarts", 3, periods=1),
-        alarm("FailedCheckpoints", "Job: failed checkpoints", "State is not saved.", "numberOfFailedCheckpoints", 3),
+        alarm(
+            "Restarts", "Job: restarts in a quarter hour", "The job starts again and again.", "fullRestarts", 2,
+            period_s=900, periods=1, cumulative=True,
+        ),
+        alarm(
+            "FailedCheckpoints", "Job: failed checkpoints in five minutes", "State is not saved.",
+            "numberOfFailedCheckpoints", 0, period_s=300, periods=3, cumulative=True,
+        ),
         alarm(
             "SlowCheckpoints", "Job: checkpoint duration [ms]", "Saving state takes half of the interval or more.",
             "lastCheckpointDuration", 30_000, comparison=FROM,

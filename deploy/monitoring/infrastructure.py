@@ -43,7 +43,7 @@ class Monitoring(Construct):
             self,
             alarm.id,
             alarm_name=f"{self._names.prefix}-{alarm.id}",
-            alarm_description=f"{alarm.meaning} What to do: docs/operate.md#{alarm.id.lower()}",
+            alarm_description=f"{alarm.meaning} What to do: docs/operate.md#{alarm.section}",
             metric=metric(alarm),
             threshold=alarm.threshold,
             comparison_operator=getattr(cloudwatch.ComparisonOperator, alarm.comparison),
@@ -103,12 +103,20 @@ class Monitoring(Construct):
         )
 
 
-def metric(alarm: Alarm) -> cloudwatch.Metric:
+def metric(alarm: Alarm) -> cloudwatch.IMetric:
     """The metric that an alarm watches."""
-    return cloudwatch.Metric(
+    watched = cloudwatch.Metric(
         namespace=alarm.namespace,
         metric_name=alarm.metric,
         dimensions_map=dict(alarm.dimensions),
         statistic=alarm.statistic,
+        period=Duration.seconds(alarm.period_s),
+    )
+    if not alarm.cumulative:
+        return watched
+    return cloudwatch.MathExpression(
+        expression="DIFF(counted)",
+        using_metrics={"counted": watched},
+        label=alarm.title,
         period=Duration.seconds(alarm.period_s),
     )

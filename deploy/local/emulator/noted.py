@@ -1,12 +1,13 @@
-"""Kinds of resources that ministack does not have: a template may hold them, nothing is made of them."""
+"""What ministack does not have: a template may hold it, nothing is made of it."""
 
 from __future__ import annotations
 
 KINDS = ("AWS::Athena::NamedQuery", "AWS::Budgets::Budget", "AWS::EC2::FlowLog")
+ALARM = "AWS::CloudWatch::Alarm"
 
 
 def install(handlers: dict) -> None:
-    """Let templates with these kinds pass."""
+    """Let templates with these kinds pass, and alarms on expressions of metrics."""
 
     def create(logical_id: str, properties: dict, stack: str) -> tuple:
         return f"{stack}-{logical_id}", {}
@@ -16,3 +17,12 @@ def install(handlers: dict) -> None:
 
     for kind in KINDS:
         handlers.setdefault(kind, {"create": create, "delete": delete})
+    alarm, remove = handlers[ALARM]["create"], handlers[ALARM]["delete"]
+
+    def create_alarm(logical_id: str, properties: dict, stack: str) -> tuple:
+        return (create if "Metrics" in properties else alarm)(logical_id, properties, stack)
+
+    def remove_alarm(physical_id: str, properties: dict) -> None:
+        return (delete if "Metrics" in properties else remove)(physical_id, properties)
+
+    handlers[ALARM] |= {"create": create_alarm, "delete": remove_alarm}
