@@ -15,8 +15,8 @@ MINUTE_MS = 60_000
 
 @dataclass(frozen=True)
 class Alarm:
-    """An alarm on one metric. `missing_is_bad`: no data is a breach. `cumulative`: the metric counts since the job started, so its
-    growth within a period is watched.
+    """An alarm on one metric. `missing_is_bad`: no data is a breach. `cumulative`: the metric counts since the job
+    started, so its growth within a period is watched.
     """
 
     id: str
