@@ -20,9 +20,9 @@ class WildcardError(ValueError):
     """A grant of everything, without a reason."""
 
 
-def allow(role: iam.Role, actions: Sequence[str], *resources: str, because: str = "") -> None:
+def allow(role: iam.IRole, actions: Sequence[str], *resources: str, because: str = "") -> None:
     """Let a role do `actions` on `resources`. Raises WildcardError for a wildcard without a reason."""
-    role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
+    role.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
     for resource in resources:
         if "*" in resource:
             if not because:
@@ -32,19 +32,19 @@ def allow(role: iam.Role, actions: Sequence[str], *resources: str, because: str 
         raise WildcardError(f"{', '.join(wild)}: name the actions")
 
 
-def use_key(role: iam.Role, key: kms.IKey) -> None:
+def use_key(role: iam.IRole, key: kms.IKey) -> None:
     """Let a role encrypt and decrypt through the services that use the key."""
     allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], key.key_arn)
 
 
-def read_objects(role: iam.Role, bucket: str, *prefixes: str) -> None:
+def read_objects(role: iam.IRole, bucket: str, *prefixes: str) -> None:
     """Let a role list a bucket (by name) and read objects under prefixes, or one that is named whole."""
     allow(role, ["s3:GetBucketLocation", "s3:ListBucket"], _bucket(bucket))
     for prefix in prefixes:
         allow(role, ["s3:GetObject"], _objects(bucket, prefix), because=OBJECTS)
 
 
-def write_objects(role: iam.Role, bucket: str, *prefixes: str) -> None:
+def write_objects(role: iam.IRole, bucket: str, *prefixes: str) -> None:
     """Let a role write objects under prefixes, in parts too."""
     allow(role, ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"], _bucket(bucket))
     actions = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:PutObject"]
@@ -52,7 +52,7 @@ def write_objects(role: iam.Role, bucket: str, *prefixes: str) -> None:
         allow(role, actions, _objects(bucket, prefix), because=OBJECTS)
 
 
-def use_table(role: iam.Role, table: dynamodb.ITable, actions: Sequence[str], *indexes: str) -> None:
+def use_table(role: iam.IRole, table: dynamodb.ITable, actions: Sequence[str], *indexes: str) -> None:
     """Let a role do `actions` (`GetItem`, ...) on a table and its indexes."""
     allow(
         role,

@@ -9,8 +9,8 @@ def main() -> None:
     """Write the page."""
     lines = ["# Output tables", "", "Written by `python -m docs.generate` from `flink_job/schemas.py`.", ""]
     lines += [
-        "In Glue a table of the lake is `<name>_rows`: rows as they were delivered, some more than once. The view `<name>`",
-        "has each key once, and so has `python -m flink_job query`. Both have a column more, the partition:",
+        "In Glue a table of the lake is `<name>_rows`: rows as they were delivered, some more than once. The view",
+        "`<name>` has each key once, and so has `python -m flink_job query`. Both have a column more, the partition:",
         f"`{EVENT_DATE.name}`, {EVENT_DATE.doc[0].lower()}{EVENT_DATE.doc[1:]}. See [The lake](lake.md).",
         "",
     ]

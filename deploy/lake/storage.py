@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -63,7 +65,7 @@ class Storage(Construct):
             **self._private(),
         )
 
-    def _private(self) -> dict[str, object]:
+    def _private(self) -> dict[str, Any]:
         return {
             "block_public_access": s3.BlockPublicAccess.BLOCK_ALL,
             "enforce_ssl": True,

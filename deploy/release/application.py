@@ -50,7 +50,8 @@ class Application:
             return None
         described = detail["ApplicationConfigurationDescription"].get("EnvironmentPropertyDescriptions") or {}
         groups = {g["PropertyGroupId"]: g["PropertyMap"] for g in described.get("PropertyGroupDescriptions", ())}
-        return groups.get(DEPLOYMENT, {}).get("state")
+        state = groups.get(DEPLOYMENT, {}).get("state")
+        return None if state is None else str(state)
 
     def check_state(self, new: str) -> None:
         """Raises StateChangedError where the state that is deployed would not fit."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -41,7 +42,7 @@ def _needs(sizes: list[Size]) -> Table:
     table = Table("", *(f"{s.meters:,} meters" for s in sizes), title="What it needs")
     for column in table.columns[1:]:
         column.justify = "right"
-    rows = {
+    rows: dict[str, Callable[[Size], str]] = {
         "readings/s": lambda s: f"{s.readings_s:,.1f}",
         "Kinesis shards": lambda s: f"{s.shards:,}",
         "KPU for throughput": lambda s: f"{s.kpus_for_load:,}",
