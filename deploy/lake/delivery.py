@@ -108,7 +108,7 @@ class Delivery(Construct):
         )
 
     def _role(self, table: Table, log: logs.LogStream) -> iam.Role:
-        role = iam.Role(self, f"Role-{table.name}", assumed_by=service("firehose.amazonaws.com", self))
+        role = iam.Role(self, f"Role-{table.name}", assumed_by=iam.ServicePrincipal("firehose.amazonaws.com"))
         write_objects(role, self._names.lake, f"{table.name}/", f"errors/{table.name}/")
         use_key(role, self._key)
         stack, rows = Stack.of(self), glue_table(table, "")["Name"]

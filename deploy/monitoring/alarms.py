@@ -11,6 +11,7 @@ from deploy.names import Names
 OVER, FROM = "GREATER_THAN_THRESHOLD", "GREATER_THAN_OR_EQUAL_TO_THRESHOLD"
 FLINK, FIREHOSE, KINESIS = "AWS/KinesisAnalytics", "AWS/Firehose", "AWS/Kinesis"
 MINUTE_MS = 60_000
+KPU_DISK_BYTES, DISK_SHARE = 50_000_000_000, 0.7
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,13 @@ class Alarm:
         return self.id.partition("-")[0].lower() if self.id.startswith(("Freshness", "Errors")) else self.id.lower()
 
 
-def alarms(names: Names, queues: Sequence[str]) -> list[Alarm]:
-    """All alarms of a deployment; `queues` are those in which nothing should lie."""
-    return [*_job(names), *_delivery(names), *_streams(names), *_functions(names), *(_dead(names, q) for q in queues)]
+def alarms(names: Names, queues: Sequence[str], kpus: int = 1) -> list[Alarm]:
+    """All alarms of a deployment; `queues` are those in which nothing should lie, `kpus` those with state."""
+    dead = (_dead(names, queue) for queue in queues)
+    return [*_job(names, kpus), *_delivery(names), *_streams(names), *_functions(names), *dead]
 
 
-def _job(names: Names) -> list[Alarm]:
+def _job(names: Names, kpus: int) -> list[Alarm]:
     application = {"Application": names.application}
 
     def alarm(id: str, title: str, meaning: str, metric: str, threshold: float, **more: object) -> Alarm:
@@ -68,6 +70,14 @@ def _job(names: Names) -> list[Alarm]:
         alarm(
             "Memory", "Job: container memory [%]", "Python workers and RocksDB share what the heap leaves.",
             "containerMemoryUtilization", 90,
+        ),
+        alarm(
+            "State", "Job: size of a checkpoint [bytes]", "State fills the disks of the KPUs.", "lastCheckpointSize",
+            kpus * KPU_DISK_BYTES * DISK_SHARE,
+        ),
+        alarm(
+            "LateDropped", "Job: records dropped as late in five minutes", "A record was dropped, as none may be.",
+            "numLateRecordsDropped", 0, period_s=300, periods=1, cumulative=True,
         ),
         alarm("Heap", "Job: heap [%]", "The JVM is short of heap.", "heapMemoryUtilization", 90),
         alarm(

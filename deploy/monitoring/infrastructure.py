@@ -33,7 +33,8 @@ class Monitoring(Construct):
         )
         for address in environment.operators:
             self.operators.add_subscription(subscriptions.EmailSubscription(address))
-        watched = alarms(names, queues)
+        kpus = max(1, environment.parallelism // environment.parallelism_per_kpu)
+        watched = alarms(names, queues, kpus)
         self.alarms = [self._alarm(alarm) for alarm in watched]
         self._dashboard(watched)
         self._budget(environment)

@@ -10,7 +10,8 @@ def install(handlers: dict) -> None:
     """Let templates with these kinds pass, and alarms on expressions of metrics."""
 
     def create(logical_id: str, properties: dict, stack: str) -> tuple:
-        return f"{stack}-{logical_id}", {}
+        name = f"{stack}-{logical_id}"
+        return name, {"Arn": f"arn:aws:noted:::{name}"}
 
     def delete(physical_id: str, properties: dict) -> None:
         return None
