@@ -26,7 +26,8 @@ RECORDS = 12_000
 #: have been read: readings that come before their contract have to wait, and are overtaken by later ones.
 PROBES = [b'{"meter_id": "probe-%d"}' % number for number in range(16)]
 #: How many readings go ahead of the others, one by one, until the first has been costed: then the operator that knows
-#: the contracts runs, and has them. They are older than all others, so that they make none of them late.
+#: the contracts runs, and has them. They are older than all others, so that they make none of them late. They may pass
+#: each other while they wait for their contract: how their cost is spread among them is not compared.
 AHEAD = 30
 TIMEOUT_S = 150
 
@@ -42,7 +43,7 @@ CONTRACTS = [
     json.dumps(
         {
             "meter_id": meter,
-            "site_path": f"zaragoza/casting/line-9/{meter}",
+            "site_path": f"{'ahead' if meter == 'ahead' else 'zaragoza'}/casting/line-9/{meter}",
             "timezone": "Europe/Madrid",
             "assignments": [{"tariff_id": "eur-flat", "valid_from": "2026-01-01"}],
         }
@@ -141,7 +142,7 @@ def same(lakes: dict[str, Any], sql: str) -> list[tuple[object, ...]]:
 
 
 def test_every_cost_is_that_of_the_bounded_run(lakes: dict[str, Any]) -> None:
-    assert len(same(lakes, f"SELECT {COST_COLUMNS} FROM costs")) > 11_000
+    assert len(same(lakes, f"SELECT {COST_COLUMNS} FROM costs WHERE meter_id <> 'ahead'")) > 11_000
 
 
 def test_the_account_closes(lakes: dict[str, Any]) -> None:
@@ -162,9 +163,8 @@ def test_rejected_bytes_are_the_same(lakes: dict[str, Any]) -> None:
 
 def test_merged_kpis_are_the_same(lakes: dict[str, Any]) -> None:
     for view in ("kpis_15m", "kpis_1h", "kpis_1d"):
-        assert same(
-            lakes, f"SELECT level, entity, window_start, readings, expected_readings, energy_kwh, cost FROM {view}"
-        )
+        columns = "level, entity, window_start, readings, expected_readings, energy_kwh, cost"
+        assert same(lakes, f"SELECT {columns} FROM {view} WHERE entity NOT LIKE 'ahead%'")
 
 
 def test_alerts_reach_the_lake_and_the_stream(lakes: dict[str, Any]) -> None:
