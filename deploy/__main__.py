@@ -46,6 +46,8 @@ def up(
     An update takes a snapshot first, and is refused where the job's state would not fit the new version.
     """
     environment, names, account = _target(env)
+    if not environment.operators:
+        console.print(f"nobody is told of alarms: {env} has no operators in deploy/settings.py", style="yellow")
     application = Application(_client("kinesisanalyticsv2", environment), names.application)
     if not drop_state:
         application.check_state(current_state())

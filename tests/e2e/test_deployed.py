@@ -328,3 +328,18 @@ def test_an_uploaded_file_starts_a_run_of_itself(deployed: Deployment) -> None:
         *("--contracts", f"s3://{NAMES.books}/contracts.ndjson", "--tariffs", f"s3://{NAMES.books}/tariffs/"),
         *("--output", f"s3://{NAMES.lake}/uploads/{name}/"),
     ]
+
+
+def test_the_job_reads_the_dsn_from_the_secret(deployed: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    from flink_job.config import read_settings
+    from flink_job.main import sentry_dsn
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", deployed.url)
+    secrets = client("secretsmanager", deployed.url)
+    arn = secrets.create_secret(Name="sentry", SecretString="https://key@errors.example/1")["ARN"]
+    outputs = dict.fromkeys(("costs", "kpis", "alerts", "rejected", "unpriced", "repeated"), "x")
+    groups = {"readings": {"stream": "r"}, "contracts": {"stream": "c"}, "outputs": outputs, "tariffs": {"uri": "t"}}
+    assert sentry_dsn(read_settings({**groups, "job": {"sentry_secret": arn}})) == "https://key@errors.example/1"
+    # A secret that is gone keeps no job from running.
+    assert sentry_dsn(read_settings({**groups, "job": {"sentry_secret": arn + "x"}})) == ""
+    assert sentry_dsn(read_settings({**groups, "job": {"sentry_dsn": "https://given"}})) == "https://given"
