@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +15,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import BadRequestError, ForbiddenError, NotFoundError
 
-from deploy.access import Caller, caller_of
+from deploy.access import body_in, caller_in, key_in
 
 from . import context
 from .items import ENDED, LATCHED, OPEN
@@ -26,13 +25,12 @@ app = APIGatewayHttpResolver()
 MAX_NOTE = 2000
 MAX_SNOOZE_MIN = 7 * 24 * 60
 STATUSES = (OPEN, LATCHED, ENDED)
-_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @app.get("/alerts")
 def list_alerts() -> dict[str, Any]:
     """Alerts of the caller's sites, newest first: `?site=...&status=open|latched|ended&next=...`."""
-    caller, asked = _caller(), app.current_event.query_string_parameters or {}
+    caller, asked = caller_in(app), app.current_event.query_string_parameters or {}
     status = asked.get("status", OPEN)
     if status not in STATUSES:
         raise BadRequestError(f"status is one of {', '.join(STATUSES)}")
@@ -58,7 +56,7 @@ def show_alert(alert_id: str) -> dict[str, Any]:
 @app.post("/alerts/<alert_id>/ack")
 def acknowledge(alert_id: str) -> Response[str]:
     """Take note: it is not told again; a latched alert is over."""
-    alert, caller = _alert(alert_id), _caller()
+    alert, caller = _alert(alert_id), caller_in(app)
     changes: dict[str, Any] = {"acknowledged_by": caller.name, "acknowledged_ms": context.now_ms()}
     if alert["status"] == LATCHED:
         changes |= {"status": ENDED, "site_status": f"{alert['site']}#{ENDED}", "ended_ms": context.now_ms()}
@@ -68,7 +66,7 @@ def acknowledge(alert_id: str) -> Response[str]:
 @app.post("/alerts/<alert_id>/assign")
 def assign(alert_id: str) -> Response[str]:
     """Give it to somebody: `{"to": ...}`."""
-    to = str(_body().get("to") or "")
+    to = str(body_in(app).get("to") or "")
     if not 0 < len(to) <= 200:
         raise BadRequestError("to names somebody, in at most 200 characters")
     return _do(_alert(alert_id), "assign", {"assigned_to": to})
@@ -77,7 +75,7 @@ def assign(alert_id: str) -> Response[str]:
 @app.post("/alerts/<alert_id>/comment")
 def comment(alert_id: str) -> Response[str]:
     """Say something: `{"note": ...}`."""
-    if not _body().get("note"):
+    if not body_in(app).get("note"):
         raise BadRequestError("note is empty")
     return _do(_alert(alert_id), "comment", {})
 
@@ -85,7 +83,7 @@ def comment(alert_id: str) -> Response[str]:
 @app.post("/alerts/<alert_id>/snooze")
 def snooze(alert_id: str) -> Response[str]:
     """Not to be told for a while: `{"minutes": ...}`, 0 to end it."""
-    minutes = _body().get("minutes")
+    minutes = body_in(app).get("minutes")
     if not isinstance(minutes, int) or isinstance(minutes, bool) or not 0 <= minutes <= MAX_SNOOZE_MIN:
         raise BadRequestError(f"minutes is a whole number from 0 to {MAX_SNOOZE_MIN}")
     return _do(_alert(alert_id), "snooze", {"snoozed_until_ms": context.now_ms() + minutes * 60_000})
@@ -98,14 +96,11 @@ def handler(event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
 
 def _do(alert: dict[str, Any], action: str, changes: dict[str, Any]) -> Response[str]:
     """Note a deed with who and when."""
-    note = str(_body().get("note") or "")
+    note = str(body_in(app).get("note") or "")
     if len(note) > MAX_NOTE:
         raise BadRequestError(f"note has at most {MAX_NOTE} characters")
-    headers = {name.lower(): value for name, value in (app.current_event.headers or {}).items()}
-    key = headers.get("idempotency-key")
-    if key is not None and not _KEY.fullmatch(key):
-        raise BadRequestError("Idempotency-Key has 1 to 64 letters, digits, - or _")
-    deed = {"action": action, "who": _caller().name, "at_ms": context.now_ms(), "note": note, **_told_of(changes)}
+    key = key_in(app)
+    deed = {"action": action, "who": caller_in(app).name, "at_ms": context.now_ms(), "note": note, **_told_of(changes)}
     if context.table().deed(alert, deed, changes, key or uuid4().hex, bool(key)):
         _to_lake(alert, deed)
     state = context.table().alert(alert["alert_id"]) or alert
@@ -132,26 +127,11 @@ def _to_lake(alert: dict[str, Any], deed: dict[str, Any]) -> None:
     context.client("firehose").put_record(DeliveryStreamName=stream, Record={"Data": json.dumps(row).encode() + b"\n"})
 
 
-def _caller() -> Caller:
-    authorizer = app.current_event.raw_event.get("requestContext", {}).get("authorizer") or {}
-    return caller_of((authorizer.get("jwt") or {}).get("claims") or {})
-
-
 def _alert(alert_id: str) -> dict[str, Any]:
     alert = context.table().alert(alert_id)
-    if alert is None or not _caller().may_see(alert["site"]):
+    if alert is None or not caller_in(app).may_see(alert["site"]):
         raise NotFoundError(f"no alert {alert_id}")
     return alert
-
-
-def _body() -> dict[str, Any]:
-    try:
-        body = app.current_event.json_body if app.current_event.body else {}
-    except ValueError:
-        raise BadRequestError("the body is no JSON") from None
-    if not isinstance(body, dict):
-        raise BadRequestError("the body is a JSON object")
-    return body
 
 
 def _start(text: str | None, site: str, status: str) -> dict[str, Any] | None:

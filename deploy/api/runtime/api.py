@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import time
 from functools import cache
 from typing import Any
@@ -22,7 +21,7 @@ from aws_lambda_powertools.event_handler.exceptions import BadRequestError, Forb
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from deploy.access import ALL_SITES, Caller, caller_of
+from deploy.access import ALL_SITES, Caller, body_in, caller_in, key_in
 
 from .asked import Asked, Query
 from .athena import RUNNING, Athena
@@ -31,21 +30,20 @@ from .questions import QUESTIONS, ParameterError, prepared
 
 logger = Logger(service="queries-api")
 app = APIGatewayHttpResolver()
-_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _RETRIES = Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=3, read_timeout=10)
 
 
 @app.get("/questions")
 def list_questions() -> dict[str, Any]:
     """What can be asked, with its parameters."""
-    _caller()
+    caller_in(app)
     return {"questions": {name: question.described() for name, question in QUESTIONS.items()}}
 
 
 @app.post("/queries")
 def ask() -> Response[str]:
     """Ask: `{"question": ..., "parameters": {...}}`. Answers at once with the query's id."""
-    caller, body = _caller(), _body()
+    caller, body = caller_in(app), body_in(app)
     question, given = QUESTIONS.get(str(body.get("question"))), body.get("parameters") or {}
     if question is None:
         raise BadRequestError(f"question is one of {', '.join(QUESTIONS)}")
@@ -96,7 +94,7 @@ def stop(query_id: str) -> dict[str, Any]:
 def last_values_of(meter_id: str) -> dict[str, Any]:
     """What a meter said last, newest first."""
     site = last_values().site(meter_id)
-    if site is None or not _caller().may_see(site):
+    if site is None or not caller_in(app).may_see(site):
         raise NotFoundError(f"no meter {meter_id}")
     return {"meter_id": meter_id, "site": site, "values": last_values().newest(meter_id)}
 
@@ -121,11 +119,6 @@ def last_values() -> LastValues:
     return LastValues(boto3.client("dynamodb", config=_RETRIES), os.environ["LAST_VALUES"])
 
 
-def _caller() -> Caller:
-    authorizer = app.current_event.raw_event.get("requestContext", {}).get("authorizer") or {}
-    return caller_of((authorizer.get("jwt") or {}).get("claims") or {})
-
-
 def _sites(caller: Caller, site: Any) -> frozenset[str] | None:
     """The sites that a query covers; None is every site."""
     if site:
@@ -137,12 +130,9 @@ def _sites(caller: Caller, site: Any) -> frozenset[str] | None:
 
 def _query_id(caller: Caller) -> str:
     """Of the caller and their Idempotency-Key; without one, new."""
-    headers = {name.lower(): value for name, value in (app.current_event.headers or {}).items()}
-    key = headers.get("idempotency-key")
+    key = key_in(app)
     if key is None:
         return uuid4().hex
-    if not _KEY.fullmatch(key):
-        raise BadRequestError("Idempotency-Key has 1 to 64 letters, digits, - or _")
     return hashlib.sha256(json.dumps([caller.subject, key]).encode()).hexdigest()[:32]
 
 
@@ -155,23 +145,13 @@ def _asked_before(query: Query) -> Query:
 
 
 def _own(query_id: str) -> Query:
-    caller, query = _caller(), asked().get(query_id)
+    caller, query = caller_in(app), asked().get(query_id)
     if query is None or query.owner != caller.subject or not query.execution:
         raise NotFoundError(f"no query {query_id}")
     # Somebody who may see less than when they asked does not see what they asked.
     if ALL_SITES not in caller.sites and not set(query.sites) <= caller.sites:
         raise NotFoundError(f"no query {query_id}")
     return query
-
-
-def _body() -> dict[str, Any]:
-    try:
-        body = app.current_event.json_body if app.current_event.body else {}
-    except ValueError:
-        raise BadRequestError("the body is no JSON") from None
-    if not isinstance(body, dict):
-        raise BadRequestError("the body is a JSON object")
-    return body
 
 
 def _json(status: int, document: dict[str, Any]) -> Response[str]:
