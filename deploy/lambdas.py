@@ -7,18 +7,16 @@ from collections.abc import Mapping
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from deploy import functions
+from deploy.deployment import Deployment
 from deploy.grants import allow, use_key
 from deploy.lake.delivery import log_retention
 from deploy.nag import accept
-from deploy.names import Names
-from deploy.settings import Environment
 
 _STREAMS = "A function makes streams in its own log group."
 #: The whole project runs on this one, as Managed Flink does; the functions are tested on it.
@@ -32,9 +30,7 @@ class Function(Construct):
         self,
         scope: Construct,
         id: str,
-        names: Names,
-        environment: Environment,
-        key: kms.IKey,
+        deployment: Deployment,
         code: functions.Code,
         handler: str,
         variables: Mapping[str, str],
@@ -42,6 +38,7 @@ class Function(Construct):
         memory_mb: int = 256,
     ) -> None:
         super().__init__(scope, id)
+        names, environment, key = deployment.names, deployment.environment, deployment.key
         name = f"{names.prefix}-{id}"
         log = logs.LogGroup(
             self,

@@ -18,6 +18,7 @@ from deploy.alerting.storage import alert_state
 from deploy.api.infrastructure import ALERT_ROUTES, QUERY_ROUTES, Api, Queries
 from deploy.api.people import People
 from deploy.batch.image import tag
+from deploy.deployment import Deployment
 from deploy.grants import allow, read_objects
 from deploy.ingest.devices import Devices
 from deploy.ingest.streams import Streams
@@ -45,9 +46,10 @@ class Data(Stack):
         names = names_of(environment)
         self.key = kms.Key(self, "Key", alias=f"alias/{names.prefix}", enable_key_rotation=True, removal_policy=removal)
         _let_services_use(self.key)
-        self.streams = Streams(self, "Streams", names, environment, self.key)
-        self.storage = Storage(self, "Storage", names, environment, self.key)
-        self.alert_state = alert_state(self, names, environment, self.key)
+        deployment = Deployment(names, environment, self.key)
+        self.streams = Streams(self, "Streams", deployment)
+        self.storage = Storage(self, "Storage", deployment)
+        self.alert_state = alert_state(self, deployment)
         self.people = People(self, "People", names, environment)
         self.images = ecr.Repository(
             self,
@@ -75,27 +77,28 @@ class Pipeline(Stack):
     def __init__(self, scope: Construct, id: str, environment: Environment, data: Data, **options: Any) -> None:
         super().__init__(scope, id, **options)
         names, key = names_of(environment), key_of(self, data)
+        deployment = Deployment(names, environment, key)
         self.add_stack_dependency(data)
 
         catalog = Catalog(self, "Catalog", names)
-        self.delivery = Delivery(self, "Delivery", names, environment, key)
+        self.delivery = Delivery(self, "Delivery", deployment)
         self.delivery.node.add_dependency(catalog)
-        athena = Athena(self, "Athena", names, environment, key)
+        athena = Athena(self, "Athena", deployment)
 
-        Devices(self, "Devices", names, environment, key, data.streams.readings)
+        Devices(self, "Devices", deployment, data.streams.readings)
         network = Network(self, "Network", environment, key)
-        uploads = Uploads(self, "Uploads", names, environment, key, network, data.images, tag())
+        uploads = Uploads(self, "Uploads", deployment, network, data.images, tag())
         uploads.start_at(names.uploads)
         uploads.reach()
 
-        channels = Channels(self, "Channels", names, environment, key)
+        channels = Channels(self, "Channels", deployment)
         actions = names.delivery(ALERT_ACTIONS.name)
         variables = {
             "TABLE": data.alert_state.table_name,
             "ROUTES_URI": f"s3://{names.books}/{ROUTES}",
             "ACTIONS_STREAM": actions,
         }
-        alerting = Alerting(self, "Alerting", names, environment, key, variables)
+        alerting = Alerting(self, "Alerting", deployment, variables)
         alerting.use(data.alert_state, channels)
         alerting.listen(data.streams.alerts)
         alerting.sweep()
@@ -105,10 +108,10 @@ class Pipeline(Stack):
 
         last_values = last_values_table(self, names, key)
         if environment.last_values:
-            writer = LastValues(self, "LastValuesWriter", names, environment, key, last_values)
+            writer = LastValues(self, "LastValuesWriter", deployment, last_values)
             writer.listen(data.streams.readings, data.streams.contracts)
-        api = Api(self, "Api", names, environment, key, data.people)
-        queries = Queries(self, "Queries", names, environment, key, athena, last_values.table_name)
+        api = Api(self, "Api", deployment, data.people)
+        queries = Queries(self, "Queries", deployment, athena, last_values.table_name)
         queries.read(last_values)
         api.route(ALERT_ROUTES, alerting.api.function, "Alerts")
         api.route(QUERY_ROUTES, queries.function.function, "Queries")
@@ -138,7 +141,8 @@ class Job(Stack):
     ) -> None:  # fmt: skip
         super().__init__(scope, id, **options)
         names = names_of(environment)
-        job = StreamJob(self, "StreamJob", names, environment, key_of(self, data), state)
+        deployment = Deployment(names, environment, key_of(self, data))
+        job = StreamJob(self, "StreamJob", deployment, state)
         job.read(data.streams.readings)
         job.read(data.streams.contracts)
         job.write(data.streams.alerts)
@@ -155,7 +159,8 @@ class Watch(Stack):
         super().__init__(scope, id, **options)
         names = names_of(environment)
         queues = [f"{names.prefix}-dead-{what}" for what in DEAD if environment.last_values or what != "last-values"]
-        watch = Monitoring(self, "Monitoring", names, environment, key_of(self, data), queues)
+        deployment = Deployment(names, environment, key_of(self, data))
+        watch = Monitoring(self, "Monitoring", deployment, queues)
         output(self, "Operators", watch.operators.topic_arn)
 
 

@@ -15,12 +15,11 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from deploy.deployment import Deployment
 from deploy.functions import ALERTING
 from deploy.grants import allow, use_table
 from deploy.lambdas import Function
 from deploy.nag import accept
-from deploy.names import Names
-from deploy.settings import Environment
 
 #: What the functions do with the table; transactions need the rights of their steps.
 STATE_ACTIONS = ("ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
@@ -31,8 +30,9 @@ KEEP = Duration.days(14)
 class Channels(Construct):
     """Where messages go: a topic for people, a FIFO topic with a queue behind it for programs."""
 
-    def __init__(self, scope: Construct, id: str, names: Names, environment: Environment, key: kms.IKey) -> None:
+    def __init__(self, scope: Construct, id: str, deployment: Deployment) -> None:
         super().__init__(scope, id)
+        names, environment, key = deployment.names, deployment.environment, deployment.key
         self.people = sns.Topic(self, "People", topic_name=f"{names.prefix}-people", master_key=key, enforce_ssl=True)
         for address in environment.operators:
             self.people.add_subscription(subscriptions.EmailSubscription(address))
@@ -57,13 +57,12 @@ class Alerting(Construct):
         self,
         scope: Construct,
         id: str,
-        names: Names,
-        environment: Environment,
-        key: kms.IKey,
+        deployment: Deployment,
         variables: Mapping[str, str],
     ) -> None:
         super().__init__(scope, id)
-        self._names, self._environment, self._key, self._variables = names, environment, key, variables
+        names, key = deployment.names, deployment.key
+        self._deployment, self._variables = deployment, variables
         self.notifier = self._function("notifier", "notifier.handler")
         self.sweeper = self._function("sweeper", "sweeper.handler")
         self.api = self._function("alerts-api", "api.handler")
@@ -71,7 +70,7 @@ class Alerting(Construct):
         self.dead_events = queue(self, "DeadEvents", key, name=f"{names.prefix}-dead-events")
 
     def _function(self, name: str, handler: str) -> Function:
-        return Function(self, name, self._names, self._environment, self._key, ALERTING, handler, self._variables)
+        return Function(self, name, self._deployment, ALERTING, handler, self._variables)
 
     def listen(self, alerts: kinesis.IStream) -> None:
         """Let the notifier read the alerts stream. A batch that fails is halved, then tried until it is old."""

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from deploy.names import Names
-from deploy.settings import Environment
+from deploy.deployment import Deployment
 
 
-def alert_state(scope: Construct, names: Names, environment: Environment, key: kms.IKey) -> dynamodb.Table:
+def alert_state(scope: Construct, deployment: Deployment) -> dynamodb.Table:
     """The table; its items are described in deploy/alerting/runtime/table.py."""
+    names, environment, key = deployment.names, deployment.environment, deployment.key
     text, number = dynamodb.AttributeType.STRING, dynamodb.AttributeType.NUMBER
     table = dynamodb.Table(
         scope,

@@ -7,18 +7,16 @@ from aws_cdk import aws_apigatewayv2 as gateway
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from deploy.api.people import People
+from deploy.deployment import Deployment
 from deploy.functions import API
 from deploy.grants import allow, read_objects, use_table, write_objects
 from deploy.lake.delivery import Athena, log_retention
 from deploy.lambdas import Function
-from deploy.names import Names
-from deploy.settings import Environment
 
 ALERT_ROUTES = (
     "GET /alerts",
@@ -44,10 +42,9 @@ RATE, BURST = 50, 100
 class Api(Construct):
     """HTTP API with a JWT authorizer on every route, access log, throttling."""
 
-    def __init__(
-        self, scope: Construct, id: str, names: Names, environment: Environment, key: kms.IKey, people: People
-    ) -> None:
+    def __init__(self, scope: Construct, id: str, deployment: Deployment, people: People) -> None:
         super().__init__(scope, id)
+        names, environment, key = deployment.names, deployment.environment, deployment.key
         self._authorizer = authorizers.HttpUserPoolAuthorizer("People", people.pool, user_pool_clients=[people.client])
         self.api = gateway.HttpApi(self, "Http", api_name=f"{names.prefix}-api", create_default_stage=False)
         log = logs.LogGroup(
@@ -94,13 +91,12 @@ class Queries(Construct):
         self,
         scope: Construct,
         id: str,
-        names: Names,
-        environment: Environment,
-        key: kms.IKey,
+        deployment: Deployment,
         athena: Athena,
         last_values: str,
     ) -> None:
         super().__init__(scope, id)
+        names, key = deployment.names, deployment.key
         self._names, self._athena = names, athena
         self.table = dynamodb.Table(
             self,
@@ -120,9 +116,7 @@ class Queries(Construct):
             "DATABASE": names.database,
             "LAST_VALUES": last_values,
         }
-        self.function = Function(
-            self, "queries-api", names, environment, key, API, "api.handler", variables, timeout_s=29
-        )
+        self.function = Function(self, "queries-api", deployment, API, "api.handler", variables, timeout_s=29)
         use_table(self.function.role, self.table, ["GetItem", "PutItem", "UpdateItem"])
 
     def read(self, last_values: dynamodb.ITable) -> None:

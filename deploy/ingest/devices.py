@@ -10,10 +10,10 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from deploy.alerting.infrastructure import queue
+from deploy.deployment import Deployment
 from deploy.grants import allow, use_key
 from deploy.lake.delivery import service
 from deploy.names import Names
-from deploy.settings import Environment
 
 THING = "${iot:Connection.Thing.ThingName}"
 #: Topics are <prefix>/readings/<thing> and <prefix>/commands/<thing>.
@@ -27,12 +27,11 @@ class Devices(Construct):
         self,
         scope: Construct,
         id: str,
-        names: Names,
-        environment: Environment,
-        key: kms.IKey,
+        deployment: Deployment,
         readings: kinesis.IStream,
     ) -> None:
         super().__init__(scope, id)
+        names, key = deployment.names, deployment.key
         iot.CfnThingType(
             self,
             "ThingType",

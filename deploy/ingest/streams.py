@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_kinesis as kinesis
-from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from deploy.deployment import Deployment
 from deploy.nag import accept
-from deploy.names import Names
-from deploy.settings import Environment
 
 
 class Streams(Construct):
     """Three Kinesis streams, encrypted."""
 
-    def __init__(self, scope: Construct, id: str, names: Names, environment: Environment, key: kms.IKey) -> None:
+    def __init__(self, scope: Construct, id: str, deployment: Deployment) -> None:
         super().__init__(scope, id)
+        names, environment, key = deployment.names, deployment.environment, deployment.key
         self._environment, self._key = environment, key
         self.readings = self._stream("Readings", names.readings, environment.retention_h, environment.shards)
         # The job keeps contracts in its state; one that starts without state reads them all again from here.

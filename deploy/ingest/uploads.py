@@ -15,10 +15,11 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from deploy.alerting.infrastructure import queue
+from deploy.deployment import Deployment
 from deploy.grants import read_objects, use_key, write_objects
 from deploy.lake.delivery import log_retention
 from deploy.nag import accept
-from deploy.names import CONTRACTS, TARIFFS, Names
+from deploy.names import CONTRACTS, TARIFFS
 from deploy.settings import Environment
 
 _EVERYTHING = "AwsSolutions-IAM5[Resource::*]"
@@ -64,14 +65,13 @@ class Uploads(Construct):
         self,
         scope: Construct,
         id: str,
-        names: Names,
-        environment: Environment,
-        key: kms.IKey,
+        deployment: Deployment,
         network: Network,
         image: ecr.IRepository,
         tag: str,
     ) -> None:
         super().__init__(scope, id)
+        names, environment, key = deployment.names, deployment.environment, deployment.key
         self._names, self._environment, self._key = names, environment, key
         self.cluster = ecs.Cluster(
             self, "Cluster", vpc=network.vpc, container_insights_v2=ecs.ContainerInsights.ENABLED

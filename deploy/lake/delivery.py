@@ -7,10 +7,10 @@ from aws_cdk import aws_athena as athena
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from deploy.deployment import Deployment
 from deploy.grants import allow, use_key, write_objects
 from deploy.lake.catalog import DELIVERED, TABLES, glue_table, glue_view, view_columns, views
 from deploy.lake.questions import QUESTIONS
@@ -44,8 +44,9 @@ class Catalog(Construct):
 class Delivery(Construct):
     """A Firehose delivery stream for each table: JSON in, Parquet by event date out, what fails beside it."""
 
-    def __init__(self, scope: Construct, id: str, names: Names, environment: Environment, key: kms.IKey) -> None:
+    def __init__(self, scope: Construct, id: str, deployment: Deployment) -> None:
         super().__init__(scope, id)
+        names, environment, key = deployment.names, deployment.environment, deployment.key
         self._names, self._environment, self._key = names, environment, key
         self._log = logs.LogGroup(
             self,
@@ -125,8 +126,9 @@ class Delivery(Construct):
 class Athena(Construct):
     """A workgroup that limits what a query reads, and questions to begin with."""
 
-    def __init__(self, scope: Construct, id: str, names: Names, environment: Environment, key: kms.IKey) -> None:
+    def __init__(self, scope: Construct, id: str, deployment: Deployment) -> None:
         super().__init__(scope, id)
+        names, environment, key = deployment.names, deployment.environment, deployment.key
         self.name = names.prefix
         workgroup = athena.CfnWorkGroup(
             self,

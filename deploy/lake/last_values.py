@@ -9,11 +9,11 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from deploy.alerting.infrastructure import queue
+from deploy.deployment import Deployment
 from deploy.functions import LAST_VALUES
 from deploy.grants import use_table
 from deploy.lambdas import Function
 from deploy.names import Names
-from deploy.settings import Environment
 
 BATCH, RETRIES, WINDOW_S = 1000, 10, 5
 
@@ -42,14 +42,13 @@ class LastValues(Construct):
         self,
         scope: Construct,
         id: str,
-        names: Names,
-        environment: Environment,
-        key: kms.IKey,
+        deployment: Deployment,
         table: dynamodb.ITable,
     ) -> None:
         super().__init__(scope, id)
+        names, environment, key = deployment.names, deployment.environment, deployment.key
         variables = {"TABLE": table.table_name, "KEEP_DAYS": str(environment.last_values_days)}
-        self.writer = Function(self, "last-values", names, environment, key, LAST_VALUES, "writer.handler", variables)
+        self.writer = Function(self, "last-values", deployment, LAST_VALUES, "writer.handler", variables)
         use_table(self.writer.role, table, ["BatchWriteItem"])
         self._dead = queue(self, "Dead", key, name=f"{names.prefix}-dead-last-values")
 

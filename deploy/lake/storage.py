@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy, Stack
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from deploy.deployment import Deployment
 from deploy.nag import accept
-from deploy.names import Names
-from deploy.settings import Environment
 
 #: Query results and what a failed delivery left are looked at soon or never.
 RESULTS_DAYS, ERRORS_DAYS, ACCESS_LOG_DAYS, UPLOAD_DAYS = 7, 90, 90, 30
@@ -20,8 +18,9 @@ RESULTS_DAYS, ERRORS_DAYS, ACCESS_LOG_DAYS, UPLOAD_DAYS = 7, 90, 90, 30
 class Storage(Construct):
     """Private, encrypted, versioned where a file may be overwritten; TLS only."""
 
-    def __init__(self, scope: Construct, id: str, names: Names, environment: Environment, key: kms.IKey) -> None:
+    def __init__(self, scope: Construct, id: str, deployment: Deployment) -> None:
         super().__init__(scope, id)
+        names, environment, key = deployment.names, deployment.environment, deployment.key
         self._environment, self._key = environment, key
         self.access_logs = s3.Bucket(
             self,

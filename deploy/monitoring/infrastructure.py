@@ -8,13 +8,12 @@ from aws_cdk import Duration
 from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from deploy.deployment import Deployment
 from deploy.monitoring.alarms import Alarm, alarms
-from deploy.names import Names
 from deploy.settings import Environment
 
 WIDTH, PER_ROW = 8, 3
@@ -23,10 +22,9 @@ WIDTH, PER_ROW = 8, 3
 class Monitoring(Construct):
     """What watches a deployment, and whom it tells."""
 
-    def __init__(
-        self, scope: Construct, id: str, names: Names, environment: Environment, key: kms.IKey, queues: Sequence[str]
-    ) -> None:
+    def __init__(self, scope: Construct, id: str, deployment: Deployment, queues: Sequence[str]) -> None:
         super().__init__(scope, id)
+        names, environment, key = deployment.names, deployment.environment, deployment.key
         self._names = names
         self.operators = sns.Topic(
             self, "Operators", topic_name=f"{names.prefix}-operators", master_key=key, enforce_ssl=True

@@ -13,10 +13,10 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
+from deploy.deployment import Deployment
 from deploy.grants import allow, read_objects, use_key
 from deploy.lake.delivery import log_retention, log_stream_arn, service
-from deploy.names import RULES, TARIFFS, Names
-from deploy.settings import Environment
+from deploy.names import RULES, TARIFFS
 from deploy.stream_job.package import PACKAGE
 from deploy.stream_job.properties import RESTORE, SKIP, property_groups
 
@@ -29,10 +29,9 @@ RESTORE_CONTEXT = "restore"
 class StreamJob(Construct):
     """The application. CloudFormation creates it stopped; `make deploy` starts it."""
 
-    def __init__(
-        self, scope: Construct, id: str, names: Names, environment: Environment, key: kms.IKey, fingerprint: str
-    ) -> None:
+    def __init__(self, scope: Construct, id: str, deployment: Deployment, fingerprint: str) -> None:
         super().__init__(scope, id)
+        names, environment, key = deployment.names, deployment.environment, deployment.key
         self._names, self._environment = names, environment
         self.package = assets.Asset(self, "Package", path=str(PACKAGE))
         # Group and stream must be there first: without them the service logs nothing, in silence.

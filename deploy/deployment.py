@@ -1,0 +1,19 @@
+"""What every unit of a deployment is given: names, settings, and the key that encrypts everything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aws_cdk import aws_kms as kms
+
+from deploy.names import Names
+from deploy.settings import Environment
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One deployment, as its units see it."""
+
+    names: Names
+    environment: Environment
+    key: kms.IKey
