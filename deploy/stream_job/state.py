@@ -7,9 +7,11 @@ compares the two and refuses, unless it is told to go on.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -69,13 +71,21 @@ def plan() -> str:
     return described(explained, settings.job.max_parallelism)
 
 
-def main() -> None:
-    """Write the file, and say whether it is another than before."""
+def main(check: bool) -> int:
+    """Write the file, and say whether it is another than before; with `--check` only say it, with code 1."""
     before = GOLDEN.read_text(encoding="utf-8") if GOLDEN.is_file() else ""
     text = plan()
+    if text == before:
+        print("the state is what it was")
+        return 0
+    print("\n".join(difflib.unified_diff(before.splitlines(), text.splitlines(), "before", "now", lineterm="", n=1)))
+    if check:
+        print("the dataflow is another: `python -m deploy.stream_job.state` writes the file, CHANGELOG.md says so")
+        return 1
     GOLDEN.write_text(text, encoding="utf-8")
-    print("the state is what it was" if text == before else f"{GOLDEN} has changed: say so in CHANGELOG.md")
+    print(f"{GOLDEN.name} has changed: say so in CHANGELOG.md")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main("--check" in sys.argv[1:]))
