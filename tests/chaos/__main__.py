@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,5 +71,11 @@ def report(outcomes: list[Outcome], records: int, rate: int) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
+    # Ended from outside, it stops what it started too.
+    signal.signal(signal.SIGTERM, _interrupted)
     sys.exit(typer.run(main))

@@ -107,6 +107,8 @@ def _inject(fault: Fault, running: Cluster) -> int:
     for _ in range(fault.times):
         time.sleep(fault.pause_s)
         hits += fault.inject(running)
+    # Until then the cluster may not have seen the last hit.
+    time.sleep(3)
     return hits
 
 
