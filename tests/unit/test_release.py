@@ -1,0 +1,106 @@
+"""The application between versions: snapshots are waited for, failures said, a state that does not fit is refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from deploy.names import Names
+from deploy.release.application import Application, ApplicationError, StateChangedError
+from deploy.release.smoke import Clients, SmokeError, check
+
+NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
+
+
+class Service:
+    """Plays Managed Flink: statuses and snapshot statuses come in the order given, the last one stays."""
+
+    def __init__(self, statuses: list[str], snapshots: tuple[str, ...] = ("READY",), state: str = "s1") -> None:
+        self.statuses, self.snapshots, self.state = statuses, list(snapshots), state
+        self.calls: list[tuple[str, Any]] = []
+
+    def describe_application(self, ApplicationName: str) -> dict[str, Any]:
+        status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        if status == "ABSENT":
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "DescribeApplication")
+        groups = [{"PropertyGroupId": "deployment", "PropertyMap": {"state": self.state}}]
+        properties = {"EnvironmentPropertyDescriptions": {"PropertyGroupDescriptions": groups}}
+        return {"ApplicationDetail": {"ApplicationStatus": status, "ApplicationConfigurationDescription": properties}}
+
+    def create_application_snapshot(self, **given: str) -> None:
+        self.calls.append(("snapshot", given["SnapshotName"]))
+
+    def describe_application_snapshot(self, **given: str) -> dict[str, Any]:
+        status = self.snapshots.pop(0) if len(self.snapshots) > 1 else self.snapshots[0]
+        return {"SnapshotDetails": {"SnapshotStatus": status}}
+
+    def start_application(self, **given: Any) -> None:
+        restored = given["RunConfiguration"]["ApplicationRestoreConfiguration"]["ApplicationRestoreType"]
+        self.calls.append(("start", restored))
+
+    def stop_application(self, ApplicationName: str) -> None:
+        self.calls.append(("stop", ApplicationName))
+
+
+def application(service: Service) -> Application:
+    return Application(service, "job", wait=lambda seconds: None)
+
+
+def test_a_running_job_has_a_snapshot_taken_and_waited_for() -> None:
+    service = Service(["RUNNING"], ("CREATING", "CREATING", "READY"))
+    assert application(service).snapshot(NOON) == "before-20260328T120000"
+    assert service.calls == [("snapshot", "before-20260328T120000")]
+    assert service.snapshots == ["READY"]
+
+
+@pytest.mark.parametrize("status", ["READY", "ABSENT"])
+def test_what_does_not_run_has_no_snapshot(status: str) -> None:
+    service = Service([status])
+    assert application(service).snapshot(NOON) is None
+    assert service.calls == []
+
+
+def test_a_snapshot_that_fails_stops_the_deployment() -> None:
+    with pytest.raises(ApplicationError, match="failed"):
+        application(Service(["RUNNING"], ("CREATING", "FAILED"))).snapshot(NOON)
+
+
+def test_a_stopped_job_is_started_from_its_snapshot_and_a_running_one_is_left() -> None:
+    service = Service(["READY", "STARTING", "RUNNING"])
+    application(service).start("RESTORE_FROM_LATEST_SNAPSHOT")
+    assert service.calls == [("start", "RESTORE_FROM_LATEST_SNAPSHOT")]
+    running = Service(["RUNNING"])
+    application(running).start("RESTORE_FROM_LATEST_SNAPSHOT")
+    assert running.calls == []
+
+
+def test_a_job_that_does_not_come_up_is_no_success() -> None:
+    with pytest.raises(ApplicationError, match="was not running within 900 s"):
+        application(Service(["STARTING"])).start("RESTORE_FROM_LATEST_SNAPSHOT")
+    with pytest.raises(ApplicationError, match="ROLLED_BACK"):
+        application(Service(["UPDATING", "ROLLED_BACK"])).start("RESTORE_FROM_LATEST_SNAPSHOT")
+
+
+def test_stopping_waits_until_it_has_stopped() -> None:
+    service = Service(["RUNNING", "STOPPING", "READY"])
+    application(service).stop()
+    assert service.calls == [("stop", "job")]
+
+
+def test_only_a_state_that_fits_is_deployed_over() -> None:
+    application(Service(["RUNNING"], state="s1")).check_state("s1")
+    application(Service(["ABSENT"])).check_state("s2")
+    with pytest.raises(StateChangedError, match="keeps state s1, this version keeps s2"):
+        application(Service(["RUNNING"], state="s1")).check_state("s2")
+
+
+def test_the_check_says_that_books_are_empty() -> None:
+    class Empty:
+        def list_objects_v2(self, **given: str) -> dict[str, Any]:
+            return {}
+
+    with pytest.raises(SmokeError, match="upload tariffs"):
+        check(Clients(None, Empty(), None), Names("metering-dev"), NOON)
