@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import shutil
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.stream_job.package import PROJECT, download, wheel_files
+from deploy.stream_job.package import EPOCH, PROJECT, download, wheel_files
 
 BUILD = PROJECT / "build" / "functions"
 
@@ -39,7 +40,6 @@ API = Code("queries", PROJECT / "deploy/api/runtime", _LOCK, _SHARED)
 LAST_VALUES = Code(
     "last_values", PROJECT / "deploy/lake/runtime", _LOCK, ("flink_job/__init__.py", "flink_job/metering")
 )
-ALL = (ALERTING, API, LAST_VALUES)
 
 
 def build(code: Code) -> Path:
@@ -85,12 +85,10 @@ def _write(path: Path, content: bytes) -> None:
 
 def zipped(folder: Path) -> bytes:
     """The folder as a zip, the same bytes for the same files."""
-    import io
-
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-            info = zipfile.ZipInfo(path.relative_to(folder).as_posix(), (1980, 1, 1, 0, 0, 0))
+            info = zipfile.ZipInfo(path.relative_to(folder).as_posix(), EPOCH)
             info.external_attr = 0o644 << 16
             archive.writestr(info, path.read_bytes(), zipfile.ZIP_DEFLATED)
     return content.getvalue()

@@ -10,6 +10,7 @@ from aws_cdk import Aws, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from constructs import IConstruct
 
 from deploy.nag import accept
 
@@ -30,6 +31,11 @@ def allow(role: iam.IRole, actions: Sequence[str], *resources: str, because: str
             accept(role, f"AwsSolutions-IAM5[Resource::{shown(Stack.of(role).resolve(resource))}]", because)
     if wild := [action for action in actions if "*" in action]:
         raise WildcardError(f"{', '.join(wild)}: name the actions")
+
+
+def service(principal: str, scope: IConstruct) -> iam.ServicePrincipal:
+    """A service, acting for this account only."""
+    return iam.ServicePrincipal(principal, conditions={"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}})
 
 
 def use_key(role: iam.IRole, key: kms.IKey) -> None:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from deploy import functions
 from deploy.deployment import Deployment
 from deploy.grants import allow, use_key
-from deploy.lake.delivery import log_retention
+from deploy.logs import log_group
 from deploy.nag import accept
 
 _STREAMS = "A function makes streams in its own log group."
@@ -38,16 +37,9 @@ class Function(Construct):
         memory_mb: int = 256,
     ) -> None:
         super().__init__(scope, id)
-        names, environment, key = deployment.names, deployment.environment, deployment.key
+        names, key = deployment.names, deployment.key
         name = f"{names.prefix}-{id}"
-        log = logs.LogGroup(
-            self,
-            "Log",
-            log_group_name=f"/aws/lambda/{name}",
-            retention=log_retention(environment),
-            encryption_key=key,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        log = log_group(self, "Log", deployment, f"/aws/lambda/{name}")
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         allow(self.role, ["logs:CreateLogStream", "logs:PutLogEvents"], log.log_group_arn, because=_STREAMS)
         use_key(self.role, key)

@@ -86,7 +86,7 @@ class Pipeline(Stack):
         athena = Athena(self, "Athena", deployment)
 
         Devices(self, "Devices", deployment, data.streams.readings)
-        network = Network(self, "Network", environment, key)
+        network = Network(self, "Network", deployment)
         uploads = Uploads(self, "Uploads", deployment, network, data.images, tag())
         uploads.start_at(names.uploads)
         uploads.reach()

@@ -8,15 +8,15 @@ from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from deploy.api.people import People
 from deploy.deployment import Deployment
 from deploy.functions import API
 from deploy.grants import allow, read_objects, use_table, write_objects
-from deploy.lake.delivery import Athena, log_retention
+from deploy.lake.delivery import Athena
 from deploy.lambdas import Function
+from deploy.logs import log_group
 
 ALERT_ROUTES = (
     "GET /alerts",
@@ -44,17 +44,11 @@ class Api(Construct):
 
     def __init__(self, scope: Construct, id: str, deployment: Deployment, people: People) -> None:
         super().__init__(scope, id)
-        names, environment, key = deployment.names, deployment.environment, deployment.key
+        names = deployment.names
         self._authorizer = authorizers.HttpUserPoolAuthorizer("People", people.pool, user_pool_clients=[people.client])
         self.api = gateway.HttpApi(self, "Http", api_name=f"{names.prefix}-api", create_default_stage=False)
-        log = logs.LogGroup(
-            self,
-            "AccessLog",
-            retention=log_retention(environment),
-            encryption_key=key,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
-        stage = gateway.CfnStage(
+        log = log_group(self, "AccessLog", deployment)
+        gateway.CfnStage(
             self,
             "Stage",
             api_id=self.api.api_id,
@@ -69,7 +63,6 @@ class Api(Construct):
             },
         )
         self.url = f"https://{self.api.api_id}.execute-api.{Stack.of(self).region}.{Stack.of(self).url_suffix}"
-        self.stage = stage
 
     def route(self, routes: tuple[str, ...], function: lambda_.IFunction, name: str) -> None:
         """Lead routes, `METHOD /path`, to a function."""

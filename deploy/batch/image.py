@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
+
+from deploy.fingerprint import fingerprint
 
 PROJECT = Path(__file__).resolve().parents[2]
 DOCKERFILE = PROJECT / "deploy" / "batch" / "Dockerfile"
@@ -22,13 +23,7 @@ class ImageError(RuntimeError):
 
 def tag(root: Path = PROJECT) -> str:
     """The tag of the image of these sources."""
-    digest = hashlib.sha256()
-    for part in PARTS:
-        place = root / part
-        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
-            if path.is_file() and "__pycache__" not in path.parts:
-                digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:16]
+    return fingerprint(root, PARTS)[:16]
 
 
 def is_pushed(ecr: Any, repository: str) -> bool:

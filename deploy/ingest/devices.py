@@ -11,8 +11,7 @@ from constructs import Construct
 
 from deploy.alerting.infrastructure import queue
 from deploy.deployment import Deployment
-from deploy.grants import allow, use_key
-from deploy.lake.delivery import service
+from deploy.grants import allow, service, use_key
 from deploy.names import Names
 
 THING = "${iot:Connection.Thing.ThingName}"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
@@ -17,10 +15,9 @@ from constructs import Construct
 from deploy.alerting.infrastructure import queue
 from deploy.deployment import Deployment
 from deploy.grants import read_objects, use_key, write_objects
-from deploy.lake.delivery import log_retention
+from deploy.logs import log_group
 from deploy.nag import accept
 from deploy.names import CONTRACTS, TARIFFS
-from deploy.settings import Environment
 
 _EVERYTHING = "AwsSolutions-IAM5[Resource::*]"
 INBOX, OUTPUT = "inbox/", "uploads/"
@@ -31,7 +28,7 @@ LIMIT = Duration.hours(6)
 class Network(Construct):
     """Two public subnets with no way in: containers reach S3 and ECR, nothing reaches them, no NAT is paid for."""
 
-    def __init__(self, scope: Construct, id: str, environment: Environment, key: kms.IKey) -> None:
+    def __init__(self, scope: Construct, id: str, deployment: Deployment) -> None:
         super().__init__(scope, id)
         public = ec2.SubnetConfiguration(name="public", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=24)
         self.vpc = ec2.Vpc(
@@ -44,13 +41,7 @@ class Network(Construct):
             restrict_default_security_group=False,
             gateway_endpoints={"S3": {"service": ec2.GatewayVpcEndpointAwsService.S3}},
         )
-        log = logs.LogGroup(
-            self,
-            "FlowLog",
-            retention=log_retention(environment),
-            encryption_key=key,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        log = log_group(self, "FlowLog", deployment)
         self.vpc.add_flow_log("Flows", destination=ec2.FlowLogDestination.to_cloud_watch_logs(log))
         self.group = ec2.SecurityGroup(
             self, "Group", vpc=self.vpc, allow_all_outbound=False, description="Containers of bounded runs: HTTPS out"
@@ -71,8 +62,8 @@ class Uploads(Construct):
         tag: str,
     ) -> None:
         super().__init__(scope, id)
-        names, environment, key = deployment.names, deployment.environment, deployment.key
-        self._names, self._environment, self._key = names, environment, key
+        names, key = deployment.names, deployment.key
+        self._deployment, self._names, self._key = deployment, names, key
         self.cluster = ecs.Cluster(
             self, "Cluster", vpc=network.vpc, container_insights_v2=ecs.ContainerInsights.ENABLED
         )
@@ -84,10 +75,11 @@ class Uploads(Construct):
         task = ecs.FargateTaskDefinition(
             self, "Task", cpu=CPU, memory_limit_mib=MEMORY_MIB, ephemeral_storage_gib=DISK_GIB
         )
+        log = log_group(self, "TaskLog", self._deployment)
         self._container = task.add_container(
             "run",
             image=ecs.ContainerImage.from_ecr_repository(image, tag),
-            logging=ecs.LogDrivers.aws_logs(stream_prefix="run", log_group=self._log("TaskLog")),
+            logging=ecs.LogDrivers.aws_logs(stream_prefix="run", log_group=log),
         )
         use_key(task.task_role, self._key)
         accept(task.obtain_execution_role(), _EVERYTHING, "ECR's GetAuthorizationToken knows no resources.")
@@ -131,6 +123,8 @@ class Uploads(Construct):
             "Name input and output",
             parameters={"input": upload, "output": output, "command": command},
         )
+        # Step Functions' log groups are listed in a resource policy of limited size unless they begin like this.
+        log = log_group(self, "MachineLog", self._deployment, f"/aws/vendedlogs/states/{self._names.prefix}-uploads")
         return sfn.StateMachine(
             self,
             "Machine",
@@ -138,7 +132,7 @@ class Uploads(Construct):
             definition_body=sfn.DefinitionBody.from_chainable(prepare.next(run).next(sfn.Succeed(self, "Done"))),
             timeout=LIMIT,
             tracing_enabled=True,
-            logs=sfn.LogOptions(destination=self._log("MachineLog"), level=sfn.LogLevel.ALL),
+            logs=sfn.LogOptions(destination=log, level=sfn.LogLevel.ALL),
         )
 
     def start_at(self, uploads: str) -> None:
@@ -158,14 +152,3 @@ class Uploads(Construct):
         read_objects(role, self._names.books, TARIFFS, CONTRACTS)
         write_objects(role, self._names.lake, OUTPUT)
         accept(self.machine.role, _EVERYTHING, "Log delivery and X-Ray know no resources.")
-
-    def _log(self, id: str) -> logs.LogGroup:
-        return logs.LogGroup(
-            self,
-            id,
-            # Step Functions' log groups are listed in a resource policy of limited size unless they begin like this.
-            log_group_name=f"/aws/vendedlogs/states/{self._names.prefix}-uploads" if id == "MachineLog" else None,
-            retention=log_retention(self._environment),
-            encryption_key=self._key,
-            removal_policy=RemovalPolicy.DESTROY,
-        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import ArnFormat, RemovalPolicy, Stack
+from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_athena as athena
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
@@ -14,8 +14,8 @@ from deploy.deployment import Deployment
 from deploy.grants import allow, use_key, write_objects
 from deploy.lake.catalog import DELIVERED, TABLES, glue_table, glue_view, view_columns, views
 from deploy.lake.questions import QUESTIONS
+from deploy.logs import log_group, log_stream_arn
 from deploy.names import Names
-from deploy.settings import Environment
 from flink_job.schemas import EVENT_DATE, Table
 
 GB = 1_000_000_000
@@ -48,13 +48,7 @@ class Delivery(Construct):
         super().__init__(scope, id)
         names, environment, key = deployment.names, deployment.environment, deployment.key
         self._names, self._environment, self._key = names, environment, key
-        self._log = logs.LogGroup(
-            self,
-            "Log",
-            retention=log_retention(environment),
-            encryption_key=key,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        self._log = log_group(self, "Log", deployment)
         self.streams = {name: self._stream(table) for name, table in DELIVERED.items()}
 
     def arn(self, output: str) -> str:
@@ -157,27 +151,6 @@ class Athena(Construct):
                 work_group=self.name,
             )
             named.add_resource_dependency(workgroup)
-
-
-def service(principal: str, scope: Construct) -> iam.ServicePrincipal:
-    """A service, acting for this account only."""
-    return iam.ServicePrincipal(principal, conditions={"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}})
-
-
-def log_retention(environment: Environment) -> logs.RetentionDays:
-    """The retention of logs."""
-    known = {7: "ONE_WEEK", 30: "ONE_MONTH", 90: "THREE_MONTHS", 365: "ONE_YEAR"}
-    return getattr(logs.RetentionDays, known[environment.log_days])  # type: ignore[no-any-return]
-
-
-def log_stream_arn(group: logs.LogGroup, stream: logs.LogStream) -> str:
-    """One stream of a log group."""
-    return Stack.of(group).format_arn(
-        service="logs",
-        resource="log-group",
-        resource_name=f"{group.log_group_name}:log-stream:{stream.log_stream_name}",
-        arn_format=ArnFormat.COLON_RESOURCE_NAME,
-    )
 
 
 def _event_date(table: Table) -> dict[str, object]:

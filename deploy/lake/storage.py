@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
@@ -84,9 +84,3 @@ class Storage(Construct):
             # Costs are what bills are made of: moved, never expired.
             rules.append(s3.LifecycleRule(prefix="costs/", transitions=[moved]))
         return rules
-
-
-def bucket_suffix(scope: Construct) -> str:
-    """Account and region, which make a bucket's name unique."""
-    stack = Stack.of(scope)
-    return f"{stack.account}-{stack.region}"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from deploy.local.resources import Names
+from deploy.names import Names
 from flink_job.lake.account import ONE_REJECTED_READING, rejected_readings
 from flink_job.lake.database import open_lake
 from flink_job.lake.remote import sync

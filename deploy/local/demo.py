@@ -24,7 +24,8 @@ from rich.table import Table
 from deploy.local.alerting import Alerting, create_alerting, received, sweep
 from deploy.local.delivery import Delivery
 from deploy.local.endpoint import stop
-from deploy.local.resources import Names, create, write_properties
+from deploy.local.resources import create, write_properties
+from deploy.names import Names
 from flink_job.config import PROPERTIES_VARIABLE
 from flink_job.environment import PROJECT, SHORT_RUN_JVM_ARGS
 from flink_job.publish import client, publish

@@ -14,7 +14,8 @@ from rich.console import Console
 
 from deploy.local.alerting import Alerting, create_alerting, received
 from deploy.local.demo import SAMPLES, running_job, wait_until_running
-from deploy.local.resources import Names, create, write_properties
+from deploy.local.resources import create, write_properties
+from deploy.names import Names
 from flink_job.publish import client, publish
 
 RULES = """

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from deploy.local.stacks import ACCOUNT, REGION, Stacks
+from deploy.local.stacks import REGION, Stacks
 from deploy.names import RULES, TARIFFS, Names
 from flink_job.publish import client
 
@@ -78,6 +78,3 @@ def _forget(resources: dict[str, Any], gone: str) -> None:
     for name, resource in list(resources.items()):
         if resource["Type"] in ("AWS::Lambda::Permission", "AWS::SQS::QueuePolicy") and gone in json.dumps(resource):
             del resources[name]
-
-
-__all__ = ["ACCOUNT", "REGION", "Names", "create", "write_properties"]

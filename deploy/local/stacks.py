@@ -6,7 +6,6 @@ What has to differ is in `adapted`, each with its reason; kinds that the endpoin
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import os
 import re
@@ -15,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from deploy.fingerprint import fingerprint
 from deploy.functions import zipped
 from deploy.local.endpoint import CREDENTIALS
 from deploy.names import Names
@@ -36,7 +36,6 @@ SOURCES = (
 )
 HERE = Path(__file__).resolve().parent
 PREFIX = "metering-local"
-STACKS = ("data", "pipeline", "job", "watch")
 DEPLOYED_S = 120
 BUFFER_S = 2
 
@@ -152,8 +151,8 @@ def local_variables(endpoint: str) -> dict[str, str]:
 
 def templates() -> Path:
     """Folder of the synthesised templates of environment `local`, made again when a source has changed."""
-    stamp, fingerprint = TEMPLATES / "sources.sha256", _fingerprint()
-    if not stamp.is_file() or stamp.read_text() != fingerprint:
+    stamp, found = TEMPLATES / "sources.sha256", fingerprint(PROJECT, SOURCES, without=HERE)
+    if not stamp.is_file() or stamp.read_text() != found:
         from deploy.app import synthesize
         from deploy.settings import environment_named
         from deploy.stream_job.package import PACKAGE, build
@@ -162,18 +161,8 @@ def templates() -> Path:
             build()
         TEMPLATES.parent.mkdir(parents=True, exist_ok=True)
         synthesize([environment_named("local")], TEMPLATES, checked=False)
-        stamp.write_text(fingerprint)
+        stamp.write_text(found)
     return TEMPLATES
-
-
-def _fingerprint() -> str:
-    digest = hashlib.sha256()
-    for source in SOURCES:
-        place = PROJECT / source
-        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
-            if path.is_file() and "__pycache__" not in path.parts and HERE not in path.parents:
-                digest.update(path.relative_to(PROJECT).as_posix().encode() + path.read_bytes())
-    return digest.hexdigest()
 
 
 def _known(text: str) -> str:

@@ -14,8 +14,8 @@ from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
 from deploy.deployment import Deployment
-from deploy.grants import allow, read_objects, use_key
-from deploy.lake.delivery import log_retention, log_stream_arn, service
+from deploy.grants import allow, read_objects, service, use_key
+from deploy.logs import log_group, log_stream_arn
 from deploy.names import RULES, TARIFFS
 from deploy.stream_job.package import PACKAGE
 from deploy.stream_job.properties import RESTORE, SKIP, property_groups
@@ -35,14 +35,7 @@ class StreamJob(Construct):
         self._names, self._environment = names, environment
         self.package = assets.Asset(self, "Package", path=str(PACKAGE))
         # Group and stream must be there first: without them the service logs nothing, in silence.
-        self.log = logs.LogGroup(
-            self,
-            "Log",
-            log_group_name=f"/aws/kinesis-analytics/{names.application}",
-            retention=log_retention(environment),
-            encryption_key=key,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        self.log = log_group(self, "Log", deployment, f"/aws/kinesis-analytics/{names.application}")
         stream = logs.LogStream(self, "LogStream", log_group=self.log, removal_policy=RemovalPolicy.DESTROY)
         self.role = iam.Role(self, "Role", assumed_by=service("kinesisanalytics.amazonaws.com", self))
         self._allow(stream, key)

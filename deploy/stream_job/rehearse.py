@@ -24,7 +24,8 @@ from rich.console import Console
 from deploy.local.delivery import Delivery
 from deploy.local.demo import SAMPLES, records_of
 from deploy.local.endpoint import CREDENTIALS, EndpointError, endpoint, free_port
-from deploy.local.resources import Names, create, write_properties
+from deploy.local.resources import create, write_properties
+from deploy.names import Names
 from deploy.release.smoke import Clients, SmokeError, check
 from deploy.stream_job.cluster import CLUSTER_PYTHON, PROJECT, TIMEOUT_S, Cluster, RehearsalError, cluster, wait_for
 from deploy.stream_job.package import PACKAGE

@@ -16,7 +16,8 @@ from deploy.local.alerting import Alerting, create_alerting, received
 from deploy.local.demo import running_job, wait_until_running
 from deploy.local.endpoint import endpoint, free_port
 from deploy.local.latency import flat_contract, measure
-from deploy.local.resources import Names, create, write_properties
+from deploy.local.resources import create, write_properties
+from deploy.names import Names
 from flink_job.publish import client, publish
 from tests.harness.jobs import SAMPLES
 

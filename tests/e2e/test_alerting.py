@@ -13,7 +13,8 @@ import pytest
 
 from deploy.local.alerting import Alerting, create_alerting, environment, invoke, received
 from deploy.local.endpoint import endpoint, free_port
-from deploy.local.resources import Names, create
+from deploy.local.resources import create
+from deploy.names import Names
 from flink_job.publish import client
 from tests.harness.alerting import alert, kinesis_event, proxy, run_function, told
 from tests.harness.jobs import SAMPLES

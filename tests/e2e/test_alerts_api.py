@@ -16,7 +16,8 @@ from deploy.access import caller_of
 from deploy.local.alerting import Alerting, create_alerting, environment, received
 from deploy.local.endpoint import endpoint, free_port
 from deploy.local.people import Api, api_of, token_of
-from deploy.local.resources import Names, create
+from deploy.local.resources import create
+from deploy.names import Names
 from flink_job.publish import client
 from tests.harness.alerting import alert, kinesis_event, run_function
 from tests.harness.jobs import SAMPLES

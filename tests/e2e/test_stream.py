@@ -15,7 +15,8 @@ from rich.console import Console
 from deploy.local.delivery import Delivery
 from deploy.local.demo import alerts_in_stream, records_of, running_job, wait_until_running
 from deploy.local.endpoint import endpoint, free_port
-from deploy.local.resources import Names, create, write_properties
+from deploy.local.resources import create, write_properties
+from deploy.names import Names
 from flink_job.lake.database import query
 from flink_job.lake.redrive import stored_records
 from flink_job.publish import publish
