@@ -84,16 +84,23 @@ def glue_view(name: str, sql: str, columns: list[tuple[str, str]], database: str
 def view_columns() -> dict[str, list[tuple[str, str]]]:
     """(column, Athena type) of each view, found by asking DuckDB over empty tables."""
     found = {}
-    with duckdb.connect() as connection:
-        for name, table in TABLES.items():
-            partition = [EVENT_DATE] if table.event_time else []
-            columns = ", ".join(f"{c.name} {_EMPTY_TYPES.get(c.glue, c.glue)}" for c in (*table.columns, *partition))
-            connection.execute(f"CREATE TABLE {name}{ROWS} ({columns})")
-        for name, sql in views():
-            connection.execute(f"CREATE VIEW {name} AS {sql}")
+    with empty_lake() as connection:
+        for name, _ in views():
             described = connection.execute(f"DESCRIBE {name}").fetchall()
             found[name] = [(column, _ATHENA_TYPES.get(kind, kind.lower())) for column, kind, *_ in described]
     return found
+
+
+def empty_lake() -> duckdb.DuckDBPyConnection:
+    """The tables, without rows, and the views over them, in DuckDB."""
+    connection = duckdb.connect()
+    for name, table in TABLES.items():
+        partition = [EVENT_DATE] if table.event_time else []
+        columns = ", ".join(f"{c.name} {_EMPTY_TYPES.get(c.glue, c.glue)}" for c in (*table.columns, *partition))
+        connection.execute(f"CREATE TABLE {name}{ROWS} ({columns})")
+    for name, sql in views():
+        connection.execute(f"CREATE VIEW {name} AS {sql}")
+    return connection
 
 
 def description(name: str, sql: str) -> str:

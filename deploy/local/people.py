@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import urllib.error
+import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,3 +43,17 @@ def token_of(api: Api, endpoint: str, email: str, sites: str, password: str = "C
         AuthParameters={"USERNAME": email, "PASSWORD": password},
     )
     return str(answer["AuthenticationResult"]["IdToken"])
+
+
+def call(api: Api, token: str, path: str, body: Any = None, key: str = "") -> tuple[int, Any]:
+    """(status, answer) of a request; POST where there is a body, which is JSON unless it is bytes."""
+    content = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    headers |= {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
+    request = urllib.request.Request(api.url + path, content, headers)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        text = error.read()
+        return error.code, json.loads(text) if text else None

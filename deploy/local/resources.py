@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.stacks import REGION, Stacks
-from deploy.names import RULES, TARIFFS, Names
+from deploy.names import Names
+from deploy.release.application import groups_of
+from deploy.release.books import upload
 from flink_job.publish import client
 
 #: What starts functions by itself, by name in the template. Tests and demonstrations ask for those that they watch.
@@ -46,10 +48,7 @@ def create(
                 _variables(resource)["LEASE_MS"] = str(lease_ms)
 
     stacks = Stacks(names, endpoint, adapt).create("data", "pipeline", "job")
-    s3 = client("s3", endpoint)
-    for document in sorted(tariffs.glob("*.json")):
-        s3.put_object(Bucket=names.books, Key=f"{TARIFFS}{document.name}", Body=document.read_bytes())
-    s3.put_object(Bucket=names.books, Key=RULES, Body=rules.read_bytes())
+    upload(client("s3", endpoint), names.books, tariffs, rules)
     return stacks
 
 
@@ -57,8 +56,7 @@ def write_properties(path: Path, names: Names, endpoint: str, rules_refresh_s: f
     """The properties of the deployed application, as a file: with the local endpoint, and settings of the run."""
     managed = client("kinesisanalyticsv2", endpoint)
     application = managed.describe_application(ApplicationName=names.application)["ApplicationDetail"]
-    described = application["ApplicationConfigurationDescription"]["EnvironmentPropertyDescriptions"]
-    groups = {g["PropertyGroupId"]: g["PropertyMap"] for g in described["PropertyGroupDescriptions"]}
+    groups = groups_of(application)
     for name in ("readings", "contracts", "outputs", "tariffs"):
         groups[name] |= {"region": REGION, "endpoint": endpoint}
     groups["tariffs"]["rules_refresh_s"] = str(rules_refresh_s)

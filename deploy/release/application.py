@@ -48,9 +48,7 @@ class Application:
         detail = self.detail()
         if detail is None:
             return None
-        described = detail["ApplicationConfigurationDescription"].get("EnvironmentPropertyDescriptions") or {}
-        groups = {g["PropertyGroupId"]: g["PropertyMap"] for g in described.get("PropertyGroupDescriptions", ())}
-        state = groups.get(DEPLOYMENT, {}).get("state")
+        state = groups_of(detail).get(DEPLOYMENT, {}).get("state")
         return None if state is None else str(state)
 
     def check_state(self, new: str) -> None:
@@ -109,3 +107,9 @@ class Application:
                 raise ApplicationError(f"{what} within {limit_s:.0f} s")
             self._wait(POLL_S)
             waited += POLL_S
+
+
+def groups_of(detail: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """The property groups of a described application."""
+    described = detail["ApplicationConfigurationDescription"].get("EnvironmentPropertyDescriptions") or {}
+    return {g["PropertyGroupId"]: g["PropertyMap"] for g in described.get("PropertyGroupDescriptions", ())}

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +12,7 @@ from hypothesis import strategies as st
 from deploy.access import caller_of
 from deploy.local.alerting import Alerting, create_alerting, environment, received
 from deploy.local.endpoint import endpoint, free_port
-from deploy.local.people import Api, api_of, token_of
+from deploy.local.people import Api, api_of, call, token_of
 from deploy.local.resources import create
 from deploy.names import Names
 from flink_job.publish import client
@@ -52,17 +49,8 @@ class Service:
         run_function("notifier", kinesis_event(*rows), self.environment)
 
     def call(self, who: str, path: str, body: Any = None, key: str = "") -> tuple[int, Any]:
-        """(status, answer) of a request; POST where there is a body."""
-        content = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-        headers = {"Authorization": f"Bearer {self.tokens[who]}"} if who else {}
-        headers |= {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
-        request = urllib.request.Request(self.api.url + path, content, headers)
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return answer.status, json.loads(answer.read())
-        except urllib.error.HTTPError as error:
-            text = error.read()
-            return error.code, json.loads(text) if text else None
+        """(status, answer) of a request of somebody; of nobody where `who` is empty."""
+        return call(self.api, self.tokens[who] if who else "", path, body, key)
 
     def ids(self, who: str, query: str = "") -> list[str]:
         status, answer = self.call(who, f"/alerts{query}")

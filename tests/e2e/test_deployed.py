@@ -18,7 +18,7 @@ from deploy.api.runtime.athena import RUNNING, Athena
 from deploy.lake.catalog import views
 from deploy.lake.questions import QUESTIONS
 from deploy.local.endpoint import endpoint, free_port
-from deploy.local.people import Api, api_of, token_of
+from deploy.local.people import Api, api_of, call, token_of
 from deploy.local.resources import create
 from deploy.local.stacks import Stacks
 from deploy.names import Names
@@ -134,16 +134,8 @@ class Deployment:
         return self.athena.page(execution, None)[1]
 
     def call(self, who: str, path: str, body: Any = None, key: str = "") -> tuple[int, Any]:
-        content = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
-        headers |= {"Authorization": f"Bearer {self.tokens[who]}"} if who else {}
-        request = urllib.request.Request(self.api.url + path, content, headers)
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return answer.status, json.loads(answer.read())
-        except urllib.error.HTTPError as error:
-            text = error.read()
-            return error.code, json.loads(text) if text else None
+        """(status, answer) of a request of somebody; of nobody where `who` is empty."""
+        return call(self.api, self.tokens[who] if who else "", path, body, key)
 
     def query(self, who: str, question: str, **parameters: str) -> tuple[int, Any]:
         """(status, id) of a query, or what was wrong with it."""

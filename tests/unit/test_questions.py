@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.api.runtime.questions import QUESTIONS, ParameterError, literal, prepared
-from deploy.lake.catalog import ROWS, TABLES, views
-from flink_job.schemas import EVENT_DATE
+from deploy.lake.catalog import empty_lake
 
 DAYS = {"from": "2026-03-01", "to": "2026-03-31"}
 GIVEN = {name: {**DAYS, **({"level": "line"} if "level" in q.conditions else {})} for name, q in QUESTIONS.items()}
@@ -20,15 +19,7 @@ GIVEN = {name: {**DAYS, **({"level": "line"} if "level" in q.conditions else {})
 @pytest.fixture(scope="module")
 def lake() -> duckdb.DuckDBPyConnection:
     """The views over empty tables: SQL that Athena's engine for tests accepts."""
-    connection = duckdb.connect()
-    kinds = {"string": "VARCHAR", "timestamp": "TIMESTAMP"}
-    for name, table in TABLES.items():
-        partition = [EVENT_DATE] if table.event_time else []
-        columns = ", ".join(f"{c.name} {kinds.get(c.glue, c.glue)}" for c in (*table.columns, *partition))
-        connection.execute(f"CREATE TABLE {name}{ROWS} ({columns})")
-    for name, sql in views():
-        connection.execute(f"CREATE VIEW {name} AS {sql}")
-    return connection
+    return empty_lake()
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
