@@ -6,6 +6,7 @@ ENDPOINT := .venv-endpoint
 ORACLE   := .venv-oracle
 CLUSTER  := .venv-flink
 AUDIT    := .venv-audit
+PEERS    := .venv-peers
 JAR      := build/flink-dependencies.jar
 PROMTOOL := build/promtool
 BIN      := $(VENV)/bin
@@ -13,7 +14,7 @@ ARGS     ?=
 ENV      ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test unit lint format lock clean package rehearse synth deploy destroy audit chaos
+.PHONY: help setup run test unit lint format lock clean package rehearse synth deploy destroy audit chaos bench
 
 help: ## Explain each target in a line
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +42,9 @@ destroy: $(VENV)/.ready ## Remove an environment with its data (ENV=dev); refuse
 chaos: package $(CLUSTER)/.ready ## Break a real cluster on purpose and compare every bill with an independent reckoning; minutes
 	@$(BIN)/python -m tests.chaos --write $(ARGS)
 
+bench: setup $(PEERS)/.ready ## Measure this job beside SQL alone, the naive way and peers; hours (ARGS="--readings 300000 --runs 2" for a look)
+	@$(BIN)/python -m tests.bench --write $(ARGS)
+
 test: setup $(ORACLE)/.ready $(CLUSTER)/.ready $(PROMTOOL) lint ## Set up, lint, type-check and run every test (ARGS="-k name" to choose)
 	@$(BIN)/python -m pytest $(ARGS)
 
@@ -60,7 +64,7 @@ audit: $(VENV)/.ready $(AUDIT)/.ready ## Look what is deployed up in databases o
 
 lock: $(VENV)/.ready ## Pin every dependency again from the requirements*.in files
 	@$(BIN)/python -m pip install --quiet uv
-	@for f in requirements requirements-app requirements-audit requirements-functions requirements-dev requirements-endpoint requirements-flink requirements-oracle; do \
+	@for f in requirements requirements-app requirements-audit requirements-functions requirements-dev requirements-endpoint requirements-flink requirements-oracle requirements-peers; do \
 	  $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-find-links --no-emit-index-url $$f.in -o $$f.txt || exit 1; done
 
@@ -87,6 +91,9 @@ $(CLUSTER)/.ready: requirements-flink.txt
 
 $(AUDIT)/.ready: requirements-audit.txt
 	$(call make_environment,$(AUDIT),$<)
+
+$(PEERS)/.ready: requirements-peers.txt
+	$(call make_environment,$(PEERS),$<)
 
 $(ORACLE)/.ready: requirements-oracle.txt
 	$(call make_environment,$(ORACLE),$<)

@@ -149,7 +149,7 @@ class Job:
     state_days: int = _setting(100, _at_least(1), "at least 1")
     checkpoint_s: int = _setting(60, _at_least(1), "at least 1")
     python_bundle_size: int = _setting(10_000, _at_least(1), "at least 1")
-    python_bundle_ms: int = _setting(100, _at_least(1), "at least 1")
+    python_bundle_ms: int = _setting(200, _at_least(1), "at least 1")
     sentry_dsn: str = field(default="", repr=False, metadata={"secret": True})
     sentry_secret: str = field(default="", repr=False)
 

@@ -57,7 +57,9 @@ def define_pipeline(
 
     # Readings to what each changes: repeats change nothing, corrections the difference.
     t_env.get_config().set("table.exec.state.ttl", f"{settings.job.state_days} d")
-    _views(t_env, revised="50_revised", previous_revisions="51_previous", delta_rows="52_deltas")
+    _views(t_env, revised_rows="50_revised")
+    cross(t_env, "revised_rows", "revised", with_processing_time("processed_at"))
+    _views(t_env, previous_revisions="51_previous", delta_rows="52_deltas")
     cross(t_env, "delta_rows", "deltas", with_processing_time("processed_at"))
     _views(t_env, repeated="53_repeated")
 
@@ -73,7 +75,13 @@ def define_pipeline(
     _views(t_env, judged_rows="90_judged")
     cross(t_env, "judged_rows", "judged", with_kept_event_time("row_time"))
     _views(t_env, late="91_late", on_time="91_on_time", meter_15m="92_meter_15m")
-    _views(t_env, level_parts_15m="93_level_parts_15m", all_15m="94_all_15m", all_1h="95_all_1h", all_1d="96_all_1d")
+    _views(t_env, line_parts_15m="93_line_parts_15m", line_15m="93_line_15m", level_parts_15m="93_level_parts_15m")
+    _views(t_env, all_15m_rows="94_all_15m")
+    cross(t_env, "all_15m_rows", "all_15m", with_kept_event_time("row_time"))
+    _views(t_env, all_1h_rows="95_all_1h")
+    cross(t_env, "all_1h_rows", "all_1h", with_kept_event_time("row_time"))
+    _views(t_env, all_1d_rows="96_all_1d")
+    cross(t_env, "all_1d_rows", "all_1d", with_kept_event_time("row_time"))
     _views(t_env, kpis="97_kpis")
 
     # What may concern alert rules to the machines of their entities; and what no longer arrives, in time of arrival.

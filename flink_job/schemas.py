@@ -109,7 +109,7 @@ KPIS = Table(
     "Partial aggregates of a window: sum the rows of an entity and window, `on_time` and `late`.",
     ("kpi_id",),
     (
-        _text("kpi_id", "Hash of the key of the partial"),
+        _text("kpi_id", "Key of the partial"),
         _text("level", "meter, line, process or factory"),
         _text("entity", "Meter id, or the beginning of the site path"),
         _text("site_path", "Site path of the entity"),

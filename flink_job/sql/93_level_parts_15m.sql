@@ -1,4 +1,4 @@
--- Each meter's quarter hour once for every level above it: the first one, two and three parts of its site path.
+-- Each line's quarter hour once for itself and once for every level above it: the first two parts and the first one.
 SELECT
   CASE CHAR_LENGTH(l.entity) - CHAR_LENGTH(REPLACE(l.entity, '/', ''))
     WHEN 0 THEN 'factory'
@@ -12,7 +12,7 @@ SELECT
   m.event_time,
   m.interval_s,
   m.readings,
-  GREATEST(1, 900 / m.interval_s) AS expected_readings,
+  m.expected_readings,
   m.import_ukwh,
   m.export_ukwh,
   m.reactive_uvarh,
@@ -23,11 +23,11 @@ FROM (
     *,
     window_time AS event_time,
     ARRAY[
-      REGEXP_EXTRACT(site_path, '^([^/]+)', 1),
-      REGEXP_EXTRACT(site_path, '^([^/]+/[^/]+)', 1),
-      REGEXP_EXTRACT(site_path, '^([^/]+/[^/]+/[^/]+)', 1)
+      entity,
+      REGEXP_EXTRACT(entity, '^([^/]+/[^/]+)/', 1),
+      REGEXP_EXTRACT(entity, '^([^/]+)/', 1)
     ] AS entities
-  FROM meter_15m
+  FROM line_15m
 ) AS m
 CROSS JOIN UNNEST(m.entities) AS l (entity)
 WHERE l.entity <> ''

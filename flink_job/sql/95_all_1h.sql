@@ -7,5 +7,5 @@ SELECT
     AS expected_readings,
   SUM(import_ukwh) AS import_ukwh, SUM(export_ukwh) AS export_ukwh, SUM(reactive_uvarh) AS reactive_uvarh,
   SUM(total_ucost) AS total_ucost, MIN(mean_ukw) AS min_ukw, MAX(mean_ukw) AS max_ukw
-FROM TABLE(TUMBLE(TABLE all_15m, DESCRIPTOR(event_time), INTERVAL '1' HOUR))
+FROM TABLE(TUMBLE(TABLE all_15m, DESCRIPTOR(row_time), INTERVAL '1' HOUR))
 GROUP BY window_start, window_end, window_time, level, entity, site_path, currency, day_start_ms, day_s

@@ -9,7 +9,7 @@ SELECT
 FROM TABLE(
   SESSION(
     TABLE all_1h PARTITION BY (level, entity, site_path, currency, day_start_ms, day_s),
-    DESCRIPTOR(event_time), INTERVAL '3' HOURS
+    DESCRIPTOR(row_time), INTERVAL '3' HOURS
   )
 )
 GROUP BY window_start, window_end, window_time, level, entity, site_path, currency, day_start_ms, day_s

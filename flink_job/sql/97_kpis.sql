@@ -1,7 +1,9 @@
 -- The table `kpis`: partial aggregates in whole units. A late reading is a part of its own at the lowest level; the
 -- merged views carry it up.
 SELECT
-  MD5(CONCAT_WS('|', level, entity, currency, '900', CAST(starts_at AS STRING), CAST(day_start_ms AS STRING))) AS kpi_id,
+  CONCAT_WS(
+    '|', level, entity, currency, '900', CAST(EXTRACT(EPOCH FROM starts_at) AS STRING), CAST(day_start_ms AS STRING)
+  ) AS kpi_id,
   level,
   entity,
   site_path,
@@ -24,7 +26,9 @@ SELECT
 FROM all_15m
 UNION ALL
 SELECT
-  MD5(CONCAT_WS('|', level, entity, currency, '3600', CAST(starts_at AS STRING), CAST(day_start_ms AS STRING))) AS kpi_id,
+  CONCAT_WS(
+    '|', level, entity, currency, '3600', CAST(EXTRACT(EPOCH FROM starts_at) AS STRING), CAST(day_start_ms AS STRING)
+  ) AS kpi_id,
   level,
   entity,
   site_path,
@@ -47,7 +51,9 @@ SELECT
 FROM all_1h
 UNION ALL
 SELECT
-  MD5(CONCAT_WS('|', level, entity, currency, '86400', CAST(starts_at AS STRING), CAST(day_start_ms AS STRING))) AS kpi_id,
+  CONCAT_WS(
+    '|', level, entity, currency, '86400', CAST(EXTRACT(EPOCH FROM starts_at) AS STRING), CAST(day_start_ms AS STRING)
+  ) AS kpi_id,
   level,
   entity,
   site_path,
@@ -70,7 +76,7 @@ SELECT
 FROM all_1d
 UNION ALL
 SELECT
-  MD5(CONCAT_WS('|', reading_id, 'late')) AS kpi_id,
+  CONCAT(reading_id, '|late') AS kpi_id,
   'meter' AS level,
   meter_id AS entity,
   site_path,

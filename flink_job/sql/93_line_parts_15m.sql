@@ -1,0 +1,17 @@
+-- Each meter's quarter hour for the line that it is part of: the first three parts of its site path, or all where it has
+-- fewer.
+SELECT
+  REGEXP_EXTRACT(site_path, '^([^/]+(?:/[^/]+){0,2})', 1) AS entity,
+  currency,
+  day_start_ms,
+  day_s,
+  window_time AS event_time,
+  interval_s,
+  readings,
+  GREATEST(1, 900 / interval_s) AS expected_readings,
+  import_ukwh,
+  export_ukwh,
+  reactive_uvarh,
+  total_ucost,
+  mean_ukw
+FROM meter_15m

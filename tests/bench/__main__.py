@@ -1,0 +1,67 @@
+"""`make bench`: this job beside SQL alone, the naive way and peers. `python -m tests.bench --help` explains."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from flink_job.environment import PROJECT
+from tests.bench.compare import MAIN, ONCE, PEERS_PYTHON, PROGRAMS, compare
+from tests.bench.growth import grow, latencies
+from tests.bench.report import page
+from tests.bench.run import BenchError
+
+WORK = PROJECT / "build" / "bench"
+RESULTS = PROJECT / "docs" / "results" / "bench.md"
+PARTS = ("compare", "once", "growth", "latency")
+console = Console(highlight=False)
+
+
+def main(
+    names: Annotated[list[str] | None, typer.Argument(help=f"Programs: {', '.join(PROGRAMS)}; all without.")] = None,
+    readings: Annotated[int, typer.Option(help="Readings of the input.")] = 2_000_000,
+    meters: Annotated[int, typer.Option(help="Meters of the input.")] = 10_000,
+    runs: Annotated[int, typer.Option(help="Runs of each of the main programs; the others run once.")] = 5,
+    parts: Annotated[str, typer.Option(help="What to measure.")] = ",".join(PARTS),
+    growth_meters: Annotated[str, typer.Option(help="Meters of the growth.")] = "1000,10000,100000,1000000",
+    latency_s: Annotated[int, typer.Option(help="Seconds of steady load for each latency.")] = 90,
+    work: Annotated[Path, typer.Option(help="Where inputs and single results are kept.")] = WORK,
+    write: Annotated[bool, typer.Option(help="Write docs/results/bench.md.")] = False,
+) -> None:  # fmt: skip
+    """Measure throughput, growth and latency, as ratios within one machine. Two million readings take hours: begin with
+    `--readings 300000 --runs 2`.
+    """
+    wanted = set(parts.split(","))
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        if not PEERS_PYTHON.exists():
+            raise BenchError(f"{PEERS_PYTHON} is missing: run 'make bench'")
+
+        def told(text: str) -> None:
+            console.print(f"{datetime.now():%H:%M:%S} {text}")
+
+        size = meters, readings
+        main_names = [n for n in MAIN if not names or n in names]
+        rows = compare(main_names, work, *size, runs, told) if "compare" in wanted else []
+        once = compare([n for n in ONCE if not names or n in names], work, *size, 1, told) if "once" in wanted else []
+        counts = [int(count) for count in growth_meters.split(",")]
+        sizes = grow(counts, work, readings, told) if "growth" in wanted else []
+        capacity = next((row.readings_per_s for row in rows if row.name == "alerts"), 0.0)
+        waits = latencies(capacity, work, meters, latency_s, told) if "latency" in wanted and capacity else []
+    except BenchError as error:
+        console.print(str(error))
+        raise typer.Exit(1) from None
+    text = page(datetime.now(UTC), size, rows, once, sizes, waits)
+    (work / "bench.md").write_text(text, encoding="utf-8")
+    console.print(text)
+    if write:
+        RESULTS.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(typer.run(main))

@@ -1,0 +1,90 @@
+"""How the job behaves as meters grow, and how long a cost takes to come out under load."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from tests.bench.data import prepared
+from tests.bench.run import run_flink
+
+CHECKPOINT_S = 20
+#: What is left out of a run under load: its beginning.
+WARM_SHARE = 0.4
+
+
+@dataclass(frozen=True)
+class Size:
+    """A number of meters: throughput, and what the last checkpoint with state of all of them said."""
+
+    meters: int
+    readings: int
+    readings_per_s: float
+    state_bytes: int
+    checkpoint_s: float
+
+    @property
+    def bytes_per_meter(self) -> float:
+        return self.state_bytes / self.meters
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Seconds from the arrival of a reading at the job until its cost, or its alert, leaves it."""
+
+    load: float
+    rate: int
+    what: str
+    rows: int
+    p50_s: float
+    p99_s: float
+
+
+def grow(meters: Sequence[int], work: Path, readings: int, told: Callable[[str], None]) -> list[Size]:
+    """The whole path with more and more meters, at least two readings each."""
+    sizes = []
+    for count in meters:
+        data = prepared(work, count, max(readings, 2 * count))
+        result = run_flink("whole", data, work, checkpoint_s=CHECKPOINT_S)
+        last = max(result.checkpoints, key=lambda c: c["id"], default={"state_size": 0, "end_to_end_duration": 0})
+        sizes.append(
+            Size(count, data.readings, result.readings_per_s, last["state_size"], last["end_to_end_duration"] / 1000)
+        )
+        told(f"{count:,} meters: {result.readings_per_s:,.0f} readings/s")
+    return sizes
+
+
+def latencies(capacity: float, work: Path, meters: int, seconds: int, told: Callable[[str], None]) -> list[Latency]:
+    """Latency at a quarter, a half and three quarters of `capacity` readings a second, alert rules on."""
+    found = []
+    for load in (0.25, 0.5, 0.75):
+        rate = int(capacity * load)
+        data = prepared(work, meters, rate * seconds)
+        out = work / "latency"
+        shutil.rmtree(out, ignore_errors=True)
+        run_flink("latency", data, work, rate=rate)
+        for what in ("costs", "alerts"):
+            found.append(Latency(load, rate, what, *_quantiles(out / what)))
+        told(f"{load:.0%} load: p99 {found[-2].p99_s:.2f} s to cost")
+    return found
+
+
+def _quantiles(folder: Path) -> tuple[int, float, float]:
+    """(rows, p50, p99) in seconds, of the later part of the run."""
+    files = [str(path) for path in folder.rglob("*") if path.is_file()]
+    if not files:
+        return 0, float("nan"), float("nan")
+    sql = f"""
+        WITH noted AS (
+          SELECT arrival, epoch_ms(done) - epoch_ms(arrival) AS ms
+          FROM read_csv({files!r}, columns = {{'arrival': 'TIMESTAMP', 'done': 'TIMESTAMP'}}, header = false)
+        ), span AS (SELECT MIN(arrival) AS low, MAX(arrival) AS high FROM noted)
+        SELECT COUNT(*), quantile_cont(ms, 0.5) / 1000, quantile_cont(ms, 0.99) / 1000
+        FROM noted, span WHERE arrival > low + (high - low) * {WARM_SHARE}
+    """
+    rows, p50, p99 = duckdb.sql(sql).fetchall()[0]
+    return rows, float(p50 or "nan"), float(p99 or "nan")

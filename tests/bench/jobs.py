@@ -1,0 +1,165 @@
+"""The Flink jobs that the bench runs: this job whole or cut off after a stage, and the same shape in SQL alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pyflink.table import StatementSet, StreamTableEnvironment
+
+from flink_job.batch.run import batch_settings
+from flink_job.boundary import cross, with_event_time, with_kept_event_time, with_processing_time
+from flink_job.config import Job, Settings
+from flink_job.pipeline import define_pipeline
+from flink_job.schemas import OUTPUTS, create_table, sink_body
+from flink_job.sinks import sink_name
+from flink_job.sources import CONTRACTS, READINGS, tick_source
+from flink_job.sql import read_sql
+from tests.bench.data import Input
+
+_NOW = "TO_TIMESTAMP_LTZ(UNIX_TIMESTAMP() * 1000, 3)"
+_RECORD = "`shard` AS 'shardId-000000000000',\n  `record_position` AS '49654321'"
+BLACKHOLE = {"connector": "blackhole"}
+#: Stages of the job by the view that they end with, in dataflow order.
+STAGES = {"decode": "decoded", "contract": "joined", "resolve": "priceable", "revise": "deltas", "price": "costed"}
+BOUND = Path(__file__).parent / "bound"
+
+
+def job_settings(data: Input, job: Job, rules: bool) -> Settings:
+    """Settings of the job over the bench's input."""
+    return batch_settings(str(data.tariffs), str(data.rules) if rules else "", job)
+
+
+def whole(t_env: StreamTableEnvironment, data: Input, job: Job) -> StatementSet:
+    """The job without alerts: costs, KPIs and everything that is neither."""
+    outputs = [name for name in OUTPUTS if name != "alerts"]
+    return define_pipeline(t_env, raw_sources(data), blackholes(outputs), job_settings(data, job, rules=False))
+
+
+def with_alerts(t_env: StreamTableEnvironment, data: Input, job: Job) -> StatementSet:
+    """The job as it is deployed, with ten rules for every meter."""
+    return define_pipeline(t_env, raw_sources(data), blackholes(list(OUTPUTS)), job_settings(data, job, rules=True))
+
+
+def until(view: str) -> Callable[[StreamTableEnvironment, Input, Job], StatementSet]:
+    """The job cut off after a view."""
+
+    def define(t_env: StreamTableEnvironment, data: Input, job: Job) -> StatementSet:
+        define_pipeline(t_env, raw_sources(data), {}, job_settings(data, job, rules=False))
+        return into_blackhole(t_env, view)
+
+    return define
+
+
+def bound(t_env: StreamTableEnvironment, data: Input, job: Job) -> StatementSet:
+    """The same shape without Python: JSON parsed by Flink, a flat price, the job's own windows."""
+    _plain_costs(t_env, data, job, blackholes(["costs", "kpis"]))
+    for name, file in _KPI_VIEWS.items():
+        if not file:
+            cross(t_env, f"{name}_rows", name, with_kept_event_time("row_time"))
+        else:
+            # Late readings are counted in Python; here they need not be.
+            text = read_sql(file).replace("tally_late(interval_s)", "interval_s")
+            t_env.create_temporary_view(name, t_env.sql_query(text))
+    statements = t_env.create_statement_set()
+    for output in ("costs", "kpis"):
+        statements.add_insert(sink_name(output), t_env.from_path(output))
+    return statements
+
+
+def bound_written_plainly(t_env: StreamTableEnvironment, data: Input, job: Job) -> StatementSet:
+    """The same without Python, each KPI window straight from the readings, late ones dropped by Flink."""
+    _plain_costs(t_env, data, job, blackholes(["costs"]))
+    t_env.create_temporary_view("costs", t_env.sql_query(read_sql("81_costs")))
+    _plain_views(t_env, "50_levelled", "60_kpis")
+    statements = into_blackhole(t_env, "kpis")
+    statements.add_insert(sink_name("costs"), t_env.from_path("costs"))
+    return statements
+
+
+def _plain_costs(t_env: StreamTableEnvironment, data: Input, job: Job, sinks: Mapping[str, str]) -> None:
+    for ddl in [json_readings(data), json_contracts(data), *sinks.values()]:
+        t_env.execute_sql(ddl)
+    _plain_views(t_env, "00_newest_contracts", "10_placed_rows")
+    cross(t_env, "placed_rows", "placed", with_processing_time("processed_at"))
+    _plain_views(t_env, "20_revised", "21_previous_revisions", "30_accumulated", "40_costed_rows")
+    cross(t_env, "costed_rows", "costed", with_event_time("event_time", "start_ms", job.watermark_delay_s))
+
+
+_KPI_VIEWS = {
+    "costs": "81_costs",
+    "judged_rows": "90_judged",
+    "judged": "",
+    "late": "91_late",
+    "on_time": "91_on_time",
+    "meter_15m": "92_meter_15m",
+    "line_parts_15m": "93_line_parts_15m",
+    "line_15m": "93_line_15m",
+    "level_parts_15m": "93_level_parts_15m",
+    "all_15m_rows": "94_all_15m",
+    "all_15m": "",
+    "all_1h_rows": "95_all_1h",
+    "all_1h": "",
+    "all_1d_rows": "96_all_1d",
+    "all_1d": "",
+    "kpis": "97_kpis",
+}
+
+
+def _plain_views(t_env: StreamTableEnvironment, *names: str) -> None:
+    """Views of the SQL-only job: `NN_view`, whose file is the one that begins with the number."""
+    for name in names:
+        number, view = name.split("_", 1)
+        (path,) = BOUND.glob(f"{number}_*.sql")
+        t_env.create_temporary_view(view, t_env.sql_query(path.read_text(encoding="utf-8")))
+
+
+def raw_sources(data: Input) -> list[str]:
+    """DDL of the job's sources over the input's files: the bytes as they are, arriving now."""
+    return [
+        raw_source(READINGS, data.readings_file.parent, _NOW),
+        raw_source(CONTRACTS, data.contracts_file.parent, "TO_TIMESTAMP_LTZ(0, 3)"),
+        tick_source(bounded=True),
+    ]
+
+
+def raw_source(table: str, folder: Path, arrival: str) -> str:
+    """DDL of a table over the lines of a folder's files, `arrival` being an expression."""
+    body = f"`payload` BYTES,\n  `arrival` AS {arrival},\n  {_RECORD}"
+    return create_table(table, body, {"connector": "filesystem", "path": folder.as_uri(), "format": "raw"})
+
+
+def json_readings(data: Input) -> str:
+    """DDL of the readings as typed columns, parsed by Flink."""
+    body = f"""`meter_id` STRING, `interval_start` STRING, `interval_s` INT, `revision` INT,
+  `device_id` STRING, `sequence` BIGINT, `energy_kwh` DECIMAL(18, 6),
+  `arrival` AS {_NOW}, {_RECORD}, WATERMARK FOR `arrival` AS `arrival`"""
+    options = {"connector": "filesystem", "path": data.readings_file.parent.as_uri(), "format": "json"}
+    return create_table(READINGS, body, options)
+
+
+def json_contracts(data: Input) -> str:
+    """DDL of the contracts as typed columns."""
+    body = """`meter_id` STRING, `site_path` STRING, `timezone` STRING,
+  `arrival` AS TO_TIMESTAMP_LTZ(0, 3), WATERMARK FOR `arrival` AS `arrival`"""
+    options = {"connector": "filesystem", "path": data.contracts_file.parent.as_uri(), "format": "json"}
+    return create_table(CONTRACTS, body, options)
+
+
+def blackholes(outputs: list[str]) -> Mapping[str, str]:
+    """DDL of sinks that take rows and forget them."""
+    return {name: create_table(sink_name(name), sink_body(OUTPUTS[name]), BLACKHOLE) for name in outputs}
+
+
+def into_blackhole(t_env: StreamTableEnvironment, view: str) -> StatementSet:
+    """The rows of a view, forgotten."""
+    table = t_env.from_path(view)
+    schema = table._j_table.getResolvedSchema()
+    columns = ", ".join(
+        f"`{column.getName()}` {column.getDataType().getLogicalType().asSerializableString()}"
+        for column in schema.getColumns()
+    )
+    t_env.execute_sql(create_table("forgotten", columns, BLACKHOLE))
+    statements = t_env.create_statement_set()
+    statements.add_insert("forgotten", table)
+    return statements

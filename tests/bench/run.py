@@ -1,0 +1,114 @@
+"""Running a program of the bench and looking at it from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+from deploy.local.endpoint import free_port
+from flink_job.environment import PROJECT
+from tests.bench.data import Input
+from tests.bench.progress import Progress
+
+
+class BenchError(RuntimeError):
+    """A program of the bench failed; the message is the end of its output."""
+
+
+@dataclass
+class Result:
+    """What one run showed."""
+
+    name: str
+    readings: int
+    readings_per_s: float
+    cpu_us_per_reading: float
+    seconds: float
+    start_s: float
+    peak_bytes: dict[str, int]
+    checkpoints: list[dict[str, Any]] = field(default_factory=list)
+
+
+def run_flink(name: str, data: Input, work: Path, **options: object) -> Result:
+    """Run a Flink job of the bench (see tests.bench.child)."""
+    state = work / "state"
+    shutil.rmtree(state, ignore_errors=True)
+    port = free_port()
+    arguments = [name, data.folder, data.meters, data.readings, state, "--rest-port", port]
+    for key, value in options.items():
+        for text in value if isinstance(value, list) else [value]:
+            arguments += [f"--{key.replace('_', '-')}", text]
+    line = [sys.executable, "-m", "tests.bench.child", *map(str, arguments)]
+    with CheckpointWatch(port) as watch:
+        result = run_program(name, line, data, work / f"{name}.log")
+    result.checkpoints = watch.seen
+    shutil.rmtree(state, ignore_errors=True)
+    return result
+
+
+def run_program(name: str, line: Sequence[str], data: Input, log: Path) -> Result:
+    """Run a program that reads the input's readings once. Raises BenchError."""
+    with log.open("w") as out:
+        process = subprocess.Popen(line, cwd=PROJECT, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
+        try:
+            with Progress(data.readings_file, process.pid) as progress:
+                code = process.wait()
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+    if code:
+        raise BenchError(f"{name} ended with {code}; its log {log} ends with:\n{log.read_text()[-3000:]}")
+    share_per_s, cpu_s = progress.rates()
+    return Result(
+        name,
+        data.readings,
+        share_per_s * data.readings,
+        cpu_s / data.readings * 1e6,
+        progress.ended - progress.started,
+        progress.first_read_s,
+        progress.peak_bytes,
+    )
+
+
+class CheckpointWatch:
+    """Asks a running Flink for its checkpoints, every second."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}/jobs"
+        self.seen: list[dict[str, Any]] = []
+        self._end = Event()
+
+    def __enter__(self) -> CheckpointWatch:
+        self._thread = Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._end.wait(1):
+            try:
+                for job in _get(self.url)["jobs"]:
+                    history = _get(f"{self.url}/{job['id']}/checkpoints")["history"]
+                    found = {c["id"]: c for c in [*self.seen, *history] if c["status"] == "COMPLETED"}
+                    self.seen = list(found.values())
+            except (OSError, ValueError, KeyError):
+                continue
+
+
+def _get(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        return json.load(answer)
