@@ -1,10 +1,7 @@
 -- Everything a bill depends on, after this reading: one partition per bill, so that the state before a reading is
 -- exactly the state after the one before it.
 SELECT
-  reading_id, meter_id, start_ms, interval_s, revision, quality, device_id, sequence_number, shard, record_position,
-  arrival, segment_key, bill_key, site_path, tou_period, demand_slot, demand_start_ms, demand_window_s, day_start_ms,
-  day_s, measurements, tags, contracted_uw, import_total_ukwh, export_total_ukwh, is_first, import_ukwh, export_ukwh,
-  reactive_import_uvarh, reactive_export_uvarh, is_overtaken, demand_ukwh, processed_at,
+  *,
   SUM(CASE WHEN tou_period = 0 THEN import_ukwh ELSE 0 END) OVER bill AS import_0,
   SUM(CASE WHEN tou_period = 1 THEN import_ukwh ELSE 0 END) OVER bill AS import_1,
   SUM(CASE WHEN tou_period = 2 THEN import_ukwh ELSE 0 END) OVER bill AS import_2,
