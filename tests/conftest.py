@@ -38,3 +38,13 @@ def sample_oracle(sample_records: list[bytes]) -> Oracle:
         if not is_malformed(record):
             oracle.add(json.loads(record))
     return oracle
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package for Managed Flink, as this code makes it."""
+    from deploy.stream_job.package import build
+
+    path = tmp_path_factory.mktemp("package") / "flink-app.zip"
+    build(path)
+    return path

@@ -60,8 +60,10 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def cluster(work: Path, environment: dict[str, str]) -> Iterator[Cluster]:
-    """A JobManager and a TaskManager of their own, stopped at the end with all they started."""
+def cluster(work: Path, environment: dict[str, str], **options: object) -> Iterator[Cluster]:
+    """A JobManager and a TaskManager of their own, stopped at the end with all they started. `options` of Flink take
+    the place of those that the service sets.
+    """
     if not CLUSTER_PYTHON.exists():
         raise RehearsalError(f"{CLUSTER_PYTHON} is missing: run 'make rehearse'")
     home = Path(
@@ -73,8 +75,8 @@ def cluster(work: Path, environment: dict[str, str]) -> Iterator[Cluster]:
     conf = work / "conf"
     shutil.copytree(home / "conf", conf)
     # What the wheel's own configuration opens to Flink on newer JVMs stays.
-    options = yaml.safe_load((conf / "config.yaml").read_text(encoding="utf-8"))["env"]
-    configuration = {"env": options, **_configuration(work, rest)}
+    of_the_wheel = yaml.safe_load((conf / "config.yaml").read_text(encoding="utf-8"))["env"]
+    configuration = {"env": of_the_wheel, **_configuration(work, rest), **options}
     (conf / "config.yaml").write_text(yaml.safe_dump(configuration), encoding="utf-8")
     started = {
         **{k: v for k, v in environment.items() if k != "PYTHONPATH"},

@@ -51,7 +51,8 @@ PROGRAMS = {
         Program("alerts", "the same with ten alert rules for every meter", _flink("alerts")),
         Program("bound", "SQL alone, flat price, the job's own KPI windows", _flink("bound")),
         Program("bound-plain", "SQL alone, flat price, each KPI window from the readings", _flink("bound-plain")),
-        Program("naive", "a Python KeyedBroadcastProcessFunction; costs alone", _flink("naive", option=THREADS), 0.2),
+        Program("naive", "Python KeyedBroadcastProcessFunction, threads; costs alone", _flink("naive", option=THREADS)),
+        Program("naive-process", "the same in process mode, Flink's default", _flink("naive"), 0.03),
         Program("bytewax", "Bytewax 0.21.1, recovery on; KPIs of meters alone", _peer("bytewax_flow", "recovery")),
         Program("duckdb", "DuckDB 2.0.0, a batch that has all readings at once", _peer("duckdb_batch")),
         Program("until-decode", "stage: bytes to readings", _flink("until-decode")),
@@ -65,7 +66,7 @@ PROGRAMS = {
         Program("bound-2", "the bound, parallelism 2", _flink("bound", parallelism=2)),
     )
 }  # fmt: skip
-MAIN = ("whole", "alerts", "bound", "bound-plain", "naive", "bytewax", "duckdb")
+MAIN = ("whole", "alerts", "bound", "bound-plain", "naive", "naive-process", "bytewax", "duckdb")
 ONCE = tuple(name for name in PROGRAMS if name not in MAIN)
 
 

@@ -45,10 +45,10 @@ class Latency:
 
 
 def grow(meters: Sequence[int], work: Path, readings: int, told: Callable[[str], None]) -> list[Size]:
-    """The whole path with more and more meters, at least two readings each."""
+    """The whole path with more and more meters, at least a reading each."""
     sizes = []
     for count in meters:
-        data = prepared(work, count, max(readings, 2 * count))
+        data = prepared(work, count, max(readings, count))
         result = run_flink("whole", data, work, checkpoint_s=CHECKPOINT_S)
         last = max(result.checkpoints, key=lambda c: c["id"], default={"state_size": 0, "end_to_end_duration": 0})
         sizes.append(

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import site
 import subprocess
 import sys
 import urllib.request
@@ -49,17 +50,23 @@ def run_flink(name: str, data: Input, work: Path, **options: object) -> Result:
         for text in value if isinstance(value, list) else [value]:
             arguments += [f"--{key.replace('_', '-')}", text]
     line = [sys.executable, "-m", "tests.bench.child", *map(str, arguments)]
+    # Python inside the JVM does not look into the virtual environment by itself.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(PROJECT), *site.getsitepackages()])}
     with CheckpointWatch(port) as watch:
-        result = run_program(name, line, data, work / f"{name}.log")
+        result = run_program(name, line, data, work / f"{name}.log", environment)
     result.checkpoints = watch.seen
     shutil.rmtree(state, ignore_errors=True)
     return result
 
 
-def run_program(name: str, line: Sequence[str], data: Input, log: Path) -> Result:
+def run_program(
+    name: str, line: Sequence[str], data: Input, log: Path, environment: dict[str, str] | None = None
+) -> Result:
     """Run a program that reads the input's readings once. Raises BenchError."""
     with log.open("w") as out:
-        process = subprocess.Popen(line, cwd=PROJECT, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
+        process = subprocess.Popen(
+            line, cwd=PROJECT, env=environment, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+        )
         try:
             with Progress(data.readings_file, process.pid) as progress:
                 code = process.wait()

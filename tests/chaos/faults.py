@@ -1,60 +1,175 @@
-"""Faults: each is done to a running cluster, a number of times, with pauses between."""
+"""The faults: what is done, how much of it, to which load."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from deploy.stream_job.cluster import Cluster
+from deploy.local.demo import SAMPLES
+from flink_job.publish import client
+from tests.chaos import kinesis
+from tests.chaos.loads import Load, clean, disordered, duplicated, poisoned, skewed
+from tests.chaos.proxy import Dose
+
+if TYPE_CHECKING:
+    from tests.chaos.run import Run
 
 WORKER = "pyflink.fn_execution.beam.beam_boot"
+NEW_FROM = "2026-03-29"
+#: A later version of a tariff of the sample, whose prices are others.
+_FLAT = json.loads((SAMPLES / "tariffs" / "eur-flat.json").read_text(encoding="utf-8"))
+NEW_FLAT = {
+    **_FLAT,
+    "version": "chaos-2",
+    "valid_from": NEW_FROM,
+    "energy": {"periods": {name: [{"price": "0.2345"}] for name in _FLAT["energy"]["periods"]}},
+}
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault; `inject` says how many processes it hit."""
+    """A fault. `act` is called while the load flows, with what runs; it says how often it struck. `proxied` is what
+    the proxy does meanwhile, `number` its place in the catalogue of faults (docs/chaos.md), `flink` options of the
+    cluster.
+    """
 
     name: str
+    number: str
     doc: str
-    times: int
-    pause_s: float
-    inject: Callable[[Cluster], int]
+    dose: str
+    act: Callable[[Run], int] = lambda run: 0
+    proxied: Dose | None = None
+    load: Callable[[int], Load] = clean
+    shards: int = 1
+    kinesalite: bool = False
+    quiet_shard: bool = False
+    tariffs: tuple[dict[str, Any], ...] = ()
+    properties: Mapping[str, dict[str, str]] = field(default_factory=dict)
+    flink: Mapping[str, object] = field(default_factory=dict)
 
 
-def workers() -> list[int]:
-    """Process ids of the Python workers of jobs on this machine."""
+def workers(work: Path) -> list[int]:
+    """Process ids of the Python workers of the job that runs in a folder."""
     found = subprocess.run(["pgrep", "-f", WORKER], capture_output=True, text=True, check=False)
-    return [int(line) for line in found.stdout.split()]
+    return [pid for pid in map(int, found.stdout.split()) if _runs_in(pid, work)]
 
 
-def kill_task_manager(running: Cluster) -> int:
+def _runs_in(pid: int, work: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return f"FLINK_LOG_DIR={work / 'log'}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    return False
+
+
+def kill_task_manager(run: Run) -> None:
     """The TaskManager and its Python workers are gone at once; another is started, as the service does."""
-    running.kill("taskmanager.sh")
-    running.start("taskmanager.sh")
-    return 1
+    run.cluster.kill("taskmanager.sh")
+    run.cluster.start("taskmanager.sh")
 
 
-def kill_workers(running: Cluster) -> int:
+def kill_workers(run: Run) -> None:
     """The Python workers are gone; the TaskManager stays."""
-    group = os.getpgid(running.processes["taskmanager.sh"].pid)
-    killed = 0
-    for pid in workers():
+    for pid in workers(run.setting.work):
         with contextlib.suppress(ProcessLookupError):
-            if os.getpgid(pid) == group:
-                os.kill(pid, signal.SIGKILL)
-                killed += 1
-    return killed
+            os.kill(pid, signal.SIGKILL)
+
+
+def kill_in_checkpoint(run: Run) -> None:
+    """The TaskManager is gone while a checkpoint is being made."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError, KeyError):
+            if run.cluster.get(f"/jobs/{run.job}/checkpoints")["counts"]["in_progress"]:
+                break
+        time.sleep(0.01)
+    kill_task_manager(run)
+
+
+def kill_job_manager(run: Run) -> None:
+    """Everything is gone at once. As the service's high availability does, the job is started again from the last
+    checkpoint that was complete.
+    """
+    last = run.cluster.get(f"/jobs/{run.job}/checkpoints")["latest"]["completed"]["external_path"]
+    for script in ("jobmanager.sh", "taskmanager.sh"):
+        run.cluster.kill(script)
+        run.cluster.start(script)
+    run.wait_for_slots()
+    run.job = run.setting.submit(run.cluster, last)
+
+
+def upgrade(run: Run) -> None:
+    """Stopped with a savepoint, and the package started again from it."""
+    run.job = run.setting.submit(run.cluster, run.stop_with_savepoint())
+
+
+def reshard(run: Run) -> None:
+    """A shard is split and two are merged."""
+    kinesis.split(run.setting.streams, run.setting.names.readings)
+    time.sleep(2)
+    kinesis.merge(run.setting.streams, run.setting.names.readings)
+
+
+def reshard_and_kill(run: Run) -> None:
+    reshard(run)
+    kill_task_manager(run)
+
+
+def new_version(run: Run) -> None:
+    """A tariff's next version comes into the book, and the TaskManager dies before it may have been read."""
+    body = json.dumps(NEW_FLAT).encode()
+    key = "tariffs/eur-flat-chaos.json"
+    client("s3", run.setting.url).put_object(Bucket=run.setting.names.books, Key=key, Body=body)
+    kill_task_manager(run)
+
+
+def times(count: int, pause_s: float, strike: Callable[[Run], None]) -> Callable[[Run], int]:
+    """Strike again and again."""
+
+    def act(run: Run) -> int:
+        for _ in range(count):
+            time.sleep(pause_s)
+            run.wait_until_healthy()
+            strike(run)
+        return count
+
+    return act
 
 
 FAULTS = {
     fault.name: fault
     for fault in (
-        Fault("none", "nothing: the control", 0, 0, lambda running: 0),
-        Fault("task_manager", "kill -9 of the TaskManager and its workers", 5, 12, kill_task_manager),
-        Fault("workers", "kill -9 of the Python workers", 5, 8, kill_workers),
+        Fault("none", "", "nothing: the control", ""),
+        Fault("task_manager", "1, 20", "kill -9 of the TaskManager and its workers", "4, 2 s after each recovery",
+              times(4, 2, kill_task_manager)),
+        Fault("workers", "2", "kill -9 of the Python workers", "4, 2 s after each recovery", times(4, 2, kill_workers)),
+        Fault("job_manager", "2", "kill -9 of everything; started again from the last checkpoint", "2",
+              times(2, 12, kill_job_manager)),
+        Fault("in_checkpoint", "3", "kill -9 of the TaskManager while a checkpoint is made", "3",
+              times(3, 5, kill_in_checkpoint)),
+        Fault("throttled", "4", "throttled calls; single records of batches refused", "30 % of calls, 10 % of records",
+              proxied=Dose(throttled=0.3, failed_records=0.1)),
+        Fault("broken", "5", "500, reset, answer lost after the deed, a stall of 30 s", "5 %, 5 %, 5 %, 0.2 % of calls",
+              proxied=Dose(server_error=0.05, reset=0.05, answer_lost=0.05, stalled=0.002)),
+        Fault("reshard", "6", "shards split and merged, and the TaskManager killed on that", "3 of each",
+              times(3, 4, reshard_and_kill), shards=2, kinesalite=True),
+        Fault("idle_shard", "7", "one shard of four is silent: windows close all the same", "1 of 4",
+              shards=4, quiet_shard=True),
+        Fault("duplicates", "8", "every record one to five times, up to a day apart", "all", load=duplicated),
+        Fault("disorder", "9", "minutes, hours, two days late", "20 %, 5 %, 1 %", load=disordered),
+        Fault("poison", "10", "bad JSON, NaN, 1e308, wrong unit, 1 MB, bad UTF-8, newer schema ...", "1 %",
+              load=poisoned),
+        Fault("clocks", "11", "1970, 2038, 29 February, no offset", "1 %", load=skewed),
+        Fault("firehose", "18", "records of Firehose batches refused, whole batches throttled", "10 %, 10 %",
+              proxied=Dose(throttled=0.1, failed_records=0.1, calls=("PutRecordBatch",))),
+        Fault("tariff_version", "19", "a tariff's next version, and kills around it", "3 kills",
+              times(3, 2, new_version), tariffs=(NEW_FLAT,), properties={"tariffs": {"refresh_s": "1"}}),
+        Fault("upgrade", "21", "stopped with a savepoint, the package started from it", "2", times(2, 8, upgrade)),
     )
-}
+}  # fmt: skip

@@ -2,196 +2,189 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
+import dataclasses
+import hashlib
+import json
 import shutil
 import time
-import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from deploy.local.delivery import Delivery
+from deploy.local.alerting import create_alerting, received
 from deploy.local.demo import SAMPLES, records_of
-from deploy.local.endpoint import CREDENTIALS, endpoint, free_port
-from deploy.local.resources import create, write_properties
+from deploy.local.endpoint import endpoint, free_port
 from deploy.names import Names
-from deploy.stream_job.cluster import Cluster, cluster
+from deploy.stream_job.cluster import Cluster, wait_for
 from deploy.stream_job.package import PACKAGE
-from deploy.stream_job.properties import OPTIONS
-from deploy.stream_job.rehearse import submit
-from flink_job.config import PROPERTIES_VARIABLE
-from flink_job.lake.database import open_lake
-from flink_job.publish import publish
-from flink_job.schemas import ACCOUNTED
+from deploy.stream_job.stage import Setting, runs, set_up
+from tests.bench.progress import descendants
 from tests.chaos.faults import Fault, workers
-from tests.harness.oracle import Oracle
-from tests.harness.samples import is_malformed
+from tests.chaos.kinesis import create_stream, kinesalite
+from tests.chaos.loads import Load
+from tests.chaos.outcome import Outcome
+from tests.chaos.proxy import Proxy, proxied
 
-PACE_S, HEALTHY_S, LIMIT_S, CONTRACTS_S = 1.0, 60.0, 240.0, 5.0
-MONEY = ("energy_cost", "demand_cost", "fixed_cost", "export_credit", "tax", "cost")
+LIMIT_S, CONTRACTS_S, MESSAGES_S, LOOKS = 240.0, 5.0, 5.0, 5
+OUTCOME = "outcome.json"
+ROUTES = {
+    "recipients": {"crew": {"sns": "{fifo_topic}", "tokens": 100_000, "refill_s": 1, "group_s": 0}},
+    "routes": [{"site": "*", "to": ["crew"]}],
+}
 
 
 @dataclass
-class Outcome:
-    """What a run showed. Everything but `raw_copies`, which sinks may make, must be as `problems` wants it."""
+class Run:
+    """What runs; `job` changes where it is started again."""
 
-    fault: str
-    hits: int = 0
-    published: int = 0
-    accounted: dict[str, int] = field(default_factory=dict)
-    raw_copies: int = 0
-    differing_copies: int = 0
-    wrong_bills: int = 0
-    bills: int = 0
-    wrong_counts: int = 0
-    healthy_after_s: float = 0.0
-    restarts: int = 0
-    orphans: int = 0
+    setting: Setting
+    cluster: Cluster
+    job: str
+    proxy: Proxy
+    peak_mib: int = 0
 
-    def problems(self) -> list[str]:
-        """What must not be, in words."""
-        found = {
-            f"{self.published - sum(self.accounted.values())} records are not accounted for": self.published
-            != sum(self.accounted.values()),
-            f"{self.wrong_bills} of {self.bills} bills differ from the oracle's": self.wrong_bills,
-            "no bills came out": not self.bills,
-            f"{self.differing_copies} rows were written again with another content": self.differing_copies,
-            f"{self.wrong_counts} outcomes have another count than the oracle's": self.wrong_counts,
-            f"healthy only after {self.healthy_after_s:.0f} s": self.healthy_after_s > HEALTHY_S,
-            f"{self.orphans} Python workers are left": self.orphans,
-        }
-        return [text for text, is_so in found.items() if is_so]
+    def wait_until_healthy(self) -> float:
+        """Seconds until every operator has run for some looks in a row."""
+        started, looks = time.monotonic(), 0
+        while looks < LOOKS and time.monotonic() - started < LIMIT_S:
+            self._note_memory()
+            try:
+                well = runs(self.cluster, self.job)
+            except OSError:
+                well = False
+            looks = looks + 1 if well else 0
+            time.sleep(0.5)
+        return max(0.0, time.monotonic() - started - LOOKS * 0.5)
+
+    def wait_for_slots(self) -> None:
+        wait_for(
+            lambda: self.cluster.get("/overview")["slots-available"] > 0, "the cluster has no slots", self.setting.work
+        )
+
+    def stop_with_savepoint(self) -> str:
+        """Stop the job; returns where its state is."""
+        target = {"targetDirectory": (self.setting.work / "savepoints").as_uri(), "drain": False}
+        trigger = self._post(f"/jobs/{self.job}/stop", target)["request-id"]
+        found: dict[str, Any] = {}
+
+        def done() -> bool:
+            found.update(self.cluster.get(f"/jobs/{self.job}/savepoints/{trigger}"))
+            return bool(found["status"]["id"] == "COMPLETED")
+
+        wait_for(done, "the savepoint is not complete", self.setting.work)
+        self.wait_for_slots()
+        return str(found["operation"]["location"])
+
+    def restarts(self) -> int:
+        found = self.cluster.get(f"/jobs/{self.job}/metrics?get=numRestarts")
+        return int(float(found[0]["value"])) if found else -1
+
+    def _post(self, path: str, document: dict[str, Any]) -> Any:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.cluster.rest}{path}",
+            data=json.dumps(document).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def _note_memory(self) -> None:
+        """Resident memory of the TaskManager and all it started."""
+        process = self.cluster.processes.get("taskmanager.sh")
+        total = 0
+        for pid in descendants(process.pid) if process else ():
+            with contextlib.suppress(OSError, IndexError):
+                total += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
+        self.peak_mib = max(self.peak_mib, total >> 20)
 
 
-def run(fault: Fault, work: Path, records: list[bytes], rate: int, checkpoint_s: int = 5) -> Outcome:
-    """Publish `records` at `rate` a second while the fault is injected; wait for all; look at the content."""
+def run(
+    fault: Fault,
+    work: Path,
+    count: int,
+    rate: int,
+    sabotage: Callable[[Setting], None] = lambda setting: None,
+    limit_s: float = LIMIT_S,
+    package: Path = PACKAGE,
+) -> Outcome:
+    """Publish a load of `count` records of the sample at `rate` a second while the fault is injected; wait for all;
+    look at the content. `sabotage` changes the package or its settings before they start; `limit_s` is how long all
+    may take to arrive.
+    """
     shutil.rmtree(work, ignore_errors=True)
-    (work / "tmp").mkdir(parents=True)
-    with zipfile.ZipFile(PACKAGE) as archive:
-        archive.extractall(work / "app")
-    names, outcome = Names("chaos"), Outcome(fault.name)
-    with endpoint(work / "endpoint.log", free_port()) as url:
-        create(names, url, SAMPLES / "tariffs", SAMPLES / "rules.yaml", shards=1)
-        properties = work / "application_properties.json"
-        write_properties(properties, names, url, checkpoint_s=checkpoint_s, idle_timeout_s=5)
-        environment = {
-            **os.environ,
-            **{name: os.environ.get(name, value) for name, value in CREDENTIALS.items()},
-            PROPERTIES_VARIABLE: str(properties),
-            "CBOR_ENABLED": "false",
-            "AWS_CBOR_DISABLE": "true",
-        }
-        publish(names.contracts, records_of(SAMPLES / "contracts.ndjson"), lambda sent: None, url)
-        delivery = Delivery(names, url, work / "lake")
-        with cluster(work, environment) as running:
-            job = submit(running, work / "app", OPTIONS)
-            _healthy(running, job)
+    work.mkdir(parents=True)
+    load, outcome, started = fault.load(count), Outcome(fault.name), time.monotonic()
+    if fault.quiet_shard:
+        load = _without_last_quarter(load)
+    with _deployed(fault, work, package) as (setting, proxy):
+        sabotage(setting)
+        alerting = None if fault.kinesalite else create_alerting(setting.stacks, ROUTES)
+        with setting.cluster(**fault.flink) as cluster:
+            running = Run(setting, cluster, setting.submit(cluster), proxy)
             time.sleep(CONTRACTS_S)
-            publisher = Thread(target=_paced, args=(names, url, records, rate), daemon=True)
+            publisher = Thread(target=_paced, args=(setting, load.records, rate), daemon=True)
             publisher.start()
-            outcome.hits = _inject(fault, running)
-            outcome.healthy_after_s = _healthy(running, job)
+            proxy.dose = fault.proxied
+            outcome.hits = fault.act(running)
+            time.sleep(3)  # until then the cluster may not have seen the last hit
+            outcome.healthy_after_s = running.wait_until_healthy()
             publisher.join()
-            outcome.published = len(records) + _let_go(names, url, records, delivery)
-            outcome.restarts = _metric(running, job, "numRestarts")
-        time.sleep(2)
-        outcome.orphans = len(workers())
-    _look(outcome, work / "lake", delivery, [*records, *[records[0]] * (outcome.published - len(records))])
+            proxy.dose = None
+            outcome.published = setting.feed(load.records, len(load.records), limit_s)
+            running.wait_until_healthy()
+            outcome.restarts, outcome.peak_mib = running.restarts(), running.peak_mib
+        time.sleep(MESSAGES_S)
+        outcome.orphans, outcome.trouble = len(workers(work)), dict(proxy.done)
+        if alerting:
+            outcome.look_at_messages(received(setting.url, alerting.inbox))
+    repeats = [load.records[0]] * (outcome.published - len(load.records))
+    outcome.look(Load(load.records + repeats, load.rejected), fault.tariffs, work / "lake", setting.delivery)
+    outcome.seconds = time.monotonic() - started
+    (work / OUTCOME).write_text(json.dumps(dataclasses.asdict(outcome)), encoding="utf-8")
     return outcome
 
 
-def _inject(fault: Fault, running: Cluster) -> int:
-    hits = 0
-    for _ in range(fault.times):
-        time.sleep(fault.pause_s)
-        hits += fault.inject(running)
-    # Until then the cluster may not have seen the last hit.
-    time.sleep(3)
-    return hits
+@contextlib.contextmanager
+def _deployed(fault: Fault, work: Path, package: Path) -> Iterator[tuple[Setting, Proxy]]:
+    """The deployment, its streams behind the proxy."""
+    names = Names("chaos")
+    with contextlib.ExitStack() as stack:
+        url = streams = stack.enter_context(endpoint(work / "endpoint.log", free_port()))
+        if fault.kinesalite:
+            streams = stack.enter_context(kinesalite(work / "kinesalite.log"))
+            for name, shards in ((names.readings, fault.shards), (names.contracts, 1), (names.alerts, 1)):
+                create_stream(streams, name, shards)
+        proxy = stack.enter_context(proxied({"*": url, "Kinesis": streams}))
+        contracts = list(records_of(SAMPLES / "contracts.ndjson"))
+        triggers = () if fault.kinesalite else ("notifier",)
+        options = {"shards": fault.shards, "triggers": triggers}
+        setting = set_up(work, names, url, contracts, package, streams, create_options=options)
+        setting.change(**{group: {"endpoint": proxy.url} for group in ("readings", "contracts", "outputs")})
+        setting.change(**fault.properties)
+        yield setting, proxy
 
 
-def _healthy(running: Cluster, job: str) -> float:
-    """Seconds until every operator runs, five looks in a row."""
-    started, looks = time.monotonic(), 0
-    while looks < 5:
-        if time.monotonic() - started > LIMIT_S:
-            break
-        try:
-            found = running.get(f"/jobs/{job}")
-            well = found["state"] == "RUNNING" and all(v["status"] == "RUNNING" for v in found["vertices"])
-        except OSError:
-            well = False
-        looks = looks + 1 if well else 0
-        time.sleep(0.5)
-    return max(0.0, time.monotonic() - started - 2.5)
-
-
-def _paced(names: Names, url: str, records: list[bytes], rate: int) -> None:
+def _paced(setting: Setting, records: list[bytes], rate: int) -> None:
+    due = time.monotonic()
     for start in range(0, len(records), rate):
-        publish(names.readings, iter(records[start : start + rate]), lambda sent: None, url)
-        time.sleep(PACE_S)
+        setting.publish(records[start : start + rate])
+        due += 1
+        time.sleep(max(0.0, due - time.monotonic()))
 
 
-def _let_go(names: Names, url: str, records: list[bytes], delivery: Delivery) -> int:
-    """Wait for all records; returns how many more were published. Readings that wait for a contract go with later
-    arrivals: repeats of one let them go.
-    """
-    repeated, deadline = 0, time.monotonic() + LIMIT_S
-    while time.monotonic() < deadline:
-        delivery.refresh()
-        missing = len(records) + repeated - sum(delivery.account()[name] for name in ACCOUNTED)
-        if missing <= 0:
-            break
-        if missing > repeated:
-            repeated += publish(names.readings, iter(records[:1]), lambda sent: None, url)
-        time.sleep(3)
-    return repeated
+def _without_last_quarter(load: Load) -> Load:
+    """Only records whose partition key lies in the first three quarters of the hash keys."""
 
+    def kept(record: bytes) -> bool:
+        try:
+            meter = str(json.loads(record)["meter_id"])
+        except (ValueError, KeyError, TypeError):
+            meter = "unknown"
+        return hashlib.md5(meter.encode(), usedforsecurity=False).digest()[0] < 192
 
-def _metric(running: Cluster, job: str, name: str) -> int:
-    found = running.get(f"/jobs/{job}/metrics?get={name}")
-    return int(float(found[0]["value"])) if found else -1
-
-
-def _look(outcome: Outcome, lake: Path, delivery: Delivery, records: list[bytes]) -> None:
-    oracle = _oracle(records)
-    outcome.accounted = {name: delivery.account()[name] for name in ACCOUNTED}
-    renamed = {"costed": "costs", "repeated": "repeated", "unpriced": "unpriced"}
-    expected = {renamed[name]: count for name, count in oracle.counts.items()}
-    expected["rejected"] = sum(map(is_malformed, records))
-    outcome.wrong_counts = sum(outcome.accounted[name] != count for name, count in expected.items())
-    sums = ", ".join(f"SUM({column})" for column in MONEY)
-    with open_lake(lake) as connection:
-        total, distinct, contents = connection.execute(
-            f"SELECT COUNT(*), COUNT(DISTINCT reading_id), COUNT(DISTINCT ({', '.join(('reading_id', *MONEY))})) "
-            "FROM costs_rows"
-        ).fetchall()[0]
-        rows = connection.execute(
-            f"SELECT meter_id, CAST(cycle_start AS DATE), tariff_id, tariff_version, {sums} FROM costs GROUP BY ALL"
-        ).fetchall()
-    names = ("energy", "demand", "fixed", "export", "tax", "cost")
-    got = {row[:4]: dict(zip(names, row[4:], strict=True)) for row in rows}
-    right: dict[Any, Any] = oracle.costs()
-    outcome.raw_copies, outcome.differing_copies = total - distinct, contents - distinct
-    outcome.bills = len(right)
-    outcome.wrong_bills = sum(got.get(bill) != right.get(bill) for bill in got.keys() | right.keys())
-
-
-def _oracle(records: list[bytes]) -> Oracle:
-    import json
-
-    contracts = (SAMPLES / "contracts.ndjson").read_bytes().splitlines()
-    tariffs = [json.loads(path.read_text()) for path in sorted((SAMPLES / "tariffs").glob("*.json"))]
-    oracle = Oracle(contracts, tariffs)
-    for record in records:
-        if not is_malformed(record):
-            oracle.add(json.loads(record))
-    return oracle
-
-
-def sample(count: int) -> Iterator[bytes]:
-    """The first records of the sample."""
-    for _, record in zip(range(count), records_of(SAMPLES / "readings.ndjson.gz"), strict=False):
-        yield record
+    records = [record for record in load.records if kept(record)]
+    return Load(records, type(load.rejected)({r: n for r, n in load.rejected.items() if kept(r)}))

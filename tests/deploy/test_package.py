@@ -16,13 +16,6 @@ from deploy.stream_job.rehearse import RECORDS, rehearse
 Entries = dict[str, bytes]
 
 
-@pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("package") / "flink-app.zip"
-    build(path)
-    return path
-
-
 def test_the_same_input_gives_the_same_bytes(package: Path, tmp_path: Path) -> None:
     again = tmp_path / "again.zip"
     build(again)

@@ -1,0 +1,122 @@
+"""What must hold after a run, whatever was done to it: looked at in the content of what came out."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deploy.local.delivery import Delivery
+from deploy.local.demo import SAMPLES
+from flink_job.lake.database import open_lake
+from flink_job.lake.redrive import stored_records
+from flink_job.schemas import ACCOUNTED
+from tests.chaos.loads import Load
+from tests.harness.oracle import Oracle
+
+HEALTHY_S = 60.0
+#: What a TaskManager of 3000 MB and its Python workers may take at most.
+MEMORY_LIMIT_MIB = 4500
+MONEY = ("energy_cost", "demand_cost", "fixed_cost", "export_credit", "tax", "cost")
+_LINES = ("energy", "demand", "fixed", "export", "tax", "cost")
+
+
+@dataclass
+class Outcome:
+    """What a run showed. Everything but `raw_copies`, which sinks may make, must be as `problems` wants it."""
+
+    fault: str
+    hits: int = 0
+    trouble: dict[str, int] = field(default_factory=dict)
+    published: int = 0
+    accounted: dict[str, int] = field(default_factory=dict)
+    expected: dict[str, int] = field(default_factory=dict)
+    raw_copies: int = 0
+    differing_copies: int = 0
+    wrong_rejected: int = 0
+    bills: int = 0
+    wrong_bills: int = 0
+    kpis: int = 0
+    alerts: int = 0
+    raised_twice: int = 0
+    told: int = 0
+    told_twice: int = 0
+    restarts: int = 0
+    healthy_after_s: float = 0.0
+    orphans: int = 0
+    peak_mib: int = 0
+    seconds: float = 0.0
+
+    def problems(self) -> list[str]:
+        """What must not be, in words."""
+        lost = self.published - sum(self.accounted.values())
+        found = {
+            f"{lost} records are lost": lost > 0,
+            f"{-lost} records more came out than went in": lost < 0,
+            f"the outcomes are {self.accounted}, the oracle has {self.expected}": self.accounted != self.expected,
+            f"{self.wrong_bills} of {self.bills} bills differ from the oracle's": self.wrong_bills,
+            "no bills came out": not self.bills,
+            "no KPI window closed": not self.kpis,
+            f"{self.differing_copies} rows were written again with another content": self.differing_copies,
+            f"{self.wrong_rejected} rejected records are not those injected, byte for byte": self.wrong_rejected,
+            f"{self.raised_twice} episodes were raised more than once": self.raised_twice,
+            f"{self.told_twice} changes of alerts were told more than once": self.told_twice,
+            f"healthy only after {self.healthy_after_s:.0f} s": self.healthy_after_s > HEALTHY_S,
+            f"{self.orphans} Python workers are left": self.orphans,
+            f"{self.peak_mib} MiB of memory": self.peak_mib > MEMORY_LIMIT_MIB,
+        }
+        return [text for text, is_so in found.items() if is_so]
+
+    def look(self, load: Load, tariffs: Sequence[dict[str, Any]], lake: Path, delivery: Delivery) -> None:
+        """Compare the lake with an independent reckoning of `load`."""
+        oracle = _reckoned(load, tariffs)
+        self.accounted = {name: delivery.account()[name] for name in ACCOUNTED}
+        self.expected = {
+            "costs": oracle.counts["costed"],
+            "repeated": oracle.counts["repeated"],
+            "rejected": load.rejected.total(),
+            "unpriced": oracle.counts["unpriced"],
+        }
+        stored = Counter(payload for _, payload in stored_records(lake, "rejected"))
+        self.wrong_rejected = ((stored - load.rejected) + (load.rejected - stored)).total()
+        self._look_at_bills(oracle, lake)
+        with open_lake(lake) as connection:
+            ((self.kpis,),) = connection.execute("SELECT COUNT(*) FROM kpis").fetchall()
+            raised = "SELECT COUNT(*), SUM(CASE WHEN n > 1 THEN 1 ELSE 0 END) FROM (SELECT COUNT(*) AS n FROM alerts "
+            raised += "WHERE state = 'raised' GROUP BY alert_id)"
+            ((self.alerts, twice),) = connection.execute(raised).fetchall()
+            self.raised_twice = int(twice or 0)
+
+    def _look_at_bills(self, oracle: Oracle, lake: Path) -> None:
+        content = ", ".join(("reading_id", *MONEY))
+        sums = ", ".join(f"SUM({column})" for column in MONEY)
+        with open_lake(lake) as connection:
+            ((total, distinct, contents),) = connection.execute(
+                f"SELECT COUNT(*), COUNT(DISTINCT reading_id), COUNT(DISTINCT ({content})) FROM costs_rows"
+            ).fetchall()
+            rows = connection.execute(
+                f"SELECT meter_id, CAST(cycle_start AS DATE), tariff_id, tariff_version, {sums} FROM costs GROUP BY ALL"
+            ).fetchall()
+        got = {row[:4]: dict(zip(_LINES, row[4:], strict=True)) for row in rows}
+        right: dict[Any, Any] = oracle.costs()
+        self.raw_copies, self.differing_copies = total - distinct, contents - distinct
+        self.bills = len(right)
+        self.wrong_bills = sum(got.get(bill) != right.get(bill) for bill in got.keys() | right.keys())
+
+    def look_at_messages(self, messages: Sequence[dict[str, Any]]) -> None:
+        """Every change of an alert may be told once."""
+        told = Counter((row["alert_id"], row["change_number"]) for message in messages for row in message["alerts"])
+        self.told = len(told)
+        self.told_twice = sum(count > 1 for count in told.values())
+
+
+def _reckoned(load: Load, more: Sequence[dict[str, Any]]) -> Oracle:
+    contracts = (SAMPLES / "contracts.ndjson").read_bytes().splitlines()
+    tariffs = [json.loads(path.read_text()) for path in sorted((SAMPLES / "tariffs").glob("*.json"))]
+    oracle = Oracle(contracts, [*tariffs, *more])
+    for record in load.readings():
+        oracle.add(json.loads(record))
+    return oracle

@@ -1,0 +1,126 @@
+"""The short form of `make chaos`: trouble of every kind at once, and runs in which the harness must cry out."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from deploy.local.delivery import Delivery
+from deploy.stream_job.stage import Setting
+from tests.chaos.faults import Fault, kill_task_manager, kill_workers
+from tests.chaos.loads import clean
+from tests.chaos.outcome import Outcome
+from tests.chaos.proxy import Dose
+from tests.chaos.run import Run, run
+
+RECORDS, RATE = 4000, 250
+#: Readings from the moment on at which the job starts: what a restart would forget, did it not keep its place.
+LATEST = {"readings": {"initial_position": "LATEST"}}
+NO_CHECKPOINTS = {"execution.checkpointing.interval": "1 d"}
+
+
+def strike_both(run: Run) -> int:
+    """The workers die, and then the TaskManager, once there has been a checkpoint with readings in it."""
+    time.sleep(7)
+    kill_workers(run)
+    time.sleep(3)
+    run.wait_until_healthy()
+    kill_task_manager(run)
+    return 2
+
+
+def strike_once(run: Run) -> int:
+    time.sleep(5)
+    kill_task_manager(run)
+    return 1
+
+
+ALL_AT_ONCE = Fault(
+    "all_at_once",
+    "",
+    "kills, throttling, errors, answers lost, records refused",
+    "",
+    strike_both,
+    Dose(throttled=0.1, server_error=0.03, reset=0.03, answer_lost=0.03, failed_records=0.05),
+    properties=LATEST,
+)
+
+
+@pytest.fixture(scope="module")
+def survived(package: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, Path]:
+    """(what a run through all of it showed, where its lake is)."""
+    work = tmp_path_factory.mktemp("chaos") / "run"
+    return run(ALL_AT_ONCE, work, RECORDS, RATE, package=package), work
+
+
+def test_everything_holds_through_trouble(survived: tuple[Outcome, Path]) -> None:
+    outcome, _ = survived
+    assert outcome.problems() == []
+    assert outcome.raw_copies > 0, "the fault did not bite"
+    assert min(outcome.trouble.get(kind, 0) for kind in ("throttled", "failed_records")) > 0
+
+
+def test_without_checkpoints_it_cries_out(package: Path, tmp_path: Path) -> None:
+    fault = replace(ALL_AT_ONCE, act=strike_once, proxied=None, flink=NO_CHECKPOINTS)
+    problems = run(fault, tmp_path / "run", 1500, RATE, limit_s=15, package=package).problems()
+    assert any("are lost" in problem or "oracle" in problem for problem in problems), problems
+
+
+def test_without_the_jobs_own_deduplication_it_cries_out(package: Path, tmp_path: Path) -> None:
+    def sabotage(setting: Setting) -> None:
+        path = next(setting.app.rglob("50_revised.sql"))
+        text = path.read_text(encoding="utf-8")
+        changed = text.replace("PARTITION BY meter_id, start_ms", "PARTITION BY meter_id, start_ms, record_position")
+        assert changed != text
+        path.write_text(changed, encoding="utf-8")
+        second = next(setting.app.rglob("51_previous.sql"))
+        text = second.read_text(encoding="utf-8")
+        second.write_text(text.replace("meter_id, start_ms ORDER", "meter_id, start_ms, record_position ORDER"))
+
+    quiet = replace(ALL_AT_ONCE, act=lambda run: 0, proxied=None)
+    problems = run(quiet, tmp_path / "run", 1500, RATE, sabotage, limit_s=15, package=package).problems()
+    assert any("bills differ" in problem for problem in problems), problems
+
+
+def test_without_a_key_that_is_the_same_again_it_cries_out(survived: tuple[Outcome, Path], tmp_path: Path) -> None:
+    """The same rows, each with a key of its own, as if it were drawn by lot: copies are then costs more."""
+    outcome, work = survived
+    lake = tmp_path / "lake"
+    drawn = 0
+    for path in (work / "lake").rglob("*.parquet"):
+        rows = pq.read_table(path, partitioning=None)
+        if path.is_relative_to(work / "lake" / "costs"):
+            keys = [f"{drawn + number}" for number in range(len(rows))]
+            drawn += len(rows)
+            rows = rows.set_column(rows.schema.get_field_index("reading_id"), "reading_id", pa.array(keys))
+        target = lake / path.relative_to(work / "lake")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(rows, target)
+    again = Outcome(outcome.fault, published=outcome.published)
+    load = clean(RECORDS)
+    repeats = [load.records[0]] * (outcome.published - len(load.records))
+    again.look(replace(load, records=load.records + repeats), (), lake, _Counted(lake))
+    assert again.wrong_bills > 0
+    assert any("more came out" in problem for problem in again.problems())
+
+
+class _Counted(Delivery):
+    """The account of a lake that is here already."""
+
+    def __init__(self, lake: Path) -> None:
+        self.folder = lake
+
+
+def test_a_record_of_poison_that_is_not_told_is_noticed(survived: tuple[Outcome, Path]) -> None:
+    outcome, work = survived
+    load = clean(RECORDS)
+    hidden = replace(load, rejected=load.rejected + type(load.rejected)([json.dumps({"no": "such"}).encode()]))
+    again = Outcome(outcome.fault, published=outcome.published)
+    again.look(hidden, (), work / "lake", _Counted(work / "lake"))
+    assert again.wrong_rejected == 1
