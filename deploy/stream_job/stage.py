@@ -102,6 +102,8 @@ class Setting:
     def _arrived(self) -> int:
         """Records accounted for, each once: sinks may write a row again."""
         self.delivery.refresh()
+        if not self.delivery.accounted:
+            return 0
         account = self.delivery.account()
         return sum(account[name] for name in ACCOUNTED)
 

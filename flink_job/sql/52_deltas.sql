@@ -1,31 +1,17 @@
 -- What each record changes: new minus previous quantity (2^50 = 1125899906842624 unpacks). A repeat, or an older
 -- revision, changes nothing.
 SELECT
-  reading_id,
+  carried,
   meter_id,
   start_ms,
   interval_s,
-  revision,
-  quality,
-  device_id,
-  sequence_number,
-  shard,
-  record_position,
-  arrival,
   register_id,
   rollover_ukwh,
-  segment_key,
   bill_key,
-  site_path,
   tou_period,
   demand_slot,
   demand_start_ms,
   demand_window_s,
-  day_start_ms,
-  day_s,
-  measurements,
-  tags,
-  contracted_uw,
   records_seen = 1 AS is_first,
   records_seen > 1
     AND import_top IS NOT DISTINCT FROM import_previous

@@ -1,11 +1,11 @@
 -- Records that changed nothing: repeats and revisions older than one already seen.
 SELECT
-  reading_id,
+  deltas.carried.reading_id AS reading_id,
   meter_id,
   CAST(TO_TIMESTAMP_LTZ(start_ms, 3) AS TIMESTAMP(3)) AS interval_start,
-  tally_repeated(revision) AS revision,
-  shard,
-  record_position,
-  arrival
+  tally_repeated(deltas.carried.revision) AS revision,
+  deltas.carried.shard AS shard,
+  deltas.carried.record_position AS record_position,
+  deltas.carried.arrival AS arrival
 FROM deltas
 WHERE is_repeat

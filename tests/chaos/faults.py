@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.chaos.run import Run
 
 WORKER = "pyflink.fn_execution.beam.beam_boot"
-NEW_FROM = "2026-03-29"
+NEW_FROM = "2026-03-28"
 #: A later version of a tariff of the sample, whose prices are others.
 _FLAT = json.loads((SAMPLES / "tariffs" / "eur-flat.json").read_text(encoding="utf-8"))
 NEW_FLAT = {
@@ -169,7 +169,7 @@ FAULTS = {
         Fault("firehose", "18", "records of Firehose batches refused, whole batches throttled", "10 %, 10 %",
               proxied=Dose(throttled=0.1, failed_records=0.1, calls=("PutRecordBatch",))),
         Fault("tariff_version", "19", "a tariff's next version, and kills around it", "3 kills",
-              times(3, 2, new_version), tariffs=(NEW_FLAT,), properties={"tariffs": {"refresh_s": "1"}}),
+              times(3, 0, new_version), tariffs=(NEW_FLAT,), properties={"tariffs": {"refresh_s": "1"}}),
         Fault("upgrade", "21", "stopped with a savepoint, the package started from it", "2", times(2, 8, upgrade)),
     )
 }  # fmt: skip
