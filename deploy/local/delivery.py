@@ -38,13 +38,18 @@ class Delivery:
 
     def account(self) -> dict[str, int]:
         """Records by outcome, each key once; parts of one rejected record are one."""
-        with open_lake(self.folder) as connection:
-            return {
-                name: connection.execute(f"SELECT COUNT(*) FROM {name} WHERE {condition}").fetchall()[0][0]
-                for name, condition in (dict.fromkeys(OUTPUTS, "TRUE") | {"rejected": ONE_REJECTED_READING}).items()
-            }
+        return account(self.folder)
 
     def _records(self, output: str, path: Path) -> int:
         if output != "rejected":
             return int(pq.read_metadata(path).num_rows)
         return rejected_readings(path)
+
+
+def account(lake: Path) -> dict[str, int]:
+    """Rows of a lake by output, each key once; parts of one rejected record are one."""
+    with open_lake(lake) as connection:
+        return {
+            name: connection.execute(f"SELECT COUNT(*) FROM {name} WHERE {condition}").fetchall()[0][0]
+            for name, condition in (dict.fromkeys(OUTPUTS, "TRUE") | {"rejected": ONE_REJECTED_READING}).items()
+        }

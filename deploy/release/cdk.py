@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
+from deploy.npm import NODE, NpmError, installed
 from deploy.settings import Environment
 from deploy.stream_job.properties import RESTORE
 
@@ -14,8 +14,6 @@ PROJECT = Path(__file__).resolve().parents[2]
 MANIFEST = PROJECT / "deploy" / "cdk_cli"
 OUT = PROJECT / "build" / "deployed"
 INSTALLED = PROJECT / "build" / "cdk_cli"
-#: Where the package says that Node is (deploy/__init__.py).
-NODE = Path(os.environ["JSII_NODE"]).parent
 
 
 class CdkError(RuntimeError):
@@ -49,17 +47,8 @@ class Cdk:
 
 
 def _installed() -> Path:
-    """CDK's entry; installed on first use from the lock file. Raises CdkError."""
-    entry = INSTALLED / "node_modules" / "aws-cdk" / "bin" / "cdk"
-    lock = INSTALLED / "package-lock.json"
-    if entry.is_file() and lock.read_bytes() == (MANIFEST / "package-lock.json").read_bytes():
-        return entry
-    INSTALLED.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(MANIFEST / name, INSTALLED / name)
-    npm = NODE.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    line = [str(NODE / "node"), str(npm), "ci", "--no-audit", "--no-fund", "--silent"]
-    done = subprocess.run(line, cwd=INSTALLED, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise CdkError(f"CDK's command line could not be installed:\n{done.stderr.strip()}")
-    return entry
+    """CDK's entry. Raises CdkError."""
+    try:
+        return installed(MANIFEST, INSTALLED, "aws-cdk") / "bin" / "cdk"
+    except NpmError as error:
+        raise CdkError(str(error)) from None

@@ -51,6 +51,10 @@ class Cluster:
                 line, env=self.environment, stdout=log, stderr=log, cwd=self.work, start_new_session=True
             )
 
+    def wait_for_slots(self) -> None:
+        """Until a job can be started. Raises RehearsalError."""
+        wait_for(lambda: self.get("/overview")["slots-available"] > 0, "the cluster has no slots", self.work)
+
     def kill(self, script: str) -> None:
         """End a part with all it started, at once."""
         process = self.processes.pop(script)
@@ -91,7 +95,7 @@ def cluster(work: Path, environment: dict[str, str], **options: object) -> Itera
     try:
         for script in ("jobmanager.sh", "taskmanager.sh"):
             found.start(script)
-        wait_for(lambda: found.get("/overview")["slots-available"] > 0, "the cluster has no slots", work)
+        found.wait_for_slots()
         yield found
     finally:
         for script in list(reversed(found.processes)):

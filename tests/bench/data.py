@@ -12,8 +12,6 @@ INTERVAL_S = 900
 FIRST = datetime(2026, 3, 2, tzinfo=UTC)
 LATE_SHARE, REPEATED_SHARE, LATE_INTERVALS = 0.01, 0.01, 24
 TIMEZONE = "Europe/Madrid"
-#: What the SQL-only job and the peers price with where they cannot have the tariff: one price.
-FLAT_PRICE = "0.118"
 
 #: Time of use, tiers and demand charges at once.
 TARIFF = {

@@ -100,7 +100,7 @@ def kill_job_manager(run: Run) -> None:
     for script in ("jobmanager.sh", "taskmanager.sh"):
         run.cluster.kill(script)
         run.cluster.start(script)
-    run.wait_for_slots()
+    run.cluster.wait_for_slots()
     run.job = run.setting.submit(run.cluster, last)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.endpoint import free_port, stop
-from deploy.release.cdk import NODE
+from deploy.npm import NODE, installed
 from flink_job.environment import PROJECT
 from flink_job.publish import client
 
@@ -22,13 +21,13 @@ _SERVE = "require('kinesalite')({createStreamMs:50,deleteStreamMs:50,updateStrea
 
 
 class KinesaliteError(RuntimeError):
-    """Kinesalite cannot be had or does not start."""
+    """Kinesalite does not start."""
 
 
 @contextlib.contextmanager
 def kinesalite(log: Path) -> Iterator[str]:
-    """URL of a Kinesis of its own."""
-    _install()
+    """URL of a Kinesis of its own. Raises NpmError where it cannot be had."""
+    installed(MANIFEST, INSTALLED, "kinesalite")
     port = free_port()
     with log.open("wb") as out:
         server = subprocess.Popen(
@@ -90,17 +89,3 @@ def _wait(call: Any) -> None:
             if time.monotonic() > deadline:
                 raise KinesaliteError(f"kinesalite does not answer: {error}") from None
             time.sleep(0.2)
-
-
-def _install() -> None:
-    lock = INSTALLED / "package-lock.json"
-    if (INSTALLED / "node_modules" / "kinesalite").is_dir() and lock.is_file():
-        return
-    INSTALLED.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(MANIFEST / name, INSTALLED / name)
-    npm = NODE.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    line = [str(NODE / "node"), str(npm), "ci", "--no-audit", "--no-fund", "--silent", "--ignore-scripts"]
-    done = subprocess.run(line, cwd=INSTALLED, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise KinesaliteError(f"kinesalite could not be installed:\n{done.stderr.strip()}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deploy.local.delivery import Delivery
+from deploy.local.delivery import account
 from deploy.local.demo import SAMPLES
 from flink_job.lake.database import open_lake
 from flink_job.lake.redrive import stored_records
@@ -70,10 +70,11 @@ class Outcome:
         }
         return [text for text, is_so in found.items() if is_so]
 
-    def look(self, load: Load, tariffs: Sequence[dict[str, Any]], lake: Path, delivery: Delivery) -> None:
+    def look(self, load: Load, tariffs: Sequence[dict[str, Any]], lake: Path) -> None:
         """Compare the lake with an independent reckoning of `load`."""
         oracle = _reckoned(load, tariffs)
-        self.accounted = {name: delivery.account()[name] for name in ACCOUNTED}
+        found = account(lake)
+        self.accounted = {name: found[name] for name in ACCOUNTED}
         self.expected = {
             "costs": oracle.counts["costed"],
             "repeated": oracle.counts["repeated"],

@@ -60,11 +60,6 @@ class Run:
             time.sleep(0.5)
         return max(0.0, time.monotonic() - started - LOOKS * 0.5)
 
-    def wait_for_slots(self) -> None:
-        wait_for(
-            lambda: self.cluster.get("/overview")["slots-available"] > 0, "the cluster has no slots", self.setting.work
-        )
-
     def stop_with_savepoint(self) -> str:
         """Stop the job; returns where its state is."""
         target = {"targetDirectory": (self.setting.work / "savepoints").as_uri(), "drain": False}
@@ -76,7 +71,7 @@ class Run:
             return bool(found["status"]["id"] == "COMPLETED")
 
         wait_for(done, "the savepoint is not complete", self.setting.work)
-        self.wait_for_slots()
+        self.cluster.wait_for_slots()
         return str(found["operation"]["location"])
 
     def restarts(self) -> int:
@@ -142,7 +137,7 @@ def run(
         if alerting:
             outcome.look_at_messages(received(setting.url, alerting.inbox))
     repeats = [load.records[0]] * (outcome.published - len(load.records))
-    outcome.look(Load(load.records + repeats, load.rejected), fault.tariffs, work / "lake", setting.delivery)
+    outcome.look(Load(load.records + repeats, load.rejected), fault.tariffs, work / "lake")
     outcome.seconds = time.monotonic() - started
     (work / OUTCOME).write_text(json.dumps(dataclasses.asdict(outcome)), encoding="utf-8")
     return outcome

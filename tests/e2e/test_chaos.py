@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from deploy.local.delivery import Delivery
 from deploy.stream_job.stage import Setting
 from tests.chaos.faults import Fault, kill_task_manager, kill_workers
-from tests.chaos.loads import clean
+from tests.chaos.loads import Load, clean
 from tests.chaos.outcome import Outcome
 from tests.chaos.proxy import Dose
 from tests.chaos.run import Run, run
@@ -57,6 +56,19 @@ def survived(package: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[O
     """(what a run through all of it showed, where its lake is)."""
     work = tmp_path_factory.mktemp("chaos") / "run"
     return run(ALL_AT_ONCE, work, RECORDS, RATE, package=package), work
+
+
+def published(outcome: Outcome) -> Load:
+    """What a run published: the sample, and repeats of its first record."""
+    load = clean(RECORDS)
+    return replace(load, records=load.records + [load.records[0]] * (outcome.published - len(load.records)))
+
+
+def looked_at(load: Load, lake: Path) -> Outcome:
+    """What a lake shows of a load."""
+    again = Outcome(ALL_AT_ONCE.name, published=len(load.records))
+    again.look(load, (), lake)
+    return again
 
 
 def test_everything_holds_through_trouble(survived: tuple[Outcome, Path]) -> None:
@@ -102,25 +114,13 @@ def test_without_a_key_that_is_the_same_again_it_cries_out(survived: tuple[Outco
         target = lake / path.relative_to(work / "lake")
         target.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(rows, target)
-    again = Outcome(outcome.fault, published=outcome.published)
-    load = clean(RECORDS)
-    repeats = [load.records[0]] * (outcome.published - len(load.records))
-    again.look(replace(load, records=load.records + repeats), (), lake, _Counted(lake))
+    again = looked_at(published(outcome), lake)
     assert again.wrong_bills > 0
     assert any("more came out" in problem for problem in again.problems())
 
 
-class _Counted(Delivery):
-    """The account of a lake that is here already."""
-
-    def __init__(self, lake: Path) -> None:
-        self.folder = lake
-
-
 def test_a_record_of_poison_that_is_not_told_is_noticed(survived: tuple[Outcome, Path]) -> None:
     outcome, work = survived
-    load = clean(RECORDS)
-    hidden = replace(load, rejected=load.rejected + type(load.rejected)([json.dumps({"no": "such"}).encode()]))
-    again = Outcome(outcome.fault, published=outcome.published)
-    again.look(hidden, (), work / "lake", _Counted(work / "lake"))
-    assert again.wrong_rejected == 1
+    load = published(outcome)
+    hidden = replace(load, rejected=load.rejected + Counter([b'{"no": "such"}']))
+    assert looked_at(hidden, work / "lake").wrong_rejected == 1

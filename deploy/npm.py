@@ -1,0 +1,34 @@
+"""Programs from npm, by their lock files, installed with the Node of the wheel."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+#: Where the package says that Node is (deploy/__init__.py).
+NODE = Path(os.environ["JSII_NODE"]).parent
+FILES = ("package.json", "package-lock.json")
+
+
+class NpmError(RuntimeError):
+    """What is in a lock file could not be installed; the message is npm's."""
+
+
+def installed(manifest: Path, target: Path, name: str) -> Path:
+    """The folder of package `name` under `target`; installed from the lock file of `manifest` where it is not there, or
+    there by another one. Raises NpmError.
+    """
+    found, lock = target / "node_modules" / name, target / FILES[1]
+    if found.is_dir() and lock.read_bytes() == (manifest / FILES[1]).read_bytes():
+        return found
+    target.mkdir(parents=True, exist_ok=True)
+    for file in FILES:
+        shutil.copy(manifest / file, target / file)
+    npm = NODE.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    line = [str(NODE / "node"), str(npm), "ci", "--no-audit", "--no-fund", "--silent"]
+    done = subprocess.run(line, cwd=target, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NpmError(f"{name} could not be installed:\n{done.stderr.strip()}")
+    return found
