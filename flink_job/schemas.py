@@ -22,6 +22,8 @@ class Table:
 
     `event_time` is the column whose UTC date is the partition. It is the same in every copy of a row, so that a query
     of some days reads those days alone and still meets each key once.
+
+    `written_at` is the column that tells copies of a row apart: the newest counts. Where there is none copies are alike.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Table:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     event_time: str = ""
+    written_at: str = ""
 
 
 #: Partition of every table that is delivered: the UTC date of its `event_time`.
@@ -100,8 +103,10 @@ COSTS = Table(
         _SHARD,
         _RECORD_POSITION,
         _ARRIVAL,
+        _time("costed_at", "When the job costed the reading: of several copies of a row the newest counts"),
     ),
     event_time="interval_start",
+    written_at="costed_at",
 )
 
 KPIS = Table(

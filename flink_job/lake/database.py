@@ -33,15 +33,16 @@ def read_view(name: str) -> str:
 
 
 def each_key_once(table: Table, source: str) -> str:
-    """SQL of a table in which every key has one row: sinks are at-least-once, and copies of a row are alike.
+    """SQL of a table in which every key has one row, the newest: sinks are at-least-once.
 
     The partition is a column of it and of the key, so that a condition on it reaches the source.
     """
     date = (EVENT_DATE.name,) if table.event_time else ()
     columns = ", ".join((*(column.name for column in table.columns), *date))
     key = ", ".join((*table.key, *date))
+    order = f"{table.written_at} DESC" if table.written_at else key
     return (
-        f"SELECT {columns} FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY {key} ORDER BY {key}) AS copy_number "
+        f"SELECT {columns} FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY {key} ORDER BY {order}) AS copy_number "
         f"FROM {source}) AS copies WHERE copy_number = 1"
     )
 

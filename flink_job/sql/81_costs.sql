@@ -31,5 +31,6 @@ SELECT
   day_s,
   shard,
   record_position,
-  arrival
+  arrival,
+  CAST(CURRENT_ROW_TIMESTAMP() AS TIMESTAMP(3)) AS costed_at
 FROM costed

@@ -17,7 +17,7 @@ from flink_job.sources import CONTRACTS, READINGS, tick_source
 from flink_job.sql import read_sql
 from tests.bench.data import Input
 
-_NOW = "TO_TIMESTAMP_LTZ(UNIX_TIMESTAMP() * 1000, 3)"
+_NOW = "CURRENT_ROW_TIMESTAMP()"
 _RECORD = "`shard` AS 'shardId-000000000000',\n  `record_position` AS '49654321'"
 BLACKHOLE = {"connector": "blackhole"}
 #: Stages of the job by the view that they end with, in dataflow order.

@@ -31,6 +31,8 @@ from tests.chaos.proxy import Proxy, proxied
 
 LIMIT_S, CONTRACTS_S, MESSAGES_S, LOOKS = 240.0, 5.0, 5.0, 5
 OUTCOME = "outcome.json"
+#: Readings of a meter pass through several slots at once, in an order that is another one after a crash.
+PARALLEL = {"parallelism.default": 2, "taskmanager.numberOfTaskSlots": 2}
 ROUTES = {
     "recipients": {"crew": {"sns": "{fifo_topic}", "tokens": 100_000, "refill_s": 1, "group_s": 0}},
     "routes": [{"site": "*", "to": ["crew"]}],
@@ -118,7 +120,7 @@ def run(
     with _deployed(fault, work, package) as (setting, proxy):
         sabotage(setting)
         alerting = None if fault.kinesalite else create_alerting(setting.stacks, ROUTES)
-        with setting.cluster(**fault.flink) as cluster:
+        with setting.cluster(**PARALLEL, **fault.flink) as cluster:
             running = Run(setting, cluster, setting.submit(cluster), proxy)
             time.sleep(CONTRACTS_S)
             publisher = Thread(target=_paced, args=(setting, load.records, rate), daemon=True)
