@@ -23,7 +23,7 @@ class Table:
     `event_time` is the column whose UTC date is the partition. It is the same in every copy of a row, so that a query
     of some days reads those days alone and still meets each key once.
 
-    `written_at` is the column that tells copies of a row apart: the newest counts. Where there is none copies are alike.
+    `written_at` is the column that tells copies of a row apart: the newest counts. Without it copies are alike.
     """
 
     name: str
