@@ -30,6 +30,10 @@ def frame(names: Sequence[str], rows: Sequence[Sequence[Any]], integers: frozens
 
 
 def _column(values: Sequence[Any], absent_as_number: bool) -> pd.Series:
-    if absent_as_number:
-        return pd.Series(np.array([ABSENT if value is None else value for value in values], dtype=np.int64))
-    return pd.Series(values, dtype=object)
+    if not absent_as_number:
+        return pd.Series(values, dtype=object)
+    absent = values.count(None)
+    if absent == len(values):  # most columns are all there or not at all
+        return pd.Series(np.full(len(values), ABSENT, dtype=np.int64))
+    given = [ABSENT if value is None else value for value in values] if absent else values
+    return pd.Series(np.array(given, dtype=np.int64))

@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pyflink.table import DataTypes
 from pyflink.table.udf import ScalarFunction, udf
 
-from flink_job.alerts.rules import meter_of
 from flink_job.config import Settings
-from flink_job.metering.contract import ContractError, parse_contract
+from flink_job.metering.contract import ContractError
 from flink_job.metering.packing import multiplied
-from flink_job.metering.units import to_micro
-from flink_job.tariffs.book import TariffBook, UnknownTariffError
-from flink_job.tariffs.calendar import CalendarError, Timeline
-from flink_job.tariffs.cycle import Segment
-from flink_job.tariffs.resolve import MeterTimeline, Position
+from flink_job.tariffs.book import UnknownTariffError
+from flink_job.tariffs.calendar import CalendarError
 from udfs.books import refreshed, tariff_book
-from udfs.columns import ABSENT, BIGINT, INT, STRING, frame, row_type
+from udfs.columns import ABSENT, BIGINT, INT, STRING, row_type
 from udfs.metrics import Counters
-from udfs.watching import NOTHING, WATCH, HeartbeatWatch, MeasuredWatch
+from udfs.places import MeterPlace, Places
+from udfs.watching import WATCH, HeartbeatWatch, MeasuredWatch
 
 PLACE = dict(
     reason=STRING,
@@ -46,63 +44,33 @@ PLACE = dict(
     watched=DataTypes.ARRAY(DataTypes.STRING()),
     **WATCH,
 )
-_NOWHERE = (None,) * (len(PLACE) - 2)
-
-
-class MeterPlace:
-    """One contract, ready to place readings: its timeline, its multiplier, its contracted power."""
-
-    def __init__(self, document: str, book: TariffBook, timelines: dict[Any, Timeline]) -> None:
-        self.contract = parse_contract(document)
-        self.book = book
-        self.meter = meter_of(self.contract)
-        self.site_path = self.contract.site_path
-        self.multiplier = self.contract.multiplier
-        self.timeline = MeterTimeline(self.contract, book, timelines)
-        self.contracted: dict[tuple[str, int], int] = {}
-
-    def row(self, start_ms: int, quantities: tuple[int, ...]) -> tuple[Any, ...]:
-        """The columns of PLACE for a reading, but those of alerts; `quantities` are its packed ones and the dial's
-        size, in order.
-        """
-        at = self.timeline.position(start_ms)
-        quantities = tuple(None if q == ABSENT else multiplied(q, self.multiplier) for q in quantities)
-        return (
-            None,
-            None,
-            at.segment_key,
-            at.bill_key,
-            self.site_path,
-            at.tou_period,
-            at.demand_slot,
-            at.demand_start_ms,
-            at.demand_window_s,
-            at.day_start_ms,
-            at.day_s,
-            *quantities,
-            self.meter.tags or None,
-            self._contracted_uw(at),
-        )
-
-    def _contracted_uw(self, at: Position) -> int:
-        """Contracted power of the period [1e-6 kW], ABSENT where the contract names none."""
-        key = (at.segment_key, at.tou_period)
-        if key not in self.contracted:
-            self.contracted[key] = self._contracted(at.segment, at.tou_period)
-        return self.contracted[key]
-
-    def _contracted(self, segment: Segment, tou_period: int) -> int:
-        period = self.book.version(segment.tariff_id, segment.tariff_version).periods[tou_period]
-        kw: dict[str, Any] = {}
-        for assignment in self.contract.assignments:
-            if assignment.tariff_id == segment.tariff_id and (assignment.valid_from <= segment.cycle_start or not kw):
-                kw = dict(assignment.contracted_kw)
-        found = kw.get(period, next(iter(kw.values())) if len(kw) == 1 else None)
-        return ABSENT if found is None else to_micro(found)
+#: Columns of PLACE that readings of the same terms and beginning have in common.
+_OF_POSITION = (
+    "segment_key",
+    "bill_key",
+    "tou_period",
+    "demand_slot",
+    "demand_start_ms",
+    "demand_window_s",
+    "day_start_ms",
+    "day_s",
+)
+_OF_READING = (
+    "import_packed",
+    "export_packed",
+    "reactive_import_packed",
+    "reactive_export_packed",
+    "register_packed",
+    "rollover_ukwh",
+)
+#: A reading that has no place: no contract, no position.
+_NOWHERE = (None, -1)
 
 
 class ResolveReading(ScalarFunction):  # type: ignore[misc]
-    """`resolve_reading(contract, reading...)`: see flink_job.tariffs.resolve."""
+    """`resolve_reading(contract, reading...)`: see flink_job.tariffs.resolve. ABSENT stands for NULL in the integer
+    columns of the result.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -132,64 +100,140 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
         refreshed(self.book)
         if self.book.generation != self.generation:
             self.generation = self.book.generation
-            self.places: dict[str, MeterPlace] = {}
-            self.timelines: dict[Any, Timeline] = {}
-        self.measured.refresh()
-        self.heartbeats.refresh()
-        arrival_ms = arrival.to_numpy("datetime64[ms]").astype("int64").tolist()
-        quantities = zip(
-            import_packed.tolist(),
-            export_packed.tolist(),
-            reactive_import_packed.tolist(),
-            reactive_export_packed.tolist(),
-            register_packed.tolist(),
-            rollover_ukwh.tolist(),
-            strict=True,
-        )
-        rows = [
-            self._row(*columns)
-            for columns in zip(
-                contract,
-                start_ms.tolist(),
-                interval_s.tolist(),
-                revision.tolist(),
-                quantities,
-                arrival_ms,
-                measurements,
+            self.places = Places(self.book)
+        self.places.start_batch()
+        problems: dict[int, tuple[str, str]] = {}
+        found = [
+            self._find(document, start, row, problems)
+            for row, (document, start) in enumerate(zip(contract, start_ms.tolist(), strict=True))
+        ]
+        self._count(problems)
+        places = [place for place, _ in found]
+        quantities = {
+            name: column.to_numpy(np.int64)
+            for name, column in zip(
+                _OF_READING,
+                (
+                    import_packed,
+                    export_packed,
+                    reactive_import_packed,
+                    reactive_export_packed,
+                    register_packed,
+                    rollover_ukwh,
+                ),
                 strict=True,
             )
-        ]
-        unpriced = Counter(f"unpriced_{row[0]}" for row in rows if row[0])
-        self.counters.add({"unpriced": unpriced.total(), **unpriced})
-        return frame(list(PLACE), rows)
+        }
+        watched = self._watch(places, arrival, start_ms, interval_s, revision, measurements, quantities)
+        return self._frame(found, problems, _multiplied(places, quantities), watched)
 
-    def _row(
-        self,
-        document: Any,
-        start_ms: int,
-        interval_s: int,
-        revision: int,
-        quantities: Any,
-        arrival_ms: int,
-        measured: Any,
-    ) -> Any:
+    def _find(
+        self, document: Any, start_ms: int, row: int, problems: dict[int, tuple[str, str]]
+    ) -> tuple[MeterPlace | None, int]:
+        """(place, number of its position) of a reading; where it has none, `problems` tells why."""
         if document is None:
-            return "no_contract", "no contract for this meter had arrived", *_NOWHERE
+            problems[row] = ("no_contract", "no contract for this meter had arrived")
+            return _NOWHERE
         try:
-            place = self.places.get(document)
-            if place is None:
-                place = self.places[document] = MeterPlace(document, self.book, self.timelines)
-            watched = self.heartbeats.marks(place.meter, arrival_ms)
-            seen = NOTHING
-            if measured is not None and not any(q != ABSENT for q in quantities):
-                seen = self.measured.observe(place.meter, start_ms, interval_s, revision, arrival_ms, measured)
-            return *place.row(start_ms, quantities), watched, *seen
+            place = self.places.of(document)
+            return place, self.places.position(place.terms, start_ms)
         except ContractError as error:
-            return "bad_contract", str(error), *_NOWHERE
+            problems[row] = ("bad_contract", str(error))
         except UnknownTariffError as error:
-            return error.code, str(error), *_NOWHERE
+            problems[row] = (error.code, str(error))
         except CalendarError as error:
-            return "calendar_year_missing", str(error), *_NOWHERE
+            problems[row] = ("calendar_year_missing", str(error))
+        return _NOWHERE
+
+    def _count(self, problems: dict[int, tuple[str, str]]) -> None:
+        unpriced = Counter(f"unpriced_{code}" for code, _ in problems.values())
+        self.counters.add({"unpriced": unpriced.total(), **unpriced})
+
+    def _frame(self, found: Any, problems: Any, quantities: dict[str, Any], watched: Any) -> pd.DataFrame:
+        numbers = [number for _, number in found]
+        positions = self.places.positions
+        columns: dict[str, Any] = {
+            **self.places.columns(numbers, _OF_POSITION),
+            **quantities,
+            "reason": _sparse(len(found), {row: code for row, (code, _) in problems.items()}),
+            "detail": _sparse(len(found), {row: detail for row, (_, detail) in problems.items()}),
+            "site_path": _texts([place and place.contract.site_path for place, _ in found]),
+            "tags": _texts([(place and place.meter.tags) or None for place, _ in found]),
+            "contracted_uw": np.array(
+                [
+                    place.contracted_uw(positions[number]) if place is not None and place.has_contracted else ABSENT
+                    for place, number in found
+                ],
+                dtype=np.int64,
+            ),
+            **watched,
+        }
+        return pd.DataFrame({name: columns[name] for name in PLACE}, copy=False)
+
+    def _watch(
+        self,
+        places: Any,
+        arrival: Any,
+        start_ms: Any,
+        interval_s: Any,
+        revision: Any,
+        measurements: Any,
+        quantities: Any,
+    ) -> dict[str, Any]:
+        """Marks of silence rules, and what measured channels alone have to tell alert rules."""
+        self.measured.refresh()
+        self.heartbeats.refresh()
+        count = len(places)
+        arrival_ms = arrival.to_numpy("datetime64[ms]").astype("int64")
+        marks: dict[int, Any] = {}
+        if self.heartbeats.needed:
+            for row, (place, at_ms) in enumerate(zip(places, arrival_ms.tolist(), strict=True)):
+                if place is not None:
+                    marks[row] = self.heartbeats.marks(place.meter, at_ms)
+        seen: dict[int, tuple[Any, ...]] = {}
+        if self.measured.needed:
+            carries = np.any([column != ABSENT for column in quantities.values()], axis=0)
+            for row in np.flatnonzero(measurements.notna().to_numpy() & ~carries).tolist():
+                if places[row] is not None:
+                    seen[row] = self.measured.observe(
+                        places[row].meter,
+                        int(start_ms.iloc[row]),
+                        int(interval_s.iloc[row]),
+                        int(revision.iloc[row]),
+                        int(arrival_ms[row]),
+                        measurements.iloc[row],
+                    )
+        told = {
+            name: _sparse(count, {row: columns[at] for row, columns in seen.items()}) for at, name in enumerate(WATCH)
+        }
+        return {"watched": _sparse(count, marks), **told}
+
+
+def _multiplied(places: Any, quantities: dict[str, Any]) -> dict[str, Any]:
+    """Quantities times the multipliers of their contracts; a column in which none is stays the same."""
+    rows = [row for row, place in enumerate(places) if place is not None and place.multiplier != 1]
+    if not rows:
+        return quantities
+    found = {name: column.copy() for name, column in quantities.items()}
+    for column in found.values():
+        for row in rows:
+            if column[row] != ABSENT:
+                column[row] = multiplied(int(column[row]), places[row].multiplier)
+    return found
+
+
+def _sparse(count: int, values: dict[int, Any]) -> Any:
+    """A column of NULLs with a few values, by row."""
+    column = np.full(count, None, dtype=object)
+    for row, value in values.items():
+        column[row] = value
+    return column
+
+
+def _texts(values: list[Any]) -> Any:
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column
 
 
 def resolve_reading(settings: Settings) -> Any:

@@ -118,6 +118,11 @@ class HeartbeatWatch:
             self.entities.clear()
             self.heard_ms.clear()
 
+    @property
+    def needed(self) -> bool:
+        """True where any rule watches for silence."""
+        return any(rule.source == "silence" for rule in self.book.rules.rules)
+
     def marks(self, meter: Entity, arrival_ms: int) -> list[str] | None:
         try:
             watched = self.entities[meter]

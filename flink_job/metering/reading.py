@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -28,6 +29,8 @@ MAX_NAME = 128
 MAX_DETAIL = 500
 EARLIEST_MS = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp() * 1000)
 
+#: The forms in which a record may give its quantity.
+_FORMS = ("energy_kwh", "power_kw", "register_kwh", "value", "signed_kwh", "values")
 _QUALITIES = frozenset({"actual", "estimated", "edited"})
 
 
@@ -89,37 +92,28 @@ def _parse_record(record: ReadingRecord, latest_ms: int) -> ParsedReading:
     if record.sequence is not None and not 0 <= record.sequence < 1 << 63:
         raise ReadingError("out_of_range", "sequence must lie in 0..2^63-1")
     start_ms = _start_ms(record.interval_start, latest_ms)
-    quantities = _quantities(record)
-    packed = {name: _pack_checked(name, record.revision, quantities.pop(name, None)) for name in BILLED_CHANNELS}
-    register = _pack_checked("register_kwh", record.revision, record.register_kwh)
+    quantities, revision = _quantities(record), record.revision
+    packed = [_pack_checked(name, revision, quantities.pop(name, None)) for name in BILLED_CHANNELS]
+    register = _pack_checked("register_kwh", revision, record.register_kwh)
     rollover = record.register_rollover_kwh
     measurements = json.dumps({k: float(v) for k, v in quantities.items()}, sort_keys=True) if quantities else None
-    identity = (
+    identity = (record.meter_id, start_ms, record.interval_s, *packed, register, record.register_id, measurements)
+    return ParsedReading(
+        None,
+        None,
+        blake2b(repr(identity).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(),
         record.meter_id,
         start_ms,
         record.interval_s,
-        *packed.values(),
+        revision,
+        record.quality,
+        record.device_id,
+        record.sequence,
+        *packed,
         register,
         record.register_id,
+        None if rollover is None else unpack(_pack_checked("register_rollover_kwh", 0, rollover) or 0)[1],
         measurements,
-    )
-    return ParsedReading(
-        reading_id=blake2b(repr(identity).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(),
-        meter_id=record.meter_id,
-        start_ms=start_ms,
-        interval_s=record.interval_s,
-        revision=record.revision,
-        quality=record.quality,
-        device_id=record.device_id,
-        sequence=record.sequence,
-        import_packed=packed["import"],
-        export_packed=packed["export"],
-        reactive_import_packed=packed["reactive_import"],
-        reactive_export_packed=packed["reactive_export"],
-        register_packed=register,
-        register_id=record.register_id,
-        rollover_ukwh=None if rollover is None else unpack(_pack_checked("register_rollover_kwh", 0, rollover) or 0)[1],
-        measurements=measurements,
     )
 
 
@@ -133,7 +127,9 @@ def _start_ms(start: str | int, latest_ms: int) -> int:
     return start
 
 
+@lru_cache(maxsize=4096)
 def _parse_iso(text: str) -> int:
+    """Epoch ms of a time; remembered, for readings of many meters begin together."""
     try:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
@@ -147,12 +143,9 @@ def _parse_iso(text: str) -> int:
 
 def _quantities(record: ReadingRecord) -> dict[str, Decimal]:
     """Quantity by channel, in the channel's unit; the register, which is cumulative, is not among them."""
-    short = [
-        n for n in ("energy_kwh", "power_kw", "register_kwh", "value", "signed_kwh") if getattr(record, n) is not None
-    ]
-    if record.values is not None:
-        short.append("values")
-    if len(short) != 1:
+    given = (record.energy_kwh, record.power_kw, record.register_kwh, record.value, record.signed_kwh, record.values)
+    if given.count(None) != len(_FORMS) - 1:
+        short = [name for name, value in zip(_FORMS, given, strict=True) if value is not None]
         named = " and ".join(short) or "none"
         raise ReadingError(
             "missing_field" if not short else "ambiguous",

@@ -1,4 +1,5 @@
--- In flat columns. The record's own bytes are needed no further where the reading can be priced.
+-- In flat columns; -1 stands for NULL among what was reckoned. The record's own bytes are needed no further where the
+-- reading can be priced.
 SELECT
   resolved.place.reason AS reason,
   resolved.place.detail AS detail,
@@ -24,12 +25,12 @@ SELECT
   resolved.place.demand_window_s AS demand_window_s,
   resolved.place.day_start_ms AS day_start_ms,
   resolved.place.day_s AS day_s,
-  resolved.place.import_packed AS import_packed,
-  resolved.place.export_packed AS export_packed,
-  resolved.place.reactive_import_packed AS reactive_import_packed,
-  resolved.place.reactive_export_packed AS reactive_export_packed,
-  resolved.place.register_packed AS register_packed,
-  resolved.place.rollover_ukwh AS rollover_ukwh,
+  NULLIF(resolved.place.import_packed, -1) AS import_packed,
+  NULLIF(resolved.place.export_packed, -1) AS export_packed,
+  NULLIF(resolved.place.reactive_import_packed, -1) AS reactive_import_packed,
+  NULLIF(resolved.place.reactive_export_packed, -1) AS reactive_export_packed,
+  NULLIF(resolved.place.register_packed, -1) AS register_packed,
+  NULLIF(resolved.place.rollover_ukwh, -1) AS rollover_ukwh,
   measurements,
   resolved.place.tags AS tags,
   resolved.place.contracted_uw AS contracted_uw,

@@ -1,12 +1,31 @@
--- The highest revision seen so far of each quantity of an interval. Revision and quantity are packed into one integer,
--- so the highest revision is a running maximum; a quantity that a record does not carry is NULL and changes nothing.
+-- The highest revision seen so far of each quantity of an interval, and the first record's. Revision and quantity are
+-- packed into one integer, so the highest revision is a running maximum; a quantity that a record does not carry is NULL
+-- (-1 among the first ones) and changes nothing.
 SELECT
-  *,
+  carried,
+  meter_id,
+  start_ms,
+  interval_s,
+  register_id,
+  rollover_ukwh,
+  bill_key,
+  tou_period,
+  demand_slot,
+  demand_start_ms,
+  demand_window_s,
+  import_packed,
+  export_packed,
+  register_packed,
   MAX(import_packed) OVER seen AS import_top,
   MAX(export_packed) OVER seen AS export_top,
   MAX(reactive_import_packed) OVER seen AS reactive_import_top,
   MAX(reactive_export_packed) OVER seen AS reactive_export_top,
   MAX(register_packed) OVER seen AS register_top,
+  FIRST_VALUE(COALESCE(import_packed, -1)) OVER seen AS import_first,
+  FIRST_VALUE(COALESCE(export_packed, -1)) OVER seen AS export_first,
+  FIRST_VALUE(COALESCE(reactive_import_packed, -1)) OVER seen AS reactive_import_first,
+  FIRST_VALUE(COALESCE(reactive_export_packed, -1)) OVER seen AS reactive_export_first,
+  FIRST_VALUE(COALESCE(register_packed, -1)) OVER seen AS register_first,
   COUNT(*) OVER seen AS records_seen
 FROM priceable
 WINDOW seen AS (

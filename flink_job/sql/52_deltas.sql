@@ -25,6 +25,7 @@ SELECT
   - COALESCE(MOD(reactive_import_previous, 1125899906842624), 0) AS reactive_import_uvarh,
   COALESCE(MOD(reactive_export_top, 1125899906842624), 0)
   - COALESCE(MOD(reactive_export_previous, 1125899906842624), 0) AS reactive_export_uvarh,
+  MOD(import_top, 1125899906842624) AS interval_ukwh,
   CASE WHEN import_packed >= 0 THEN MOD(import_top, 1125899906842624) ELSE -1 END AS import_total_ukwh,
   CASE WHEN export_packed >= 0 THEN MOD(export_top, 1125899906842624) ELSE -1 END AS export_total_ukwh,
   CASE

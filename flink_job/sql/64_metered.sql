@@ -1,11 +1,12 @@
--- Interval and register readings together: the energy that each adds to its meter. What alerts see as the energy of the
--- interval (import_total_ukwh, -1 for none) a register tells only where the read before is one interval old.
+-- What has to be summed to the energy of its demand interval: readings shorter than that, and registers. What alerts see
+-- as the energy of the interval (import_total_ukwh, -1 for none) a register tells only where the read before is one
+-- interval old.
 SELECT
   carried, meter_id, start_ms, interval_s, bill_key, tou_period, demand_slot, demand_start_ms, demand_window_s,
   import_total_ukwh, export_total_ukwh, processed_at, is_first, import_ukwh, export_ukwh, reactive_import_uvarh,
   reactive_export_uvarh, FALSE AS is_overtaken
 FROM deltas
-WHERE register_ukwh IS NULL AND NOT is_repeat
+WHERE register_ukwh IS NULL AND NOT is_repeat AND interval_s < demand_window_s
 UNION ALL
 SELECT
   carried, meter_id, start_ms, interval_s, bill_key, tou_period, demand_slot, demand_start_ms, demand_window_s,

@@ -1,0 +1,119 @@
+"""Contracts and what they share, ready to place many readings at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from flink_job.alerts.rules import meter_of
+from flink_job.metering.contract import Contract, parse_contract
+from flink_job.metering.units import to_micro
+from flink_job.tariffs.book import TariffBook
+from flink_job.tariffs.calendar import Timeline
+from flink_job.tariffs.cycle import Segment
+from flink_job.tariffs.resolve import MeterTimeline, Position
+from udfs.columns import ABSENT
+
+#: Positions remembered; when there are more, all are forgotten.
+MAX_POSITIONS = 100_000
+
+
+class SharedTerms:
+    """What contracts of the same terms have in common: readings that begin together lie at the same position."""
+
+    def __init__(self, number: int, contract: Contract, book: TariffBook, timelines: dict[Any, Timeline]) -> None:
+        self.number = number
+        self.timeline = MeterTimeline(contract, book, timelines)
+
+
+class MeterPlace:
+    """One contract: its terms, its multiplier, its contracted power."""
+
+    def __init__(self, number: int, contract: Contract, terms: SharedTerms, book: TariffBook) -> None:
+        self.number, self.contract, self.terms, self.book = number, contract, terms, book
+        self.meter = meter_of(contract)
+        self.multiplier = contract.multiplier
+        self.has_contracted = any(assignment.contracted_kw for assignment in contract.assignments)
+        self.contracted: dict[tuple[str, int], int] = {}
+
+    def contracted_uw(self, at: Position) -> int:
+        """Contracted power of the period [1e-6 kW], ABSENT where the contract names none."""
+        key = (at.segment_key, at.tou_period)
+        if key not in self.contracted:
+            self.contracted[key] = self._contracted(at.segment, at.tou_period)
+        return self.contracted[key]
+
+    def _contracted(self, segment: Segment, tou_period: int) -> int:
+        period = self.book.version(segment.tariff_id, segment.tariff_version).periods[tou_period]
+        kw: dict[str, Any] = {}
+        for assignment in self.contract.assignments:
+            if assignment.tariff_id == segment.tariff_id and (assignment.valid_from <= segment.cycle_start or not kw):
+                kw = dict(assignment.contracted_kw)
+        found = kw.get(period, next(iter(kw.values())) if len(kw) == 1 else None)
+        return ABSENT if found is None else to_micro(found)
+
+
+class Places:
+    """Contracts by document, and positions by terms and beginning, numbered so that columns can be taken by number."""
+
+    def __init__(self, book: TariffBook) -> None:
+        self.book = book
+        self.timelines: dict[Any, Timeline] = {}
+        self.terms: dict[Any, SharedTerms] = {}
+        self.by_document: dict[str, MeterPlace] = {}
+        self.places: list[MeterPlace] = []
+        self._forget()
+
+    def of(self, document: str) -> MeterPlace:
+        """The place of a contract. Raises ContractError."""
+        place = self.by_document.get(document)
+        if place is None:
+            contract = parse_contract(document)
+            place = MeterPlace(len(self.places), contract, self._terms(contract), self.book)
+            self.by_document[document] = place
+            self.places.append(place)
+        return place
+
+    def position(self, terms: SharedTerms, start_ms: int) -> int:
+        """Number of the position of a reading that begins at an instant [epoch ms].
+
+        Raises UnknownTariffError or CalendarError.
+        """
+        key = (terms.number, start_ms)
+        number = self.numbers.get(key)
+        if number is None:
+            number = len(self.positions)
+            self.positions.append(terms.timeline.position(start_ms))
+            self.numbers[key] = number
+        return number
+
+    def start_batch(self) -> None:
+        """Forget positions where there are too many; numbers hold within a batch."""
+        if len(self.positions) > MAX_POSITIONS:
+            self._forget()
+
+    def columns(self, numbers: Sequence[int], names: Sequence[str]) -> dict[str, Any]:
+        """Columns of positions, by attribute; ABSENT or NULL for number -1."""
+        found, codes = np.unique(np.array(numbers, dtype=np.int64), return_inverse=True)
+        rows = [self.positions[number] if number >= 0 else None for number in found]
+        return {name: _taken([getattr(row, name, None) for row in rows], codes) for name in names}
+
+    def _terms(self, contract: Contract) -> SharedTerms:
+        assigned = tuple((a.tariff_id, a.valid_from) for a in contract.assignments)
+        key = (contract.timezone, contract.billing_day, contract.cycle_starts, assigned)
+        if key not in self.terms:
+            self.terms[key] = SharedTerms(len(self.terms), contract, self.book, self.timelines)
+        return self.terms[key]
+
+    def _forget(self) -> None:
+        self.numbers: dict[tuple[int, int], int] = {}
+        self.positions: list[Position] = []
+
+
+def _taken(values: list[Any], codes: Any) -> Any:
+    """Values by code: integers with ABSENT for None, texts with None."""
+    if any(isinstance(value, int) for value in values):
+        return np.array([ABSENT if value is None else value for value in values], dtype=np.int64)[codes]
+    return np.array(values, dtype=object)[codes]
