@@ -93,7 +93,10 @@ def _parse_record(record: ReadingRecord, latest_ms: int) -> ParsedReading:
         raise ReadingError("out_of_range", "sequence must lie in 0..2^63-1")
     start_ms = _start_ms(record.interval_start, latest_ms)
     quantities, revision = _quantities(record), record.revision
-    packed = [_pack_checked(name, revision, quantities.pop(name, None)) for name in BILLED_CHANNELS]
+    imported, exported, reactive, reactive_exported = (
+        _pack_checked(name, revision, quantities.pop(name, None)) for name in BILLED_CHANNELS
+    )
+    packed = (imported, exported, reactive, reactive_exported)
     register = _pack_checked("register_kwh", revision, record.register_kwh)
     rollover = record.register_rollover_kwh
     measurements = json.dumps({k: float(v) for k, v in quantities.items()}, sort_keys=True) if quantities else None
@@ -109,7 +112,10 @@ def _parse_record(record: ReadingRecord, latest_ms: int) -> ParsedReading:
         record.quality,
         record.device_id,
         record.sequence,
-        *packed,
+        imported,
+        exported,
+        reactive,
+        reactive_exported,
         register,
         record.register_id,
         None if rollover is None else unpack(_pack_checked("register_rollover_kwh", 0, rollover) or 0)[1],
