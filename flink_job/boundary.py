@@ -39,15 +39,12 @@ def with_arrival_time(column: str) -> Schema.Builder:
     return Schema.new_builder().watermark(column, column)
 
 
-def with_event_time(column: str, epoch_ms: str, delay_s: int | None = None) -> Schema.Builder:
-    """All columns, a processing-time attribute `processed_at`, and in `column` the instant of column `epoch_ms` as
-    event-time attribute. Its watermark begins here, `delay_s` behind, or (without) is that of the crossed table.
-    """
-    behind = "SOURCE_WATERMARK()" if delay_s is None else f"TO_TIMESTAMP_LTZ({epoch_ms} - {delay_s * 1000}, 3)"
+def with_event_time(column: str, epoch_ms: str, delay_s: int) -> Schema.Builder:
+    """All columns, and an event-time attribute of the instant in column `epoch_ms`, its watermark `delay_s` behind."""
     return (
-        with_processing_time("processed_at")
+        Schema.new_builder()
         .column_by_expression(column, f"TO_TIMESTAMP_LTZ({epoch_ms}, 3)")
-        .watermark(column, behind)
+        .watermark(column, f"TO_TIMESTAMP_LTZ({epoch_ms} - {delay_s * 1000}, 3)")
     )
 
 

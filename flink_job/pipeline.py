@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pyflink.table import Schema, StatementSet, StreamTableEnvironment
+from pyflink.table import StatementSet, StreamTableEnvironment
 
 from flink_job.boundary import (
     cross,
@@ -52,19 +52,13 @@ def define_pipeline(
     cross(t_env, "known_rows", "known", with_arrival_time("arrival"))
     _views(t_env, contract_versions="32_contract_versions", awaited="33_awaited", joined="34_joined")
     _views(t_env, resolved="40_resolved", placed_rows="41_placed")
-    cross(t_env, "placed_rows", "placed", Schema.new_builder())
-    _views(t_env, unpriced="42_unpriced", priceable_rows="43_priceable")
-    # Event time begins before a meter's readings take different roads, so that none of these runs ahead.
-    cross(
-        t_env, "priceable_rows", "priceable", with_event_time("event_time", "start_ms", settings.job.watermark_delay_s)
-    )
+    cross(t_env, "placed_rows", "placed", with_processing_time("processed_at"))
+    _views(t_env, unpriced="42_unpriced", priceable="43_priceable")
 
     # Readings to what each changes: repeats change nothing, corrections the difference.
     t_env.get_config().set("table.exec.state.ttl", f"{settings.job.state_days} d")
-    _views(t_env, revised_rows="50_revised")
-    cross(t_env, "revised_rows", "revised", with_event_time("event_time", "start_ms"))
-    _views(t_env, previous_revisions="51_previous", delta_rows="52_deltas")
-    cross(t_env, "delta_rows", "deltas", with_event_time("event_time", "start_ms"))
+    _views(t_env, revised="50_revised", previous_revisions="51_previous", delta_rows="52_deltas")
+    cross(t_env, "delta_rows", "deltas", with_processing_time("processed_at"))
     _views(t_env, repeated="53_repeated")
 
     # Changes to costs: the state of the bill before and after each, priced.
@@ -72,7 +66,7 @@ def define_pipeline(
     _views(t_env, register_peak="62_register_peak", register_energy="63_register_energy", metered="64_metered")
     _views(t_env, demand="70_demand", accumulated="71_accumulated", with_previous_peaks="72_with_previous_peaks")
     _views(t_env, priced="73_priced", costed_rows="80_costed")
-    cross(t_env, "costed_rows", "costed", with_event_time("event_time", "start_ms"))
+    cross(t_env, "costed_rows", "costed", with_event_time("event_time", "start_ms", settings.job.watermark_delay_s))
     _views(t_env, costs="81_costs")
 
     # Costs to KPIs in event time. On time or late is decided once, where the watermark is made.

@@ -16,8 +16,8 @@ from flink_job.tariffs.cycle import Segment
 from flink_job.tariffs.resolve import MeterTimeline, Position
 from udfs.columns import ABSENT
 
-#: Positions remembered; when there are more, all are forgotten.
-MAX_POSITIONS = 100_000
+#: Contracts (some 750 bytes each) and positions remembered; when there are more, all are forgotten.
+MAX_PLACES, MAX_POSITIONS = 200_000, 100_000
 
 
 class SharedTerms:
@@ -29,26 +29,31 @@ class SharedTerms:
 
 
 class MeterPlace:
-    """One contract: its terms, its multiplier, its contracted power."""
+    """What of one contract its readings need; the contract itself is kept only where it names contracted power."""
 
-    def __init__(self, number: int, contract: Contract, terms: SharedTerms, book: TariffBook) -> None:
-        self.number, self.contract, self.terms, self.book = number, contract, terms, book
+    __slots__ = ("book", "contract", "contracted", "meter", "multiplier", "terms")
+
+    def __init__(self, contract: Contract, terms: SharedTerms, book: TariffBook) -> None:
+        self.terms, self.book = terms, book
         self.meter = meter_of(contract)
-        self.multiplier = contract.multiplier
-        self.has_contracted = any(assignment.contracted_kw for assignment in contract.assignments)
-        self.contracted: dict[tuple[str, int], int] = {}
+        self.multiplier = None if contract.multiplier == 1 else contract.multiplier
+        named = any(assignment.contracted_kw for assignment in contract.assignments)
+        self.contract = contract if named else None
+        self.contracted: dict[tuple[str, int], int] | None = {} if named else None
 
     def contracted_uw(self, at: Position) -> int:
         """Contracted power of the period [1e-6 kW], ABSENT where the contract names none."""
+        if self.contract is None or self.contracted is None:
+            return ABSENT
         key = (at.segment_key, at.tou_period)
         if key not in self.contracted:
-            self.contracted[key] = self._contracted(at.segment, at.tou_period)
+            self.contracted[key] = self._contracted(self.contract, at.segment, at.tou_period)
         return self.contracted[key]
 
-    def _contracted(self, segment: Segment, tou_period: int) -> int:
+    def _contracted(self, contract: Contract, segment: Segment, tou_period: int) -> int:
         period = self.book.version(segment.tariff_id, segment.tariff_version).periods[tou_period]
         kw: dict[str, Any] = {}
-        for assignment in self.contract.assignments:
+        for assignment in contract.assignments:
             if assignment.tariff_id == segment.tariff_id and (assignment.valid_from <= segment.cycle_start or not kw):
                 kw = dict(assignment.contracted_kw)
         found = kw.get(period, next(iter(kw.values())) if len(kw) == 1 else None)
@@ -63,7 +68,6 @@ class Places:
         self.timelines: dict[Any, Timeline] = {}
         self.terms: dict[Any, SharedTerms] = {}
         self.by_document: dict[str, MeterPlace] = {}
-        self.places: list[MeterPlace] = []
         self._forget()
 
     def of(self, document: str) -> MeterPlace:
@@ -71,9 +75,9 @@ class Places:
         place = self.by_document.get(document)
         if place is None:
             contract = parse_contract(document)
-            place = MeterPlace(len(self.places), contract, self._terms(contract), self.book)
-            self.by_document[document] = place
-            self.places.append(place)
+            if len(self.by_document) >= MAX_PLACES:
+                self.by_document.clear()
+            place = self.by_document[document] = MeterPlace(contract, self._terms(contract), self.book)
         return place
 
     def position(self, terms: SharedTerms, start_ms: int) -> int:

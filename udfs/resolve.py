@@ -157,11 +157,11 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
             **quantities,
             "reason": _sparse(len(found), {row: code for row, (code, _) in problems.items()}),
             "detail": _sparse(len(found), {row: detail for row, (_, detail) in problems.items()}),
-            "site_path": _texts([place and place.contract.site_path for place, _ in found]),
+            "site_path": _texts([place and place.meter.site_path for place, _ in found]),
             "tags": _texts([(place and place.meter.tags) or None for place, _ in found]),
             "contracted_uw": np.array(
                 [
-                    place.contracted_uw(positions[number]) if place is not None and place.has_contracted else ABSENT
+                    ABSENT if place is None or place.contract is None else place.contracted_uw(positions[number])
                     for place, number in found
                 ],
                 dtype=np.int64,
@@ -211,7 +211,7 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
 
 def _multiplied(places: Any, quantities: dict[str, Any]) -> dict[str, Any]:
     """Quantities times the multipliers of their contracts; a column in which none is stays the same."""
-    rows = [row for row, place in enumerate(places) if place is not None and place.multiplier != 1]
+    rows = [row for row, place in enumerate(places) if place is not None and place.multiplier is not None]
     if not rows:
         return quantities
     found = {name: column.copy() for name, column in quantities.items()}

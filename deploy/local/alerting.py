@@ -62,6 +62,14 @@ def environment(endpoint: str, function_arn: str) -> dict[str, str]:
     return dict(found["Environment"]["Variables"])
 
 
+def change_environment(endpoint: str, function_arn: str, **variables: str) -> None:
+    """Give a deployed function further environment variables."""
+    found = {**environment(endpoint, function_arn), **variables}
+    client("lambda", endpoint).update_function_configuration(
+        FunctionName=function_arn, Environment={"Variables": found}
+    )
+
+
 class FunctionError(RuntimeError):
     """A function that failed; the message is its answer."""
 

@@ -15,6 +15,7 @@ SELECT
   reactive_import_packed,
   reactive_export_packed,
   register_packed,
+  processed_at,
   CAST(
     ROW(reading_id, revision, quality, device_id, sequence_number, shard, record_position,
       arrival, site_path, segment_key, day_start_ms, day_s, measurements, tags, contracted_uw)

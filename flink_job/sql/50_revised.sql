@@ -26,7 +26,8 @@ SELECT
   FIRST_VALUE(COALESCE(reactive_import_packed, -1)) OVER seen AS reactive_import_first,
   FIRST_VALUE(COALESCE(reactive_export_packed, -1)) OVER seen AS reactive_export_first,
   FIRST_VALUE(COALESCE(register_packed, -1)) OVER seen AS register_first,
-  COUNT(*) OVER seen AS records_seen
+  COUNT(*) OVER seen AS records_seen,
+  processed_at
 FROM priceable
 WINDOW seen AS (
   PARTITION BY meter_id, start_ms

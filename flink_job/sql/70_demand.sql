@@ -1,25 +1,25 @@
 -- Energy of the demand interval that a reading lies in, so far. A reading as long as that has it by itself; one longer
--- counts with its mean power: nothing finer is known.
+-- counts with its mean power: nothing finer is known. Such readings are summed under one key for each meter, which is in
+-- memory, and the sum is not looked at: so all stay on one road, on which none passes another.
 SELECT
-  carried, meter_id, start_ms, interval_s, bill_key, tou_period, demand_slot, demand_window_s,
-  import_total_ukwh, export_total_ukwh, processed_at, is_first, import_ukwh, export_ukwh, reactive_import_uvarh,
-  reactive_export_uvarh, FALSE AS is_overtaken,
-  COALESCE(interval_ukwh * demand_window_s / interval_s, 0) AS demand_ukwh
-FROM deltas
-WHERE register_ukwh IS NULL AND NOT is_repeat AND interval_s >= demand_window_s
-UNION ALL
-SELECT
-  carried, meter_id, start_ms, interval_s, bill_key, tou_period, demand_slot, demand_window_s,
-  import_total_ukwh, export_total_ukwh, processed_at, is_first, import_ukwh, export_ukwh, reactive_import_uvarh,
-  reactive_export_uvarh, is_overtaken,
-  GREATEST(SUM(
-    CASE
-      WHEN interval_s > demand_window_s THEN import_ukwh * demand_window_s / interval_s
-      ELSE import_ukwh
-    END
-  ) OVER (
-    PARTITION BY meter_id, demand_start_ms
-    ORDER BY processed_at
-    ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-  ), 0) AS demand_ukwh
-FROM metered
+  *,
+  CASE
+    WHEN summed_from < 0 THEN interval_ukwh * demand_window_s / interval_s
+    ELSE GREATEST(SUM(
+      CASE
+        WHEN summed_from < 0 THEN 0
+        WHEN interval_s > demand_window_s THEN import_ukwh * demand_window_s / interval_s
+        ELSE import_ukwh
+      END
+    ) OVER (
+      PARTITION BY meter_id, summed_from
+      ORDER BY processed_at
+      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ), 0)
+  END AS demand_ukwh
+FROM (
+  SELECT
+    *,
+    CASE WHEN interval_ukwh IS NOT NULL AND interval_s >= demand_window_s THEN -1 ELSE demand_start_ms END AS summed_from
+  FROM metered
+)

@@ -38,7 +38,7 @@ NEW_FLAT = {
 class Fault:
     """A fault. `act` is called while the load flows, with what runs; it says how often it struck. `proxied` is what
     the proxy does meanwhile, `number` its place in the catalogue of faults (docs/chaos.md), `flink` options of the
-    cluster.
+    cluster. With `pager` the notifier's calls go through the proxy, too.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Fault:
     shards: int = 1
     kinesalite: bool = False
     quiet_shard: bool = False
+    pager: bool = False
     tariffs: tuple[dict[str, Any], ...] = ()
     properties: Mapping[str, dict[str, str]] = field(default_factory=dict)
     flink: Mapping[str, object] = field(default_factory=dict)
@@ -165,11 +166,15 @@ FAULTS = {
         Fault("disorder", "9", "minutes, hours, two days late", "20 %, 5 %, 1 %", load=disordered),
         Fault("poison", "10", "bad JSON, NaN, 1e308, wrong unit, 1 MB, bad UTF-8, newer schema ...", "1 %",
               load=poisoned),
-        Fault("clocks", "11", "1970, 2038, 29 February, no offset", "1 %", load=skewed),
+        Fault("clocks", "11", "1970, 2038, 29 February, no offset; clocks an hour ahead or behind", "1 %; 5 %, 5 %",
+              load=skewed),
         Fault("firehose", "18", "records of Firehose batches refused, whole batches throttled", "10 %, 10 %",
               proxied=Dose(throttled=0.1, failed_records=0.1, calls=("PutRecordBatch",))),
         Fault("tariff_version", "19", "a tariff's next version, and kills around it", "3 kills",
               times(3, 0, new_version), tariffs=(NEW_FLAT,), properties={"tariffs": {"refresh_s": "1"}}),
+        Fault("pager", "20", "SNS answers 500 or not at all after the deed, and the TaskManager is killed",
+              "30 %, 20 % of messages; 2 kills", times(2, 6, kill_task_manager),
+              proxied=Dose(server_error=0.3, answer_lost=0.2, calls=("Publish",)), pager=True),
         Fault("upgrade", "21", "stopped with a savepoint, the package started from it", "2", times(2, 8, upgrade)),
     )
 }  # fmt: skip

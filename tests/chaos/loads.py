@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import random
+import zlib
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from itertools import islice
 
 from deploy.local.demo import SAMPLES, records_of
@@ -101,8 +103,11 @@ def poisoned(count: int) -> Load:
 
 
 def skewed(count: int) -> Load:
-    """Clocks that are wrong: 1970 and 2038 are rejected; a leap day that is none is no date."""
+    """Clocks that are wrong: 1970 and 2038 are rejected; a leap day that is none is no date. One meter in ten is an
+    hour ahead or behind: its readings are what they say.
+    """
     base, chance = clean(count), random.Random(SEED)
+    base = replace(base, records=[record if base.rejected[record] else _shifted(record) for record in base.records])
     starts = (b"1970-01-01T00:00:00Z", b"2038-01-19T03:14:08Z", b"2026-02-29T00:00:00Z", b"2026-03-28T10:00:00")
     wrong = [
         b'{"meter_id":"zar-00000","interval_start":"%s","interval_s":300,"energy_kwh":%d.5}'
@@ -110,6 +115,16 @@ def skewed(count: int) -> Load:
         for n in range(count // 100)
     ]
     return _mixed(base, wrong, chance)
+
+
+def _shifted(record: bytes) -> bytes:
+    """A record as a device says it whose clock may be an hour ahead or behind."""
+    document = json.loads(record)
+    number = zlib.crc32(str(document["meter_id"]).encode()) % 20
+    if number > 1 or not isinstance(document["interval_start"], str):
+        return record
+    start = datetime.fromisoformat(document["interval_start"]) + timedelta(hours=1 if number else -1)
+    return json.dumps({**document, "interval_start": start.isoformat()}).encode()
 
 
 def _mixed(base: Load, more: list[bytes], chance: random.Random) -> Load:

@@ -45,6 +45,7 @@ class Outcome:
     kpis: int = 0
     alerts: int = 0
     raised_twice: int = 0
+    broken_episodes: int = 0
     told: int = 0
     told_twice: int = 0
     restarts: int = 0
@@ -65,6 +66,7 @@ class Outcome:
             "no KPI window closed": not self.kpis,
             f"{self.wrong_rejected} rejected records are not those injected, byte for byte": self.wrong_rejected,
             f"{self.raised_twice} episodes were raised more than once": self.raised_twice,
+            f"{self.broken_episodes} alerts lack a change": self.broken_episodes,
             f"{self.told_twice} changes of alerts were told more than once": self.told_twice,
             f"healthy only after {self.healthy_after_s:.0f} s": self.healthy_after_s > HEALTHY_S,
             f"{self.orphans} Python workers are left": self.orphans,
@@ -92,6 +94,9 @@ class Outcome:
             raised += "WHERE state = 'raised' GROUP BY alert_id)"
             ((self.alerts, twice),) = connection.execute(raised).fetchall()
             self.raised_twice = int(twice or 0)
+            numbered = "SELECT COUNT(*) FROM (SELECT MAX(change_number) + 1 AS last, COUNT(*) AS n FROM alerts "
+            numbered += "GROUP BY alert_id) WHERE last <> n"
+            ((self.broken_episodes,),) = connection.execute(numbered).fetchall()
 
     def _look_at_bills(self, oracle: Oracle, lake: Path) -> None:
         content = ", ".join(("reading_id", *MONEY))

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlparse
+from urllib.parse import parse_qs, urlparse
 
 SEED = 11
 STALL_S = 30.0
@@ -27,7 +27,7 @@ STALL_S = 30.0
 class Dose:
     """What goes wrong: the share of calls of each kind of trouble, and of records within a batch that fail.
 
-    `calls` says which (the target's last part, such as `GetRecords`); none stands for all.
+    `calls` says which (such as `GetRecords`); none stands for all.
     """
 
     throttled: float = 0.0
@@ -112,6 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         service, _, call = self.headers.get("X-Amz-Target", "_.").partition(".")
         service = service.partition("_")[0]
+        call = call or _action(body)
         trouble = self.proxy.trouble(call)
         if trouble:
             self.proxy.count(trouble)
@@ -185,6 +186,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 _NOT_FORWARDED = ("connection", "content-length", "transfer-encoding", "date", "server")
+
+
+def _action(body: bytes) -> str:
+    """The call in a form, as older services are called."""
+    return parse_qs(body.decode("ascii", "replace")).get("Action", [""])[0] if body.startswith(b"Action=") else ""
 
 
 def _error(service: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from deploy.local.alerting import create_alerting, received
+from deploy.local.alerting import change_environment, create_alerting, received
 from deploy.local.demo import SAMPLES, records_of
 from deploy.local.endpoint import endpoint, free_port
 from deploy.names import Names
@@ -120,6 +120,8 @@ def run(
     with _deployed(fault, work, package) as (setting, proxy):
         sabotage(setting)
         alerting = None if fault.kinesalite else create_alerting(setting.stacks, ROUTES)
+        if alerting and fault.pager:
+            change_environment(setting.url, alerting.functions["notifier"], AWS_ENDPOINT_URL_SNS=proxy.url)
         with setting.cluster(**PARALLEL, **fault.flink) as cluster:
             running = Run(setting, cluster, setting.submit(cluster), proxy)
             time.sleep(CONTRACTS_S)

@@ -124,12 +124,10 @@ def test_hours_and_days_of_the_stream_are_the_sum_of_its_quarter_hours(sample_ru
 
 
 def test_only_readings_sent_late_are_late(sample_run: Path) -> None:
-    """5 % are sent hours late and 1 % are corrections; in file order there is little other disorder. Event time
-    runs a bundle behind, hours at this pace, so some of those still meet an open window.
-    """
+    """5 % are sent hours late and 1 % are corrections; in file order there is little other disorder."""
     _, rows = query(sample_run, "SELECT COUNT(*) FILTER (emission = 'late') FROM kpis")
     _, costs = query(sample_run, "SELECT COUNT(*) FROM costs")
-    assert 0.02 < rows[0][0] / costs[0][0] < 0.12  # type: ignore[operator]
+    assert 0.04 < rows[0][0] / costs[0][0] < 0.12  # type: ignore[operator]
 
 
 def test_the_register_rolls_over_without_a_jump(sample_run: Path) -> None:
