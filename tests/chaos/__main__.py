@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from deploy.stream_job.cluster import RehearsalError
 from flink_job.environment import PROJECT
 from tests.chaos.faults import FAULTS
 from tests.chaos.outcome import Outcome
@@ -37,8 +38,13 @@ def main(
     broken = False
     for name in faults or list(FAULTS):
         fault = FAULTS[name]
-        with console.status(f"{name}: {fault.doc}, {fault.dose}"):
-            outcome = run(fault, work / name, records, rate)
+        try:
+            with console.status(f"{name}: {fault.doc}, {fault.dose}"):
+                outcome = run(fault, work / name, records, rate)
+        except RehearsalError as error:  # the others are worth their run all the same
+            broken = True
+            console.print(f"{name}: {error}")
+            continue
         broken |= bool(outcome.problems())
         console.print(f"{name}: {'; '.join(outcome.problems()) or 'all holds'}; {_figures(outcome)}")
     if write:

@@ -97,7 +97,7 @@ def kill_job_manager(run: Run) -> None:
     """Everything is gone at once. As the service's high availability does, the job is started again from the last
     checkpoint that was complete.
     """
-    last = run.cluster.get(f"/jobs/{run.job}/checkpoints")["latest"]["completed"]["external_path"]
+    last = run.last_checkpoint()
     for script in ("jobmanager.sh", "taskmanager.sh"):
         run.cluster.kill(script)
         run.cluster.start(script)
@@ -147,13 +147,13 @@ FAULTS = {
     fault.name: fault
     for fault in (
         Fault("none", "", "nothing: the control", ""),
-        Fault("task_manager", "1, 20", "kill -9 of the TaskManager and its workers", "4, 2 s after each recovery",
-              times(4, 2, kill_task_manager)),
-        Fault("workers", "2", "kill -9 of the Python workers", "4, 2 s after each recovery", times(4, 2, kill_workers)),
+        Fault("task_manager", "1, 20", "kill -9 of the TaskManager and its workers", "4, 8 s after each recovery",
+              times(4, 8, kill_task_manager)),
+        Fault("workers", "2", "kill -9 of the Python workers", "4, 8 s after each recovery", times(4, 8, kill_workers)),
         Fault("job_manager", "2", "kill -9 of everything; started again from the last checkpoint", "2",
               times(2, 12, kill_job_manager)),
         Fault("in_checkpoint", "3", "kill -9 of the TaskManager while a checkpoint is made", "3",
-              times(3, 5, kill_in_checkpoint)),
+              times(3, 8, kill_in_checkpoint)),
         Fault("throttled", "4", "throttled calls; single records of batches refused", "30 % of calls, 10 % of records",
               proxied=Dose(throttled=0.3, failed_records=0.1)),
         Fault("broken", "5", "500, reset, answer lost after the deed, a stall of 30 s", "5 %, 5 %, 5 %, 0.2 % of calls",
@@ -171,7 +171,7 @@ FAULTS = {
         Fault("firehose", "18", "records of Firehose batches refused, whole batches throttled", "10 %, 10 %",
               proxied=Dose(throttled=0.1, failed_records=0.1, calls=("PutRecordBatch",))),
         Fault("tariff_version", "19", "a tariff's next version, and kills around it", "3 kills",
-              times(3, 0, new_version), tariffs=(NEW_FLAT,), properties={"tariffs": {"refresh_s": "1"}}),
+              times(3, 8, new_version), tariffs=(NEW_FLAT,), properties={"tariffs": {"refresh_s": "1"}}),
         Fault("pager", "20", "SNS answers 500 or not at all after the deed, and the TaskManager is killed",
               "30 %, 20 % of messages; 2 kills", times(2, 6, kill_task_manager),
               proxied=Dose(server_error=0.3, answer_lost=0.2, calls=("Publish",)), pager=True),

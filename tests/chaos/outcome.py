@@ -49,6 +49,7 @@ class Outcome:
     told: int = 0
     told_twice: int = 0
     restarts: int = 0
+    revived: int = 0
     healthy_after_s: float = 0.0
     orphans: int = 0
     peak_mib: int = 0
