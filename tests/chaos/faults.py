@@ -38,7 +38,8 @@ NEW_FLAT = {
 class Fault:
     """A fault. `act` is called while the load flows, with what runs; it says how often it struck. `proxied` is what
     the proxy does meanwhile, `number` its place in the catalogue of faults (docs/chaos.md), `flink` options of the
-    cluster. With `pager` the notifier's calls go through the proxy, too.
+    cluster. With `pager` the notifier's calls go through the proxy, too. What `reorders` lets
+    a reading and its correction pass each other.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Fault:
     kinesalite: bool = False
     quiet_shard: bool = False
     pager: bool = False
+    reorders: bool = False
     tariffs: tuple[dict[str, Any], ...] = ()
     properties: Mapping[str, dict[str, str]] = field(default_factory=dict)
     flink: Mapping[str, object] = field(default_factory=dict)
@@ -106,8 +108,12 @@ def kill_job_manager(run: Run) -> None:
 
 
 def upgrade(run: Run) -> None:
-    """Stopped with a savepoint, and the package started again from it."""
-    run.job = run.setting.submit(run.cluster, run.stop_with_savepoint())
+    """Stopped with a savepoint, and the package started again from it, in a new TaskManager as the service does."""
+    savepoint = run.stop_with_savepoint()
+    run.cluster.kill("taskmanager.sh")
+    run.cluster.start("taskmanager.sh")
+    run.cluster.wait_for_slots()
+    run.job = run.setting.submit(run.cluster, savepoint)
 
 
 def reshard(run: Run) -> None:
@@ -159,7 +165,7 @@ FAULTS = {
         Fault("broken", "5", "500, reset, answer lost after the deed, a stall of 30 s", "5 %, 5 %, 5 %, 0.2 % of calls",
               proxied=Dose(server_error=0.05, reset=0.05, answer_lost=0.05, stalled=0.002)),
         Fault("reshard", "6", "shards split and merged, and the TaskManager killed on that", "3 of each",
-              times(3, 4, reshard_and_kill), shards=2, kinesalite=True),
+              times(3, 4, reshard_and_kill), shards=2, kinesalite=True, reorders=True),
         Fault("idle_shard", "7", "one shard of four is silent: windows close all the same", "1 of 4",
               shards=4, quiet_shard=True),
         Fault("duplicates", "8", "every record one to five times, up to a day apart", "all", load=duplicated),

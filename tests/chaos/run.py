@@ -140,7 +140,7 @@ def run(
     """
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    load, outcome, started = fault.load(count), Outcome(fault.name), time.monotonic()
+    load, outcome, started = fault.load(count), Outcome(fault.name, reordered=fault.reorders), time.monotonic()
     if fault.quiet_shard:
         load = _without_last_quarter(load)
     with _deployed(fault, work, package) as (setting, proxy):
@@ -158,13 +158,14 @@ def run(
             time.sleep(3)  # until then the cluster may not have seen the last hit
             outcome.healthy_after_s = running.wait_until_healthy()
             publisher.join()
-            proxy.dose = None
+            proxy.dose = fault.proxied if fault.pager else None  # alerts come after their readings
             outcome.published = setting.feed(load.records, len(load.records), limit_s)
             running.wait_until_healthy()
             outcome.restarts, outcome.peak_mib = running.restarts(), running.peak_mib
             outcome.revived = running.revived
         time.sleep(MESSAGES_S)
         outcome.orphans, outcome.trouble = len(workers(work)), dict(proxy.done)
+        outcome.harmless = fault.proxied is not None and not proxy.done
         if alerting:
             outcome.look_at_messages(received(setting.url, alerting.inbox))
     repeats = [load.records[0]] * (outcome.published - len(load.records))
