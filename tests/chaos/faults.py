@@ -38,8 +38,9 @@ NEW_FLAT = {
 class Fault:
     """A fault. `act` is called while the load flows, with what runs; it says how often it struck. `proxied` is what
     the proxy does meanwhile, `number` its place in the catalogue of faults (docs/chaos.md), `flink` options of the
-    cluster. With `pager` the notifier's calls go through the proxy, too. What `reorders` lets
-    a reading and its correction pass each other.
+    cluster. With `pager` the notifier's calls go through the proxy, too. What `reorders` lets a reading and its
+    correction pass each other. In several `slots` the readings of a meter pass through several at once, in an order
+    that is another one after a crash; reads of registers, which depend on it, are left out there.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Fault:
     quiet_shard: bool = False
     pager: bool = False
     reorders: bool = False
+    slots: int = 2
     tariffs: tuple[dict[str, Any], ...] = ()
     properties: Mapping[str, dict[str, str]] = field(default_factory=dict)
     flink: Mapping[str, object] = field(default_factory=dict)
@@ -155,6 +157,8 @@ FAULTS = {
         Fault("none", "", "nothing: the control", ""),
         Fault("task_manager", "1, 20", "kill -9 of the TaskManager and its workers", "4, 8 s after each recovery",
               times(4, 8, kill_task_manager)),
+        Fault("registers", "1", "the same in one slot, reads of registers among the readings",
+              "4, 8 s after each recovery", times(4, 8, kill_task_manager), slots=1),
         Fault("workers", "2", "kill -9 of the Python workers", "4, 8 s after each recovery", times(4, 8, kill_workers)),
         Fault("job_manager", "2", "kill -9 of everything; started again from the last checkpoint", "2",
               times(2, 12, kill_job_manager)),

@@ -25,14 +25,12 @@ from deploy.stream_job.stage import Setting, runs, set_up
 from tests.bench.progress import descendants
 from tests.chaos.faults import Fault, workers
 from tests.chaos.kinesis import create_stream, kinesalite
-from tests.chaos.loads import Load
+from tests.chaos.loads import Load, without_registers
 from tests.chaos.outcome import Outcome
 from tests.chaos.proxy import Proxy, proxied
 
 LIMIT_S, CONTRACTS_S, MESSAGES_S, LOOKS = 240.0, 5.0, 5.0, 5
 OUTCOME = "outcome.json"
-#: Readings of a meter pass through several slots at once, in an order that is another one after a crash.
-PARALLEL = {"parallelism.default": 2, "taskmanager.numberOfTaskSlots": 2}
 #: A Python operator whose worker dies may never end: its state is closed under a call that is still in it. Then the
 #: TaskManager ends itself, after this instead of three minutes, and is started again, as the service does.
 CANCELLATION = {"task.cancellation.timeout": 20_000}
@@ -141,6 +139,8 @@ def run(
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     load, outcome, started = fault.load(count), Outcome(fault.name, reordered=fault.reorders), time.monotonic()
+    if fault.slots > 1:
+        load = without_registers(load)
     if fault.quiet_shard:
         load = _without_last_quarter(load)
     with _deployed(fault, work, package) as (setting, proxy):
@@ -148,7 +148,8 @@ def run(
         alerting = None if fault.kinesalite else create_alerting(setting.stacks, ROUTES)
         if alerting and fault.pager:
             change_environment(setting.url, alerting.functions["notifier"], AWS_ENDPOINT_URL_SNS=proxy.url)
-        with setting.cluster(**PARALLEL, **CANCELLATION, **fault.flink) as cluster:
+        parallel = {"parallelism.default": fault.slots, "taskmanager.numberOfTaskSlots": fault.slots}
+        with setting.cluster(**parallel, **CANCELLATION, **fault.flink) as cluster:
             running = Run(setting, cluster, setting.submit(cluster), proxy)
             time.sleep(CONTRACTS_S)
             publisher = Thread(target=_paced, args=(setting, load.records, rate), daemon=True)
