@@ -13,7 +13,7 @@ import pytest
 
 from deploy.stream_job.stage import Setting
 from tests.chaos.faults import Fault, kill_task_manager, kill_workers
-from tests.chaos.loads import Load, clean, without_registers
+from tests.chaos.loads import Load, clean
 from tests.chaos.outcome import Outcome
 from tests.chaos.proxy import Dose
 from tests.chaos.run import Run, run
@@ -48,6 +48,7 @@ ALL_AT_ONCE = Fault(
     strike_both,
     Dose(throttled=0.1, server_error=0.03, reset=0.03, answer_lost=0.03, failed_records=0.05),
     properties=LATEST,
+    slots=1,
 )
 
 
@@ -60,7 +61,7 @@ def survived(package: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[O
 
 def published(outcome: Outcome) -> Load:
     """What a run published: the sample, and repeats of its first record."""
-    load = without_registers(clean(RECORDS))
+    load = clean(RECORDS)
     return replace(load, records=load.records + [load.records[0]] * (outcome.published - len(load.records)))
 
 
