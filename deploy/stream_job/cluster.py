@@ -62,6 +62,11 @@ class Cluster:
             os.killpg(process.pid, signal.SIGKILL)
         stop(process)
 
+    def restart(self, script: str) -> None:
+        """End a part with all it started, at once, and start another."""
+        self.kill(script)
+        self.start(script)
+
 
 @contextlib.contextmanager
 def cluster(work: Path, environment: dict[str, str], **options: object) -> Iterator[Cluster]:

@@ -75,8 +75,7 @@ def _runs_in(pid: int, work: Path) -> bool:
 
 def kill_task_manager(run: Run) -> None:
     """The TaskManager and its Python workers are gone at once; another is started, as the service does."""
-    run.cluster.kill("taskmanager.sh")
-    run.cluster.start("taskmanager.sh")
+    run.cluster.restart("taskmanager.sh")
 
 
 def kill_workers(run: Run) -> None:
@@ -103,8 +102,7 @@ def kill_job_manager(run: Run) -> None:
     """
     last = run.last_checkpoint()
     for script in ("jobmanager.sh", "taskmanager.sh"):
-        run.cluster.kill(script)
-        run.cluster.start(script)
+        run.cluster.restart(script)
     run.cluster.wait_for_slots()
     run.job = run.setting.submit(run.cluster, last)
 
@@ -112,8 +110,7 @@ def kill_job_manager(run: Run) -> None:
 def upgrade(run: Run) -> None:
     """Stopped with a savepoint, and the package started again from it, in a new TaskManager as the service does."""
     savepoint = run.stop_with_savepoint()
-    run.cluster.kill("taskmanager.sh")
-    run.cluster.start("taskmanager.sh")
+    run.cluster.restart("taskmanager.sh")
     run.cluster.wait_for_slots()
     run.job = run.setting.submit(run.cluster, savepoint)
 

@@ -100,8 +100,7 @@ class Run:
         """Start the TaskManager again where it has ended itself."""
         process = self.cluster.processes.get("taskmanager.sh")
         if process is not None and process.poll() is not None:
-            self.cluster.kill("taskmanager.sh")
-            self.cluster.start("taskmanager.sh")
+            self.cluster.restart("taskmanager.sh")
             self.revived += 1
 
     def _post(self, path: str, document: dict[str, Any]) -> Any:
