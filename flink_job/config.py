@@ -107,6 +107,7 @@ class Outputs:
     rejected: str = _setting("", _NOT_EMPTY, "a delivery stream")
     unpriced: str = _setting("", _NOT_EMPTY, "a delivery stream")
     repeated: str = _setting("", _NOT_EMPTY, "a delivery stream")
+    register_reads: str = _setting("", _NOT_EMPTY, "a delivery stream")
     alerts_stream: str = ""
     lake: str = ""
     region: str = _setting("us-east-1", _NOT_EMPTY, "an AWS region")

@@ -45,6 +45,7 @@ def define_pipeline(
     t_env.get_config().set("table.exec.state.ttl", "0 ms")
     _views(t_env, decoded_rows="10_decoded")
     cross(t_env, "decoded_rows", "decoded", with_arrival_time("arrival"))
+    _views(t_env, register_reads="11_register_reads")
     _views(t_env, contract_rows="20_contracts")
     cross(t_env, "contract_rows", "contracts", with_arrival_time("arrival"))
     _views(t_env, checked_contracts="21_checked_contracts", rejected="22_rejected")
@@ -55,15 +56,20 @@ def define_pipeline(
     cross(t_env, "placed_rows", "placed", with_processing_time("processed_at"))
     _views(t_env, unpriced="42_unpriced", priceable="43_priceable")
 
+    # Reads of cumulative registers to energy, in the order of their meter's records. Registers are kept for ever.
+    _views(t_env, register_steps="44_register_steps", register_unwrapped="45_register_unwrapped")
+    _views(t_env, register_span="46_register_span", register_energy_rows="47_register_energy")
+    cross(t_env, "register_energy_rows", "register_energy", with_processing_time("processed_at"))
+
     # Readings to what each changes: repeats change nothing, corrections the difference.
     t_env.get_config().set("table.exec.state.ttl", f"{settings.job.state_days} d")
-    _views(t_env, revised="50_revised", previous_revisions="51_previous", delta_rows="52_deltas")
+    _views(
+        t_env, measured="48_measured", revised="50_revised", previous_revisions="51_previous", delta_rows="52_deltas"
+    )
     cross(t_env, "delta_rows", "deltas", with_processing_time("processed_at"))
     _views(t_env, repeated="53_repeated")
 
     # Changes to costs: the state of the bill before and after each, priced.
-    _views(t_env, register_steps="60_register_steps", register_unwrapped="61_register_unwrapped")
-    _views(t_env, register_peak="62_register_peak", register_energy="63_register_energy", metered="64_metered")
     _views(t_env, demand="70_demand", accumulated="71_accumulated", with_previous_peaks="72_with_previous_peaks")
     _views(t_env, priced="73_priced", costed_rows="80_costed")
     cross(t_env, "costed_rows", "costed", with_event_time("event_time", "start_ms", settings.job.watermark_delay_s))

@@ -222,6 +222,26 @@ REPEATED = Table(
     event_time="interval_start",
 )
 
+REGISTER_READS = Table(
+    "register_reads",
+    "A row for each read of a cumulative register, as it came: what `rerate` places energy from.",
+    ("reading_id",),
+    (
+        _text("reading_id", "Hash of meter, interval, revision and quantities"),
+        _text("meter_id", "Meter"),
+        _text("register_id", "Register of the meter, empty where it has one only"),
+        _time("interval_start", "Beginning of the interval"),
+        _whole("interval_s", "Length of the interval [s]"),
+        _whole("revision", "0, or higher for a correction"),
+        _exact("register_kwh", "What the dial showed, before the contract's multiplier [kWh]"),
+        _exact("rollover_kwh", "Where the dial begins anew, NULL for one that never does [kWh]"),
+        _SHARD,
+        _RECORD_POSITION,
+        _ARRIVAL,
+    ),
+    event_time="interval_start",
+)
+
 ADJUSTMENTS = Table(
     "adjustments",
     "Written by `rerate`: what the exact bill of a cycle adds to the costs that the stream gave its readings.",
@@ -269,7 +289,7 @@ SERVICE_TABLES: Mapping[str, Table] = {ALERT_ACTIONS.name: ALERT_ACTIONS}
 #: Tables that batch commands write beside the outputs.
 BATCH_TABLES: Mapping[str, Table] = {ADJUSTMENTS.name: ADJUSTMENTS}
 
-OUTPUTS: Mapping[str, Table] = {t.name: t for t in (COSTS, KPIS, ALERTS, REJECTED, UNPRICED, REPEATED)}
+OUTPUTS: Mapping[str, Table] = {t.name: t for t in (COSTS, KPIS, ALERTS, REJECTED, UNPRICED, REPEATED, REGISTER_READS)}
 
 #: A record of the stream ends in exactly one row of one of these.
 ACCOUNTED = ("costs", "repeated", "rejected", "unpriced")

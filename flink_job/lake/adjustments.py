@@ -72,8 +72,14 @@ class Adjustment:
         return "; ".join(dict.fromkeys(self.reasons.get(charge, self.reasons[""]) for charge in charges))
 
 
-def reasons_of(tariff: Tariff, bill: Bill | None, before: Streamed | None, unmeasured_ms: int) -> Mapping[str, str]:
-    """Why a charge of the exact bill may differ from the stream's costs; "" is the reason of those not named."""
+def reasons_of(
+    tariff: Tariff, bill: Bill | None, before: Streamed | None, unmeasured_ms: int, moved: int
+) -> Mapping[str, str]:
+    """Why a charge of the exact bill may differ from the stream's costs; "" is the reason of those not named.
+
+    `unmeasured_ms` is time of the bill without readings, `moved` the number of its intervals whose energy the stream
+    took from a register in another order.
+    """
     changed = "the contract or the tariff was changed after these readings were priced"
     beyond, left = ", ".join(tariff.beyond_stream()), ", ".join(tariff.left_to_batch())
     if bill is None or (before is None and not beyond):
@@ -86,6 +92,9 @@ def reasons_of(tariff: Tariff, bill: Bill | None, before: Streamed | None, unmea
         found["energy_cost"] = "tiers fill in order of time, not of arrival"
     if before.lowered and not left:
         found["demand_cost"] = f"{before.lowered} corrections lowered a quantity: a peak cannot shrink in the stream"
+    if moved:
+        late = f"reads of a register came in another order: {moved} intervals have other energy"
+        found["energy_cost"] = found["demand_cost"] = late
     if unmeasured_ms and tariff.fixed:
         found["fixed_cost"] = f"{unmeasured_ms / HOUR_MS:.2f} h without readings"
     return found

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from collections import Counter
 
 import duckdb
 import numpy as np
 
 from flink_job.lake.adjustments import CHARGES, Key, Streamed
 from flink_job.metering.contract import Contract
-from flink_job.metering.packing import multiplied, unpack
+from flink_job.metering.packing import multiplied, pack, unpack
 from flink_job.metering.reading import parse_reading
+from flink_job.metering.registers import RegisterRead, keep_newest, register_energy
 from flink_job.metering.units import to_micro
+from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.history import Intervals
 
 _MAX_BYTES = 1_000_000
@@ -30,6 +33,14 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
         """
     )
     connection.execute(
+        """
+        CREATE TEMP TABLE dials AS
+        SELECT meter_id, register_id, epoch_ms(interval_start) AS start_ms, r.interval_s, r.revision, register_kwh,
+          rollover_kwh, COALESCE(energy_kwh, 0) AS energy_kwh
+        FROM register_reads AS r LEFT JOIN (SELECT reading_id, energy_kwh FROM costs) AS c USING (reading_id)
+        """
+    )
+    connection.execute(
         f"""
         CREATE TEMP TABLE streamed AS
         SELECT meter_id, cycle_start, tariff_id, tariff_version, COUNT(*) FILTER (WHERE provisional),
@@ -39,16 +50,50 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def intervals_of(connection: duckdb.DuckDBPyConnection, contract: Contract) -> Intervals:
-    """Quantities of every interval after all corrections: costed ones, and those that the stream could not price."""
+def intervals_of(connection: duckdb.DuckDBPyConnection, contract: Contract) -> tuple[Intervals, Ints]:
+    """Quantities of every interval after all corrections: costed ones, and those that the stream could not price.
+
+    Beside them the beginnings [epoch ms] of intervals that have another energy than the stream gave to the reads of
+    their registers.
+    """
     rows = connection.execute(
         "SELECT * EXCLUDE meter_id FROM intervals WHERE meter_id = ? ORDER BY start_ms",
         [contract.meter_id],
     ).fetchall()
     found = {row[0]: [row[1], *(to_micro(quantity) for quantity in row[2:])] for row in rows}
     found |= {start: row for start, row in _unpriced(connection, contract).items() if start not in found}
+    moved = _registers(connection, contract)
+    for start, (interval_s, ukwh) in moved.items():
+        found.setdefault(start, [interval_s, 0, 0, 0, 0])[1] += ukwh
     columns = np.array([[start, *found[start]] for start in sorted(found)], dtype=np.int64).T
-    return Intervals(columns[0], columns[1] * 1000, *columns[2:])
+    others = np.array([start for start, (_, ukwh) in moved.items() if ukwh], dtype=np.int64)
+    return Intervals(columns[0], columns[1] * 1000, *columns[2:]), others
+
+
+def _registers(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dict[int, tuple[int, int]]:
+    """Of each interval with a read of a register: (length [s], exact energy less the stream's [1e-6 kWh]).
+
+    The earliest read keeps what the stream gave it where that came from reads before those in the lake.
+    """
+    dials: dict[str, dict[int, RegisterRead]] = {}
+    lengths: dict[int, int] = {}
+    streamed: Counter[tuple[str, int]] = Counter()
+    rows = connection.execute("SELECT * EXCLUDE meter_id FROM dials WHERE meter_id = ?", [contract.meter_id]).fetchall()
+    for register, start, interval_s, revision, kwh, rollover_kwh, streamed_kwh in rows:
+        value = multiplied(pack(revision, to_micro(kwh)), contract.multiplier)
+        size = None if rollover_kwh is None else multiplied(to_micro(rollover_kwh), contract.multiplier)
+        keep_newest(dials.setdefault(register, {}), start, RegisterRead(value, size))
+        lengths[start] = max(lengths.get(start, 0), interval_s)
+        streamed[register, start] += to_micro(streamed_kwh)
+    moved: Counter[int] = Counter(dict.fromkeys(lengths, 0))
+    for register, reads in dials.items():
+        exact = dict(register_energy(reads))
+        before = streamed[register, min(reads)]
+        if sum(exact.values()) + before <= sum(streamed[register, start] for start in reads):
+            exact[min(reads)] = before
+        for start, ukwh in exact.items():
+            moved[start] += ukwh - streamed[register, start]
+    return {start: (lengths[start], ukwh) for start, ukwh in moved.items()}
 
 
 def _unpriced(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dict[int, list[int]]:

@@ -20,6 +20,7 @@ from flink_job.lake.measured import intervals_of, last_instant_ms, meters_in, pr
 from flink_job.metering.contract import Contract, local_midnight_ms
 from flink_job.metering.units import to_micro
 from flink_job.tariffs.book import TariffBook, UnknownTariffError
+from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.history import (
     RATING_ERRORS,
     Agreement,
@@ -71,7 +72,7 @@ def _rerate_meter(
     series: Mapping[str, PriceSeries],
     until_ms: int,
 ) -> Iterator[Adjustment]:
-    data = intervals_of(connection, contract)
+    data, moved_ms = intervals_of(connection, contract)
     terms = Terms(ZoneInfo(contract.timezone), contract.billing_day, contract.cycle_starts, until_ms)
     history = rate_history(agreements(contract, book), terms, data, series)
     bills = {(bill.cycle_start.isoformat(), bill.tariff_id, bill.version): bill for bill in history.bills}
@@ -91,7 +92,7 @@ def _rerate_meter(
             local_midnight_ms(cycle_end, terms.zone) > until_ms,
             {} if before is None else before.charges,
             exact,
-            reasons_of(tariff, bill, before, gaps.get(key, 0)),
+            reasons_of(tariff, bill, before, gaps.get(key, 0), _inside(moved_ms, bill, terms)),
         )
 
 
@@ -113,6 +114,14 @@ def agreements(contract: Contract, book: TariffBook) -> InForce:
         raise CycleError(f"the contract of {contract.meter_id} begins on {following}")
 
     return in_force
+
+
+def _inside(instants_ms: Ints, bill: Bill | None, terms: Terms) -> int:
+    """How many of some instants are in a bill's time."""
+    if bill is None:
+        return 0
+    begin, end = (local_midnight_ms(day, terms.zone) for day in (bill.start, bill.end))
+    return int(((instants_ms >= begin) & (instants_ms < end)).sum())
 
 
 def _unmeasured_ms(data: Intervals, bills: Mapping[Key, Bill], terms: Terms) -> dict[Key, int]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 
 import numpy as np
 
 from flink_job.batch.stage import read_records
-from flink_job.metering.packing import unpack
-from flink_job.metering.reading import ParsedReading, parse_reading
+from flink_job.metering.reading import parse_reading
+from flink_job.metering.registers import RegisterRead, keep_newest, register_energy
 from flink_job.rate.columns import QUANTITIES, ReadingColumns
 
 _MAX_BYTES = 1_000_000
@@ -22,7 +21,7 @@ _PACKED = ("import_packed", "export_packed", "reactive_import_packed", "reactive
 def read_reading_records(name: str, rejected: Counter[str], now_ms: int) -> ReadingColumns:
     """Columns of the readings in a file; what is none is counted in `rejected` by its code. Raises InputError."""
     newest: dict[tuple[str, int], list[int]] = {}
-    registers: dict[tuple[str, str], dict[int, ParsedReading]] = {}
+    registers: dict[tuple[str, str], dict[int, RegisterRead]] = {}
     for _, payload in read_records(name):
         reading = parse_reading(payload, now_ms, _MAX_BYTES, _YEARS_AHEAD * _YEAR_S)
         if reading.reason is not None:
@@ -36,33 +35,12 @@ def read_reading_records(name: str, rejected: Counter[str], now_ms: int) -> Read
             row[position] = max(row[position], -1 if value is None else value)
         if reading.register_packed is not None:
             dial = registers.setdefault((reading.meter_id, reading.register_id or ""), {})
-            known = dial.get(reading.start_ms)
-            if known is None or (known.register_packed or 0) < reading.register_packed:
-                dial[reading.start_ms] = reading
+            keep_newest(dial, reading.start_ms, RegisterRead(reading.register_packed, reading.rollover_ukwh))
     for (meter, _), reads in registers.items():
-        for start_ms, ukwh in _register_energy(reads):
-            newest[meter, start_ms][1] = ukwh
+        for start_ms, ukwh in register_energy(reads):
+            row = newest[meter, start_ms]
+            row[1] = max(row[1], 0) + ukwh
     return _columns(newest)
-
-
-def _register_energy(reads: dict[int, ParsedReading]) -> Iterator[tuple[int, int]]:
-    """(start, energy since the read before [1e-6 kWh]) in order of time; the first read of a dial only sets it.
-
-    A fall by more than half the dial is a roll-over; a smaller one, as after a correction, counts from the highest.
-    """
-    highest: int | None = None
-    for start_ms in sorted(reads):
-        read = reads[start_ms]
-        total = unpack(read.register_packed or 0)[1]
-        if highest is None:
-            highest = total
-        dial = read.rollover_ukwh
-        if dial:
-            total += (highest // dial) * dial
-            if total < highest - dial // 2:
-                total += dial
-        yield start_ms, max(0, total - highest)
-        highest = max(highest, total)
 
 
 def _columns(newest: dict[tuple[str, int], list[int]]) -> ReadingColumns:

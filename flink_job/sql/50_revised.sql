@@ -6,8 +6,6 @@ SELECT
   meter_id,
   start_ms,
   interval_s,
-  register_id,
-  rollover_ukwh,
   bill_key,
   tou_period,
   demand_slot,
@@ -16,6 +14,9 @@ SELECT
   import_packed,
   export_packed,
   register_packed,
+  register_energy_ukwh,
+  register_interval_ukwh,
+  is_overtaken,
   MAX(import_packed) OVER seen AS import_top,
   MAX(export_packed) OVER seen AS export_top,
   MAX(reactive_import_packed) OVER seen AS reactive_import_top,
@@ -28,7 +29,7 @@ SELECT
   FIRST_VALUE(COALESCE(register_packed, -1)) OVER seen AS register_first,
   COUNT(*) OVER seen AS records_seen,
   processed_at
-FROM priceable
+FROM measured
 WINDOW seen AS (
   PARTITION BY meter_id, start_ms
   ORDER BY processed_at

@@ -21,5 +21,6 @@ FROM (
   SELECT
     *,
     CASE WHEN interval_ukwh IS NOT NULL AND interval_s >= demand_window_s THEN -1 ELSE demand_start_ms END AS summed_from
-  FROM metered
+  FROM deltas
+  WHERE NOT is_repeat
 )

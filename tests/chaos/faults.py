@@ -39,8 +39,8 @@ class Fault:
     """A fault. `act` is called while the load flows, with what runs; it says how often it struck. `proxied` is what
     the proxy does meanwhile, `number` its place in the catalogue of faults (docs/chaos.md), `flink` options of the
     cluster. With `pager` the notifier's calls go through the proxy, too. What `reorders` lets a reading and its
-    correction pass each other. In several `slots` the readings of a meter pass through several at once, in an order
-    that is another one after a crash; reads of registers, which depend on it, are left out there.
+    correction pass each other. In several `slots` the readings of a meter pass through several at once, and meet
+    in its bill in an order that is another one after a crash.
     """
 
     name: str
@@ -154,8 +154,6 @@ FAULTS = {
         Fault("none", "", "nothing: the control", ""),
         Fault("task_manager", "1, 20", "kill -9 of the TaskManager and its workers", "4, 8 s after each recovery",
               times(4, 8, kill_task_manager)),
-        Fault("registers", "1", "the same in one slot, reads of registers among the readings",
-              "4, 8 s after each recovery", times(4, 8, kill_task_manager), slots=1),
         Fault("workers", "2", "kill -9 of the Python workers", "4, 8 s after each recovery", times(4, 8, kill_workers)),
         Fault("job_manager", "2", "kill -9 of everything; started again from the last checkpoint", "2",
               times(2, 12, kill_job_manager)),

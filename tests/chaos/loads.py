@@ -18,7 +18,6 @@ from deploy.local.demo import SAMPLES, records_of
 from tests.harness.samples import is_malformed
 
 SEED = 5
-_REGISTER = b"register_kwh"
 
 
 @dataclass(frozen=True)
@@ -46,14 +45,6 @@ def clean(count: int) -> Load:
     return Load(records, Counter(filter(is_malformed, records)))
 
 
-def without_registers(load: Load) -> Load:
-    """The records that are no reads of cumulative registers: those depend on their order (docs/exactness.md)."""
-    return Load(
-        [record for record in load.records if _REGISTER not in record],
-        Counter({record: times for record, times in load.rejected.items() if _REGISTER not in record}),
-    )
-
-
 def duplicated(count: int) -> Load:
     """Every record one to five times, up to 24 hours of the sample's time apart."""
     base, chance = clean(count), random.Random(SEED)
@@ -71,8 +62,7 @@ def duplicated(count: int) -> Load:
 def disordered(count: int) -> Load:
     """A fifth of the readings minutes late, a twentieth hours, a hundredth up to two days of the sample's time.
 
-    Records of registers stay where they are: a register that is overtaken is placed by the batch layer alone. So do
-    corrections and what they correct: a peak never falls.
+    Corrections and what they correct stay where they are: a peak never falls.
     """
     base, chance = clean(count), random.Random(SEED)
     hour = max(1, count // 72)
@@ -80,7 +70,7 @@ def disordered(count: int) -> Load:
     placed = []
     for position, record in enumerate(base.records):
         draw = chance.random()
-        movable = b"register_kwh" not in record and seen[_interval(record)] == 1
+        movable = seen[_interval(record)] == 1
         delay = 0
         if movable and draw < 0.26:
             delay = hour // 4 if draw < 0.2 else 5 * hour if draw < 0.25 else 48 * hour

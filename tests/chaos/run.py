@@ -25,7 +25,7 @@ from deploy.stream_job.stage import Setting, runs, set_up
 from tests.bench.progress import descendants
 from tests.chaos.faults import Fault, workers
 from tests.chaos.kinesis import create_stream, kinesalite
-from tests.chaos.loads import Load, without_registers
+from tests.chaos.loads import Load
 from tests.chaos.outcome import Outcome
 from tests.chaos.proxy import Proxy, proxied
 
@@ -138,8 +138,6 @@ def run(
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     load, outcome, started = fault.load(count), Outcome(fault.name, reordered=fault.reorders), time.monotonic()
-    if fault.slots > 1:
-        load = without_registers(load)
     if fault.quiet_shard:
         load = _without_last_quarter(load)
     with _deployed(fault, work, package) as (setting, proxy):

@@ -23,6 +23,7 @@ from deploy.local.resources import create
 from deploy.local.stacks import Stacks
 from deploy.names import Names
 from flink_job.publish import client
+from flink_job.schemas import OUTPUTS
 from tests.harness.jobs import SAMPLES
 
 NAMES = Names("deployed")
@@ -345,7 +346,7 @@ def test_the_job_reads_the_dsn_from_the_secret(deployed: Deployment, monkeypatch
     monkeypatch.setenv("AWS_ENDPOINT_URL", deployed.url)
     secrets = client("secretsmanager", deployed.url)
     arn = secrets.create_secret(Name="sentry", SecretString="https://key@errors.example/1")["ARN"]
-    outputs = dict.fromkeys(("costs", "kpis", "alerts", "rejected", "unpriced", "repeated"), "x")
+    outputs = dict.fromkeys(OUTPUTS, "x")
     groups = {"readings": {"stream": "r"}, "contracts": {"stream": "c"}, "outputs": outputs, "tariffs": {"uri": "t"}}
     assert sentry_dsn(read_settings({**groups, "job": {"sentry_secret": arn}})) == "https://key@errors.example/1"
     # A secret that is gone keeps no job from running.

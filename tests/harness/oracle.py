@@ -10,6 +10,7 @@ import calendar
 import json
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -34,7 +35,7 @@ class Oracle:
         self.seen: dict[tuple[Any, ...], tuple[int, Fraction]] = {}
         self.intervals: set[tuple[str, int]] = set()
         self.bills: dict[tuple[Any, ...], _Bill] = {}
-        self.registers: dict[str, list[Fraction]] = {}
+        self.registers: dict[str, _Register] = {}
         self.demand: dict[tuple[str, int], Fraction] = defaultdict(Fraction)
         self.counts = {"costed": 0, "repeated": 0, "unpriced": 0}
 
@@ -53,7 +54,7 @@ class Oracle:
             return
         self.counts["costed"] += 1
         if "register" in changed:
-            changed = {"import": self._register_energy(record)}
+            changed = {"import": self._register_energy(record, start)}
         first = (record["meter_id"], start) not in self.intervals
         self.intervals.add((record["meter_id"], start))
         self._bill(contract, start).add(self, contract, record, start, changed, first)
@@ -73,20 +74,22 @@ class Oracle:
         self.seen[key] = now
         return value - (before[1] if before else 0)
 
-    def _register_energy(self, record: dict[str, Any]) -> Fraction:
+    def _register_energy(self, record: dict[str, Any], start: int) -> Fraction:
+        """What a read adds to the span between the earliest read and the highest."""
         value, dial = Fraction(Decimal(str(record["register_kwh"]))), Fraction(record["register_rollover_kwh"])
         state = self.registers.get(record["meter_id"])
         if state is None:
-            self.registers[record["meter_id"]] = [value, Fraction(0), value]
+            self.registers[record["meter_id"]] = _Register(value, start, value, value)
             return Fraction(0)
-        last, turns, top = state
-        if value < last - dial / 2:
-            turns += 1
-        elif value > last + dial / 2:
-            turns -= 1
-        total = value + turns * dial
-        self.registers[record["meter_id"]] = [value, turns, max(top, total)]
-        return max(Fraction(0), total - top)
+        if value < state.last - dial / 2:
+            state.turns += 1
+        elif value > state.last + dial / 2:
+            state.turns -= 1
+        total, span = value + state.turns * dial, state.top - state.bottom
+        state.last, state.top = value, max(state.top, total)
+        if start < state.earliest:
+            state.earliest, state.bottom = start, min(state.bottom, total)
+        return state.top - state.bottom - span
 
     def _bill(self, contract: dict[str, Any], start: int) -> _Bill:
         zone = ZoneInfo(contract["timezone"])
@@ -113,6 +116,15 @@ class Oracle:
     def costs(self) -> dict[tuple[Any, ...], dict[str, Decimal]]:
         """Amounts by charge of every (meter, cycle start, tariff, version)."""
         return {key: {k: _decimal(v) for k, v in bill.amounts().items()} for key, bill in self.bills.items()}
+
+
+@dataclass
+class _Register:
+    last: Fraction
+    earliest: int
+    bottom: Fraction
+    top: Fraction
+    turns: int = 0
 
 
 class _Bill:

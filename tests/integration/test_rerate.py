@@ -170,16 +170,19 @@ def test_a_second_time_changes_nothing(lake: Path) -> None:
 
 
 def test_what_the_stream_prices_exactly_is_not_adjusted(sample_run: Path, sample_oracle: Oracle) -> None:
-    """Of the sample's 310 bills only time without readings, its taxes and shrunken peaks are adjusted."""
+    """Of the sample's 310 bills only time without readings, its taxes, shrunken peaks and late registers are adjusted."""
     contracts, books = SAMPLES / "contracts.ndjson", SAMPLES / "tariffs"
     answer = command("rerate", sample_run, "--contracts", contracts, "--tariffs", books)
     assert f"{len(sample_oracle.costs())} cycles" in answer
     _, rows = query(
         sample_run,
-        "SELECT SUM(ABS(energy_cost)), SUM(ABS(export_credit)), SUM(ABS(other_cost)), "
+        "SELECT COUNT(*) FILTER (WHERE energy_cost <> 0 AND reason NOT LIKE '%reads of a register%'), "
+        "SUM(ABS(export_credit)), SUM(ABS(other_cost)), "
         "COUNT(*) FILTER (WHERE demand_cost <> 0 AND reason NOT LIKE '%a peak cannot shrink%'), "
         "COUNT(*) FILTER (WHERE fixed_cost <> 0 AND reason NOT LIKE '%h without readings%') FROM adjustments",
     )
     assert rows == [(0, 0, 0, 0, 0)]
+    _, rows = query(sample_run, "SELECT COUNT(DISTINCT meter_id) FROM adjustments WHERE energy_cost <> 0")
+    assert rows == [(1,)]
     _, rows = query(sample_run, "SELECT COUNT(*) FROM adjustments WHERE streamed_cost + cost <> exact_cost")
     assert rows == [(0,)]

@@ -12,7 +12,9 @@ from flink_job.config import ConfigError, load_settings, properties_path, read_s
 GOOD: dict[str, dict[str, str]] = {
     "readings": {"stream": "r"},
     "contracts": {"stream": "c"},
-    "outputs": {name: f"d-{name}" for name in ("costs", "kpis", "alerts", "rejected", "unpriced", "repeated")},
+    "outputs": {
+        name: f"d-{name}" for name in ("costs", "kpis", "alerts", "rejected", "unpriced", "repeated", "register_reads")
+    },
     "tariffs": {"uri": "s3://bucket/tariffs/"},
 }
 

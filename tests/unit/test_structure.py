@@ -47,6 +47,7 @@ INSERTED = {
     "rejected": "22_rejected",
     "unpriced": "42_unpriced",
     "repeated": "53_repeated",
+    "register_reads": "11_register_reads",
 }
 
 
