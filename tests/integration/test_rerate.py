@@ -170,7 +170,7 @@ def test_a_second_time_changes_nothing(lake: Path) -> None:
 
 
 def test_what_the_stream_prices_exactly_is_not_adjusted(sample_run: Path, sample_oracle: Oracle) -> None:
-    """Of the sample's 310 bills only time without readings, its taxes, shrunken peaks and late registers are adjusted."""
+    """Of the sample's 310 bills only time without readings, its taxes, shrunken peaks and late reads are adjusted."""
     contracts, books = SAMPLES / "contracts.ndjson", SAMPLES / "tariffs"
     answer = command("rerate", sample_run, "--contracts", contracts, "--tariffs", books)
     assert f"{len(sample_oracle.costs())} cycles" in answer
