@@ -111,7 +111,7 @@ COSTS = Table(
 
 KPIS = Table(
     "kpis",
-    "Partial aggregates of a window: sum the rows of an entity and window, `on_time` and `late`.",
+    "Partial aggregates as windows close, `on_time` and `late`, for live use; the views `kpis_*` are exact.",
     ("kpi_id",),
     (
         _text("kpi_id", "Key of the partial"),

@@ -1,18 +1,25 @@
--- Each meter's quarter hour: on-time and late partials together.
+-- Each meter's quarter hour, from the costs of its readings: exact whatever came late, and whatever was written twice.
 SELECT
-  entity AS meter_id,
+  meter_id,
   MAX(site_path) AS site_path,
-  window_start,
+  date_trunc('hour', interval_start)
+  + CAST(FLOOR(EXTRACT(MINUTE FROM interval_start) / 15.0) AS INTEGER) * INTERVAL '15' MINUTE AS window_start,
   currency,
   day_start,
   day_s,
   event_date,
   MAX(interval_s) AS interval_s,
-  SUM(readings) AS readings,
+  SUM(CASE WHEN is_first THEN 1 ELSE 0 END) AS readings,
   SUM(energy_kwh) AS energy_kwh,
   SUM(export_kwh) AS export_kwh,
   SUM(reactive_kvarh) AS reactive_kvarh,
   SUM(cost) AS cost
-FROM kpis
-WHERE level = 'meter' AND window_s = 900
-GROUP BY entity, window_start, currency, day_start, day_s, event_date
+FROM costs
+GROUP BY
+  meter_id,
+  date_trunc('hour', interval_start)
+  + CAST(FLOOR(EXTRACT(MINUTE FROM interval_start) / 15.0) AS INTEGER) * INTERVAL '15' MINUTE,
+  currency,
+  day_start,
+  day_s,
+  event_date

@@ -91,6 +91,22 @@ def test_merged_kpis_lose_nothing(sample_run: Path, view: str) -> None:
     assert {row[0]: row[1:] for row in levels} == dict.fromkeys(("meter", "line", "process", "factory"), costs[0])
 
 
+def test_the_parts_of_the_stream_add_up_to_the_quarter_hours_of_the_costs(sample_run: Path) -> None:
+    """In a run without a restart: two roads to the same quarter hours."""
+    totals = "SUM(readings), SUM(energy_kwh), SUM(export_kwh), SUM(reactive_kvarh), SUM(cost), MAX(interval_s)"
+    key = "window_start, currency, day_start, event_date"
+    _, parts = query(
+        sample_run,
+        f"SELECT entity AS meter_id, {key}, {totals} FROM kpis WHERE level = 'meter' AND window_s = 900 "
+        f"GROUP BY ALL ORDER BY meter_id, {key}",
+    )
+    _, quarters = query(
+        sample_run, f"SELECT meter_id, {key}, {totals} FROM meter_15m GROUP BY ALL ORDER BY meter_id, {key}"
+    )
+    assert parts == quarters
+    assert len(parts) > 50_000
+
+
 def test_merged_days_equal_a_recomputation(sample_run: Path) -> None:
     """Local days and their demand from the costs alone, by another road: Python, reading by reading."""
     _, readings = query(
