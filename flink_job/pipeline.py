@@ -6,7 +6,7 @@ same from Kinesis to Firehose and from file to file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pyflink.table import StatementSet, StreamTableEnvironment
 
@@ -73,20 +73,9 @@ def define_pipeline(
     _views(t_env, demand="70_demand", accumulated="71_accumulated", with_previous_peaks="72_with_previous_peaks")
     _views(t_env, priced="73_priced", costed_rows="80_costed")
     cross(t_env, "costed_rows", "costed", with_event_time("event_time", "start_ms", settings.job.watermark_delay_s))
-    _views(t_env, costs="81_costs")
 
-    # Costs to KPIs in event time. On time or late is decided once, where the watermark is made.
-    _views(t_env, judged_rows="90_judged")
-    cross(t_env, "judged_rows", "judged", with_kept_event_time("row_time"))
-    _views(t_env, late="91_late", on_time="91_on_time", meter_15m="92_meter_15m")
-    _views(t_env, line_parts_15m="93_line_parts_15m", line_15m="93_line_15m", level_parts_15m="93_level_parts_15m")
-    _views(t_env, all_15m_rows="94_all_15m")
-    cross(t_env, "all_15m_rows", "all_15m", with_kept_event_time("row_time"))
-    _views(t_env, all_1h_rows="95_all_1h")
-    cross(t_env, "all_1h_rows", "all_1h", with_kept_event_time("row_time"))
-    _views(t_env, all_1d_rows="96_all_1d")
-    cross(t_env, "all_1d_rows", "all_1d", with_kept_event_time("row_time"))
-    _views(t_env, kpis="97_kpis")
+    # Costs to KPIs in event time.
+    define_kpis(t_env)
 
     # What may concern alert rules to the machines of their entities; and what no longer arrives, in time of arrival.
     _views(t_env, kpi_samples="a0_kpi_samples", watch_row_parts="a1_watch_rows")
@@ -106,10 +95,28 @@ def define_pipeline(
     return statements
 
 
-def _views(t_env: StreamTableEnvironment, **files: str) -> None:
+def define_kpis(t_env: StreamTableEnvironment, read: Callable[[str], str] = read_sql) -> None:
+    """`costed` to `costs`, and to `kpis` in event time. On time or late is decided once, where the watermark is made.
+
+    `read` gives the SQL of a file.
+    """
+    _views(t_env, read, costs="81_costs", judged_rows="90_judged")
+    cross(t_env, "judged_rows", "judged", with_kept_event_time("row_time"))
+    _views(t_env, read, late="91_late", on_time="91_on_time", meter_15m="92_meter_15m")
+    _views(t_env, read, line_parts_15m="93_line_parts_15m", line_15m="93_line_15m")
+    _views(t_env, read, level_parts_15m="93_level_parts_15m", all_15m_rows="94_all_15m")
+    cross(t_env, "all_15m_rows", "all_15m", with_kept_event_time("row_time"))
+    _views(t_env, read, all_1h_rows="95_all_1h")
+    cross(t_env, "all_1h_rows", "all_1h", with_kept_event_time("row_time"))
+    _views(t_env, read, all_1d_rows="96_all_1d")
+    cross(t_env, "all_1d_rows", "all_1d", with_kept_event_time("row_time"))
+    _views(t_env, read, kpis="97_kpis")
+
+
+def _views(t_env: StreamTableEnvironment, read: Callable[[str], str] = read_sql, **files: str) -> None:
     """A view for each `name=file`. Raises ViewError, which names the file."""
     for name, file in files.items():
         try:
-            t_env.create_temporary_view(name, t_env.sql_query(read_sql(file)))
+            t_env.create_temporary_view(name, t_env.sql_query(read(file)))
         except Exception as error:
             raise ViewError(f"flink_job/sql/{file}.sql: {error}") from error

@@ -8,9 +8,9 @@ from pathlib import Path
 from pyflink.table import StatementSet, StreamTableEnvironment
 
 from flink_job.batch.run import batch_settings
-from flink_job.boundary import cross, with_event_time, with_kept_event_time, with_processing_time
+from flink_job.boundary import cross, with_event_time, with_processing_time
 from flink_job.config import Job, Settings
-from flink_job.pipeline import define_pipeline
+from flink_job.pipeline import define_kpis, define_pipeline
 from flink_job.schemas import OUTPUTS, create_table, sink_body
 from flink_job.sinks import sink_name
 from flink_job.sources import CONTRACTS, READINGS, tick_source
@@ -54,13 +54,8 @@ def until(view: str) -> Callable[[StreamTableEnvironment, Input, Job], Statement
 def bound(t_env: StreamTableEnvironment, data: Input, job: Job) -> StatementSet:
     """The same shape without Python: JSON parsed by Flink, a flat price, the job's own windows."""
     _plain_costs(t_env, data, job, blackholes(["costs", "kpis"]))
-    for name, file in _KPI_VIEWS.items():
-        if not file:
-            cross(t_env, f"{name}_rows", name, with_kept_event_time("row_time"))
-        else:
-            # Late readings are counted in Python; here they need not be.
-            text = read_sql(file).replace("tally_late(interval_s)", "interval_s")
-            t_env.create_temporary_view(name, t_env.sql_query(text))
+    # Late readings are counted in Python; here they need not be.
+    define_kpis(t_env, lambda file: read_sql(file).replace("tally_late(interval_s)", "interval_s"))
     statements = t_env.create_statement_set()
     for output in ("costs", "kpis"):
         statements.add_insert(sink_name(output), t_env.from_path(output))
@@ -84,26 +79,6 @@ def _plain_costs(t_env: StreamTableEnvironment, data: Input, job: Job, sinks: Ma
     cross(t_env, "placed_rows", "placed", with_processing_time("processed_at"))
     _plain_views(t_env, "20_revised", "21_previous_revisions", "30_accumulated", "40_costed_rows")
     cross(t_env, "costed_rows", "costed", with_event_time("event_time", "start_ms", job.watermark_delay_s))
-
-
-_KPI_VIEWS = {
-    "costs": "81_costs",
-    "judged_rows": "90_judged",
-    "judged": "",
-    "late": "91_late",
-    "on_time": "91_on_time",
-    "meter_15m": "92_meter_15m",
-    "line_parts_15m": "93_line_parts_15m",
-    "line_15m": "93_line_15m",
-    "level_parts_15m": "93_level_parts_15m",
-    "all_15m_rows": "94_all_15m",
-    "all_15m": "",
-    "all_1h_rows": "95_all_1h",
-    "all_1h": "",
-    "all_1d_rows": "96_all_1d",
-    "all_1d": "",
-    "kpis": "97_kpis",
-}
 
 
 def _plain_views(t_env: StreamTableEnvironment, *names: str) -> None:

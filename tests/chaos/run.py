@@ -92,6 +92,20 @@ class Run:
         wait_for(done, "no checkpoint is complete", self.setting.work)
         return found[-1]
 
+    def wait_for_place(self) -> None:
+        """Until a checkpoint holds the place in the stream of readings: one that began after a cost had come out."""
+
+        def completed() -> int:
+            return int(self.cluster.get(f"/jobs/{self.job}/checkpoints")["counts"]["completed"])
+
+        def costed() -> bool:
+            vertices = self.cluster.get(f"/jobs/{self.job}")["vertices"]
+            return any("sink_costs" in vertex["name"] and vertex["metrics"]["read-records"] for vertex in vertices)
+
+        wait_for(costed, "no cost has come out", self.setting.work)
+        enough = completed() + 2  # one may have begun before
+        wait_for(lambda: completed() >= enough, "no further checkpoint is complete", self.setting.work)
+
     def restarts(self) -> int:
         found = self.cluster.get(f"/jobs/{self.job}/metrics?get=numRestarts")
         return int(float(found[0]["value"])) if found else -1

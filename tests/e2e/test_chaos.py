@@ -26,7 +26,7 @@ NO_CHECKPOINTS = {"execution.checkpointing.interval": "1 d"}
 
 def strike_both(run: Run) -> int:
     """The workers die, and then the TaskManager, once there has been a checkpoint with readings in it."""
-    time.sleep(7)
+    run.wait_for_place()
     kill_workers(run)
     time.sleep(3)
     run.wait_until_healthy()
@@ -48,7 +48,6 @@ ALL_AT_ONCE = Fault(
     strike_both,
     Dose(throttled=0.1, server_error=0.03, reset=0.03, answer_lost=0.03, failed_records=0.05),
     properties=LATEST,
-    slots=1,
 )
 
 
