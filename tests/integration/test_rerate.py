@@ -76,6 +76,10 @@ def reading(meter: str, start: str, kwh: float, channel: str = "import", interva
     return json.dumps({**record, "energy_kwh": kwh}).encode()
 
 
+def register(meter: str, start: str, kwh: float) -> bytes:
+    return json.dumps({"meter_id": meter, "interval_start": start, "interval_s": 900, "register_kwh": kwh}).encode()
+
+
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bounded run and its re-rating."""
@@ -89,6 +93,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
             contract("order", "chronological"),
             contract("least", "minimum"),
             contract("bank", "banked"),
+            contract("bank-dial", "banked"),
             contract("hourly", "power"),
             contract("workshop", "spanish", contracted_kw={"P1": "4.6", "P2": "4.6"}),
         ],
@@ -100,6 +105,10 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
         reading("least", "2026-03-01T00:00:00Z", 20),
         reading("bank", "2026-03-01T00:00:00Z", 50),
         reading("bank", "2026-03-01T00:15:00Z", 30, "export"),
+        *(
+            register("bank-dial", f"2026-03-01T00:{minute}:00Z", kwh)
+            for minute, kwh in (("00", 10), ("30", 25), ("15", 12))
+        ),
         reading("hourly", "2026-03-01T12:00:00Z", 40, interval_s=3600),
         reading("workshop", "2026-03-01T12:00:00Z", 10),
         # The last reading ends with March.
@@ -137,9 +146,11 @@ def test_minimum_of_the_cycle(lake: Path) -> None:
 def test_readings_that_the_stream_does_not_price(lake: Path) -> None:
     # 50 kWh less 30 exported, x 0.10; the stream keeps both readings as unpriced, with their bytes.
     _, rows = query(lake, "SELECT DISTINCT reason, COUNT(*) FROM unpriced GROUP BY ALL")
-    assert rows == [("batch_only_tariff", 2)]
+    assert rows == [("batch_only_tariff", 5)]
     assert bill(lake, "bank", "cost, adjustment") == (Decimal("2.000000"), Decimal("2.000000"))
     assert reason(lake, "bank") == "the stream does not price export rule net_metering"
+    # Reads of a register alike: 10 to 25 kWh, x 0.10.
+    assert bill(lake, "bank-dial", "cost, adjustment") == (Decimal("1.500000"), Decimal("1.500000"))
 
 
 def test_contracted_power_of_the_contract(lake: Path) -> None:
@@ -165,7 +176,7 @@ def test_a_second_time_changes_nothing(lake: Path) -> None:
     before = query(lake, "SELECT * FROM bills ORDER BY meter_id")[1]
     folder = lake.parent
     answer = command("rerate", lake, "--contracts", folder / "contracts.ndjson", "--tariffs", folder / "tariffs")
-    assert "5 cycles: 1 equal to the last digit, 4 adjusted" in answer
+    assert "6 cycles: 1 equal to the last digit, 5 adjusted" in answer
     assert query(lake, "SELECT * FROM bills ORDER BY meter_id")[1] == before
 
 
