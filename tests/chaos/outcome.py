@@ -21,6 +21,8 @@ HEALTHY_S = 60.0
 #: What a TaskManager of 3000 MB and its Python workers may take at most.
 MEMORY_LIMIT_MIB = 4500
 MONEY = ("energy_cost", "demand_cost", "fixed_cost", "export_credit", "tax", "cost")
+#: (alert_id, change_number).
+Change = tuple[str, int]
 _LINES = ("energy", "demand", "fixed", "export", "tax", "cost")
 
 
@@ -50,6 +52,7 @@ class Outcome:
     broken_episodes: int = 0
     told: int = 0
     told_twice: int = 0
+    untold: int = 0
     restarts: int = 0
     revived: int = 0
     healthy_after_s: float = 0.0
@@ -71,6 +74,7 @@ class Outcome:
             f"{self.raised_twice} episodes were raised more than once": self.raised_twice,
             f"{self.broken_episodes} alerts lack a change": self.broken_episodes,
             f"{self.told_twice} changes of alerts were told more than once": self.told_twice,
+            f"{self.untold} changes of alerts were not told": self.untold,
             f"healthy only after {self.healthy_after_s:.0f} s": self.healthy_after_s > HEALTHY_S,
             "the proxy met no call to spoil": self.harmless,
             f"{self.orphans} Python workers are left": self.orphans,
@@ -135,11 +139,27 @@ class Outcome:
         self.bills = len(right)
         self.wrong_bills = sum(got.get(bill) != right.get(bill) for bill in got.keys() | right.keys())
 
-    def look_at_messages(self, messages: Sequence[dict[str, Any]]) -> None:
-        """Every change of an alert may be told once."""
-        told = Counter((row["alert_id"], row["change_number"]) for message in messages for row in message["alerts"])
+    def look_at_messages(self, messages: Sequence[dict[str, Any]], lake: Path) -> None:
+        """Every change of a live alert is told once."""
+        told = told_changes(messages)
         self.told = len(told)
         self.told_twice = sum(count > 1 for count in told.values())
+        self.untold = len(live_changes(lake) - told.keys())
+
+
+def told_changes(messages: Sequence[dict[str, Any]]) -> Counter[Change]:
+    """How often each change is in messages."""
+    return Counter((row["alert_id"], row["change_number"]) for message in messages for row in message["alerts"])
+
+
+def live_changes(lake: Path) -> set[Change]:
+    """Changes of alerts that people are to be told of."""
+    live = "SELECT alert_id, change_number FROM alerts WHERE NOT historical AND NOT muted AND inhibited_by = ''"
+    try:
+        with open_lake(lake) as connection:
+            return set(connection.execute(live).fetchall())
+    except LakeError:  # nothing has come out at all
+        return set()
 
 
 def _reckoned(load: Load, more: Sequence[dict[str, Any]]) -> Oracle:

@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from deploy.local.alerting import change_environment, create_alerting, received
+from deploy.local.alerting import Alerting, change_environment, create_alerting, received, sweep
 from deploy.local.demo import SAMPLES, records_of
 from deploy.local.endpoint import endpoint, free_port
 from deploy.names import Names
@@ -26,10 +26,10 @@ from tests.bench.progress import descendants
 from tests.chaos.faults import Fault, workers
 from tests.chaos.kinesis import create_stream, kinesalite
 from tests.chaos.loads import Load
-from tests.chaos.outcome import Outcome
+from tests.chaos.outcome import Outcome, live_changes, told_changes
 from tests.chaos.proxy import Proxy, proxied
 
-LIMIT_S, CONTRACTS_S, MESSAGES_S, LOOKS = 240.0, 5.0, 5.0, 5
+LIMIT_S, CONTRACTS_S, MESSAGES_S, SWEEPS_S, LOOKS = 240.0, 5.0, 5.0, 90.0, 5
 OUTCOME = "outcome.json"
 #: A Python operator whose worker dies may never end: its state is closed under a call that is still in it. Then the
 #: TaskManager ends itself, after this instead of three minutes, and is started again, as the service does.
@@ -95,16 +95,15 @@ class Run:
     def wait_for_place(self) -> None:
         """Until a checkpoint holds the place in the stream of readings: one that began after a cost had come out."""
 
-        def completed() -> int:
-            return int(self.cluster.get(f"/jobs/{self.job}/checkpoints")["counts"]["completed"])
+        delivery = self.setting.delivery
+        wait_for(lambda: delivery.refresh() and delivery.rows["costs"], "no cost has come out", self.setting.work)
+        since_ms = time.time() * 1000
 
-        def costed() -> bool:
-            vertices = self.cluster.get(f"/jobs/{self.job}")["vertices"]
-            return any("sink_costs" in vertex["name"] and vertex["metrics"]["read-records"] for vertex in vertices)
+        def holds_it() -> bool:
+            completed = self.cluster.get(f"/jobs/{self.job}/checkpoints")["latest"]["completed"]
+            return bool(completed and completed["trigger_timestamp"] >= since_ms)
 
-        wait_for(costed, "no cost has come out", self.setting.work)
-        enough = completed() + 2  # one may have begun before
-        wait_for(lambda: completed() >= enough, "no further checkpoint is complete", self.setting.work)
+        wait_for(holds_it, "no further checkpoint is complete", self.setting.work)
 
     def restarts(self) -> int:
         found = self.cluster.get(f"/jobs/{self.job}/metrics?get=numRestarts")
@@ -176,15 +175,28 @@ def run(
             outcome.restarts, outcome.peak_mib = running.restarts(), running.peak_mib
             outcome.revived = running.revived
         time.sleep(MESSAGES_S)
+        proxy.dose = None
         outcome.orphans, outcome.trouble = len(workers(work)), dict(proxy.done)
         outcome.harmless = fault.proxied is not None and not proxy.done
-        if alerting:
-            outcome.look_at_messages(received(setting.url, alerting.inbox))
+        messages = _messages(setting, alerting) if alerting else []
     repeats = [load.records[0]] * (outcome.published - len(load.records))
     outcome.look(Load(load.records + repeats, load.rejected), fault.tariffs, work / "lake")
+    if alerting:
+        outcome.look_at_messages(messages, work / "lake")
     outcome.seconds = time.monotonic() - started
     (work / OUTCOME).write_text(json.dumps(dataclasses.asdict(outcome)), encoding="utf-8")
     return outcome
+
+
+def _messages(setting: Setting, alerting: Alerting) -> list[dict[str, Any]]:
+    """What people were told. What was not taken is sent again by the sweeper, once its lease has run out."""
+    deadline, found = time.monotonic() + SWEEPS_S, received(setting.url, alerting.inbox)
+    setting.delivery.refresh()
+    while live_changes(setting.work / "lake") - told_changes(found).keys() and time.monotonic() < deadline:
+        sweep(setting.url, alerting)
+        time.sleep(3)
+        found += received(setting.url, alerting.inbox)
+    return found
 
 
 @contextlib.contextmanager

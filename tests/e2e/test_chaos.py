@@ -18,7 +18,7 @@ from tests.chaos.outcome import Outcome
 from tests.chaos.proxy import Dose
 from tests.chaos.run import Run, run
 
-RECORDS, RATE = 4000, 250
+RECORDS, RATE, SLOWLY = 4000, 250, 100
 #: Readings from the moment on at which the job starts: what a restart would forget, did it not keep its place.
 LATEST = {"readings": {"initial_position": "LATEST"}}
 NO_CHECKPOINTS = {"execution.checkpointing.interval": "1 d"}
@@ -55,7 +55,7 @@ ALL_AT_ONCE = Fault(
 def survived(package: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, Path]:
     """(what a run through all of it showed, where its lake is)."""
     work = tmp_path_factory.mktemp("chaos") / "run"
-    return run(ALL_AT_ONCE, work, RECORDS, RATE, package=package), work
+    return run(ALL_AT_ONCE, work, RECORDS, SLOWLY, package=package), work
 
 
 def published(outcome: Outcome) -> Load:
