@@ -116,20 +116,17 @@ def test_a_row_written_twice_counts_once(tmp_path: Path) -> None:
     assert query(lake(tmp_path, costs=rows), "SELECT COUNT(*), SUM(cost) FROM costs")[1] == [(2, Decimal("3.500000"))]
 
 
-def kpi(meter: str, quarter: int, kwh: str, emission: str, readings: int = 1) -> dict[str, Any]:
+def part(meter: str, minute: int, kwh: str) -> dict[str, Any]:
+    """A reading of five minutes."""
     return {
-        "kpi_id": f"{meter}{quarter}{emission}",
-        "level": "meter",
-        "entity": meter,
-        "site_path": f"f/p/l/{meter}",
-        "window_start": datetime(2026, 3, 28, quarter // 4, quarter % 4 * 15),
-        "window_s": 900,
-        "emission": emission,
-        "readings": readings,
+        **cost(meter, 0, minute),
+        "reading_id": f"{meter}{minute}",
+        "interval_start": datetime(2026, 3, 28, 0, minute),
         "interval_s": 300,
+        "site_path": f"f/p/l/{meter}",
         "energy_kwh": Decimal(kwh),
         "export_kwh": Decimal(0),
-        "reactive_kvarh": Decimal("0.75"),
+        "reactive_kvarh": Decimal("0.5"),
         "cost": Decimal(kwh),
         "currency": "EUR",
         "day_start": datetime(2026, 3, 28),
@@ -137,14 +134,14 @@ def kpi(meter: str, quarter: int, kwh: str, emission: str, readings: int = 1) ->
     }
 
 
-def test_late_parts_raise_the_demand_of_a_level(tmp_path: Path) -> None:
-    # Quarter 0: meter a 1 + 0.5 late, b 2: 3.5 kWh = 14 kW. Quarter 1: a 1: 4 kW. A day of 23 hours expects 276
-    # readings of each meter. Power factor: 4.5 kWh against 4 x 0.75 = 3 kvarh.
-    parts = [kpi("a", 0, "1", "on_time", 2), kpi("a", 0, "0.5", "late"), kpi("b", 0, "2", "on_time", 3)]
-    folder = lake(tmp_path, kpis=[*parts, kpi("a", 1, "1", "on_time", 3)])
+def test_the_demand_of_a_level_is_that_of_its_meters_at_one_time(tmp_path: Path) -> None:
+    # Quarter 0: meter a 1 + 0.5, a correction, b 2: 3.5 kWh = 14 kW. Quarter 1: a 1: 4 kW. A day of 23 hours expects 276
+    # readings of each meter; a correction is none. Power factor: 4.5 kWh against 6 x 0.5 = 3 kvarh.
+    late = {**part("a", 5, "0.5"), "reading_id": "late", "is_first": False}
+    rows = [part("a", 0, "0.5"), part("a", 5, "0.5"), late, part("b", 10, "2"), part("a", 15, "1"), part("a", 20, "0")]
     sql = "SELECT energy_kwh, max_kw, min_kw, readings, expected_readings, power_factor, mean_kw FROM kpis_1d"
-    [row] = query(folder, f"{sql} WHERE level = 'line'")[1]
-    assert row[:5] == (Decimal("4.500000"), 14.0, 4.0, 9, 552)
+    [row] = query(lake(tmp_path, costs=rows), f"{sql} WHERE level = 'line'")[1]
+    assert row[:5] == (Decimal("4.500000"), 14.0, 4.0, 5, 552)
     assert row[5] == pytest.approx(4.5 / (4.5**2 + 3**2) ** 0.5)
     assert row[6] == pytest.approx(4.5 / 23)
 
