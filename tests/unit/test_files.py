@@ -135,8 +135,8 @@ def part(meter: str, minute: int, kwh: str) -> dict[str, Any]:
 
 
 def test_the_demand_of_a_level_is_that_of_its_meters_at_one_time(tmp_path: Path) -> None:
-    # Quarter 0: meter a 1 + 0.5, a correction, b 2: 3.5 kWh = 14 kW. Quarter 1: a 1: 4 kW. A day of 23 hours expects 276
-    # readings of each meter; a correction is none. Power factor: 4.5 kWh against 6 x 0.5 = 3 kvarh.
+    # Quarter 0: meter a 1 + 0.5, a correction, b 2: 3.5 kWh = 14 kW. Quarter 1: a 1: 4 kW. A day of 23 hours expects
+    # 276 readings of each meter; a correction is none. Power factor: 4.5 kWh against 6 x 0.5 = 3 kvarh.
     late = {**part("a", 5, "0.5"), "reading_id": "late", "is_first": False}
     rows = [part("a", 0, "0.5"), part("a", 5, "0.5"), late, part("b", 10, "2"), part("a", 15, "1"), part("a", 20, "0")]
     sql = "SELECT energy_kwh, max_kw, min_kw, readings, expected_readings, power_factor, mean_kw FROM kpis_1d"
