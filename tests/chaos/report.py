@@ -36,6 +36,7 @@ def page(found: list[Outcome], when: datetime) -> str:
         fault = FAULTS[o.fault]
         struck = o.hits or sum(o.trouble.values())
         holds = "; ".join(o.problems()) or "all"
+        holds += f", {o.provisional_bills} peaks left to rerate" if o.provisional_bills else ""
         lines.append(
             f"| {fault.doc} | {fault.dose} | {struck} | {o.published:,} | {o.raw_copies:,} | {o.differing_copies} | "
             f"{o.bills} | {o.wrong_bills} | {o.told} | {o.told_twice} | {o.healthy_after_s:.0f} s | "

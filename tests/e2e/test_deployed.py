@@ -209,10 +209,10 @@ def test_every_saved_query_runs(deployed: Deployment, question: Any) -> None:
     deployed.ask(question.sql)
 
 
-def test_kpis_of_a_line_are_its_meters_quarter_hours(deployed: Deployment) -> None:
+def test_kpis_of_a_line_are_its_meters_readings(deployed: Deployment) -> None:
     sql = "SELECT entity, cost, mean_kw FROM kpis_1h WHERE level = 'line' AND site = 'pune' AND event_date = '{}'"
-    # Four quarter hours of 2.5 kWh: 10 kW for an hour; 4 * 0.5 of cost.
-    assert deployed.ask(sql.format(DAYS[0])) == [["pune/casting/line-1", "2.000000", "10.0"]]
+    # Ten hours of 60 readings: 60 * 0.1 kWh are 6 kW for an hour, 60 * 0.0123 of cost.
+    assert deployed.ask(sql.format(DAYS[0])) == [["pune/casting/line-1", "0.738000", "6.0"]] * 10
 
 
 def test_nobody_asks_without_a_token(deployed: Deployment) -> None:

@@ -57,7 +57,9 @@ class Oracle:
             changed = {"import": self._register_energy(record, start)}
         first = (record["meter_id"], start) not in self.intervals
         self.intervals.add((record["meter_id"], start))
-        self._bill(contract, start).add(self, contract, record, start, changed, first)
+        bill = self._bill(contract, start)
+        bill.lowered |= any(delta < 0 for delta in changed.values())
+        bill.add(self, contract, record, start, changed, first)
 
     def _quantities(self, record: dict[str, Any]) -> dict[str, Fraction]:
         if "register_kwh" in record:
@@ -113,6 +115,10 @@ class Oracle:
             _Bill(tariff, zone, first, last, Fraction((ends - begins).days, (last - first).days), (ends - begins).days),
         )
 
+    def lowered(self) -> set[tuple[Any, ...]]:
+        """Bills with a correction that lowered a quantity: a peak before it stays, so it depends on the order."""
+        return {key for key, bill in self.bills.items() if bill.lowered}
+
     def costs(self) -> dict[tuple[Any, ...], dict[str, Decimal]]:
         """Amounts by charge of every (meter, cycle start, tariff, version)."""
         return {key: {k: _decimal(v) for k, v in bill.amounts().items()} for key, bill in self.bills.items()}
@@ -136,6 +142,7 @@ class _Bill:
         self.exported: dict[str, Fraction] = defaultdict(Fraction)
         self.peak: dict[str, Fraction] = defaultdict(Fraction)
         self.fixed = self.fixed_tax = Fraction(0)
+        self.lowered = False
 
     def add(
         self, oracle: Oracle, contract: Any, record: Any, start: int, changed: dict[str, Fraction], first: bool
