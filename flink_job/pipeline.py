@@ -63,9 +63,8 @@ def define_pipeline(
 
     # Readings to what each changes: repeats change nothing, corrections the difference.
     t_env.get_config().set("table.exec.state.ttl", f"{settings.job.state_days} d")
-    _views(
-        t_env, measured="48_measured", revised="50_revised", previous_revisions="51_previous", delta_rows="52_deltas"
-    )
+    _views(t_env, measured="48_measured", revised="50_revised")
+    _views(t_env, previous_revisions="51_previous", delta_rows="52_deltas")
     cross(t_env, "delta_rows", "deltas", with_processing_time("processed_at"))
     _views(t_env, repeated="53_repeated")
 

@@ -87,10 +87,10 @@ def _registers(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dic
         streamed[register, start] += to_micro(streamed_kwh)
     moved: Counter[int] = Counter(dict.fromkeys(lengths, 0))
     for register, reads in dials.items():
-        exact = dict(register_energy(reads))
-        before = streamed[register, min(reads)]
+        exact, first = dict(register_energy(reads)), min(reads)
+        before = streamed[register, first]
         if sum(exact.values()) + before <= sum(streamed[register, start] for start in reads):
-            exact[min(reads)] = before
+            exact[first] = before
         for start, ukwh in exact.items():
             moved[start] += ukwh - streamed[register, start]
     return {start: (lengths[start], ukwh) for start, ukwh in moved.items()}

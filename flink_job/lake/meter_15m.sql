@@ -2,8 +2,7 @@
 SELECT
   meter_id,
   MAX(site_path) AS site_path,
-  date_trunc('hour', interval_start)
-  + CAST(FLOOR(EXTRACT(MINUTE FROM interval_start) / 15.0) AS INTEGER) * INTERVAL '15' MINUTE AS window_start,
+  window_start,
   currency,
   day_start,
   day_s,
@@ -14,12 +13,11 @@ SELECT
   SUM(export_kwh) AS export_kwh,
   SUM(reactive_kvarh) AS reactive_kvarh,
   SUM(cost) AS cost
-FROM costs
-GROUP BY
-  meter_id,
-  date_trunc('hour', interval_start)
-  + CAST(FLOOR(EXTRACT(MINUTE FROM interval_start) / 15.0) AS INTEGER) * INTERVAL '15' MINUTE,
-  currency,
-  day_start,
-  day_s,
-  event_date
+FROM (
+  SELECT
+    *,
+    date_trunc('hour', interval_start)
+    + CAST(FLOOR(EXTRACT(MINUTE FROM interval_start) / 15.0) AS INTEGER) * INTERVAL '15' MINUTE AS window_start
+  FROM costs
+) AS readings
+GROUP BY meter_id, window_start, currency, day_start, day_s, event_date

@@ -116,11 +116,16 @@ def agreements(contract: Contract, book: TariffBook) -> InForce:
     return in_force
 
 
+def _span_ms(bill: Bill, terms: Terms) -> tuple[int, int]:
+    """Beginning and end of a bill's time, epoch ms."""
+    return local_midnight_ms(bill.start, terms.zone), local_midnight_ms(bill.end, terms.zone)
+
+
 def _inside(instants_ms: Ints, bill: Bill | None, terms: Terms) -> int:
     """How many of some instants are in a bill's time."""
     if bill is None:
         return 0
-    begin, end = (local_midnight_ms(day, terms.zone) for day in (bill.start, bill.end))
+    begin, end = _span_ms(bill, terms)
     return int(((instants_ms >= begin) & (instants_ms < end)).sum())
 
 
@@ -128,10 +133,8 @@ def _unmeasured_ms(data: Intervals, bills: Mapping[Key, Bill], terms: Terms) -> 
     """Time of each bill that no interval covers [ms]."""
     found = {}
     for key, bill in bills.items():
-        begin, end = (
-            local_midnight_ms(bill.start, terms.zone),
-            min(local_midnight_ms(bill.end, terms.zone), terms.until_ms or 1 << 62),
-        )
+        begin, end = _span_ms(bill, terms)
+        end = min(end, terms.until_ms or 1 << 62)
         inside = (data.start_ms >= begin) & (data.start_ms < end)
         found[key] = max(0, end - begin - int(data.interval_ms[inside].sum()))
     return found

@@ -142,8 +142,8 @@ class Outcome:
         # A peak from before a correction that lowers it stays. Which readings came before it is a matter of order, and
         # several slots do not keep it: such rows are provisional, and `rerate` settles the demand.
         lowered = differing & oracle.lowered() & got.keys()
-        open_ = {bill for bill in lowered if _but_for_demand(got[bill]) == _but_for_demand(right[bill])}
-        self.wrong_bills, self.provisional_bills = len(differing - open_), len(open_)
+        provisional = {bill for bill in lowered if _differ_in_demand(got[bill], right[bill])}
+        self.wrong_bills, self.provisional_bills = len(differing - provisional), len(provisional)
 
     def look_at_messages(self, messages: Sequence[dict[str, Any]], lake: Path) -> None:
         """Every change of a live alert is told once."""
@@ -153,8 +153,9 @@ class Outcome:
         self.untold = len(live_changes(lake) - told.keys())
 
 
-def _but_for_demand(bill: dict[str, Any]) -> dict[str, Any]:
-    return {line: bill[line] for line in ("energy", "fixed", "export")}
+def _differ_in_demand(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether the demand of two bills differs, and nothing but what follows from it: the taxes and the sum."""
+    return one["demand"] != other["demand"] and all(one[line] == other[line] for line in ("energy", "fixed", "export"))
 
 
 def told_changes(messages: Sequence[dict[str, Any]]) -> Counter[Change]:

@@ -94,7 +94,6 @@ class Run:
 
     def wait_for_place(self) -> None:
         """Until a checkpoint holds the place in the stream of readings: one that began after a cost had come out."""
-
         delivery = self.setting.delivery
         wait_for(lambda: delivery.refresh() and delivery.rows["costs"], "no cost has come out", self.setting.work)
         since_ms = time.time() * 1000

@@ -58,7 +58,7 @@ class Oracle:
         first = (record["meter_id"], start) not in self.intervals
         self.intervals.add((record["meter_id"], start))
         bill = self._bill(contract, start)
-        bill.lowered |= any(delta < 0 for delta in changed.values())
+        bill.lowered |= changed.get("import", 0) < 0
         bill.add(self, contract, record, start, changed, first)
 
     def _quantities(self, record: dict[str, Any]) -> dict[str, Fraction]:
@@ -116,7 +116,7 @@ class Oracle:
         )
 
     def lowered(self) -> set[tuple[Any, ...]]:
-        """Bills with a correction that lowered a quantity: a peak before it stays, so it depends on the order."""
+        """Bills with a correction that lowered the import: a peak before it stays, so it depends on the order."""
         return {key for key, bill in self.bills.items() if bill.lowered}
 
     def costs(self) -> dict[tuple[Any, ...], dict[str, Decimal]]:

@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 
 from flink_job.config import ConfigError, load_settings, properties_path, read_settings
+from flink_job.schemas import OUTPUTS
 
 GOOD: dict[str, dict[str, str]] = {
     "readings": {"stream": "r"},
     "contracts": {"stream": "c"},
-    "outputs": {
-        name: f"d-{name}" for name in ("costs", "kpis", "alerts", "rejected", "unpriced", "repeated", "register_reads")
-    },
+    "outputs": {name: f"d-{name}" for name in OUTPUTS},
     "tariffs": {"uri": "s3://bucket/tariffs/"},
 }
 
