@@ -293,18 +293,3 @@ OUTPUTS: Mapping[str, Table] = {t.name: t for t in (COSTS, KPIS, ALERTS, REJECTE
 
 #: A record of the stream ends in exactly one row of one of these.
 ACCOUNTED = ("costs", "repeated", "rejected", "unpriced")
-
-
-def create_table(name: str, body: str, options: Mapping[str, str]) -> str:
-    """CREATE TABLE with column definitions `body` and connector options."""
-    rendered = ",\n  ".join(f"'{_quoted(key)}' = '{_quoted(value)}'" for key, value in options.items())
-    return f"CREATE TEMPORARY TABLE `{name}` (\n  {body}\n) WITH (\n  {rendered}\n)"
-
-
-def sink_body(table: Table) -> str:
-    """Column definitions of an output."""
-    return ",\n  ".join(f"`{column.name}` {column.flink}" for column in table.columns)
-
-
-def _quoted(text: str) -> str:
-    return text.replace("'", "''")

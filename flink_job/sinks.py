@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from flink_job.config import Outputs
-from flink_job.schemas import OUTPUTS, Table, create_table, sink_body
+from flink_job.ddl import create_table, sink_body
+from flink_job.schemas import OUTPUTS, Table
 
 #: Times as `yyyy-MM-dd HH:mm:ss.SSS` and decimals in plain digits: what Firehose's OpenX SerDe reads.
 _JSON = {

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from flink_job.config import StreamSource
-from flink_job.schemas import create_table
+from flink_job.ddl import create_table
 
 READINGS = "source_readings"
 CONTRACTS = "source_contracts"

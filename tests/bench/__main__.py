@@ -11,8 +11,9 @@ import typer
 from rich.console import Console
 
 from flink_job.environment import PROJECT
-from tests.bench.compare import MAIN, ONCE, PEERS_PYTHON, PROGRAMS, compare
-from tests.bench.growth import grow, latencies
+from tests.bench.compare import MAIN, ONCE, PEERS_PYTHON, PROGRAMS, measure
+from tests.bench.growth import capacity, grow, wait
+from tests.bench.kept import Kept
 from tests.bench.report import page
 from tests.bench.run import BenchError
 
@@ -34,33 +35,35 @@ def main(
     write: Annotated[bool, typer.Option(help="Write docs/results/bench.md.")] = False,
 ) -> None:  # fmt: skip
     """Measure throughput, growth and latency, as ratios within one machine. Two million readings take hours: begin with
-    `--readings 300000 --runs 2`.
+    `--readings 300000 --runs 2`. Every result is kept under `--work` and the page is made from what is there, so parts
+    can be measured one after the other; `--parts page` measures nothing.
     """
-    wanted = set(parts.split(","))
     work.mkdir(parents=True, exist_ok=True)
+    kept, wanted = Kept(work), set(parts.split(","))
+    chosen = names or list(PROGRAMS)
     try:
         if not PEERS_PYTHON.exists():
             raise BenchError(f"{PEERS_PYTHON} is missing: run 'make bench'")
-
-        def told(text: str) -> None:
-            console.print(f"{datetime.now():%H:%M:%S} {text}")
-
-        size = meters, readings
-        main_names = [n for n in MAIN if not names or n in names]
-        rows = compare(main_names, work, *size, runs, told) if "compare" in wanted else []
-        once = compare([n for n in ONCE if not names or n in names], work, *size, 1, told) if "once" in wanted else []
-        counts = [int(count) for count in growth_meters.split(",")]
-        sizes = grow(counts, work, readings, told) if "growth" in wanted else []
-        capacity = next((row.readings_per_s for row in rows if row.name == "alerts"), 0.0)
-        waits = latencies(capacity, work, meters, latency_s, told) if "latency" in wanted and capacity else []
+        if "compare" in wanted:
+            measure([n for n in MAIN if n in chosen], kept, meters, readings, runs, _told)
+        if "once" in wanted:
+            measure([n for n in ONCE if n in chosen], kept, meters, readings, 1, _told)
+        if "growth" in wanted:
+            grow([int(count) for count in growth_meters.split(",")], kept, readings, _told)
+        if "latency" in wanted:
+            wait(capacity(kept), kept, meters, latency_s, _told)
     except BenchError as error:
         console.print(str(error))
         raise typer.Exit(1) from None
-    text = page(datetime.now(UTC), size, rows, once, sizes, waits)
+    text = page(datetime.now(UTC), meters, kept)
     (work / "bench.md").write_text(text, encoding="utf-8")
     console.print(text)
     if write:
         RESULTS.write_text(text, encoding="utf-8")
+
+
+def _told(text: str) -> None:
+    console.print(f"{datetime.now():%H:%M:%S} {text}")
 
 
 if __name__ == "__main__":

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import statistics
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from flink_job.environment import PROJECT
 from tests.bench.data import Input, prepared
+from tests.bench.kept import Kept
 from tests.bench.run import Result, run_flink, run_program
 
 PEERS_PYTHON = PROJECT / ".venv-peers" / "bin" / "python"
@@ -69,16 +69,32 @@ PROGRAMS = {
     )
 }  # fmt: skip
 MAIN = ("whole", "alerts", "bound", "bound-plain", "naive", "naive-process", "bytewax", "duckdb")
+BOUND = "bound-plain"
 ONCE = tuple(name for name in PROGRAMS if name not in MAIN)
+
+
+def measure(
+    names: Sequence[str], kept: Kept, meters: int, readings: int, runs: int, told: Callable[[str], None]
+) -> None:
+    """Run each program `runs` times, in turns, so that a slow hour of the machine meets all of them."""
+    kept.forget("runs", lambda record: record["program"] in names)
+    for turn in range(runs):
+        for name in names:
+            program = PROGRAMS[name]
+            data = prepared(kept.work, meters, int(readings * program.part))
+            result = program.run(data, kept.work)
+            kept.add("runs", {"program": name, **asdict(result)})
+            told(f"{turn + 1}/{runs} {name}: {result.readings_per_s:,.0f} readings/s")
 
 
 @dataclass(frozen=True)
 class Row:
-    """A program's runs: median and spread, and its ratio to the bound within the same turns."""
+    """A program's runs: median and spread, and its ratio to the plain bound within the same turns."""
 
     name: str
     doc: str
     runs: int
+    readings: int
     readings_per_s: float
     low: float
     high: float
@@ -89,46 +105,41 @@ class Row:
     jvm_mib: int
 
 
-def compare(
-    names: Sequence[str], work: Path, meters: int, readings: int, runs: int, told: Callable[[str], None]
-) -> list[Row]:
-    """Run each program `runs` times, in turns, so that a slow hour of the machine meets all of them."""
-    results: dict[str, list[Result]] = {name: [] for name in names}
-    for turn in range(runs):
-        for name in names:
-            program = PROGRAMS[name]
-            data = prepared(work, meters, int(readings * program.part))
-            result = program.run(data, work)
-            results[name].append(result)
-            told(f"{turn + 1}/{runs} {name}: {result.readings_per_s:,.0f} readings/s")
-            _keep(work, name, result)
-    bounds = [result.readings_per_s for result in results.get("bound", [])]
-    return [_row(PROGRAMS[name], found, bounds) for name, found in results.items()]
+def rows(kept: Kept, names: Sequence[str]) -> list[Row]:
+    """A row for each of these programs that has been run."""
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    found[BOUND] = []
+    for record in kept.of("runs"):
+        found.get(record["program"], []).append(record)
+    return [_row(PROGRAMS[name], found[name], found[BOUND]) for name in names if found[name]]
 
 
-def _row(program: Program, found: list[Result], bounds: list[float]) -> Row:
-    rates = [result.readings_per_s for result in found]
-    ratios = [rate / bound for rate, bound in zip(rates, bounds, strict=False)]
+def ratio(found: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> float | None:
+    """Median of the ratios of rates within a turn; None unless there are as many turns of both."""
+    if not found or len(found) != len(others):
+        return None
+    return statistics.median(
+        one["readings_per_s"] / other["readings_per_s"] for one, other in zip(found, others, strict=True)
+    )
+
+
+def _row(program: Program, found: list[dict[str, Any]], bounds: list[dict[str, Any]]) -> Row:
+    rates = [record["readings_per_s"] for record in found]
     return Row(
         program.name,
         program.doc,
         len(found),
+        found[0]["readings"],
         statistics.median(rates),
         min(rates),
         max(rates),
-        statistics.median(ratios) if ratios else None,
-        statistics.median(result.cpu_us_per_reading for result in found),
-        statistics.median(result.start_s for result in found),
+        ratio(found, bounds),
+        statistics.median(record["cpu_us_per_reading"] for record in found),
+        statistics.median(record["start_s"] for record in found),
         _mib(found, "python"),
         _mib(found, "java"),
     )
 
 
-def _mib(found: list[Result], process: str) -> int:
-    return max(result.peak_bytes.get(process, 0) for result in found) >> 20
-
-
-def _keep(work: Path, name: str, result: Result) -> None:
-    """Every run is kept, so that one that is cut short has not run for nothing."""
-    with (work / "runs.ndjson").open("a", encoding="utf-8") as out:
-        out.write(json.dumps({"program": name, "python": sys.version.split()[0], **asdict(result)}) + "\n")
+def _mib(found: list[dict[str, Any]], process: str) -> int:
+    return max(int(record["peak_bytes"].get(process, 0)) for record in found) >> 20

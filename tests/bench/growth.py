@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import duckdb
 
+from tests.bench.compare import rows
 from tests.bench.data import prepared
-from tests.bench.run import run_flink
+from tests.bench.kept import Kept
+from tests.bench.run import BenchError, run_flink
 
 CHECKPOINT_S = 20
 #: What is left out of a run under load: its beginning.
@@ -44,33 +46,49 @@ class Latency:
     p99_s: float
 
 
-def grow(meters: Sequence[int], work: Path, readings: int, told: Callable[[str], None]) -> list[Size]:
+def grow(meters: Sequence[int], kept: Kept, readings: int, told: Callable[[str], None]) -> None:
     """The whole path with more and more meters, at least a reading each."""
-    sizes = []
+    kept.forget("growth", lambda record: record["meters"] in meters)
     for count in meters:
-        data = prepared(work, count, max(readings, count))
-        result = run_flink("whole", data, work, checkpoint_s=CHECKPOINT_S)
+        data = prepared(kept.work, count, max(readings, count))
+        result = run_flink("whole", data, kept.work, checkpoint_s=CHECKPOINT_S)
         last = max(result.checkpoints, key=lambda c: c["id"], default={"state_size": 0, "end_to_end_duration": 0})
-        sizes.append(
-            Size(count, data.readings, result.readings_per_s, last["state_size"], last["end_to_end_duration"] / 1000)
-        )
+        checkpoint_s = last["end_to_end_duration"] / 1000
+        size = Size(count, data.readings, result.readings_per_s, last["state_size"], checkpoint_s)
+        kept.add("growth", asdict(size))
         told(f"{count:,} meters: {result.readings_per_s:,.0f} readings/s")
-    return sizes
 
 
-def latencies(capacity: float, work: Path, meters: int, seconds: int, told: Callable[[str], None]) -> list[Latency]:
-    """Latency at a quarter, a half and three quarters of `capacity` readings a second, alert rules on."""
-    found = []
+def capacity(kept: Kept) -> float:
+    """Readings a second that the job with alert rules has been seen to read. Raises BenchError where it has not."""
+    for row in rows(kept, ["alerts"]):
+        return row.readings_per_s
+    raise BenchError("latency is measured at parts of what the program 'alerts' reads: run that first")
+
+
+def wait(capacity_per_s: float, kept: Kept, meters: int, seconds: int, told: Callable[[str], None]) -> None:
+    """Latency at a quarter, a half and three quarters of `capacity_per_s` readings a second, alert rules on."""
+    kept.forget("latency")
     for load in (0.25, 0.5, 0.75):
-        rate = int(capacity * load)
-        data = prepared(work, meters, rate * seconds)
-        out = work / "latency"
+        rate = int(capacity_per_s * load)
+        data = prepared(kept.work, meters, rate * seconds)
+        out = kept.work / "latency"
         shutil.rmtree(out, ignore_errors=True)
-        run_flink("latency", data, work, rate=rate)
+        run_flink("latency", data, kept.work, rate=rate)
         for what in ("costs", "alerts"):
-            found.append(Latency(load, rate, what, *_quantiles(out / what)))
-        told(f"{load:.0%} load: p99 {found[-2].p99_s:.2f} s to cost")
-    return found
+            latency = Latency(load, rate, what, *_quantiles(out / what))
+            kept.add("latency", asdict(latency))
+            told(f"{load:.0%} load: p99 {latency.p99_s:.2f} s to {what}")
+
+
+def sizes(kept: Kept) -> list[Size]:
+    """What has been measured of growth, small to large."""
+    return sorted((Size(**record) for record in kept.of("growth")), key=lambda size: size.meters)
+
+
+def latencies(kept: Kept) -> list[Latency]:
+    """What has been measured of latency."""
+    return [Latency(**record) for record in kept.of("latency")]
 
 
 def _quantiles(folder: Path) -> tuple[int, float, float]:

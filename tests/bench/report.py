@@ -8,48 +8,31 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from tests.bench.compare import Row
-from tests.bench.growth import Latency, Size
-
-GOALS = {
-    "whole path / SQL-only bound": 1.0,
-    "whole path / naive way": 10.0,
-    "1e6 meters / 1e4 meters": 0.7,
-}
+from tests.bench.compare import MAIN, ONCE, Row, rows
+from tests.bench.goals import goals
+from tests.bench.growth import Latency, Size, latencies, sizes
+from tests.bench.kept import Kept
 
 
-def page(
-    when: datetime,
-    size: tuple[int, int],
-    rows: Sequence[Row],
-    once: Sequence[Row],
-    sizes: Sequence[Size],
-    waits: Sequence[Latency],
-) -> str:
-    """Markdown of what was measured; `size` is (meters, readings)."""
-    meters, readings = size
+def page(when: datetime, meters: int, kept: Kept) -> str:
+    """Markdown of what has been measured with so many meters."""
     parts = [
         "# The benchmark's figures",
         "",
         f"{when:%Y-%m-%d}; {machine()}; Flink 1.20.5, Python {platform.python_version()}. Made by `make bench`.",
         "",
-        f"{meters:,} meters, {readings:,} readings of a quarter hour, 1 % hours late, 1 % repeated; time of use, tiers",
-        "and demand charges. RocksDB with incremental checkpoints every 60 s unless it says heap. A rate is what is",
-        "read a second between 25 % and 98 % of the input: start and warm-up do not count. Programs ran in turns, one",
-        "at a time; a ratio is the median of the ratios within a turn. How to read them: docs/performance.md.",
+        f"{meters:,} meters, readings of a quarter hour, 1 % hours late, 1 % repeated; time of use, tiers and demand",
+        "charges. RocksDB with incremental checkpoints every 60 s unless it says heap. A rate is what is read a second",
+        "between 25 % and 98 % of the input: start and warm-up do not count. Programs ran in turns, one at a time; a",
+        "ratio is the median of the ratios within a turn. How to read them: [performance.md](../performance.md).",
         "",
-        "## Side by side",
-        "",
-        *_table(rows),
-        "",
+        *_section("Side by side", _table(rows(kept, MAIN))),
+        *_section("Stages, heap, parallelism", _table(rows(kept, ONCE))),
+        *_section("Growth of the whole path", _sizes(sizes(kept))),
+        *_section("From arrival to cost and to alert", _latencies(latencies(kept))),
+        *_section("Goals", goals(kept)),
     ]
-    if once:
-        parts += ["## Stages, heap, parallelism", "", *_table(once), ""]
-    if sizes:
-        parts += ["## Growth of the whole path", "", *_sizes(sizes), ""]
-    if waits:
-        parts += ["## From arrival to cost and to alert", "", *_latencies(waits), ""]
-    return "\n".join([*parts, "## Goals", "", *_goals(rows, sizes, waits), ""])
+    return "\n".join(parts)
 
 
 def machine() -> str:
@@ -65,26 +48,37 @@ def machine() -> str:
     return f"{os.cpu_count()} cores ({model})"
 
 
-def _table(rows: Sequence[Row]) -> list[str]:
+def _section(title: str, lines: Sequence[str]) -> list[str]:
+    """A heading and its lines; nothing where there are only the two of a table's head."""
+    return [f"## {title}", "", *lines, ""] if len(lines) > 2 else []
+
+
+def _table(found: Sequence[Row]) -> list[str]:
     lines = [
-        "| program | what it is | readings/s | spread | runs | of the bound | CPU per reading | start | Python | JVM |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| program | what it is | readings | runs | readings/s | spread | of the plain bound | CPU per reading "
+        "| start | Python | JVM |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    for r in rows:
+    for r in found:
         ratio = "" if r.to_bound is None else f"{r.to_bound:.2f}"
+        spread = "" if r.runs == 1 else f"{r.low:,.0f} to {r.high:,.0f}"
         lines.append(
-            f"| {r.name} | {r.doc} | {r.readings_per_s:,.0f} | {r.low:,.0f}-{r.high:,.0f} | {r.runs} | {ratio} | "
-            f"{r.cpu_us:,.0f} µs | {r.start_s:.0f} s | {r.python_mib:,} MiB | {r.jvm_mib:,} MiB |"
+            f"| {r.name} | {r.doc} | {r.readings:,} | {r.runs} | {r.readings_per_s:,.0f} | {spread} | {ratio} | "
+            f"{r.cpu_us:,.0f} µs | {r.start_s:.0f} s | {_mib(r.python_mib)} | {_mib(r.jvm_mib)} |"
         )
     return lines
 
 
-def _sizes(sizes: Sequence[Size]) -> list[str]:
+def _mib(mib: int) -> str:
+    return f"{mib:,} MiB" if mib else ""
+
+
+def _sizes(found: Sequence[Size]) -> list[str]:
     lines = [
         "| meters | readings | readings/s | state | per meter | checkpoint |",
         "| ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    for s in sizes:
+    for s in found:
         lines.append(
             f"| {s.meters:,} | {s.readings:,} | {s.readings_per_s:,.0f} | {s.state_bytes / 1e6:,.0f} MB | "
             f"{s.bytes_per_meter:,.0f} B | {s.checkpoint_s:.1f} s |"
@@ -98,38 +92,3 @@ def _latencies(waits: Sequence[Latency]) -> list[str]:
         f"| {w.load:.0%} | {w.rate:,} | {w.what} | {w.rows:,} | {w.p50_s:.2f} s | {w.p99_s:.2f} s |" for w in waits
     ]
     return lines
-
-
-def _goals(rows: Sequence[Row], sizes: Sequence[Size], waits: Sequence[Latency]) -> list[str]:
-    rates = {row.name: row.readings_per_s for row in rows}
-    by_meters = {s.meters: s.readings_per_s for s in sizes}
-    found = {
-        "whole path / SQL-only bound": next((r.to_bound for r in rows if r.name == "whole"), None),
-        "whole path / naive way": _ratio(rates.get("whole"), rates.get("naive")),
-        "1e6 meters / 1e4 meters": _ratio(by_meters.get(1_000_000), by_meters.get(10_000)),
-    }
-    lines = ["| goal | wanted | found | |", "| --- | ---: | ---: | --- |"]
-    for goal, wanted in GOALS.items():
-        value = found[goal]
-        lines.append(
-            f"| {goal} | >= {wanted} | {'not measured' if value is None else f'{value:.2f}'} | {_met(value, wanted)} |"
-        )
-    peer = _ratio(rates.get("whole"), rates.get("bytewax"))
-    shown = "not measured" if peer is None else f"{peer:.2f}"
-    lines.append(f"| whole path / Bytewax | > 1 | {shown} | {_met(peer, 1.0)} |")
-    half = next((w.p99_s for w in waits if w.load == 0.5 and w.what == "costs"), None)
-    shown = "not measured" if half is None else f"{half:.2f} s"
-    lines.append(f"| p99 to cost at 50 % load | < 2 s | {shown} | {'' if half is None else _word(half < 2)} |")
-    return lines
-
-
-def _ratio(one: float | None, other: float | None) -> float | None:
-    return None if one is None or other is None else one / other
-
-
-def _met(value: float | None, wanted: float) -> str:
-    return "" if value is None else _word(value >= wanted)
-
-
-def _word(met: bool) -> str:
-    return "met" if met else "**missed**"

@@ -16,7 +16,8 @@ from deploy.settings import ENVIRONMENTS, Environment, SettingsError, environmen
 from deploy.stream_job.properties import DEPLOYMENT, RUN_OPTIONS
 from deploy.stream_job.state import current_state
 from flink_job.config import read_settings
-from flink_job.schemas import EVENT_DATE, OUTPUTS, sink_body
+from flink_job.ddl import sink_body
+from flink_job.schemas import EVENT_DATE, OUTPUTS
 from tests.deploy.conftest import Templates, of_kind
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,8 +14,9 @@ from threading import Thread
 import pytest
 
 from deploy.lake.catalog import glue_table
+from flink_job.ddl import sink_body
 from flink_job.logs import report_errors
-from flink_job.schemas import OUTPUTS, sink_body
+from flink_job.schemas import OUTPUTS
 from flink_job.sql import read_sql
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +39,7 @@ PURE = (
     "flink_job.alerts.rows",
     "flink_job.config",
     "flink_job.schemas",
+    "flink_job.ddl",
     "flink_job.lake.database",
 )
 INSERTED = {

@@ -1,0 +1,41 @@
+"""What the bench is to show, and whether it does."""
+
+from __future__ import annotations
+
+from tests.bench.compare import BOUND, ratio
+from tests.bench.growth import latencies, sizes
+from tests.bench.kept import Kept
+
+#: Goal, program, the one it is compared with, the ratio wanted.
+RATIOS = (
+    ("whole path / SQL alone, written plainly", "whole", BOUND, 1.0),
+    ("whole path / naive way, in Flink's default mode", "whole", "naive-process", 10.0),
+    ("whole path / naive way, in threads", "whole", "naive", 10.0),
+    ("whole path / Bytewax", "whole", "bytewax", 1.0),
+)
+GROWTH_RATIO, P99_S, HALF = 0.7, 2.0, 0.5
+
+
+def goals(kept: Kept) -> list[str]:
+    """A table: each goal, what was wanted, what was found."""
+    lines = ["| goal | wanted | found | |", "| --- | ---: | ---: | --- |"]
+    runs = kept.of("runs")
+    for goal, one, other, wanted in RATIOS:
+        found = [[record for record in runs if record["program"] == name] for name in (one, other)]
+        lines.append(_line(goal, f">= {wanted:g}", ratio(*found), wanted))
+    by_meters = {size.meters: size.readings_per_s for size in sizes(kept)}
+    grown = by_meters[1_000_000] / by_meters[10_000] if {10_000, 1_000_000} <= by_meters.keys() else None
+    lines.append(_line("1e6 meters / 1e4 meters", f">= {GROWTH_RATIO:g}", grown, GROWTH_RATIO))
+    p99_s = next((w.p99_s for w in latencies(kept) if w.load == HALF and w.what == "costs"), None)
+    shown, word = ("not measured", "") if p99_s is None else (f"{p99_s:.2f} s", _word(p99_s < P99_S))
+    lines.append(f"| p99 to cost at 50 % load | < {P99_S:g} s | {shown} | {word} |")
+    return lines
+
+
+def _line(goal: str, wanted: str, found: float | None, least: float) -> str:
+    shown, word = ("not measured", "") if found is None else (f"{found:.2f}", _word(found >= least))
+    return f"| {goal} | {wanted} | {shown} | {word} |"
+
+
+def _word(met: bool) -> str:
+    return "met" if met else "**missed**"

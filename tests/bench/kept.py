@@ -1,0 +1,45 @@
+"""What was measured, a line for each run, in a file: a bench that is cut short has not run for nothing, a part can be
+measured again alone, and the page is made from what is there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Results of the parts `runs`, `growth` and `latency` in a folder, where inputs and logs lie too."""
+
+    work: Path
+
+    @property
+    def path(self) -> Path:
+        return self.work / "runs.ndjson"
+
+    def add(self, part: str, record: dict[str, Any]) -> None:
+        """Append a result."""
+        with self.path.open("a", encoding="utf-8") as out:
+            out.write(json.dumps({"part": part, **record}) + "\n")
+
+    def of(self, part: str) -> list[dict[str, Any]]:
+        """Results of a part, as they were added."""
+        return [_without_part(record) for record in self._all() if record["part"] == part]
+
+    def forget(self, part: str, which: Callable[[dict[str, Any]], bool] = lambda record: True) -> None:
+        """Drop results of a part that is about to be measured again."""
+        left = [record for record in self._all() if record["part"] != part or not which(record)]
+        self.path.write_text("".join(json.dumps(record) + "\n" for record in left), encoding="utf-8")
+
+    def _all(self) -> list[dict[str, Any]]:
+        if not self.path.exists():
+            return []
+        return [json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()]
+
+
+def _without_part(record: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if key != "part"}
