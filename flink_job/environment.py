@@ -16,6 +16,13 @@ PROJECT = Path(__file__).resolve().parent.parent
 #: Two cores spend most of a short run compiling. On 93,000 readings this made 27 s of 65; on 298,000, 84 s of 69.
 SHORT_RUN_JVM_ARGS = "-XX:TieredStopAtLevel=1"
 CONNECTOR_JAR = PROJECT / "build" / "flink-dependencies.jar"
+#: A service may refuse these; nothing but pace hangs on them. A file's index is one block else: from a million intervals
+#: on it finds no place in a cache that some thirty operators share, and each look-up unpacks it. And most look-ups are for
+#: an interval of which nothing is known yet: a filter says so without reading.
+ASKED_OF_ROCKSDB = {
+    "state.backend.rocksdb.memory.partitioned-index-filters": "true",
+    "state.backend.rocksdb.use-bloom-filter": "true",
+}
 
 
 class MissingJarError(RuntimeError):
@@ -33,9 +40,8 @@ def create_environment(job: Job, local: Configuration | None = None) -> StreamTa
     configuration.set_string("pipeline.max-parallelism", str(job.max_parallelism))
     configuration.set_string("pipeline.name", job.name)
     configuration.set_string("pipeline.object-reuse", "true")
-    # A file's index is one block else. Some thirty stateful operators share the cache: from a million intervals on such
-    # blocks find no place in it, and each look-up unpacks them again.
-    configuration.set_string("state.backend.rocksdb.memory.partitioned-index-filters", "true")
+    for key, value in ASKED_OF_ROCKSDB.items():
+        configuration.set_string(key, value)
     stream_env = StreamExecutionEnvironment.get_execution_environment(configuration)
     stream_env.set_runtime_mode(RuntimeExecutionMode.STREAMING)
     if local is not None:
