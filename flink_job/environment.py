@@ -17,8 +17,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 SHORT_RUN_JVM_ARGS = "-XX:TieredStopAtLevel=1"
 CONNECTOR_JAR = PROJECT / "build" / "flink-dependencies.jar"
 #: A service may refuse these; nothing but pace hangs on them. Without the first a file's index is one block: from a
-#: million intervals on it finds no place in a cache that some thirty operators share, and each look-up unpacks it. The second:
-#: most look-ups are for an interval of which nothing is known yet, and a filter says so without reading.
+#: million intervals on it finds no place in a cache that some thirty operators share, and each look-up unpacks it. The
+#: second: most look-ups are for an interval of which nothing is known yet, and a filter says so without reading.
 ASKED_OF_ROCKSDB = {
     "state.backend.rocksdb.memory.partitioned-index-filters": "true",
     "state.backend.rocksdb.use-bloom-filter": "true",

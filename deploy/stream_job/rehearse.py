@@ -29,6 +29,8 @@ from flink_job.publish import client
 from flink_job.schemas import ACCOUNTED
 
 RECORDS = 3000
+#: What RocksDB notes beside its files where it has granted what flink_job/environment.py asks for.
+GRANTED = ("index_type=kTwoLevelIndexSearch", "filter_policy=bloomfilter")
 SMOKE_S = 90
 
 
@@ -50,9 +52,17 @@ def rehearse(work: Path, console: Console, package: Path = PACKAGE) -> dict[str,
                 raise RehearsalError(f"{published} records were published, {account} arrived; see {work}/log")
             found = check(_clients(url), names, datetime.now(UTC), SMOKE_S, poll_s=1)
             console.print(f"the check of a deployment passes: {found['cost']} {found['currency']} in Athena")
+            if not granted(work / "tmp"):
+                raise RehearsalError("RocksDB has refused indexes in parts or Bloom filters, see docs/performance.md")
             if running.get(f"/jobs/{job}")["state"] != "RUNNING":
                 raise RehearsalError(f"the job runs no more; see {work}/log")
     return account
+
+
+def granted(folder: Path) -> bool:
+    """Whether every RocksDB whose files lie below `folder` has what the job asks for."""
+    notes = [path.read_text(encoding="utf-8") for path in folder.rglob("OPTIONS-*")]
+    return bool(notes) and all(option in note for note in notes for option in GRANTED)
 
 
 def _clients(url: str) -> Clients:

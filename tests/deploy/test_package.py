@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from deploy.stream_job.package import build, faults, jar_faults, project_files
-from deploy.stream_job.rehearse import RECORDS, rehearse
+from deploy.stream_job.rehearse import GRANTED, RECORDS, granted, rehearse
 
 Entries = dict[str, bytes]
 
@@ -76,6 +76,17 @@ def test_a_jar_whose_services_were_overwritten_is_refused() -> None:
         "the jar holds the Kinesis connector's own copy of flink-connector-aws-base's classes",
         "the jar holds Flink itself, which the service supplies",
     ]
+
+
+def test_what_rocksdb_refuses_is_seen(tmp_path: Path) -> None:
+    assert not granted(tmp_path), "no state at all tells nothing"
+    one, other = tmp_path / "one" / "OPTIONS-000011", tmp_path / "other" / "OPTIONS-000013"
+    for note in (one, other):
+        note.parent.mkdir()
+        note.write_text("\n".join(f"  {option}:10" for option in GRANTED), encoding="utf-8")
+    assert granted(tmp_path)
+    other.write_text("  index_type=kBinarySearch\n  filter_policy=bloomfilter:10", encoding="utf-8")
+    assert not granted(tmp_path)
 
 
 def test_the_rehearsal(package: Path, tmp_path: Path) -> None:
