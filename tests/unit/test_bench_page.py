@@ -44,10 +44,11 @@ def test_a_ratio_is_the_median_of_the_turns(kept: Kept) -> None:
     assert (whole.jvm_mib, whole.python_mib) == (3, 0)
 
 
-def test_turns_that_do_not_pair_give_no_ratio(kept: Kept) -> None:
-    kept.add("runs", run("whole", 50))
-    (whole,) = rows(kept, ["whole"])
-    assert whole.to_bound is None
+def test_a_program_that_was_run_less_often_is_compared_in_its_turns(kept: Kept) -> None:
+    kept.add("runs", run("alerts", 50))
+    kept.add("runs", run("alerts", 40))
+    (alerts,) = rows(kept, ["alerts"])
+    assert alerts.to_bound == pytest.approx(0.65)  # of 50 / 100 and 40 / 50
 
 
 def test_goals_are_met_missed_or_not_measured(kept: Kept) -> None:
