@@ -115,8 +115,8 @@ def rows(kept: Kept, names: Sequence[str]) -> list[Row]:
 
 
 def ratio(found: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> float | None:
-    """Median of the ratios of rates within a turn; None where there is none of both. Of a program that has been run less
-    often than the other, its turns are the first ones.
+    """Median of the ratios of rates within a turn; None where there is none of both. The turns of a program that has
+    been run less often than the other are the first ones.
     """
     ratios = [one["readings_per_s"] / other["readings_per_s"] for one, other in zip(found, others, strict=False)]
     return statistics.median(ratios) if ratios else None
