@@ -16,10 +16,12 @@ PROJECT = Path(__file__).resolve().parent.parent
 #: Two cores spend most of a short run compiling. On 93,000 readings this made 27 s of 65; on 298,000, 84 s of 69.
 SHORT_RUN_JVM_ARGS = "-XX:TieredStopAtLevel=1"
 CONNECTOR_JAR = PROJECT / "build" / "flink-dependencies.jar"
-#: A service may refuse these; nothing but pace hangs on them. Without the first a file's index is one block: from a
-#: million intervals on it finds no place in a cache that some thirty operators share, and each look-up unpacks it. The
-#: second: most look-ups are for an interval of which nothing is known yet, and a filter says so without reading.
+#: A service may refuse these; nothing but pace hangs on them. Some thirty stateful operators share the memory, so with
+#: bigger write buffers each would flush all the time. A file's index is one block unless it is parted: from a million
+#: intervals on it finds no place in the cache, and each look-up unpacks it. And most look-ups are for an interval of
+#: which nothing is known yet: a filter says so without reading.
 ASKED_OF_ROCKSDB = {
+    "state.backend.rocksdb.writebuffer.size": "8 mb",
     "state.backend.rocksdb.memory.partitioned-index-filters": "true",
     "state.backend.rocksdb.use-bloom-filter": "true",
 }
@@ -74,8 +76,6 @@ def mini_cluster(job: Job, state_dir: Path, savepoint: str = "", short: bool = F
         "execution.checkpointing.incremental": "true",
         "execution.checkpointing.dir": (state_dir / "checkpoints").as_uri(),
         "execution.checkpointing.savepoint-dir": (state_dir / "savepoints").as_uri(),
-        # Some thirty stateful operators share the memory: with bigger buffers each would flush all the time.
-        "state.backend.rocksdb.writebuffer.size": "8 mb",
         "execution.checkpointing.interval": f"{job.checkpoint_s} s",
         "execution.checkpointing.min-pause": "1 s",
         "restart-strategy.type": "none",

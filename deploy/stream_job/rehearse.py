@@ -30,7 +30,7 @@ from flink_job.schemas import ACCOUNTED
 
 RECORDS = 3000
 #: What RocksDB notes beside its files where it has granted what flink_job/environment.py asks for.
-GRANTED = ("index_type=kTwoLevelIndexSearch", "filter_policy=bloomfilter")
+GRANTED = ("write_buffer_size=8388608", "index_type=kTwoLevelIndexSearch", "filter_policy=bloomfilter")
 SMOKE_S = 90
 
 
@@ -53,7 +53,7 @@ def rehearse(work: Path, console: Console, package: Path = PACKAGE) -> dict[str,
             found = check(_clients(url), names, datetime.now(UTC), SMOKE_S, poll_s=1)
             console.print(f"the check of a deployment passes: {found['cost']} {found['currency']} in Athena")
             if not granted(work / "tmp"):
-                raise RehearsalError("RocksDB has refused indexes in parts or Bloom filters, see docs/performance.md")
+                raise RehearsalError("RocksDB has refused what flink_job/environment.py asks of it")
             if running.get(f"/jobs/{job}")["state"] != "RUNNING":
                 raise RehearsalError(f"the job runs no more; see {work}/log")
     return account
