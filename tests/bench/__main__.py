@@ -57,7 +57,7 @@ def main(
         raise typer.Exit(1) from None
     text = page(datetime.now(UTC), meters, kept)
     (work / "bench.md").write_text(text, encoding="utf-8")
-    console.print(text)
+    console.print(text, markup=False, soft_wrap=True)
     if write:
         RESULTS.write_text(text, encoding="utf-8")
 
