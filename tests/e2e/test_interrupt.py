@@ -36,7 +36,13 @@ def test_interrupting_the_demo_stops_all_it_started(tmp_path: Path, seconds: int
     environment = {key: value for key, value in os.environ.items() if key != "AWS_ENDPOINT_URL"} | {MARK: mark}
     line = [sys.executable, "-m", "deploy.local", "run", "--port", str(free_port()), "--work", str(tmp_path / "run")]
     demo = subprocess.Popen(
-        line, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        line,
+        cwd=PROJECT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=_hear_ctrl_c,
     )
     time.sleep(seconds)
     assert len(processes_of(mark)) >= 2, "the demo should be running by now"
@@ -47,3 +53,8 @@ def test_interrupting_the_demo_stops_all_it_started(tmp_path: Path, seconds: int
     while (left := processes_of(mark)) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert left == []
+
+
+def _hear_ctrl_c() -> None:
+    """A shell starts what runs in its background deaf to it, and the tests may run there."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
