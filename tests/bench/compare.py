@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import statistics
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -105,12 +106,17 @@ class Row:
     jvm_mib: int
 
 
+def runs_by_program(kept: Kept) -> Mapping[str, list[dict[str, Any]]]:
+    """The runs of each program in the order of their turns; none for a program that has not been run."""
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for record in kept.of("runs"):
+        found[record["program"]].append(record)
+    return found
+
+
 def rows(kept: Kept, names: Sequence[str]) -> list[Row]:
     """A row for each of these programs that has been run."""
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
-    found[BOUND] = []
-    for record in kept.of("runs"):
-        found.get(record["program"], []).append(record)
+    found = runs_by_program(kept)
     return [_row(PROGRAMS[name], found[name], found[BOUND]) for name in names if found[name]]
 
 

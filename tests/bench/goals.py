@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.bench.compare import BOUND, ratio
+from tests.bench.compare import BOUND, ratio, runs_by_program
 from tests.bench.growth import latencies, sizes
 from tests.bench.kept import Kept
 
@@ -19,10 +19,9 @@ GROWTH_RATIO, P99_S, HALF = 0.7, 2.0, 0.5
 def goals(kept: Kept) -> list[str]:
     """A table: each goal, what was wanted, what was found."""
     lines = ["| goal | wanted | found | |", "| --- | ---: | ---: | --- |"]
-    runs = kept.of("runs")
+    runs = runs_by_program(kept)
     for goal, one, other, wanted in RATIOS:
-        found = [[record for record in runs if record["program"] == name] for name in (one, other)]
-        lines.append(_line(goal, f">= {wanted:g}", ratio(*found), wanted))
+        lines.append(_line(goal, f">= {wanted:g}", ratio(runs[one], runs[other]), wanted))
     by_meters = {size.meters: size.readings_per_s for size in sizes(kept)}
     grown = by_meters[1_000_000] / by_meters[10_000] if {10_000, 1_000_000} <= by_meters.keys() else None
     lines.append(_line("1e6 meters / 1e4 meters", f">= {GROWTH_RATIO:g}", grown, GROWTH_RATIO))

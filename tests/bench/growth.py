@@ -61,9 +61,10 @@ def grow(meters: Sequence[int], kept: Kept, readings: int, told: Callable[[str],
 
 def capacity(kept: Kept) -> float:
     """Readings a second that the job with alert rules has been seen to read. Raises BenchError where it has not."""
-    for row in rows(kept, ["alerts"]):
-        return row.readings_per_s
-    raise BenchError("latency is measured at parts of what the program 'alerts' reads: run that first")
+    found = rows(kept, ["alerts"])
+    if not found:
+        raise BenchError("latency is measured at parts of what the program 'alerts' reads: run that first")
+    return found[0].readings_per_s
 
 
 def wait(capacity_per_s: float, kept: Kept, meters: int, seconds: int, told: Callable[[str], None]) -> None:

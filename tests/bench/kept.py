@@ -24,22 +24,18 @@ class Kept:
     def add(self, part: str, record: dict[str, Any]) -> None:
         """Append a result."""
         with self.path.open("a", encoding="utf-8") as out:
-            out.write(json.dumps({"part": part, **record}) + "\n")
+            out.write(json.dumps({"part": part, "result": record}) + "\n")
 
     def of(self, part: str) -> list[dict[str, Any]]:
         """Results of a part, as they were added."""
-        return [_without_part(record) for record in self._all() if record["part"] == part]
+        return [line["result"] for line in self._all() if line["part"] == part]
 
     def forget(self, part: str, which: Callable[[dict[str, Any]], bool] = lambda record: True) -> None:
         """Drop results of a part that is about to be measured again."""
-        left = [record for record in self._all() if record["part"] != part or not which(record)]
-        self.path.write_text("".join(json.dumps(record) + "\n" for record in left), encoding="utf-8")
+        left = [line for line in self._all() if line["part"] != part or not which(line["result"])]
+        self.path.write_text("".join(json.dumps(line) + "\n" for line in left), encoding="utf-8")
 
     def _all(self) -> list[dict[str, Any]]:
         if not self.path.exists():
             return []
         return [json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()]
-
-
-def _without_part(record: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in record.items() if key != "part"}
