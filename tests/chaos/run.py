@@ -29,7 +29,7 @@ from tests.chaos.loads import Load
 from tests.chaos.outcome import Outcome, live_changes, told_changes
 from tests.chaos.proxy import Proxy, proxied
 
-LIMIT_S, CONTRACTS_S, MESSAGES_S, SWEEPS_S, LOOKS = 240.0, 5.0, 5.0, 90.0, 5
+LIMIT_S, CONTRACTS_S, DELIVERY_S, MESSAGES_S, SWEEPS_S, LOOKS = 240.0, 5.0, 2.0, 5.0, 90.0, 5
 OUTCOME = "outcome.json"
 #: A Python operator whose worker dies may never end: its state is closed under a call that is still in it. Then the
 #: TaskManager ends itself, after this instead of three minutes, and is started again, as the service does.
@@ -103,6 +103,22 @@ class Run:
             return bool(completed and completed["trigger_timestamp"] >= since_ms)
 
         wait_for(holds_it, "no further checkpoint is complete", self.setting.work)
+
+    def wait_for_output(self) -> None:
+        """Until costs have come out that no checkpoint holds: begun again from the last one, they are written twice."""
+        last, since, rows = "", time.monotonic(), 0
+
+        def written() -> bool:
+            nonlocal last, since, rows
+            self.setting.delivery.refresh()
+            found = self.setting.delivery.rows["costs"]
+            if last != (last := self.last_checkpoint()):
+                since = time.monotonic()
+            if time.monotonic() - since < DELIVERY_S:  # what comes out until then may be from before it
+                rows = found
+            return found > rows
+
+        wait_for(written, "no cost has come out after a checkpoint", self.setting.work)
 
     def restarts(self) -> int:
         found = self.cluster.get(f"/jobs/{self.job}/metrics?get=numRestarts")

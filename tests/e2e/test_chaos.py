@@ -25,11 +25,13 @@ NO_CHECKPOINTS = {"execution.checkpointing.interval": "1 d"}
 
 
 def strike_both(run: Run) -> int:
-    """The workers die, and then the TaskManager, once there has been a checkpoint with readings in it."""
+    """The workers die, and then the TaskManager, each when costs have been written that will be written again."""
     run.wait_for_place()
+    run.wait_for_output()
     kill_workers(run)
     time.sleep(3)
     run.wait_until_healthy()
+    run.wait_for_output()
     kill_task_manager(run)
     return 2
 
