@@ -57,6 +57,17 @@ def with_kept_event_time(column: str) -> Schema.Builder:
     )
 
 
+def with_other_event_time(column: str, epoch_ms: str) -> Schema.Builder:
+    """All columns, and as event time the instant in column `epoch_ms`, with the watermarks that the crossed table had:
+    none of the instants may be one that they have passed.
+    """
+    return (
+        Schema.new_builder()
+        .column_by_expression(column, f"TO_TIMESTAMP_LTZ({epoch_ms}, 3)")
+        .watermark(column, "SOURCE_WATERMARK()")
+    )
+
+
 def silences(t_env: StreamTableEnvironment, view: str, silent: str, silence_s: int) -> None:
     """Register as view `silent` the entities of `view` from which nothing has come for `silence_s`."""
     window = Session.with_gap(lit(silence_s).seconds).on(col("arrival")).alias("quiet")

@@ -17,6 +17,7 @@ from flink_job.boundary import (
     with_arrival_time,
     with_event_time,
     with_kept_event_time,
+    with_other_event_time,
     with_processing_time,
 )
 from flink_job.config import Settings
@@ -101,15 +102,14 @@ def define_kpis(t_env: StreamTableEnvironment, read: Callable[[str], str] = read
     """
     _views(t_env, read, costs="81_costs", judged_rows="90_judged")
     cross(t_env, "judged_rows", "judged", with_kept_event_time("row_time"))
-    _views(t_env, read, late="91_late", on_time="91_on_time", meter_15m="92_meter_15m")
-    _views(t_env, read, line_parts_15m="93_line_parts_15m", line_15m="93_line_15m")
-    _views(t_env, read, level_parts_15m="93_level_parts_15m", all_15m_rows="94_all_15m")
+    _views(t_env, read, late="91_late", on_time="91_on_time", filling="91_filling")
+    _views(t_env, read, summed_15m="92_summed_15m", meter_15m="93_meter_15m")
+    _views(t_env, read, line_parts_15m="94_line_parts_15m", line_15m="94_line_15m")
+    _views(t_env, read, level_parts_15m="94_level_parts_15m", all_15m_rows="94_all_15m")
     cross(t_env, "all_15m_rows", "all_15m", with_kept_event_time("row_time"))
     _views(t_env, read, all_1h_rows="95_all_1h")
-    cross(t_env, "all_1h_rows", "all_1h", with_kept_event_time("row_time"))
-    _views(t_env, read, all_1d_rows="96_all_1d")
-    cross(t_env, "all_1d_rows", "all_1d", with_kept_event_time("row_time"))
-    _views(t_env, read, kpis="97_kpis")
+    cross(t_env, "all_1h_rows", "all_1h", with_other_event_time("day_time", "day_time_ms"))
+    _views(t_env, read, all_1d="96_all_1d", kpis="97_kpis")
 
 
 def _views(t_env: StreamTableEnvironment, read: Callable[[str], str] = read_sql, **files: str) -> None:

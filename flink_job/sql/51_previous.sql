@@ -28,5 +28,16 @@ SELECT
   CASE WHEN records_seen > 1 THEN COALESCE(LAG(reactive_import_top) OVER seen, NULLIF(reactive_import_first, -1)) END AS reactive_import_previous,
   CASE WHEN records_seen > 1 THEN COALESCE(LAG(reactive_export_top) OVER seen, NULLIF(reactive_export_first, -1)) END AS reactive_export_previous,
   CASE WHEN records_seen > 1 THEN COALESCE(LAG(register_top) OVER seen, NULLIF(register_first, -1)) END AS register_previous
-FROM (SELECT *, CASE WHEN records_seen > 1 THEN start_ms ELSE -1 END AS looked_up FROM revised)
-WINDOW seen AS (PARTITION BY meter_id, looked_up ORDER BY processed_at)
+FROM (
+  SELECT
+    *,
+    import_bottom + COALESCE(import_top, -1) - COALESCE(import_packed, -1) AS import_first,
+    export_bottom + COALESCE(export_top, -1) - COALESCE(export_packed, -1) AS export_first,
+    reactive_import_bottom + COALESCE(reactive_import_top, -1) - COALESCE(reactive_import_packed, -1) AS reactive_import_first,
+    reactive_export_bottom + COALESCE(reactive_export_top, -1) - COALESCE(reactive_export_packed, -1) AS reactive_export_first,
+    register_bottom + COALESCE(register_top, -1) - COALESCE(register_packed, -1) AS register_first,
+    CASE WHEN records_seen > 1 THEN meter_id ELSE '' END AS looked_up_meter,
+    CASE WHEN records_seen > 1 THEN start_ms ELSE CAST(MOD(HASH_CODE(meter_id), 1024) AS BIGINT) END AS looked_up
+  FROM revised
+)
+WINDOW seen AS (PARTITION BY looked_up_meter, looked_up ORDER BY processed_at)

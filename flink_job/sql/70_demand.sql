@@ -4,15 +4,15 @@
 SELECT
   *,
   CASE
-    WHEN summed_from < 0 THEN interval_ukwh * demand_window_s / interval_s
+    WHEN summed_of = '' THEN interval_ukwh * demand_window_s / interval_s
     ELSE GREATEST(SUM(
       CASE
-        WHEN summed_from < 0 THEN 0
+        WHEN summed_of = '' THEN 0
         WHEN interval_s > demand_window_s THEN import_ukwh * demand_window_s / interval_s
         ELSE import_ukwh
       END
     ) OVER (
-      PARTITION BY meter_id, summed_from
+      PARTITION BY summed_of, summed_from
       ORDER BY processed_at
       ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     ), 0)
@@ -20,7 +20,11 @@ SELECT
 FROM (
   SELECT
     *,
-    CASE WHEN interval_ukwh IS NOT NULL AND interval_s >= demand_window_s THEN -1 ELSE demand_start_ms END AS summed_from
-  FROM deltas
-  WHERE NOT is_repeat
+    CASE WHEN is_alone THEN '' ELSE meter_id END AS summed_of,
+    CASE WHEN is_alone THEN CAST(MOD(HASH_CODE(meter_id), 1024) AS BIGINT) ELSE demand_start_ms END AS summed_from
+  FROM (
+    SELECT *, interval_ukwh IS NOT NULL AND interval_s >= demand_window_s AS is_alone
+    FROM deltas
+    WHERE NOT is_repeat
+  )
 )

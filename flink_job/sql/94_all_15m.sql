@@ -1,12 +1,11 @@
 -- Quarter hours of meters and of the levels above them. A level's demand is the sum of its meters' at one time.
 SELECT
-  'meter' AS level, meter_id AS entity, site_path, currency, day_start_ms, day_s,
-  window_start AS starts_at, window_time AS event_time, interval_s, readings, GREATEST(1, 900 / interval_s) AS expected_readings,
-  import_ukwh, export_ukwh, reactive_uvarh, total_ucost, mean_ukw
+  part_of, 'meter' AS level, meter_id AS entity, site_path, currency, day_start_ms, day_s, starts_at, event_time,
+  interval_s, readings, GREATEST(1, 900 / interval_s) AS expected_readings, import_ukwh, export_ukwh, reactive_uvarh, total_ucost, mean_ukw
 FROM meter_15m
 UNION ALL
 SELECT
-  level, entity, entity AS site_path, currency, day_start_ms, day_s,
+  CAST(NULL AS STRING) AS part_of, level, entity, entity AS site_path, currency, day_start_ms, day_s,
   window_start AS starts_at, window_time AS event_time,
   MAX(interval_s) AS interval_s, SUM(readings) AS readings, SUM(expected_readings) AS expected_readings,
   SUM(import_ukwh) AS import_ukwh, SUM(export_ukwh) AS export_ukwh, SUM(reactive_uvarh) AS reactive_uvarh,

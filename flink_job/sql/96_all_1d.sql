@@ -1,15 +1,9 @@
--- Local days, 23 to 25 hours long: sessions of hours of one local day. A silence of more than three hours ends a
--- session, so a day may have several rows; like all KPI rows they are parts to be summed.
+-- Local days, 23 to 25 hours long. The hours of a day have as their time (day_time) the end of the hour in which it ends,
+-- so they meet in the window of that hour, which is emitted right after the day's last hours.
 SELECT
   level, entity, site_path, currency, day_start_ms, day_s,
-  window_start AS starts_at, window_time AS event_time,
   MAX(interval_s) AS interval_s, SUM(readings) AS readings, SUM(expected_readings) AS expected_readings,
   SUM(import_ukwh) AS import_ukwh, SUM(export_ukwh) AS export_ukwh, SUM(reactive_uvarh) AS reactive_uvarh,
   SUM(total_ucost) AS total_ucost, MIN(min_ukw) AS min_ukw, MAX(max_ukw) AS max_ukw
-FROM TABLE(
-  SESSION(
-    TABLE all_1h PARTITION BY (level, entity, site_path, currency, day_start_ms, day_s),
-    DESCRIPTOR(row_time), INTERVAL '3' HOURS
-  )
-)
+FROM TABLE(TUMBLE(TABLE all_1h, DESCRIPTOR(day_time), INTERVAL '1' HOUR))
 GROUP BY window_start, window_end, window_time, level, entity, site_path, currency, day_start_ms, day_s

@@ -1,9 +1,9 @@
 -- The table `kpis`: partial aggregates in whole units. A late reading is a part of its own at the lowest level; the
 -- merged views carry it up.
 SELECT
-  CONCAT_WS(
+  COALESCE(part_of, CONCAT_WS(
     '|', level, entity, currency, '900', CAST(EXTRACT(EPOCH FROM starts_at) AS STRING), CAST(day_start_ms AS STRING)
-  ) AS kpi_id,
+  )) AS kpi_id,
   level,
   entity,
   site_path,
@@ -52,7 +52,7 @@ FROM all_1h
 UNION ALL
 SELECT
   CONCAT_WS(
-    '|', level, entity, currency, '86400', CAST(EXTRACT(EPOCH FROM starts_at) AS STRING), CAST(day_start_ms AS STRING)
+    '|', level, entity, currency, '86400', CAST(day_start_ms / 1000 AS STRING), CAST(day_start_ms AS STRING)
   ) AS kpi_id,
   level,
   entity,
@@ -76,7 +76,7 @@ SELECT
 FROM all_1d
 UNION ALL
 SELECT
-  CONCAT(reading_id, '|late') AS kpi_id,
+  reading_id AS kpi_id,
   'meter' AS level,
   meter_id AS entity,
   site_path,

@@ -93,9 +93,6 @@ def test_without_the_jobs_own_deduplication_it_cries_out(package: Path, tmp_path
         changed = text.replace("PARTITION BY meter_id, start_ms", "PARTITION BY meter_id, start_ms, record_position")
         assert changed != text
         path.write_text(changed, encoding="utf-8")
-        second = next(setting.app.rglob("51_previous.sql"))
-        text = second.read_text(encoding="utf-8")
-        second.write_text(text.replace("meter_id, start_ms ORDER", "meter_id, start_ms, record_position ORDER"))
 
     quiet = replace(ALL_AT_ONCE, act=lambda run: 0, proxied=None)
     problems = run(quiet, tmp_path / "run", 1500, RATE, sabotage, limit_s=15, package=package).problems()

@@ -5,7 +5,7 @@ SELECT
   currency,
   day_start_ms,
   day_s,
-  window_time AS event_time,
+  event_time,
   interval_s,
   readings,
   GREATEST(1, 900 / interval_s) AS expected_readings,
@@ -13,5 +13,5 @@ SELECT
   export_ukwh,
   reactive_uvarh,
   total_ucost,
-  mean_ukw
+  added_ukw AS mean_ukw
 FROM meter_15m

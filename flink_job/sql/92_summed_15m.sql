@@ -1,4 +1,4 @@
--- Each meter's quarter hour: everything above is summed from these, so that a big site is no hot key.
+-- The quarter hours of meters with shorter readings.
 SELECT
   window_start,
   window_end,
