@@ -1,6 +1,6 @@
--- The highest revision seen so far of each quantity of an interval, and the first record's. Revision and quantity are
--- packed into one integer, so the highest revision is a running maximum; a quantity that a record does not carry is NULL
--- (-1 among the first ones) and changes nothing.
+-- The highest revision seen so far of each quantity of an interval, and the lowest. Revision and quantity are packed into
+-- one integer, so the highest revision is a running maximum; a quantity that a record does not carry is NULL (-1 among the
+-- lowest) and changes nothing.
 SELECT
   carried,
   meter_id,

@@ -1,6 +1,7 @@
 -- ... and the highest before this record: none for the first of an interval, which nearly all are, and the first's for the
--- second. First ones are kept under one key for each meter, which is in memory; a key of its own for each would be looked
--- for in every file of the state, and not found. All stay on one road: on two, readings would pass each other.
+-- second, which is the lowest and the highest of both less its own. First ones are kept under one of some two thousand keys,
+-- by meter, which are in memory; a key of its own for each would be looked for in every file of the state, and not found.
+-- All stay on one road: on two, readings would pass each other.
 SELECT
   carried,
   meter_id,

@@ -1,6 +1,6 @@
 -- Energy of the demand interval that a reading lies in, so far. A reading as long as that has it by itself; one longer
--- counts with its mean power: nothing finer is known. Such readings are summed under one key for each meter, which is in
--- memory, and the sum is not looked at: so all stay on one road, on which none passes another.
+-- counts with its mean power: nothing finer is known. Such readings are summed under one of some two thousand keys, by
+-- meter, which are in memory, and the sum is not looked at: so all stay on one road, on which none passes another.
 SELECT
   *,
   CASE
