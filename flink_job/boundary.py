@@ -8,6 +8,7 @@ binary form: nothing is converted.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 from pyflink.common import Types
 from pyflink.common.typeinfo import TypeInformation
@@ -17,16 +18,30 @@ from pyflink.table import Schema, StreamTableEnvironment, Table
 from pyflink.table.expressions import col, lit
 from pyflink.table.window import Session
 
+#: What the JVM holds: Python's types end here.
+JavaObject: TypeAlias = Any
+
 
 def cross(t_env: StreamTableEnvironment, view: str, crossed: str, schema: Schema.Builder) -> None:
     """Register the rows of `view` as view `crossed`, with the further columns and watermark of `schema`."""
     table = t_env.from_path(view)
-    gateway = get_gateway()
-    row_data = gateway.jvm.java.lang.Class.forName("org.apache.flink.table.data.RowData")
-    row_type = table._j_table.getResolvedSchema().toPhysicalRowDataType().bridgedTo(row_data)
-    stream = t_env._j_tenv.toDataStream(table._j_table, row_type)
-    j_table = t_env._j_tenv.fromDataStream(stream, schema.build()._j_schema)
-    t_env.create_temporary_view(crossed, Table(j_table, t_env))
+    register(t_env, crossed, as_stream(t_env, table, row_type(table._j_table.getResolvedSchema())), schema)
+
+
+def row_type(resolved_schema: JavaObject) -> JavaObject:
+    """The type of rows with the columns of a (Java) schema, in Flink's own binary form."""
+    row_data = get_gateway().jvm.java.lang.Class.forName("org.apache.flink.table.data.RowData")
+    return resolved_schema.toPhysicalRowDataType().bridgedTo(row_data)
+
+
+def as_stream(t_env: StreamTableEnvironment, table: Table, rows: JavaObject) -> JavaObject:
+    """The (Java) stream of a table's rows, of type `rows`."""
+    return t_env._j_tenv.toDataStream(table._j_table, rows)
+
+
+def register(t_env: StreamTableEnvironment, view: str, stream: JavaObject, schema: Schema.Builder) -> None:
+    """Register a (Java) stream of rows as a view, with the further columns and watermark of `schema`."""
+    t_env.create_temporary_view(view, Table(t_env._j_tenv.fromDataStream(stream, schema.build()._j_schema), t_env))
 
 
 def with_processing_time(column: str) -> Schema.Builder:

@@ -21,6 +21,7 @@ from flink_job.boundary import (
     with_processing_time,
 )
 from flink_job.config import Settings
+from flink_job.newest import with_newest
 from flink_job.sinks import sink_name
 from flink_job.sql import read_sql
 from udfs import register_functions
@@ -50,8 +51,8 @@ def define_pipeline(
     _views(t_env, contract_rows="20_contracts")
     cross(t_env, "contract_rows", "contracts", with_arrival_time("arrival"))
     _views(t_env, checked_contracts="21_checked_contracts", rejected="22_rejected")
-    _views(t_env, offered="30_offered", known_rows="31_known")
-    cross(t_env, "known_rows", "known", with_arrival_time("arrival"))
+    _views(t_env, readings="30_readings", newest_contracts="31_newest_contracts")
+    with_newest(t_env, "readings", "newest_contracts", "known", with_arrival_time("arrival"))
     _views(t_env, contract_versions="32_contract_versions", awaited="33_awaited", joined="34_joined")
     _views(t_env, resolved="40_resolved", placed_rows="41_placed")
     cross(t_env, "placed_rows", "placed", with_processing_time("processed_at"))

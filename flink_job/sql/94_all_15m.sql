@@ -1,7 +1,7 @@
 -- Quarter hours of meters and of the levels above them. A level's demand is the sum of its meters' at one time.
 SELECT
   part_of, 'meter' AS level, meter_id AS entity, site_path, currency, day_start_ms, day_s, starts_at, event_time,
-  interval_s, readings, GREATEST(1, 900 / interval_s) AS expected_readings, import_ukwh, export_ukwh, reactive_uvarh, total_ucost, mean_ukw
+  interval_s, readings, expected_readings, import_ukwh, export_ukwh, reactive_uvarh, total_ucost, mean_ukw
 FROM meter_15m
 UNION ALL
 SELECT

@@ -8,7 +8,7 @@ SELECT
   event_time,
   interval_s,
   readings,
-  GREATEST(1, 900 / interval_s) AS expected_readings,
+  expected_readings,
   import_ukwh,
   export_ukwh,
   reactive_uvarh,

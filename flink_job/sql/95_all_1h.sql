@@ -1,7 +1,7 @@
 -- Hours. Where an hour holds the end of a local day, each day has its own row.
 SELECT
   level, entity, site_path, currency, day_start_ms, day_s,
-  window_start AS starts_at, window_time AS event_time,
+  window_start AS starts_at,
   (day_start_ms + day_s * 1000 + 3599999) / 3600000 * 3600000 - 1 AS day_time_ms,
   MAX(interval_s) AS interval_s, SUM(readings) AS readings,
   CASE WHEN level = 'meter' THEN GREATEST(1, 3600 / MAX(interval_s)) ELSE SUM(expected_readings) END

@@ -1,4 +1,6 @@
-"""Second chance: readings whose contract comes later are sent again and costed, and only once. And S3 paths."""
+"""Second chance: readings whose contract comes later are sent again and costed, and only once; a contract that changes;
+and S3 paths.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-def contract(meter: str) -> bytes:
-    assigned = [{"tariff_id": "eur-flat", "valid_from": "2026-01-01"}]
+def contract(meter: str, tariff: str = "eur-flat") -> bytes:
+    assigned = [{"tariff_id": tariff, "valid_from": "2026-01-01"}]
     return json.dumps(
         {"meter_id": meter, "site_path": f"f/p/l/{meter}", "timezone": "Europe/Madrid", "assignments": assigned}
     ).encode()
@@ -45,17 +47,17 @@ def readings(meter: str, hour: int) -> Iterator[bytes]:
         yield json.dumps({"meter_id": meter, "interval_start": start, "interval_s": 900, "energy_kwh": 1}).encode()
 
 
-def test_unpriced_readings_are_costed_once_their_contract_is_there(url: str, tmp_path: Path) -> None:
+def test_unpriced_readings_are_costed_once_their_contract_is_there_and_by_the_newest(url: str, tmp_path: Path) -> None:
     names = Names("second")
     create(names, url, SAMPLES / "tariffs", SAMPLES / "rules.yaml", shards=1)
     properties = tmp_path / "application_properties.json"
     write_properties(properties, names, url, parallelism=2, idle_timeout_s=8, checkpoint_s=5)
     delivery = Delivery(names, url, tmp_path / "lake")
 
-    def wait_for_newcomer(output: str, again: Callable[[], object] = lambda: None) -> None:
-        """Until the lake has all of the newcomer's readings in an output."""
+    def wait_for_newcomer(output: str, again: Callable[[], object] = lambda: None, rows: int = READINGS) -> None:
+        """Until the lake has the newcomer's readings in an output."""
         deadline = time.monotonic() + TIMEOUT_S
-        while rows_of_newcomer(output) < READINGS:
+        while rows_of_newcomer(output) < rows:
             assert time.monotonic() < deadline, f"{delivery.rows}, waiting for the newcomer's {output}"
             again()
             time.sleep(1)
@@ -90,8 +92,13 @@ def test_unpriced_readings_are_costed_once_their_contract_is_there(url: str, tmp
         assert rows_of_newcomer("repeated") == 0
         assert f"sent {READINGS} records" in redrive()
         wait_for_newcomer("repeated")
-    _, rows = query(tmp_path / "lake", "SELECT COUNT(*), SUM(energy_kwh) FROM costs_rows WHERE meter_id = 'newcomer'")
-    assert rows == [(READINGS, READINGS)]
+        send(names.contracts, iter([contract("newcomer", "eur-tou")]))
+        time.sleep(3)
+        send(names.readings, readings("newcomer", 12))
+        wait_for_newcomer("costs", rows=2 * READINGS)
+    costed = "SELECT tariff_id, COUNT(*), SUM(energy_kwh) FROM costs_rows WHERE meter_id = 'newcomer' GROUP BY ALL"
+    _, rows = query(tmp_path / "lake", f"{costed} ORDER BY tariff_id")
+    assert rows == [("eur-flat", READINGS, READINGS), ("eur-tou", READINGS, READINGS)]
 
 
 def test_the_bounded_run_takes_s3_paths(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,94 @@
+"""Each row with the newest row of another stream under the same key.
+
+Flink has the operator, a join that keeps one row a key and only reads it for each row that passes. SQL gives it to
+inner joins alone, and those lose rows that find nothing. So it is put into the dataflow here, with what the planner
+would generate for it: how to take the key of a row, and that rows of one key always match.
+"""
+
+from __future__ import annotations
+
+from pyflink.java_gateway import get_gateway
+from pyflink.table import Schema, StreamTableEnvironment, Table
+from pyflink.util.java_utils import to_jarray
+
+from flink_job.boundary import JavaObject, as_stream, register, row_type
+
+_KEY = """
+public class KeyOfRow implements org.apache.flink.table.runtime.generated.Projection {
+  private final org.apache.flink.table.data.binary.BinaryRowData key =
+      new org.apache.flink.table.data.binary.BinaryRowData(1);
+  private final org.apache.flink.table.data.writer.BinaryRowWriter writer =
+      new org.apache.flink.table.data.writer.BinaryRowWriter(key);
+  public KeyOfRow(Object[] references) {}
+  public org.apache.flink.table.data.RowData apply(org.apache.flink.table.data.RowData row) {
+    writer.reset();
+    writer.writeString(0, row.getString(0));
+    writer.complete();
+    return key;
+  }
+}
+"""
+_MATCH = """
+public class RowsMatch extends org.apache.flink.api.common.functions.AbstractRichFunction
+    implements org.apache.flink.table.runtime.generated.JoinCondition {
+  public RowsMatch(Object[] references) {}
+  public boolean apply(org.apache.flink.table.data.RowData left, org.apache.flink.table.data.RowData right) {
+    return true;
+  }
+}
+"""
+
+
+def with_newest(t_env: StreamTableEnvironment, rows: str, versions: str, joined: str, schema: Schema.Builder) -> None:
+    """Register as view `joined` the rows of view `rows`, each with the newest row so far of view `versions` that begins
+    with the same string; NULL where there is none. The newest is kept for ever.
+
+    The columns are those of both, so no name may be in both; `schema` adds further ones and a watermark.
+    """
+    left, right = t_env.from_path(rows), t_env.from_path(versions)
+    left_type, right_type = (row_type(table._j_table.getResolvedSchema()) for table in (left, right))
+    stream = (
+        as_stream(t_env, left, left_type)
+        .keyBy(*_key())
+        .connect(as_stream(t_env, right, right_type).keyBy(*_key()))
+        .transform(f"Newest({joined})", _joined_type(left, right), _operator(right_type))
+        .setDescription(f"Newest(row=[{', '.join(right._j_table.getResolvedSchema().getColumnNames())}])")
+        .uid(f"{joined}-newest")
+    )
+    register(t_env, joined, stream, schema)
+
+
+def _key() -> tuple[JavaObject, JavaObject]:
+    """What takes the key of a row, and its type."""
+    table = get_gateway().jvm.org.apache.flink.table
+    runtime = table.runtime
+    text = table.types.logical.VarCharType(2**31 - 1)
+    kind = runtime.typeutils.InternalTypeInfo.ofFields(to_jarray(table.types.logical.LogicalType, [text]))
+    return runtime.keyselector.BinaryRowDataKeySelector(kind, _generated("Projection", "KeyOfRow", _KEY)), kind
+
+
+def _operator(right_type: JavaObject) -> JavaObject:
+    runtime = get_gateway().jvm.org.apache.flink.table.runtime
+    return runtime.operators.join.temporal.TemporalProcessTimeJoinOperator(
+        runtime.typeutils.InternalTypeInfo.of(right_type.getLogicalType()),
+        _generated("JoinCondition", "RowsMatch", _MATCH),
+        0,
+        0,
+        True,
+    )
+
+
+def _generated(kind: str, name: str, code: str) -> JavaObject:
+    gateway = get_gateway()
+    generated = getattr(gateway.jvm.org.apache.flink.table.runtime.generated, f"Generated{kind}")
+    return generated(name, code, gateway.new_array(gateway.jvm.Object, 0))
+
+
+def _joined_type(left: Table, right: Table) -> JavaObject:
+    """Rows with the columns of both; those of the right may be NULL."""
+    jvm = get_gateway().jvm
+    left_schema, right_schema = (table._j_table.getResolvedSchema() for table in (left, right))
+    names = [*left_schema.getColumnNames(), *right_schema.getColumnNames()]
+    types = [*left_schema.getColumnDataTypes(), *(kind.nullable() for kind in right_schema.getColumnDataTypes())]
+    schema = jvm.org.apache.flink.table.catalog.ResolvedSchema.physical(names, types)
+    return jvm.org.apache.flink.table.runtime.typeutils.ExternalTypeInfo.of(row_type(schema))
