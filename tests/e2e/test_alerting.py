@@ -108,6 +108,20 @@ def test_what_is_over_at_once_is_told_with_its_end(url: str) -> None:
     assert told(place.inbox()) == [("o", 0, "raised"), ("o", 1, "cleared")]
 
 
+def test_an_end_before_its_beginning_is_told_after_it(url: str) -> None:
+    """A record that the stream refused at first comes after later ones: the alert is over all the same."""
+    place = Place(url, "overtaken", OPEN_HANDED)
+    place.notify(alert("late", 1, "cleared"))
+    assert place.inbox() == []
+    place.notify(alert("late"), alert("late", 1, "cleared"))
+    messages = wait_for(lambda: place.sweep() or place.inbox(), 2)
+    assert told(messages) == [("late", 0, "raised"), ("late", 1, "cleared")]
+    state = client("dynamodb", url).get_item(
+        TableName=place.environment["TABLE"], Key={"pk": {"S": "A#late"}, "sk": {"S": "STATE"}}
+    )["Item"]
+    assert state["status"]["S"] == "ended"
+
+
 def test_who_was_told_of_the_worst_is_told_of_the_end(url: str) -> None:
     """A route from critical on: the alert is raised as critical, eases to minor and clears as minor."""
     place = Place(url, "eased", OPEN_HANDED, min_severity="critical")

@@ -46,9 +46,9 @@ def setting(changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def state_after(change: Change, now_ms: int) -> dict[str, Any]:
-    """The part of an update that makes an alert's state that after a change.
+    """The part of an update that makes an alert's state that after a change, unless a later one has been noted.
 
-    Changes come in order: those of an entity are in one shard.
+    Changes of an entity are in one shard and mostly in order; a record that the stream refused comes after later ones.
     """
     status = {"cleared": ENDED, "latched": LATCHED}.get(change.state, OPEN)
     values: dict[str, Any] = {
@@ -70,5 +70,6 @@ def state_after(change: Change, now_ms: int) -> dict[str, Any]:
         values |= {"ended_ms": now_ms, "expires_s": now_ms // 1000 + KEEP_ENDED_S}
     found = setting(values)
     found["UpdateExpression"] += ", raised_ms = if_not_exists(raised_ms, :raised), told = if_not_exists(told, :nobody)"
-    found["ExpressionAttributeValues"] |= to_item({":raised": now_ms, ":nobody": {}})
+    found["ExpressionAttributeValues"] |= to_item({":raised": now_ms, ":nobody": {}, ":number": change.number})
+    found["ConditionExpression"] = "attribute_not_exists(change_number) OR change_number < :number"
     return found

@@ -1,7 +1,8 @@
 """The alerts stream to people: each record is noted with its notices, then what is due is sent.
 
-A record that cannot be noted is handed back (partial batch failure), and all after it in its shard: order is kept. A
-message that is not taken is no failure of the batch: it is stored, and the sweeper sends it.
+A record that cannot be noted is handed back (partial batch failure), and all after it in its shard: order is kept.
+Where the stream itself has changed it, the state of an alert is that after its last change all the same. A message that
+is not taken is no failure of the batch: it is stored, and the sweeper sends it.
 """
 
 from __future__ import annotations

@@ -24,6 +24,8 @@ LEASE_MS = int(os.environ.get("LEASE_MS", "30000"))
 #: How long a notice waits for what may inhibit it to be known, and until it is looked at again while inhibited.
 INHIBIT_WAIT_MS = 10_000
 LOOK_AGAIN_MS = 60_000
+#: How long the end of an alert waits for what came before it: until it is looked at again, and in all.
+EARLIER_WAIT_MS, EARLIER_LIMIT_MS = 5_000, 3_600_000
 #: Notices in one message, so that its transaction stays below DynamoDB's limit of 100.
 MAX_NOTICES = 30
 #: Notices looked at together.
@@ -133,14 +135,18 @@ class Outbox:
         return None
 
     def _sort(self, recipient: Recipient, notices: list[Notice], now_ms: int) -> tuple[list[Notice], list[Notice]]:
-        """(to be told, to be dropped); inhibited and snoozed ones are put off, and are in neither."""
+        """(to be told, to be dropped). In neither are those put off: what is inhibited or snoozed, and an end that came
+        before its beginning.
+        """
         told: list[Notice] = []
         dropped: list[Notice] = []
         raised: set[str] = set()
         for notice in notices:
             alert = self.table.alert(notice.change.alert_id) or {}
             was_told = recipient.name in alert.get("told", {}) or notice.change.alert_id in raised
-            if notice.change.has_ended:
+            if notice.change.has_ended and not was_told and self._awaits_earlier(notice.change, alert, now_ms):
+                self._put_off(recipient, notice, now_ms + EARLIER_WAIT_MS)
+            elif notice.change.has_ended:
                 (told if was_told else dropped).append(notice)
             elif notice.was_put_off and alert.get("status") != "open":
                 dropped.append(notice)  # over while it was inhibited or snoozed
@@ -150,6 +156,9 @@ class Outbox:
                 told.append(notice)
                 raised.add(notice.change.alert_id)
         return told, dropped
+
+    def _awaits_earlier(self, change: Change, alert: dict[str, Any], now_ms: int) -> bool:
+        return now_ms - alert.get("changed_ms", 0) < EARLIER_LIMIT_MS and self.table.lacks_earlier(change)
 
     def _put_off_until(self, change: Change, alert: dict[str, Any], now_ms: int) -> int:
         if (snoozed_ms := alert.get("snoozed_until_ms", 0)) > now_ms:

@@ -26,6 +26,11 @@ from .items import from_item, setting, state_after, to_item
 from .model import Change, Recipient
 
 
+def change_key(change: Change) -> str:
+    """Sort key of a change among what is kept of its alert."""
+    return f"C#{change.number:06d}"
+
+
 class Table:
     """The table, by name; `dynamodb` is a boto3 client."""
 
@@ -33,29 +38,25 @@ class Table:
         self.dynamodb, self.name = dynamodb, name
 
     def take_in(self, change: Change, told: Iterable[Recipient], not_before_ms: int, now_ms: int) -> bool:
-        """Note a change and the notices that follow from it, all or nothing; False where it was noted before."""
+        """Note a change and the notices that follow from it, all or nothing; False where it was noted before.
+
+        One that comes after a later change of its alert leaves the state as it is.
+        """
         alert = f"A#{change.alert_id}"
-        record = {"pk": alert, "sk": f"C#{change.number:06d}", "at_ms": now_ms, "row": json.dumps(change.row)}
-        steps = [
-            self._put(record, "attribute_not_exists(pk)"),
-            {
-                "Update": {
-                    "TableName": self.name,
-                    "Key": to_item({"pk": alert, "sk": "STATE"}),
-                    **state_after(change, now_ms),
-                }
-            },
-        ]
+        record = {"pk": alert, "sk": change_key(change), "at_ms": now_ms, "row": json.dumps(change.row)}
+        noted = [self._put(record, "attribute_not_exists(pk)")]
+        key = to_item({"pk": alert, "sk": "STATE"})
+        state = [{"Update": {"TableName": self.name, "Key": key, **state_after(change, now_ms)}}]
         if not change.historical:
-            steps += [self._open_marker(change), self._put({"pk": "SITES", "sk": change.site})]
+            state += [self._open_marker(change), self._put({"pk": "SITES", "sk": change.site})]
         for recipient in told:
             notice = {
                 "pk": f"N#{recipient.name}",
                 "sk": f"{not_before_ms:015d}#{change.alert_id}#{change.number:06d}",
                 "row": json.dumps(change.row),
             }
-            steps.append(self._put(notice))
-        return self.transact(steps)
+            noted.append(self._put(notice))
+        return self.transact([*noted, *state]) or self.transact(noted)
 
     def transact(self, steps: list[dict[str, Any]]) -> bool:
         """All of the steps or none; False where a condition did not hold. Raises ClientError for anything else."""
@@ -83,6 +84,10 @@ class Table:
         """Changes and deeds of an alert, in order of time."""
         found = [item for item in self.query(f"A#{alert_id}") if item["sk"] != "STATE"]
         return sorted(found, key=lambda item: item["at_ms"])
+
+    def lacks_earlier(self, change: Change) -> bool:
+        """Whether changes of the alert before this one have not been noted."""
+        return sum(1 for _ in self.query(f"A#{change.alert_id}", change_key(change))) < change.number
 
     def query(self, pk: str, before: str = "~", limit: int = 0) -> Iterator[dict[str, Any]]:
         """Items of a partition whose sort key lies below `before`, in order."""
