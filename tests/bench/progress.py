@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
+from typing import NamedTuple
 
 PERIOD_S = 0.2
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -16,17 +18,29 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 WARM, DONE = 0.25, 0.98
 
 
+class Sample(NamedTuple):
+    """A moment [s], the position in the file, the CPU seconds spent so far by the program and all it started, and
+    whether it is still reading the file that comes first.
+    """
+
+    at_s: float
+    position: int
+    cpu_s: float
+    is_filling: bool = False
+
+
 @dataclass
 class Progress:
     """Watches a file while a program reads it.
 
-    `samples` are (seconds, position in the file, CPU seconds spent so far by the program and all it started),
-    `peak_bytes` the memory peaks of its processes, by name.
+    What `first` holds (contracts) is read beside it at the start; until that is done the program is not warm either.
+    `peak_bytes` are the memory peaks of the processes, by name.
     """
 
     file: Path
     root_pid: int
-    samples: list[tuple[float, int, float]] = field(default_factory=list)
+    first: Path | None = None
+    samples: list[Sample] = field(default_factory=list)
     peak_bytes: dict[str, int] = field(default_factory=dict)
     _end: Event = field(default_factory=Event)
     _cpu: dict[int, float] = field(default_factory=dict)
@@ -45,27 +59,30 @@ class Progress:
     @property
     def first_read_s(self) -> float:
         """Seconds from the start until the input is being read."""
-        return next((sample[0] for sample in self.samples), self.ended) - self.started
+        return next((sample.at_s for sample in self.samples), self.ended) - self.started
 
     def rates(self) -> tuple[float, float]:
         """(share of the input read in a second, CPU seconds that the whole input would take), once warm."""
         size = self.file.stat().st_size
-        inside = [sample for sample in self.samples if WARM * size <= sample[1] <= DONE * size]
-        if len({position for _, position, _ in inside}) < 2:  # too small an input to tell
+        filled = max((n + 1 for n, sample in enumerate(self.samples) if sample.is_filling), default=0)
+        inside = [sample for sample in self.samples[filled:] if WARM * size <= sample.position <= DONE * size]
+        if len({sample.position for sample in inside}) < 2:  # too small an input to tell
             return 1 / (self.ended - self.started), sum(self._cpu.values())
-        (first, low, cpu_before), (last, high, cpu_after) = inside[0], inside[-1]
-        share = (high - low) / size
-        return share / (last - first), (cpu_after - cpu_before) / share
+        low, high = inside[0], inside[-1]
+        share = (high.position - low.position) / size
+        return share / (high.at_s - low.at_s), (high.cpu_s - low.cpu_s) / share
 
     def _watch(self) -> None:
-        target, size = str(self.file.resolve()), self.file.stat().st_size
+        files = {str(path.resolve()): path.stat().st_size for path in (self.file, self.first) if path}
+        target, *first = files
         while not self._end.wait(PERIOD_S):
-            position = 0
+            found: dict[str, int] = {}
             for pid in descendants(self.root_pid):
-                position = max(position, _position(pid, target))
+                found |= _positions(pid, files.keys())
                 self._note(pid)
-            if 0 < position <= size:
-                self.samples.append((time.monotonic(), position, sum(self._cpu.values())))
+            is_filling = any(found.get(path, files[path]) < files[path] for path in first)
+            if 0 < (position := found.get(target, 0)) <= files[target]:
+                self.samples.append(Sample(time.monotonic(), position, sum(self._cpu.values()), is_filling))
 
     def _note(self, pid: int) -> None:
         try:
@@ -99,13 +116,14 @@ def descendants(root: int) -> list[int]:
     return found
 
 
-def _position(pid: int, target: str) -> int:
-    position = 0
+def _positions(pid: int, targets: Collection[str]) -> dict[str, int]:
+    """How far a process has read those of the files that it has open."""
+    found: dict[str, int] = {}
     try:
         for link in Path(f"/proc/{pid}/fd").iterdir():
-            if str(link.readlink()) == target:
+            if (path := str(link.readlink())) in targets:
                 info = Path(f"/proc/{pid}/fdinfo/{link.name}").read_text()
-                position = max(position, int(info.split("pos:")[1].split()[0]))
+                found[path] = max(found.get(path, 0), int(info.split("pos:")[1].split()[0]))
     except OSError:
         pass
-    return position
+    return found

@@ -68,7 +68,7 @@ def run_program(
             line, cwd=PROJECT, env=environment, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
         )
         try:
-            with Progress(data.readings_file, process.pid) as progress:
+            with Progress(data.readings_file, process.pid, data.contracts_file) as progress:
                 code = process.wait()
         finally:
             if process.poll() is None:

@@ -14,7 +14,7 @@ from tests.bench.compare import PROGRAMS
 from tests.bench.data import TARIFF, TIMEZONE, Input, prepared
 from tests.bench.peers.duckdb_batch import run
 from tests.bench.plain import Bill, Pricer
-from tests.bench.progress import DONE, WARM, Progress
+from tests.bench.progress import DONE, WARM, Progress, Sample
 from tests.harness.oracle import Oracle
 
 METERS, READINGS = 5, 2500
@@ -85,10 +85,21 @@ def test_a_rate_leaves_out_start_and_end(tmp_path: Path) -> None:
     file.write_bytes(b"x" * 100)
     progress = Progress(file, 0)
     progress.started, progress.ended = 0.0, 500.0
-    progress.samples = [(10.0 + s, 10 * s, float(s)) for s in range(1, 10)] + [(499.0, 100, 400.0)]
+    progress.samples = [Sample(10.0 + s, 10 * s, float(s)) for s in range(1, 10)] + [Sample(499.0, 100, 400.0)]
     assert (WARM, DONE) == (0.25, 0.98)
     assert progress.rates() == pytest.approx((0.1, 10.0))
     assert progress.first_read_s == 11.0
+
+
+def test_a_program_that_still_reads_its_contracts_is_not_warm(tmp_path: Path) -> None:
+    """Until a half it reads contracts as well, at half the pace."""
+    file = tmp_path / "input"
+    file.write_bytes(b"x" * 100)
+    progress = Progress(file, 0)
+    progress.started, progress.ended = 0.0, 500.0
+    slow = [Sample(10.0 + 2 * s, 10 * s, 2.0 * s, is_filling=True) for s in range(1, 5)]
+    progress.samples = [*slow, *(Sample(14.0 + s, 10 * s, 4.0 + s) for s in range(5, 10))]
+    assert progress.rates() == pytest.approx((0.1, 10.0))
 
 
 def test_programs_have_names_of_their_own_and_say_what_they_are() -> None:
