@@ -36,11 +36,11 @@ NEW_FLAT = {
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault. `act` is called while the load flows, with what runs; it says how often it struck. `proxied` is what
-    the proxy does meanwhile, `number` its place in the catalogue of faults (docs/chaos.md), `flink` options of the
-    cluster. With `pager` the notifier's calls go through the proxy, too. What `reorders` lets a reading and its
-    correction pass each other. In several `slots` the readings of a meter pass through several at once, and meet
-    in its bill in an order that is another one after a crash.
+    """A fault. `act` is called while the load flows, with what runs; it says how often it struck; `prepare` before the
+    first reading. `proxied` is what the proxy does meanwhile, `number` its place in the catalogue of faults
+    (docs/chaos.md), `flink` options of the cluster. With `pager` the notifier's calls go through the proxy, too. What
+    `reorders` lets a reading and its correction pass each other. In several `slots` the readings of a meter pass
+    through several at once, and meet in its bill in an order that is another one after a crash.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Fault:
     doc: str
     dose: str
     act: Callable[[Run], int] = lambda run: 0
+    prepare: Callable[[Run], None] = lambda run: None
     proxied: Dose | None = None
     load: Callable[[int], Load] = clean
     shards: int = 1
@@ -128,7 +129,9 @@ def reshard_and_kill(run: Run) -> None:
 
 
 def new_version(run: Run) -> None:
-    """A tariff's next version comes into the book, and the TaskManager dies before it may have been read."""
+    """A tariff's next version comes into the book of the running job, and the TaskManager dies before it may have been
+    read. No reading has been priced by then: such ones would keep their price.
+    """
     body = json.dumps(NEW_FLAT).encode()
     key = "tariffs/eur-flat-chaos.json"
     client("s3", run.setting.url).put_object(Bucket=run.setting.names.books, Key=key, Body=body)
@@ -175,8 +178,9 @@ FAULTS = {
               load=skewed),
         Fault("firehose", "18", "records of Firehose batches refused, whole batches throttled", "10 %, 10 %",
               proxied=Dose(throttled=0.1, failed_records=0.1, calls=("PutRecordBatch",))),
-        Fault("tariff_version", "19", "a tariff's next version, and kills around it", "3 kills",
-              times(3, 8, new_version), tariffs=(NEW_FLAT,), properties={"tariffs": {"refresh_s": "1"}}),
+        Fault("tariff_version", "19", "a tariff's next version, and kills on that and later", "4 kills",
+              times(3, 8, kill_task_manager), new_version, tariffs=(NEW_FLAT,),
+              properties={"tariffs": {"refresh_s": "1"}}),
         Fault("pager", "20", "SNS answers 500 or not at all after the deed, and the TaskManager is killed",
               "30 %, 20 % of messages; 2 kills", times(2, 6, kill_task_manager),
               proxied=Dose(server_error=0.3, answer_lost=0.2, calls=("Publish",)), pager=True),

@@ -177,6 +177,7 @@ def run(
         with setting.cluster(**parallel, **CANCELLATION, **fault.flink) as cluster:
             running = Run(setting, cluster, setting.submit(cluster), proxy)
             time.sleep(CONTRACTS_S)
+            fault.prepare(running)
             publisher = Thread(target=_paced, args=(setting, load.records, rate), daemon=True)
             publisher.start()
             proxy.dose = fault.proxied
