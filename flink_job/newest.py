@@ -48,7 +48,7 @@ def with_newest(t_env: StreamTableEnvironment, rows: str, versions: str, joined:
     left, right = t_env.from_path(rows), t_env.from_path(versions)
     left_type, right_type = (row_type(table._j_table.getResolvedSchema()) for table in (left, right))
     stream = (
-        as_stream(t_env, left, left_type)
+        _never_idle(as_stream(t_env, left, left_type))
         .keyBy(*_key())
         .connect(as_stream(t_env, right, right_type).keyBy(*_key()))
         .transform(f"Newest({joined})", _joined_type(left, right), _operator(right_type))
@@ -56,6 +56,16 @@ def with_newest(t_env: StreamTableEnvironment, rows: str, versions: str, joined:
         .uid(f"{joined}-newest")
     )
     register(t_env, joined, stream, schema)
+
+
+def _never_idle(stream: JavaObject) -> JavaObject:
+    """The stream without watermarks and idleness, but the end.
+
+    The join takes the watermark of its right side for the end of time: once the left were idle, it would tell that to
+    all that follows, and every later reading would be late.
+    """
+    strategy = get_gateway().jvm.org.apache.flink.api.common.eventtime.WatermarkStrategy
+    return stream.assignTimestampsAndWatermarks(strategy.noWatermarks())
 
 
 def _key() -> tuple[JavaObject, JavaObject]:

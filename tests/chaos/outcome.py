@@ -20,6 +20,9 @@ from tests.harness.oracle import Oracle
 HEALTHY_S = 60.0
 #: What a TaskManager of 3000 MB and its Python workers may take at most.
 MEMORY_LIMIT_MIB = 4500
+#: With fewer hours of meters closed than one for so many costs, nearly all readings were late: time has stood still or run
+#: off. Runs at a thousand readings a second have one for 7 to 100.
+MOST_COSTS_AN_HOUR = 400
 MONEY = ("energy_cost", "demand_cost", "fixed_cost", "export_credit", "tax", "cost")
 #: (alert_id, change_number).
 Change = tuple[str, int]
@@ -47,7 +50,7 @@ class Outcome:
     bills: int = 0
     wrong_bills: int = 0
     provisional_bills: int = 0
-    kpis: int = 0
+    hours: int = 0
     alerts: int = 0
     raised_twice: int = 0
     broken_episodes: int = 0
@@ -70,7 +73,8 @@ class Outcome:
             f"the outcomes are {self.accounted}, the oracle has {self.expected}": self._differ(),
             f"{self.wrong_bills} of {self.bills} bills differ from the oracle's": self.wrong_bills,
             "no bills came out": not self.bills,
-            "no KPI window closed": not self.kpis,
+            f"only {self.hours} hours of meters closed": self.hours * MOST_COSTS_AN_HOUR
+            < self.accounted.get("costs", 0),
             f"{self.wrong_rejected} rejected records are not those injected, byte for byte": self.wrong_rejected,
             f"{self.raised_twice} episodes were raised more than once": self.raised_twice,
             f"{self.broken_episodes} alerts lack a change": self.broken_episodes,
@@ -114,7 +118,8 @@ class Outcome:
         self.wrong_rejected = ((stored - load.rejected) + (load.rejected - stored)).total()
         self._look_at_bills(oracle, lake)
         with open_lake(lake) as connection:
-            ((self.kpis,),) = connection.execute("SELECT COUNT(*) FROM kpis").fetchall()
+            hours = "SELECT COUNT(*) FROM kpis WHERE level = 'meter' AND window_s = 3600"
+            ((self.hours,),) = connection.execute(hours).fetchall()
             raised = "SELECT COUNT(*), SUM(CASE WHEN n > 1 THEN 1 ELSE 0 END) FROM (SELECT COUNT(*) AS n FROM alerts "
             # What old readings showed is raised once more, as a live alert, when fresh ones go on with it.
             raised += "WHERE state = 'raised' AND NOT historical GROUP BY alert_id)"
