@@ -20,8 +20,8 @@ from tests.harness.oracle import Oracle
 HEALTHY_S = 60.0
 #: What a TaskManager of 3000 MB and its Python workers may take at most.
 MEMORY_LIMIT_MIB = 4500
-#: With fewer hours of meters closed than one for so many costs, nearly all readings were late: time has stood still or run
-#: off. Runs at a thousand readings a second have one for 7 to 100.
+#: With fewer hours of meters closed than one for so many costs, nearly all readings were late: time has stood still or
+#: run off. Runs at a thousand readings a second have one for 7 to 100.
 MOST_COSTS_AN_HOUR = 400
 MONEY = ("energy_cost", "demand_cost", "fixed_cost", "export_credit", "tax", "cost")
 #: (alert_id, change_number).
