@@ -48,7 +48,6 @@ class Fault:
     doc: str
     dose: str
     act: Callable[[Run], int] = lambda run: 0
-    prepare: Callable[[Run], None] = lambda run: None
     proxied: Dose | None = None
     load: Callable[[int], Load] = clean
     shards: int = 1
@@ -60,6 +59,7 @@ class Fault:
     tariffs: tuple[dict[str, Any], ...] = ()
     properties: Mapping[str, dict[str, str]] = field(default_factory=dict)
     flink: Mapping[str, object] = field(default_factory=dict)
+    prepare: Callable[[Run], None] = lambda run: None
 
 
 def workers(work: Path) -> list[int]:
@@ -179,7 +179,7 @@ FAULTS = {
         Fault("firehose", "18", "records of Firehose batches refused, whole batches throttled", "10 %, 10 %",
               proxied=Dose(throttled=0.1, failed_records=0.1, calls=("PutRecordBatch",))),
         Fault("tariff_version", "19", "a tariff's next version, and kills on that and later", "4 kills",
-              times(3, 8, kill_task_manager), new_version, tariffs=(NEW_FLAT,),
+              times(3, 8, kill_task_manager), prepare=new_version, tariffs=(NEW_FLAT,),
               properties={"tariffs": {"refresh_s": "1"}}),
         Fault("pager", "20", "SNS answers 500 or not at all after the deed, and the TaskManager is killed",
               "30 %, 20 % of messages; 2 kills", times(2, 6, kill_task_manager),
