@@ -24,8 +24,7 @@ JavaObject: TypeAlias = Any
 
 def cross(t_env: StreamTableEnvironment, view: str, crossed: str, schema: Schema.Builder) -> None:
     """Register the rows of `view` as view `crossed`, with the further columns and watermark of `schema`."""
-    table = t_env.from_path(view)
-    register(t_env, crossed, as_stream(t_env, table, row_type(table._j_table.getResolvedSchema())), schema)
+    register(t_env, crossed, as_stream(t_env, t_env.from_path(view)), schema)
 
 
 def row_type(resolved_schema: JavaObject) -> JavaObject:
@@ -34,9 +33,9 @@ def row_type(resolved_schema: JavaObject) -> JavaObject:
     return resolved_schema.toPhysicalRowDataType().bridgedTo(row_data)
 
 
-def as_stream(t_env: StreamTableEnvironment, table: Table, rows: JavaObject) -> JavaObject:
-    """The (Java) stream of a table's rows, of type `rows`."""
-    return t_env._j_tenv.toDataStream(table._j_table, rows)
+def as_stream(t_env: StreamTableEnvironment, table: Table) -> JavaObject:
+    """The (Java) stream of a table's rows."""
+    return t_env._j_tenv.toDataStream(table._j_table, row_type(table._j_table.getResolvedSchema()))
 
 
 def register(t_env: StreamTableEnvironment, view: str, stream: JavaObject, schema: Schema.Builder) -> None:

@@ -8,7 +8,7 @@ would generate for it: how to take the key of a row, and that rows of one key al
 from __future__ import annotations
 
 from pyflink.java_gateway import get_gateway
-from pyflink.table import Schema, StreamTableEnvironment, Table
+from pyflink.table import Schema, StreamTableEnvironment
 from pyflink.util.java_utils import to_jarray
 
 from flink_job.boundary import JavaObject, as_stream, register, row_type
@@ -46,13 +46,13 @@ def with_newest(t_env: StreamTableEnvironment, rows: str, versions: str, joined:
     The columns are those of both, so no name may be in both; `schema` adds further ones and a watermark.
     """
     left, right = t_env.from_path(rows), t_env.from_path(versions)
-    left_type, right_type = (row_type(table._j_table.getResolvedSchema()) for table in (left, right))
+    left_schema, right_schema = (table._j_table.getResolvedSchema() for table in (left, right))
     stream = (
-        _never_idle(as_stream(t_env, left, left_type))
+        _never_idle(as_stream(t_env, left))
         .keyBy(*_key())
-        .connect(as_stream(t_env, right, right_type).keyBy(*_key()))
-        .transform(f"Newest({joined})", _joined_type(left, right), _operator(right_type))
-        .setDescription(f"Newest(row=[{', '.join(right._j_table.getResolvedSchema().getColumnNames())}])")
+        .connect(as_stream(t_env, right).keyBy(*_key()))
+        .transform(f"Newest({joined})", _joined_type(left_schema, right_schema), _operator(right_schema))
+        .setDescription(f"Newest(row=[{', '.join(right_schema.getColumnNames())}])")
         .uid(f"{joined}-newest")
     )
     register(t_env, joined, stream, schema)
@@ -77,10 +77,10 @@ def _key() -> tuple[JavaObject, JavaObject]:
     return runtime.keyselector.BinaryRowDataKeySelector(kind, _generated("Projection", "KeyOfRow", _KEY)), kind
 
 
-def _operator(right_type: JavaObject) -> JavaObject:
+def _operator(right_schema: JavaObject) -> JavaObject:
     runtime = get_gateway().jvm.org.apache.flink.table.runtime
     return runtime.operators.join.temporal.TemporalProcessTimeJoinOperator(
-        runtime.typeutils.InternalTypeInfo.of(right_type.getLogicalType()),
+        runtime.typeutils.InternalTypeInfo.of(row_type(right_schema).getLogicalType()),
         _generated("JoinCondition", "RowsMatch", _MATCH),
         0,
         0,
@@ -94,10 +94,9 @@ def _generated(kind: str, name: str, code: str) -> JavaObject:
     return generated(name, code, gateway.new_array(gateway.jvm.Object, 0))
 
 
-def _joined_type(left: Table, right: Table) -> JavaObject:
+def _joined_type(left_schema: JavaObject, right_schema: JavaObject) -> JavaObject:
     """Rows with the columns of both; those of the right may be NULL."""
     jvm = get_gateway().jvm
-    left_schema, right_schema = (table._j_table.getResolvedSchema() for table in (left, right))
     names = [*left_schema.getColumnNames(), *right_schema.getColumnNames()]
     types = [*left_schema.getColumnDataTypes(), *(kind.nullable() for kind in right_schema.getColumnDataTypes())]
     schema = jvm.org.apache.flink.table.catalog.ResolvedSchema.physical(names, types)

@@ -78,7 +78,8 @@ class Progress:
         while not self._end.wait(PERIOD_S):
             found: dict[str, int] = {}
             for pid in descendants(self.root_pid):
-                found |= _positions(pid, files.keys())
+                for path, position in _positions(pid, files.keys()).items():
+                    found[path] = max(found.get(path, 0), position)
                 self._note(pid)
             is_filling = any(found.get(path, files[path]) < files[path] for path in first)
             if 0 < (position := found.get(target, 0)) <= files[target]:
