@@ -43,6 +43,11 @@ def register(t_env: StreamTableEnvironment, view: str, stream: JavaObject, schem
     t_env.create_temporary_view(view, Table(t_env._j_tenv.fromDataStream(stream, schema.build()._j_schema), t_env))
 
 
+def as_it_is() -> Schema.Builder:
+    """All columns."""
+    return Schema.new_builder()
+
+
 def with_processing_time(column: str) -> Schema.Builder:
     """All columns, and a processing-time attribute."""
     return Schema.new_builder().column_by_expression(column, "PROCTIME()")

@@ -9,25 +9,10 @@ from __future__ import annotations
 
 from pyflink.java_gateway import get_gateway
 from pyflink.table import Schema, StreamTableEnvironment
-from pyflink.util.java_utils import to_jarray
 
 from flink_job.boundary import JavaObject, as_stream, register, row_type
+from flink_job.generated import generated, key_of, widened
 
-_KEY = """
-public class KeyOfRow implements org.apache.flink.table.runtime.generated.Projection {
-  private final org.apache.flink.table.data.binary.BinaryRowData key =
-      new org.apache.flink.table.data.binary.BinaryRowData(1);
-  private final org.apache.flink.table.data.writer.BinaryRowWriter writer =
-      new org.apache.flink.table.data.writer.BinaryRowWriter(key);
-  public KeyOfRow(Object[] references) {}
-  public org.apache.flink.table.data.RowData apply(org.apache.flink.table.data.RowData row) {
-    writer.reset();
-    writer.writeString(0, row.getString(0));
-    writer.complete();
-    return key;
-  }
-}
-"""
 _MATCH = """
 public class RowsMatch extends org.apache.flink.api.common.functions.AbstractRichFunction
     implements org.apache.flink.table.runtime.generated.JoinCondition {
@@ -47,12 +32,13 @@ def with_newest(t_env: StreamTableEnvironment, rows: str, versions: str, joined:
     """
     left, right = t_env.from_path(rows), t_env.from_path(versions)
     left_schema, right_schema = (table._j_table.getResolvedSchema() for table in (left, right))
+    names, types = list(right_schema.getColumnNames()), [kind.nullable() for kind in right_schema.getColumnDataTypes()]
     stream = (
         _never_idle(as_stream(t_env, left))
-        .keyBy(*_key())
-        .connect(as_stream(t_env, right).keyBy(*_key()))
-        .transform(f"Newest({joined})", _joined_type(left_schema, right_schema), _operator(right_schema))
-        .setDescription(f"Newest(row=[{', '.join(right_schema.getColumnNames())}])")
+        .keyBy(*_first_of(left_schema))
+        .connect(as_stream(t_env, right).keyBy(*_first_of(right_schema)))
+        .transform(f"Newest({joined})", widened(left_schema, names, types), _operator(right_schema))
+        .setDescription(f"Newest(row=[{', '.join(names)}])")
         .uid(f"{joined}-newest")
     )
     register(t_env, joined, stream, schema)
@@ -68,36 +54,17 @@ def _never_idle(stream: JavaObject) -> JavaObject:
     return stream.assignTimestampsAndWatermarks(strategy.noWatermarks())
 
 
-def _key() -> tuple[JavaObject, JavaObject]:
-    """What takes the key of a row, and its type."""
-    table = get_gateway().jvm.org.apache.flink.table
-    runtime = table.runtime
-    text = table.types.logical.VarCharType(2**31 - 1)
-    kind = runtime.typeutils.InternalTypeInfo.ofFields(to_jarray(table.types.logical.LogicalType, [text]))
-    return runtime.keyselector.BinaryRowDataKeySelector(kind, _generated("Projection", "KeyOfRow", _KEY)), kind
+def _first_of(schema: JavaObject) -> tuple[JavaObject, JavaObject]:
+    """What takes the first column of a row, and its type."""
+    return key_of(schema, [schema.getColumnNames()[0]])
 
 
 def _operator(right_schema: JavaObject) -> JavaObject:
     runtime = get_gateway().jvm.org.apache.flink.table.runtime
     return runtime.operators.join.temporal.TemporalProcessTimeJoinOperator(
         runtime.typeutils.InternalTypeInfo.of(row_type(right_schema).getLogicalType()),
-        _generated("JoinCondition", "RowsMatch", _MATCH),
+        generated("JoinCondition", "RowsMatch", _MATCH),
         0,
         0,
         True,
     )
-
-
-def _generated(kind: str, name: str, code: str) -> JavaObject:
-    gateway = get_gateway()
-    generated = getattr(gateway.jvm.org.apache.flink.table.runtime.generated, f"Generated{kind}")
-    return generated(name, code, gateway.new_array(gateway.jvm.Object, 0))
-
-
-def _joined_type(left_schema: JavaObject, right_schema: JavaObject) -> JavaObject:
-    """Rows with the columns of both; those of the right may be NULL."""
-    jvm = get_gateway().jvm
-    names = [*left_schema.getColumnNames(), *right_schema.getColumnNames()]
-    types = [*left_schema.getColumnDataTypes(), *(kind.nullable() for kind in right_schema.getColumnDataTypes())]
-    schema = jvm.org.apache.flink.table.catalog.ResolvedSchema.physical(names, types)
-    return jvm.org.apache.flink.table.runtime.typeutils.ExternalTypeInfo.of(row_type(schema))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pyflink.table import StatementSet, StreamTableEnvironment
 
 from flink_job.boundary import (
+    as_it_is,
     cross,
     machines,
     silences,
@@ -21,7 +22,9 @@ from flink_job.boundary import (
     with_processing_time,
 )
 from flink_job.config import Settings
+from flink_job.kept import BILL, REVISIONS
 from flink_job.newest import with_newest
+from flink_job.running import with_running
 from flink_job.sinks import sink_name
 from flink_job.sql import read_sql
 from udfs import register_functions
@@ -61,18 +64,22 @@ def define_pipeline(
     # Reads of cumulative registers to energy, in the order of their meter's records. Registers are kept for ever.
     _views(t_env, register_steps="44_register_steps", register_unwrapped="45_register_unwrapped")
     _views(t_env, register_span="46_register_span", register_energy_rows="47_register_energy")
-    cross(t_env, "register_energy_rows", "register_energy", with_processing_time("processed_at"))
+    cross(t_env, "register_energy_rows", "register_energy", as_it_is())
 
     # Readings to what each changes: repeats change nothing, corrections the difference.
     t_env.get_config().set("table.exec.state.ttl", f"{settings.job.state_days} d")
-    _views(t_env, measured="48_measured", revised="50_revised")
-    _views(t_env, previous_revisions="51_previous", delta_rows="52_deltas")
-    cross(t_env, "delta_rows", "deltas", with_processing_time("processed_at"))
+    _views(t_env, measured="48_measured")
+    with_running(t_env, "measured", "revised", REVISIONS, settings.job.state_days)
+    _views(t_env, delta_rows="52_deltas")
+    cross(t_env, "delta_rows", "deltas", as_it_is())
     _views(t_env, repeated="53_repeated")
 
     # Changes to costs: the state of the bill before and after each, priced.
-    _views(t_env, demand="70_demand", accumulated="71_accumulated", with_previous_peaks="72_with_previous_peaks")
-    _views(t_env, priced="73_priced", costed_rows="80_costed")
+    _views(t_env, demand="70_demand")
+    with_running(t_env, "demand", "accumulated", BILL, settings.job.state_days)
+    _views(t_env, priced_rows="73_priced")
+    cross(t_env, "priced_rows", "priced", as_it_is())
+    _views(t_env, costed_rows="80_costed")
     cross(t_env, "costed_rows", "costed", with_event_time("event_time", "start_ms", settings.job.watermark_delay_s))
 
     # Costs to KPIs in event time.

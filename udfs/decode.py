@@ -14,6 +14,7 @@ from flink_job.metering.contract import ContractError, parse_contract
 from flink_job.metering.reading import parse_reading
 from udfs.columns import BIGINT, INT, STRING, frame, row_type
 from udfs.metrics import Counters
+from udfs.worker import settle_memory
 
 READING = dict(
     reason=STRING,
@@ -50,6 +51,7 @@ class ReadReading(ScalarFunction):  # type: ignore[misc]
 
     def open(self, function_context: Any) -> None:
         self.counters = Counters(function_context)
+        settle_memory()
 
     def eval(self, payload: pd.Series, arrival: pd.Series) -> pd.DataFrame:
         arrival_ms = (arrival.to_numpy("datetime64[ms]").astype("int64")).tolist()

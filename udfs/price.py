@@ -20,6 +20,7 @@ from udfs.columns import BIGINT, BOOLEAN, STRING, row_type
 from udfs.metrics import Counters
 from udfs.signals import BILLS, bills_of, signals_of
 from udfs.watching import NOTHING, WATCH, Watches, channels_of, columns_of
+from udfs.worker import settle_memory
 
 PRICE = dict(
     tariff_id=STRING,
@@ -52,6 +53,7 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
         self.counters = Counters(function_context)
         self.book = tariff_book(self.settings.tariffs)
         self.watches = Watches(rule_book(self.settings.tariffs, self.settings.job.silence_s))
+        settle_memory()
 
     def eval(
         self,

@@ -20,6 +20,7 @@ from udfs.columns import ABSENT, BIGINT, INT, STRING, row_type
 from udfs.metrics import Counters
 from udfs.places import MeterPlace, Places
 from udfs.watching import WATCH, HeartbeatWatch, MeasuredWatch
+from udfs.worker import settle_memory
 
 PLACE = dict(
     reason=STRING,
@@ -81,6 +82,7 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
         self.measured = MeasuredWatch(self.settings)
         self.heartbeats = HeartbeatWatch(self.settings)
         self.generation = -1
+        settle_memory()
 
     def eval(
         self,

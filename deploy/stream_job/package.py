@@ -24,7 +24,7 @@ WHEELS = PROJECT / "build" / "wheels"
 
 PACKAGES = ("flink_job", "udfs")
 #: Files of a package beside its modules.
-DATA = (".sql", ".json")
+DATA = (".sql", ".json", ".java")
 #: Parts of the project that run on a developer's machine only.
 LEFT_OUT = tuple(f"flink_job/{name}" for name in ("__main__.py", "batch", "commands", "lake", "publish.py", "rate/"))
 PLATFORM, PYTHON = "manylinux2014_x86_64", "3.11"

@@ -1,30 +1,26 @@
--- Energy of the demand interval that a reading lies in, so far. A reading as long as that has it by itself; one longer
--- counts with its mean power: nothing finer is known. Such readings are summed under one of some two thousand keys, by
--- meter, which are in memory, and the sum is not looked at: so all stay on one road, on which none passes another.
+-- Readings that change something, with what each tells of the energy of its demand interval. One as long as that tells all of
+-- it (demand_whole_ukwh); a shorter one, a correction of a register's energy, a part. One that is longer counts with its
+-- mean power: nothing finer is known.
 SELECT
-  *,
-  CASE
-    WHEN summed_of = '' THEN interval_ukwh * demand_window_s / interval_s
-    ELSE GREATEST(SUM(
-      CASE
-        WHEN summed_of = '' THEN 0
-        WHEN interval_s > demand_window_s THEN import_ukwh * demand_window_s / interval_s
-        ELSE import_ukwh
-      END
-    ) OVER (
-      PARTITION BY summed_of, summed_from
-      ORDER BY processed_at
-      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    ), 0)
-  END AS demand_ukwh
-FROM (
-  SELECT
-    *,
-    CASE WHEN is_alone THEN '' ELSE meter_id END AS summed_of,
-    CASE WHEN is_alone THEN CAST(MOD(HASH_CODE(meter_id), 1024) AS BIGINT) ELSE demand_start_ms END AS summed_from
-  FROM (
-    SELECT *, interval_ukwh IS NOT NULL AND interval_s >= demand_window_s AS is_alone
-    FROM deltas
-    WHERE NOT is_repeat
-  )
-)
+  carried,
+  meter_id,
+  start_ms,
+  interval_s,
+  bill_key,
+  tou_period,
+  demand_slot,
+  demand_start_ms,
+  demand_window_s,
+  is_first,
+  is_overtaken,
+  import_ukwh,
+  export_ukwh,
+  reactive_import_uvarh,
+  reactive_export_uvarh,
+  import_total_ukwh,
+  export_total_ukwh,
+  CASE WHEN interval_s >= demand_window_s THEN interval_ukwh * demand_window_s / interval_s END AS demand_whole_ukwh,
+  CASE WHEN interval_s > demand_window_s THEN import_ukwh * demand_window_s / interval_s ELSE import_ukwh END
+    AS demand_part_ukwh
+FROM deltas
+WHERE NOT is_repeat

@@ -18,4 +18,4 @@ SELECT
     peak_0, peak_1, peak_2, peak_3,
     previous_peak_0, previous_peak_1, previous_peak_2, previous_peak_3
   ) AS price
-FROM with_previous_peaks AS p
+FROM accumulated AS p

@@ -1,0 +1,82 @@
+"""Running values of the rows under a key, in both state backends: RocksDB writes down, the heap keeps the object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pyflink.common import Configuration
+from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.table import DataTypes, StreamTableEnvironment
+
+from flink_job.running import Parts, Running, Value, with_running
+
+Told = Callable[..., list[tuple[Any, ...]]]
+METER = ("meter_id", DataTypes.STRING())
+WHOLE, SMALL = DataTypes.BIGINT(), DataTypes.INT()
+
+
+@pytest.fixture(params=["rocksdb", "hashmap"])
+def told(request: pytest.FixtureRequest) -> Told:
+    """The added columns for each of some rows, in the order in which they are given; `columns` are names and types."""
+
+    def of(running: Running, columns: list[tuple[str, Any]], *rows: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        configuration = Configuration()
+        configuration.set_string("state.backend.type", request.param)
+        configuration.set_string("pipeline.object-reuse", "true")
+        stream_env = StreamExecutionEnvironment.get_execution_environment(configuration)
+        stream_env.set_parallelism(1)
+        t_env = StreamTableEnvironment.create(stream_env)
+        schema = DataTypes.ROW([DataTypes.FIELD(name, kind) for name, kind in columns])
+        t_env.create_temporary_view("given", t_env.from_elements(list(rows), schema))
+        with_running(t_env, "given", "told", running, kept_days=1)
+        found = t_env.sql_query(f"SELECT {', '.join(running.names())} FROM told").execute()
+        with found.collect() as results:
+            return [tuple(row) for row in results]
+
+    return of
+
+
+def test_each_key_has_its_own_values_and_the_highest_tells_what_it_was(told: Told) -> None:
+    values = (
+        Value("top", "Highest", "amount", start=-1, before="previous"),
+        Value("of_one", "Total", "amount", when=("kind", 1)),
+        Value("top_of_two", "Highest", "amount", before="previous_of_two", when=("kind", 2)),
+        Value("seen", "Count"),
+    )
+    rows = [("a", 5, 1), ("b", 9, 2), ("a", 3, 2), ("a", None, 1), ("b", 9, 1), ("a", 7, 1)]
+    assert told(Running(("meter_id",), values), [METER, ("amount", WHOLE), ("kind", SMALL)], *rows) == [
+        # top, of_one, top_of_two, seen, previous, previous_of_two
+        (5, 5, 0, 1, -1, 0),
+        (9, 0, 9, 1, -1, 0),
+        (5, 5, 3, 2, 5, 0),
+        (5, 5, 3, 3, 5, 3),
+        (9, 9, 9, 2, 9, 9),
+        (7, 12, 3, 4, 5, 3),
+    ]
+
+
+def test_a_key_may_be_of_two_columns(told: Told) -> None:
+    running = Running(("meter_id", "start_ms"), (Value("seen", "Count"),))
+    rows = [("a", 1), ("a", 2), ("b", 1), ("a", 1)]
+    assert told(running, [METER, ("start_ms", WHOLE)], *rows) == [(1,), (1,), (1,), (2,)]
+
+
+def test_parts_are_summed_by_a_further_column_and_a_whole_one_stands_for_itself(told: Told) -> None:
+    running = Running(
+        ("meter_id",),
+        (Value("peak", "Highest", "demand", before="before"),),
+        Parts("demand", whole="whole", part="part", by="start_ms"),
+    )
+    columns = [METER, ("start_ms", WHOLE), ("whole", WHOLE), ("part", WHOLE)]
+    rows = [("a", 0, None, 4), ("a", 900, None, 3), ("a", 0, None, 5), ("a", 1800, 7, 70), ("a", 900, None, -8)]
+    # Quarter hour 0 is 4, then 4 + 5; that of 900 is 3, and after a correction by -8 no less than 0.
+    assert told(running, columns, *rows) == [
+        # peak, before, demand
+        (4, 0, 4),
+        (4, 4, 3),
+        (9, 4, 9),
+        (9, 9, 7),
+        (9, 9, 0),
+    ]
