@@ -38,6 +38,7 @@ def main(
     parallelism: int = 1,
     rest_port: int = 0,
     checkpoint_s: int = 60,
+    later: Annotated[Path | None, typer.Option(help="A folder to watch for readings; the job does not end.")] = None,
     rate: Annotated[int, typer.Option(help="Readings a second, of `latency` alone.")] = 0,
     option: Annotated[list[str] | None, typer.Option(help="key=value of Flink's configuration.")] = None,
     job_option: Annotated[list[str] | None, typer.Option(help="key=value of the job's settings.")] = None,
@@ -53,7 +54,7 @@ def main(
     for key, value in (text.split("=", 1) for text in option or []):
         local.set_string(key, value)
     t_env = create_environment(job, local)
-    data = Input(folder, meters, readings)
+    data = Input(folder, meters, readings, later)
     started = time.monotonic()
     if name == "latency":
         latency_job(t_env, data, job, rate, state_dir.parent / "latency").execute().wait()

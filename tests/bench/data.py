@@ -50,11 +50,12 @@ TARIFF = {
 
 @dataclass(frozen=True)
 class Input:
-    """Where the input lies, and how much it is."""
+    """Where the input lies, and how much it is. Readings that come after the contracts come into the folder `later`."""
 
     folder: Path
     meters: int
     readings: int
+    later: Path | None = None
 
     @property
     def readings_file(self) -> Path:

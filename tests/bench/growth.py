@@ -12,7 +12,7 @@ import duckdb
 from tests.bench.compare import rows
 from tests.bench.data import prepared
 from tests.bench.kept import Kept
-from tests.bench.run import BenchError, run_flink
+from tests.bench.run import BenchError, run_flink, run_later
 
 CHECKPOINT_S = 20
 #: What is left out of a run under load: its beginning.
@@ -21,7 +21,7 @@ WARM_SHARE = 0.4
 
 @dataclass(frozen=True)
 class Size:
-    """A number of meters: throughput, and what the last checkpoint with state of all of them said."""
+    """A number of meters: throughput, the state when all have been read, and the longest checkpoint."""
 
     meters: int
     readings: int
@@ -47,14 +47,14 @@ class Latency:
 
 
 def grow(meters: Sequence[int], kept: Kept, readings: int, told: Callable[[str], None]) -> None:
-    """The whole path with more and more meters, at least a reading each."""
+    """The whole path with more and more meters, at least a reading each. All have their contract before."""
     kept.forget("growth", lambda record: record["meters"] in meters)
     for count in meters:
         data = prepared(kept.work, count, max(readings, count))
-        result = run_flink("whole", data, kept.work, checkpoint_s=CHECKPOINT_S)
-        last = max(result.checkpoints, key=lambda c: c["id"], default={"state_size": 0, "end_to_end_duration": 0})
-        checkpoint_s = last["end_to_end_duration"] / 1000
-        size = Size(count, data.readings, result.readings_per_s, last["state_size"], checkpoint_s)
+        result = run_later("whole", data, kept.work, checkpoint_s=CHECKPOINT_S)
+        done = sorted(result.checkpoints, key=lambda c: c["id"])
+        checkpoint_s = max((c["end_to_end_duration"] for c in done), default=0) / 1000
+        size = Size(count, data.readings, result.readings_per_s, done[-1]["state_size"] if done else 0, checkpoint_s)
         kept.add("growth", asdict(size))
         told(f"{count:,} meters: {result.readings_per_s:,.0f} readings/s")
 

@@ -92,17 +92,19 @@ def _plain_views(t_env: StreamTableEnvironment, *names: str) -> None:
 
 def raw_sources(data: Input) -> list[str]:
     """DDL of the job's sources over the input's files: the bytes as they are, arriving now."""
+    watched = {"source.monitor-interval": "1 s"} if data.later else {}
     return [
-        raw_source(READINGS, data.readings_file.parent, _NOW),
+        raw_source(READINGS, data.later or data.readings_file.parent, _NOW, watched),
         raw_source(CONTRACTS, data.contracts_file.parent, "TO_TIMESTAMP_LTZ(0, 3)"),
         tick_source(bounded=True),
     ]
 
 
-def raw_source(table: str, folder: Path, arrival: str) -> str:
+def raw_source(table: str, folder: Path, arrival: str, options: Mapping[str, str] | None = None) -> str:
     """DDL of a table over the lines of a folder's files, `arrival` being an expression."""
     body = f"`payload` BYTES,\n  `arrival` AS {arrival},\n  {_RECORD}"
-    return create_table(table, body, {"connector": "filesystem", "path": folder.as_uri(), "format": "raw"})
+    files = {"connector": "filesystem", "path": folder.as_uri(), "format": "raw"}
+    return create_table(table, body, {**files, **(options or {})})
 
 
 def json_readings(data: Input) -> str:

@@ -1,5 +1,5 @@
 """How fast a program reads its input, seen from outside: the position in the file, by /proc. It works alike for Flink,
-for other engines and for plain Python, and costs them nothing.
+for other engines and for plain Python, and costs them nothing. A file is known by its inode, whatever link it has.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ PERIOD_S = 0.2
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 #: The part of the input that counts: before it the program starts and warms up.
 WARM, DONE = 0.25, 0.98
+
+#: Device and inode of a file.
+_Identity = tuple[int, int]
 
 
 class Sample(NamedTuple):
@@ -61,6 +64,13 @@ class Progress:
         """Seconds from the start until the input is being read."""
         return next((sample.at_s for sample in self.samples), self.ended) - self.started
 
+    def is_over(self, rest_s: float) -> bool:
+        """Whether the input was read to its end, `rest_s` seconds ago."""
+        if not self.samples:
+            return False
+        last = self.samples[-1]
+        return last.position >= DONE * self.file.stat().st_size and time.monotonic() - last.at_s > rest_s
+
     def rates(self) -> tuple[float, float]:
         """(share of the input read in a second, CPU seconds that the whole input would take), once warm."""
         size = self.file.stat().st_size
@@ -73,10 +83,10 @@ class Progress:
         return share / (high.at_s - low.at_s), (high.cpu_s - low.cpu_s) / share
 
     def _watch(self) -> None:
-        files = {str(path.resolve()): path.stat().st_size for path in (self.file, self.first) if path}
+        files = {_identity(path): path.stat().st_size for path in (self.file, self.first) if path}
         target, *first = files
         while not self._end.wait(PERIOD_S):
-            found: dict[str, int] = {}
+            found: dict[_Identity, int] = {}
             for pid in descendants(self.root_pid):
                 for path, position in _positions(pid, files.keys()).items():
                     found[path] = max(found.get(path, 0), position)
@@ -117,12 +127,17 @@ def descendants(root: int) -> list[int]:
     return found
 
 
-def _positions(pid: int, targets: Collection[str]) -> dict[str, int]:
+def _identity(path: Path) -> _Identity:
+    about = path.stat()
+    return about.st_dev, about.st_ino
+
+
+def _positions(pid: int, targets: Collection[_Identity]) -> dict[_Identity, int]:
     """How far a process has read those of the files that it has open."""
-    found: dict[str, int] = {}
+    found: dict[_Identity, int] = {}
     try:
         for link in Path(f"/proc/{pid}/fd").iterdir():
-            if (path := str(link.readlink())) in targets:
+            if (path := _identity(link)) in targets:
                 info = Path(f"/proc/{pid}/fdinfo/{link.name}").read_text()
                 found[path] = max(found.get(path, 0), int(info.split("pos:")[1].split()[0]))
     except OSError:

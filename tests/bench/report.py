@@ -75,7 +75,7 @@ def _mib(mib: int) -> str:
 
 def _sizes(found: Sequence[Size]) -> list[str]:
     lines = [
-        "| meters | readings | readings/s | state | per meter | checkpoint |",
+        "| meters | readings | readings/s | state | per meter | longest checkpoint |",
         "| ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for s in found:

@@ -9,17 +9,22 @@ import signal
 import site
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
 from deploy.local.endpoint import free_port
 from flink_job.environment import PROJECT
+from flink_job.sources import CONTRACTS
 from tests.bench.data import Input
-from tests.bench.progress import Progress
+from tests.bench.progress import PERIOD_S, Progress
+
+#: Seconds from the end of the readings to that of a job that does not end by itself: long enough for a checkpoint.
+REST_S = 30
 
 
 class BenchError(RuntimeError):
@@ -52,24 +57,38 @@ def run_flink(name: str, data: Input, work: Path, **options: object) -> Result:
     line = [sys.executable, "-m", "tests.bench.child", *map(str, arguments)]
     # Python inside the JVM does not look into the virtual environment by itself.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(PROJECT), *site.getsitepackages()])}
-    with CheckpointWatch(port) as watch:
+    with JobWatch(port, data) as watch:
         result = run_program(name, line, data, work / f"{name}.log", environment)
-    result.checkpoints = watch.seen
+    result.checkpoints = watch.checkpoints
     shutil.rmtree(state, ignore_errors=True)
     return result
+
+
+def run_later(name: str, data: Input, work: Path, **options: object) -> Result:
+    """The same with readings that come when all contracts have been read, as in operation."""
+    later = work / "later"
+    shutil.rmtree(later, ignore_errors=True)
+    later.mkdir()
+    try:
+        return run_flink(name, replace(data, later=later), work, later=later, **options)
+    finally:
+        shutil.rmtree(later, ignore_errors=True)
 
 
 def run_program(
     name: str, line: Sequence[str], data: Input, log: Path, environment: dict[str, str] | None = None
 ) -> Result:
-    """Run a program that reads the input's readings once. Raises BenchError."""
+    """Run a program that reads the input's readings once. One that is given them later does not end by itself: it is
+    stopped a while after. Raises BenchError.
+    """
     with log.open("w") as out:
         process = subprocess.Popen(
             line, cwd=PROJECT, env=environment, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
         )
         try:
             with Progress(data.readings_file, process.pid, data.contracts_file) as progress:
-                code = process.wait()
+                while (code := process.poll()) is None and not (data.later and progress.is_over(REST_S)):
+                    time.sleep(PERIOD_S)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -88,15 +107,18 @@ def run_program(
     )
 
 
-class CheckpointWatch:
-    """Asks a running Flink for its checkpoints, every second."""
+class JobWatch:
+    """Asks a running Flink each second for its checkpoints, and lets the readings in once the contracts have been read,
+    where they come later.
+    """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, data: Input) -> None:
         self.url = f"http://127.0.0.1:{port}/jobs"
-        self.seen: list[dict[str, Any]] = []
+        self.data = data
+        self.checkpoints: list[dict[str, Any]] = []
         self._end = Event()
 
-    def __enter__(self) -> CheckpointWatch:
+    def __enter__(self) -> JobWatch:
         self._thread = Thread(target=self._watch, daemon=True)
         self._thread.start()
         return self
@@ -110,10 +132,17 @@ class CheckpointWatch:
             try:
                 for job in _get(self.url)["jobs"]:
                     history = _get(f"{self.url}/{job['id']}/checkpoints")["history"]
-                    found = {c["id"]: c for c in [*self.seen, *history] if c["status"] == "COMPLETED"}
-                    self.seen = list(found.values())
+                    found = {c["id"]: c for c in [*self.checkpoints, *history] if c["status"] == "COMPLETED"}
+                    self.checkpoints = list(found.values())
+                    later = self.data.later and self.data.later / self.data.readings_file.name
+                    if later and not later.exists() and _has_finished(_get(f"{self.url}/{job['id']}"), CONTRACTS):
+                        os.link(self.data.readings_file.resolve(), later)
             except (OSError, ValueError, KeyError):
                 continue
+
+
+def _has_finished(job: dict[str, Any], source: str) -> bool:
+    return any(source in vertex["name"] and vertex["status"] == "FINISHED" for vertex in job["vertices"])
 
 
 def _get(url: str) -> Any:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
@@ -100,6 +104,30 @@ def test_a_program_that_still_reads_its_contracts_is_not_warm(tmp_path: Path) ->
     slow = [Sample(10.0 + 2 * s, 10 * s, 2.0 * s, is_filling=True) for s in range(1, 5)]
     progress.samples = [*slow, *(Sample(14.0 + s, 10 * s, 4.0 + s) for s in range(5, 10))]
     assert progress.rates() == pytest.approx((0.1, 10.0))
+
+
+def test_a_file_is_known_by_any_of_its_links_and_over_a_while_after_its_end(tmp_path: Path) -> None:
+    file, link = tmp_path / "input", tmp_path / "later"
+    file.write_bytes(b"x" * 100_000)
+    os.link(file, link)
+    # Without a buffer, or the position would be further than what has been read.
+    reads = f"f = open({str(link)!r}, 'rb', 0); f.read({{}}); import time; time.sleep(60)"
+
+    def watched(length: int) -> Progress:
+        process = subprocess.Popen([sys.executable, "-c", reads.format(length)])
+        try:
+            with Progress(file, process.pid) as progress:
+                deadline = time.monotonic() + 20
+                while not (progress.samples and progress.samples[-1].position) and time.monotonic() < deadline:
+                    time.sleep(0.05)
+        finally:
+            process.kill()
+            process.wait()
+        return progress
+
+    half, whole = watched(50_000), watched(100_000)
+    assert (half.samples[-1].position, whole.samples[-1].position) == (50_000, 100_000)
+    assert (half.is_over(0), whole.is_over(0), whole.is_over(3600)) == (False, True, False)
 
 
 def test_programs_have_names_of_their_own_and_say_what_they_are() -> None:
