@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections import Counter
 from pathlib import Path
@@ -62,6 +63,24 @@ def test_decoding_counts_what_it_read_and_rejected_by_reason(context: FakeContex
     assert rows["reason"].tolist() == [None, "not_json", "missing_field"]
     assert context.groups == ["kinesisanalytics"]
     assert context.counts == {"read": 3, "rejected": 2, "rejected_not_json": 1, "rejected_missing_field": 1}
+
+
+def test_the_collector_of_cycles_leaves_batches_alone(context: FakeContext) -> None:
+    function = ReadReading(10_000, 3600)
+    function.open(context)
+    records = pd.Series([json.dumps(GOOD).encode()] * 20_000, dtype=object)
+    arrival = pd.Series(pd.to_datetime(["2026-03-28T12:00:00"] * len(records)))
+    collections: list[str] = []
+
+    def note(phase: str, about: Any) -> None:
+        collections.append(phase)
+
+    gc.callbacks.append(note)
+    try:
+        rows = function.eval(records, arrival)
+    finally:
+        gc.callbacks.remove(note)
+    assert (len(rows), collections) == (20_000, [])
 
 
 def test_packed_columns_stay_integers_beside_absent_ones(context: FakeContext) -> None:
