@@ -95,7 +95,7 @@ def raw_sources(data: Input) -> list[str]:
     watched = {"source.monitor-interval": "1 s"} if data.later else {}
     return [
         raw_source(READINGS, data.later or data.readings_file.parent, _NOW, watched),
-        raw_source(CONTRACTS, data.contracts_file.parent, "TO_TIMESTAMP_LTZ(0, 3)"),
+        raw_source(CONTRACTS, data.contracts_file.parent, "TO_TIMESTAMP_LTZ(0, 3)", watched),
         tick_source(bounded=True),
     ]
 
