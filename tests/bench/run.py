@@ -107,8 +107,8 @@ def run_program(
 
 
 class JobWatch:
-    """Asks a running Flink each second for its checkpoints, and lets the readings in once the contracts are known, where
-    they come later.
+    """Asks a running Flink each second for its checkpoints, and lets the readings in once the contracts are known,
+    where they come later.
     """
 
     def __init__(self, port: int, data: Input) -> None:
