@@ -88,10 +88,10 @@ class Progress:
         while not self._end.wait(PERIOD_S):
             found: dict[_Identity, int] = {}
             for pid in descendants(self.root_pid):
-                for path, position in _positions(pid, files.keys()).items():
-                    found[path] = max(found.get(path, 0), position)
+                for one, position in _positions(pid, files.keys()).items():
+                    found[one] = max(found.get(one, 0), position)
                 self._note(pid)
-            is_filling = any(found.get(path, files[path]) < files[path] for path in first)
+            is_filling = any(found.get(one, files[one]) < files[one] for one in first)
             if 0 < (position := found.get(target, 0)) <= files[target]:
                 self.samples.append(Sample(time.monotonic(), position, sum(self._cpu.values()), is_filling))
 
@@ -137,9 +137,9 @@ def _positions(pid: int, targets: Collection[_Identity]) -> dict[_Identity, int]
     found: dict[_Identity, int] = {}
     try:
         for link in Path(f"/proc/{pid}/fd").iterdir():
-            if (path := _identity(link)) in targets:
+            if (target := _identity(link)) in targets:
                 info = Path(f"/proc/{pid}/fdinfo/{link.name}").read_text()
-                found[path] = max(found.get(path, 0), int(info.split("pos:")[1].split()[0]))
+                found[target] = max(found.get(target, 0), int(info.split("pos:")[1].split()[0]))
     except OSError:
         pass
     return found

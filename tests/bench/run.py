@@ -50,6 +50,8 @@ def run_flink(name: str, data: Input, work: Path, **options: object) -> Result:
     shutil.rmtree(state, ignore_errors=True)
     port = free_port()
     arguments = [name, data.folder, data.meters, data.readings, state, "--rest-port", port]
+    if data.later:
+        arguments += ["--later", data.later]
     for key, value in options.items():
         for text in value if isinstance(value, list) else [value]:
             arguments += [f"--{key.replace('_', '-')}", text]
@@ -69,7 +71,7 @@ def run_later(name: str, data: Input, work: Path, **options: object) -> Result:
     shutil.rmtree(later, ignore_errors=True)
     later.mkdir()
     try:
-        return run_flink(name, replace(data, later=later), work, later=later, **options)
+        return run_flink(name, replace(data, later=later), work, **options)
     finally:
         shutil.rmtree(later, ignore_errors=True)
 
@@ -133,11 +135,14 @@ class JobWatch:
                     history = _get(f"{self.url}/{job['id']}/checkpoints")["history"]
                     found = {c["id"]: c for c in [*self.checkpoints, *history] if c["status"] == "COMPLETED"}
                     self.checkpoints = list(found.values())
-                    later = self.data.later and self.data.later / self.data.readings_file.name
-                    if later and not later.exists() and _known(_get(f"{self.url}/{job['id']}")) >= self.data.meters:
-                        os.link(self.data.readings_file.resolve(), later)
+                    if self.data.later:
+                        self._let_in(job["id"], self.data.later / self.data.readings_file.name)
             except (OSError, ValueError, KeyError):
                 continue
+
+    def _let_in(self, job_id: str, readings: Path) -> None:
+        if not readings.exists() and _known(_get(f"{self.url}/{job_id}")) >= self.data.meters:
+            os.link(self.data.readings_file.resolve(), readings)
 
 
 def _known(job: dict[str, Any]) -> int:
