@@ -5,76 +5,22 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from deploy.local.alerting import Alerting, create_alerting, environment, invoke, received
+from deploy.local.alerting import received
 from deploy.local.endpoint import endpoint, free_port
-from deploy.local.resources import create
-from deploy.names import Names
 from flink_job.publish import client
-from tests.harness.alerting import alert, kinesis_event, proxy, run_function, told
-from tests.harness.jobs import SAMPLES
-
-#: A minute with a message for each line and no limit, so that nothing waits but what the test is about.
-OPEN_HANDED = {"sns": "{fifo_topic}", "tokens": 1000, "refill_s": 1, "group_s": 0}
-LEASE_MS = 200
+from tests.harness.alerting import alert, proxy, told
+from tests.harness.alerting_place import OPEN_HANDED, Place, wait_for
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with endpoint(tmp_path_factory.mktemp("endpoint") / "endpoint.log", free_port()) as url:
         yield url
-
-
-class Place:
-    """One deployment, its functions called by hand unless it is triggered.
-
-    They run at the endpoint; in a process of their own where they shall die, or see another endpoint.
-    """
-
-    def __init__(
-        self, url: str, prefix: str, recipient: dict[str, Any], trigger: bool = False, min_severity: str = "info"
-    ) -> None:
-        self.url, self.names = url, Names(prefix)
-        triggers = ("notifier", "sweeper") if trigger else ()
-        books = SAMPLES / "tariffs", SAMPLES / "rules.yaml"
-        stacks = create(self.names, url, *books, shards=1, triggers=triggers, lease_ms=LEASE_MS)
-        routes = {
-            "link": "https://alerts.example/",
-            "recipients": {"crew": recipient},
-            "routes": [{"site": "zaragoza/*", "to": ["crew"], "min_severity": min_severity}],
-        }
-        self.made: Alerting = create_alerting(stacks, routes)
-        self.environment = environment(url, self.made.functions["notifier"])
-
-    def notify(self, *rows: dict[str, Any], before: str = "", **changed: str) -> int:
-        event = kinesis_event(*rows)
-        if before or changed:
-            return run_function("notifier", event, {**self.environment, **changed}, before)
-        invoke(self.url, self.made.functions["notifier"], event)
-        return 0
-
-    def sweep(self, **changed: str) -> None:
-        if changed:
-            run_function("sweeper", {}, {**self.environment, **changed})
-        else:
-            invoke(self.url, self.made.functions["sweeper"], {})
-
-    def inbox(self) -> list[dict[str, Any]]:
-        return received(self.url, self.made.inbox)
-
-
-def wait_for(found: Callable[[], list[Any]], count: int) -> list[Any]:
-    everything: list[Any] = []
-    deadline = time.monotonic() + 30
-    while len(everything) < count and time.monotonic() < deadline:
-        everything += found()
-        time.sleep(0.1)
-    return everything
 
 
 def test_from_the_stream_through_the_function_to_the_queue(url: str) -> None:
@@ -195,81 +141,6 @@ def test_a_topic_that_answers_503_for_a_while(url: str, lost: bool) -> None:
     messages = told(place.inbox())
     assert Counter(messages) == {("x", 0, "raised"): 1, ("y", 0, "raised"): 1, ("x", 1, "cleared"): 1}
     assert messages.index(("x", 0, "raised")) < messages.index(("x", 1, "cleared"))
-
-
-def test_a_flood_is_held_back_and_told_in_a_digest(url: str) -> None:
-    place = Place(url, "flood", {**OPEN_HANDED, "tokens": 2, "refill_s": 2})
-    rows = [alert(f"f{n}", entity=f"m-{n}", site_path=f"zaragoza/p/line-{n}/m-{n}") for n in range(12)]
-    place.notify(*rows)
-    time.sleep(2.1)
-    place.sweep()
-    messages = place.inbox()
-    assert [len(message["alerts"]) for message in messages[:2]] == [1, 1]
-    assert messages[2]["text"].splitlines() == [
-        "10 notices were held back so as not to flood you:",
-        "  10 x Bearing too hot (major)",
-    ]
-    # A clear follows only what was told.
-    ended = [{**row, "change_number": 1, "state": "cleared"} for row in rows]
-    time.sleep(5)
-    place.notify(*ended)
-    place.sweep()
-    assert [state for _, _, state in told(place.inbox())] == ["cleared", "cleared"]
-
-
-def test_an_emergency_is_never_held_back(url: str) -> None:
-    place = Place(url, "urgent", {**OPEN_HANDED, "tokens": 1, "refill_s": 3600})
-    place.notify(alert("u0"), alert("u1", entity="m-2", site_path="zaragoza/p/l2/m-2", severity="emergency"))
-    place.notify(alert("u2", entity="m-3", site_path="zaragoza/p/l3/m-3", severity="emergency"))
-    assert {"u1", "u2"} <= {alert_id for alert_id, _, _ in told(place.inbox())}
-
-
-def test_alerts_of_a_line_are_told_together(url: str) -> None:
-    place = Place(url, "grouped", {**OPEN_HANDED, "group_s": 1})
-    place.notify(alert("g0"))
-    place.notify(*(alert(f"g{n}", entity=f"m-{n}") for n in range(1, 5)))
-    assert [len(message["alerts"]) for message in place.inbox()] == [1]
-    time.sleep(1.1)
-    place.sweep()
-    [message] = place.inbox()
-    assert len(message["alerts"]) == 4
-    assert message["subject"].endswith("(+3 more)")
-
-
-def test_records_and_muted_changes_are_told_to_nobody(url: str) -> None:
-    place = Place(url, "quiet", OPEN_HANDED)
-    place.notify(alert("h", historical=True), alert("h", 1, "cleared", historical=True), alert("q", muted=True))
-    assert place.inbox() == []
-    # What was raised again aloud is cleared aloud, also within the next mute.
-    place.notify(alert("q", 1), alert("q", 2, "cleared", muted=True))
-    assert told(place.inbox()) in ([("q", 1, "raised"), ("q", 2, "cleared")], [])
-
-
-def test_a_gateway_that_is_offline_inhibits_its_meters(url: str) -> None:
-    place = Place(url, "inhibit", OPEN_HANDED)
-    gateway = {"rule_id": "gateway", "entity": "gateway=g1", "site_path": "zaragoza", "tags": "gateway=g1"}
-    meter = {"inhibited_by": "gateway", "tags": "class=oven;gateway=g1"}
-    place.notify(alert("gw", **gateway), alert("m", **meter), alert("other", entity="m-9", inhibited_by="gateway"))
-    assert told(place.inbox()) == [("gw", 0, "raised")]
-    later = (
-        "import time\nfrom deploy.alerting.runtime import context\n"
-        "context.now_ms = lambda: int((time.time() + {}) * 1000)"
-    )
-    # After the wait the other meter is told; the gateway's waits on, and is told when the gateway is back.
-    run_function("sweeper", {}, place.environment, later.format(11))
-    assert told(place.inbox()) == [("other", 0, "raised")]
-    place.notify(alert("gw", 1, "cleared", **gateway))
-    run_function("sweeper", {}, place.environment, later.format(80))
-    assert set(told(place.inbox())) == {("gw", 1, "cleared"), ("m", 0, "raised")}
-
-
-def test_what_nobody_acknowledges_is_told_again(url: str) -> None:
-    place = Place(url, "again", {**OPEN_HANDED, "repeat_s": 1})
-    place.notify(alert("n"))
-    assert told(place.inbox()) == [("n", 0, "raised")]
-    time.sleep(1.1)
-    place.sweep()
-    assert told(place.inbox()) == [("n", 0, "raised")]
 
 
 def test_a_record_that_is_no_change_holds_nothing_up(url: str) -> None:

@@ -1,0 +1,64 @@
+"""A deployment of alerting at the emulated endpoint, its functions called by hand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from deploy.local.alerting import Alerting, create_alerting, environment, invoke, received
+from deploy.local.resources import create
+from deploy.names import Names
+from tests.harness.alerting import kinesis_event, run_function
+from tests.harness.jobs import SAMPLES
+
+#: A minute with a message for each line and no limit, so that nothing waits but what the test is about.
+OPEN_HANDED = {"sns": "{fifo_topic}", "tokens": 1000, "refill_s": 1, "group_s": 0}
+LEASE_MS = 200
+
+
+class Place:
+    """One deployment, its functions called by hand unless it is triggered.
+
+    They run at the endpoint; in a process of their own where they shall die, or see another endpoint.
+    """
+
+    def __init__(
+        self, url: str, prefix: str, recipient: dict[str, Any], trigger: bool = False, min_severity: str = "info"
+    ) -> None:
+        self.url, self.names = url, Names(prefix)
+        triggers = ("notifier", "sweeper") if trigger else ()
+        books = SAMPLES / "tariffs", SAMPLES / "rules.yaml"
+        stacks = create(self.names, url, *books, shards=1, triggers=triggers, lease_ms=LEASE_MS)
+        routes = {
+            "link": "https://alerts.example/",
+            "recipients": {"crew": recipient},
+            "routes": [{"site": "zaragoza/*", "to": ["crew"], "min_severity": min_severity}],
+        }
+        self.made: Alerting = create_alerting(stacks, routes)
+        self.environment = environment(url, self.made.functions["notifier"])
+
+    def notify(self, *rows: dict[str, Any], before: str = "", **changed: str) -> int:
+        event = kinesis_event(*rows)
+        if before or changed:
+            return run_function("notifier", event, {**self.environment, **changed}, before)
+        invoke(self.url, self.made.functions["notifier"], event)
+        return 0
+
+    def sweep(self, **changed: str) -> None:
+        if changed:
+            run_function("sweeper", {}, {**self.environment, **changed})
+        else:
+            invoke(self.url, self.made.functions["sweeper"], {})
+
+    def inbox(self) -> list[dict[str, Any]]:
+        return received(self.url, self.made.inbox)
+
+
+def wait_for(found: Callable[[], list[Any]], count: int) -> list[Any]:
+    everything: list[Any] = []
+    deadline = time.monotonic() + 30
+    while len(everything) < count and time.monotonic() < deadline:
+        everything += found()
+        time.sleep(0.1)
+    return everything
