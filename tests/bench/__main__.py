@@ -30,6 +30,7 @@ def main(
     runs: Annotated[int, typer.Option(help="Runs of each of the main programs; the others run once.")] = 5,
     parts: Annotated[str, typer.Option(help="What to measure.")] = ",".join(PARTS),
     growth_meters: Annotated[str, typer.Option(help="Meters of the growth.")] = "1000,10000,100000,1000000",
+    growth_runs: Annotated[int, typer.Option(help="Runs with each number of meters.")] = 3,
     latency_s: Annotated[int, typer.Option(help="Seconds of steady load for each latency.")] = 90,
     work: Annotated[Path, typer.Option(help="Where inputs and single results are kept.")] = WORK,
     write: Annotated[bool, typer.Option(help="Write docs/results/bench.md.")] = False,
@@ -49,7 +50,7 @@ def main(
         if "once" in wanted:
             measure([n for n in ONCE if n in chosen], kept, meters, readings, 1, _told)
         if "growth" in wanted:
-            grow([int(count) for count in growth_meters.split(",")], kept, readings, _told)
+            grow([int(count) for count in growth_meters.split(",")], kept, readings, growth_runs, _told)
         if "latency" in wanted:
             wait(capacity(kept), kept, meters, latency_s, _told)
     except BenchError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.bench.compare import BOUND, ratio, runs_by_program
-from tests.bench.growth import latencies, sizes
+from tests.bench.growth import latencies, runs_by_meters
 from tests.bench.kept import Kept
 
 #: Goal, program, the one it is compared with, the ratio wanted.
@@ -22,9 +22,10 @@ def goals(kept: Kept) -> list[str]:
     runs = runs_by_program(kept)
     for goal, one, other, wanted in RATIOS:
         lines.append(_line(goal, f">= {wanted:g}", ratio(runs[one], runs[other]), wanted))
-    by_meters = {size.meters: size.readings_per_s for size in sizes(kept)}
-    grown = by_meters[1_000_000] / by_meters[10_000] if {10_000, 1_000_000} <= by_meters.keys() else None
-    lines.append(_line("1e6 meters / 1e4 meters", f">= {GROWTH_RATIO:g}", grown, GROWTH_RATIO))
+    grown = runs_by_meters(kept)
+    lines.append(
+        _line("1e6 meters / 1e4 meters", f">= {GROWTH_RATIO:g}", ratio(grown[1_000_000], grown[10_000]), GROWTH_RATIO)
+    )
     p99_s = next((w.p99_s for w in latencies(kept) if w.load == HALF and w.what == "costs"), None)
     shown, word = ("not measured", "") if p99_s is None else (f"{p99_s:.2f} s", _word(p99_s < P99_S))
     lines.append(f"| p99 to cost at 50 % load | < {P99_S:g} s | {shown} | {word} |")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -14,18 +17,22 @@ from tests.bench.data import prepared
 from tests.bench.kept import Kept
 from tests.bench.run import BenchError, run_flink, run_later
 
-CHECKPOINT_S = 20
 #: What is left out of a run under load: its beginning.
 WARM_SHARE = 0.4
 
 
 @dataclass(frozen=True)
 class Size:
-    """A number of meters: throughput, the state when all have been read, and the longest checkpoint."""
+    """A number of meters: throughput (median and spread of `runs`), the state when all have been read, and the longest
+    checkpoint.
+    """
 
     meters: int
     readings: int
+    runs: int
     readings_per_s: float
+    low: float
+    high: float
     state_bytes: int
     checkpoint_s: float
 
@@ -46,17 +53,23 @@ class Latency:
     p99_s: float
 
 
-def grow(meters: Sequence[int], kept: Kept, readings: int, told: Callable[[str], None]) -> None:
-    """The whole path with more and more meters, at least a reading each. All have their contract before."""
+def grow(meters: Sequence[int], kept: Kept, readings: int, runs: int, told: Callable[[str], None]) -> None:
+    """The whole path with more and more meters, at least a reading each, in turns. All have their contract before."""
     kept.forget("growth", lambda record: record["meters"] in meters)
-    for count in meters:
-        data = prepared(kept.work, count, max(readings, count))
-        result = run_later("whole", data, kept.work, checkpoint_s=CHECKPOINT_S)
-        done = sorted(result.checkpoints, key=lambda c: c["id"])
-        checkpoint_s = max((c["end_to_end_duration"] for c in done), default=0) / 1000
-        size = Size(count, data.readings, result.readings_per_s, done[-1]["state_size"] if done else 0, checkpoint_s)
-        kept.add("growth", asdict(size))
-        told(f"{count:,} meters: {result.readings_per_s:,.0f} readings/s")
+    for turn in range(runs):
+        for count in meters:
+            data = prepared(kept.work, count, max(readings, count))
+            result = run_later("whole", data, kept.work)
+            done = sorted(result.checkpoints, key=lambda c: c["id"])
+            record = {
+                "meters": count,
+                "readings": data.readings,
+                "readings_per_s": result.readings_per_s,
+                "state_bytes": done[-1]["state_size"] if done else 0,
+                "checkpoint_s": max((c["end_to_end_duration"] for c in done), default=0) / 1000,
+            }
+            kept.add("growth", record)
+            told(f"{turn + 1}/{runs} {count:,} meters: {result.readings_per_s:,.0f} readings/s")
 
 
 def capacity(kept: Kept) -> float:
@@ -82,14 +95,36 @@ def wait(capacity_per_s: float, kept: Kept, meters: int, seconds: int, told: Cal
             told(f"{load:.0%} load: p99 {latency.p99_s:.2f} s to {what}")
 
 
+def runs_by_meters(kept: Kept) -> Mapping[int, list[dict[str, Any]]]:
+    """The runs with each number of meters in the order of their turns; none for a number that has not been run."""
+    found: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for record in kept.of("growth"):
+        found[record["meters"]].append(record)
+    return found
+
+
 def sizes(kept: Kept) -> list[Size]:
     """What has been measured of growth, small to large."""
-    return sorted((Size(**record) for record in kept.of("growth")), key=lambda size: size.meters)
+    return [_size(meters, found) for meters, found in sorted(runs_by_meters(kept).items())]
 
 
 def latencies(kept: Kept) -> list[Latency]:
     """What has been measured of latency."""
     return [Latency(**record) for record in kept.of("latency")]
+
+
+def _size(meters: int, found: Sequence[dict[str, Any]]) -> Size:
+    rates = [record["readings_per_s"] for record in found]
+    return Size(
+        meters,
+        found[0]["readings"],
+        len(found),
+        statistics.median(rates),
+        min(rates),
+        max(rates),
+        max(record["state_bytes"] for record in found),
+        max(record["checkpoint_s"] for record in found),
+    )
 
 
 def _quantiles(folder: Path) -> tuple[int, float, float]:

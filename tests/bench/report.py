@@ -61,12 +61,15 @@ def _table(found: Sequence[Row]) -> list[str]:
     ]
     for r in found:
         ratio = "" if r.to_bound is None else f"{r.to_bound:.2f}"
-        spread = "" if r.runs == 1 else f"{r.low:,.0f} to {r.high:,.0f}"
         lines.append(
-            f"| {r.name} | {r.doc} | {r.readings:,} | {r.runs} | {r.readings_per_s:,.0f} | {spread} | {ratio} | "
+            f"| {r.name} | {r.doc} | {r.readings:,} | {r.runs} | {r.readings_per_s:,.0f} | {_spread(r)} | {ratio} | "
             f"{r.cpu_us:,.0f} µs | {r.start_s:.0f} s | {_mib(r.python_mib)} | {_mib(r.jvm_mib)} |"
         )
     return lines
+
+
+def _spread(measured: Row | Size) -> str:
+    return "" if measured.runs == 1 else f"{measured.low:,.0f} to {measured.high:,.0f}"
 
 
 def _mib(mib: int) -> str:
@@ -75,13 +78,13 @@ def _mib(mib: int) -> str:
 
 def _sizes(found: Sequence[Size]) -> list[str]:
     lines = [
-        "| meters | readings | readings/s | state | per meter | longest checkpoint |",
-        "| ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| meters | readings | runs | readings/s | spread | state | per meter | longest checkpoint |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for s in found:
         lines.append(
-            f"| {s.meters:,} | {s.readings:,} | {s.readings_per_s:,.0f} | {s.state_bytes / 1e6:,.0f} MB | "
-            f"{s.bytes_per_meter:,.0f} B | {s.checkpoint_s:.1f} s |"
+            f"| {s.meters:,} | {s.readings:,} | {s.runs} | {s.readings_per_s:,.0f} | {_spread(s)} | "
+            f"{s.state_bytes / 1e6:,.0f} MB | {s.bytes_per_meter:,.0f} B | {s.checkpoint_s:.1f} s |"
         )
     return lines
 

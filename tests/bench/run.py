@@ -22,8 +22,9 @@ from flink_job.environment import PROJECT
 from tests.bench.data import Input
 from tests.bench.progress import PERIOD_S, Progress
 
-#: Seconds from the end of the readings to that of a job that does not end by itself: long enough for a checkpoint.
-REST_S = 30
+#: Seconds from the end of the readings to that of a job that does not end by itself: long enough for a checkpoint, of
+#: which there is one each minute.
+REST_S = 75
 
 
 class BenchError(RuntimeError):

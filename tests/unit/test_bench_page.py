@@ -27,6 +27,16 @@ def run(program: str, readings_per_s: float) -> dict[str, Any]:
     }
 
 
+def grown(meters: int, readings_per_s: float) -> dict[str, Any]:
+    return {
+        "meters": meters,
+        "readings": 1000,
+        "readings_per_s": readings_per_s,
+        "state_bytes": 2_000_000,
+        "checkpoint_s": 1.0,
+    }
+
+
 @pytest.fixture
 def kept(tmp_path: Path) -> Kept:
     """Three turns of two programs, the machine slower from turn to turn."""
@@ -54,9 +64,9 @@ def test_a_program_that_was_run_less_often_is_compared_in_its_turns(kept: Kept) 
 def test_goals_are_met_missed_or_not_measured(kept: Kept) -> None:
     for _ in range(3):
         kept.add("runs", run("naive-process", 1))
-    for meters, rate in ((10_000, 100.0), (1_000_000, 70.0)):
-        size = {"meters": meters, "readings": 1, "readings_per_s": rate, "state_bytes": 1, "checkpoint_s": 1.0}
-        kept.add("growth", size)
+    for few, many in ((100.0, 80.0), (50.0, 30.0), (80.0, 56.0)):  # 0.8, 0.6 and 0.7
+        kept.add("growth", grown(10_000, few))
+        kept.add("growth", grown(1_000_000, many))
     kept.add("latency", {"load": 0.5, "rate": 1, "what": "costs", "rows": 1, "p50_s": 1.0, "p99_s": 2.5})
     told = goals(kept)[2:]
     assert told == [
@@ -75,6 +85,10 @@ def test_the_page_has_what_was_measured_and_no_empty_tables(kept: Kept) -> None:
     assert "| 3 | 45 | 16 to 60 | 0.80 | 100 µs | 9 s |  | 3 MiB |" in text
     assert "## Goals" in text
     assert "Growth" not in text
+    for rate in (90.0, 70.0, 100.0):
+        kept.add("growth", grown(1000, rate))
+    text = page(datetime(2026, 1, 2, tzinfo=UTC), 10_000, kept)
+    assert "| 1,000 | 1,000 | 3 | 90 | 70 to 100 | 2 MB | 2,000 B | 1.0 s |" in text
 
 
 def test_a_part_is_measured_again_without_the_others(kept: Kept) -> None:

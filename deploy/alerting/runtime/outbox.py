@@ -9,23 +9,17 @@ nothing is lost between any two steps, and what is sent twice is recognised by i
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
-from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any
 
 from .channels import Channels, Message
-from .messages import body, digest, short, subject
+from .composed import LEASE_MS, alerts_message, digest_message
 from .model import Change, Recipient, Routes, read_change
 from .table import Table
+from .waiting import Notice, Waiting
 
-LEASE_MS = int(os.environ.get("LEASE_MS", "30000"))
-#: How long a notice waits for what may inhibit it to be known, and until it is looked at again while inhibited.
+#: How long a notice waits for what may inhibit it to be known.
 INHIBIT_WAIT_MS = 10_000
-LOOK_AGAIN_MS = 60_000
-#: How long the end of an alert waits for what came before it: until it is looked at again, and in all.
-EARLIER_WAIT_MS, EARLIER_LIMIT_MS = 5_000, 3_600_000
 #: Notices in one message, so that its transaction stays below DynamoDB's limit of 100.
 MAX_NOTICES = 30
 #: Notices looked at together.
@@ -33,21 +27,12 @@ MAX_DUE = 500
 MAX_HELD = 50
 
 
-@dataclass(frozen=True)
-class Notice:
-    """A notice of one change to one recipient."""
-
-    key: str
-    change: Change
-    repeat: bool
-    was_put_off: bool
-
-
 class Outbox:
     """What is to be sent, in the table, and the channels that send it."""
 
     def __init__(self, table: Table, channels: Channels, routes: Routes) -> None:
         self.table, self.channels, self.routes = table, channels, routes
+        self.waiting = Waiting(table)
 
     def take_in(self, change: Change, now_ms: int) -> list[Recipient]:
         """Note a change; returns whom it concerns. Historical and muted changes are noted and told to nobody; but what
@@ -125,7 +110,7 @@ class Outbox:
             if lines.get(line, 0) > now_ms and not any(_urgent(n) for n in due if n.change.line == line):
                 continue
             notices = [n for n in due if n.change.line == line][:MAX_NOTICES]
-            told, dropped = self._sort(recipient, notices, now_ms)
+            told, dropped = self.waiting.sort(recipient, notices, now_ms)
             if not told and not dropped:
                 continue
             emergency = any(notice.change.severity == "emergency" for notice in told)
@@ -133,50 +118,6 @@ class Outbox:
             spent = 0 if held or not told else min(1.0, tokens)
             return self._commit(recipient, rate, tokens - spent, told, dropped, {line: held}, now_ms)
         return None
-
-    def _sort(self, recipient: Recipient, notices: list[Notice], now_ms: int) -> tuple[list[Notice], list[Notice]]:
-        """(to be told, to be dropped). In neither are those put off: what is inhibited or snoozed, and an end that came
-        before its beginning.
-        """
-        told: list[Notice] = []
-        dropped: list[Notice] = []
-        raised: set[str] = set()
-        for notice in notices:
-            alert = self.table.alert(notice.change.alert_id) or {}
-            was_told = recipient.name in alert.get("told", {}) or notice.change.alert_id in raised
-            if notice.change.has_ended and not was_told and self._awaits_earlier(notice.change, alert, now_ms):
-                self._put_off(recipient, notice, now_ms + EARLIER_WAIT_MS)
-            elif notice.change.has_ended:
-                (told if was_told else dropped).append(notice)
-            elif notice.was_put_off and alert.get("status") != "open":
-                dropped.append(notice)  # over while it was inhibited or snoozed
-            elif until_ms := self._put_off_until(notice.change, alert, now_ms):
-                self._put_off(recipient, notice, until_ms)
-            else:
-                told.append(notice)
-                raised.add(notice.change.alert_id)
-        return told, dropped
-
-    def _awaits_earlier(self, change: Change, alert: dict[str, Any], now_ms: int) -> bool:
-        return now_ms - alert.get("changed_ms", 0) < EARLIER_LIMIT_MS and self.table.lacks_earlier(change)
-
-    def _put_off_until(self, change: Change, alert: dict[str, Any], now_ms: int) -> int:
-        if (snoozed_ms := alert.get("snoozed_until_ms", 0)) > now_ms:
-            return int(snoozed_ms)
-        above = covering_entities(change)
-        if any(self.table.is_open(rule, above) for rule in change.inhibited_by):
-            return now_ms + LOOK_AGAIN_MS
-        return 0
-
-    def _put_off(self, recipient: Recipient, notice: Notice, until_ms: int) -> None:
-        pk = f"N#{recipient.name}"
-        later = {
-            "pk": pk,
-            "sk": f"{until_ms:015d}#{notice.key.split('#', 1)[1]}",
-            "row": json.dumps(notice.change.row),
-            "put_off": True,
-        }
-        self.table.transact([self.table.delete(pk, notice.key, "attribute_exists(pk)"), self.table.put(later)])
 
     def _tokens(self, recipient: Recipient, rate: dict[str, Any], now_ms: int) -> float:
         earned = (now_ms - rate.get("filled_ms", now_ms)) / (recipient.refill_s * 1000)
@@ -196,11 +137,11 @@ class Outbox:
             held = [*held, *(json.dumps(notice.change.row) for notice in told)][:MAX_HELD]
             held_count += len(told)
         elif told:
-            item = self._message(recipient, told, now_ms)
+            item = alerts_message(recipient, told, self.routes.link, now_ms)
             lines |= dict.fromkeys(line, now_ms + recipient.group_s * 1000)
         elif not dropped:
             rows = [json.loads(row) for row in rate["held"]]
-            item = self._digest(recipient, rows, rate["held_count"], now_ms)
+            item = digest_message(recipient, rows, rate["held_count"], now_ms)
         version = rate.get("version", 0)
         new_rate = {
             "pk": f"R#{recipient.name}", "sk": "RATE", "version": version + 1, "tokens": tokens, "filled_ms": now_ms,
@@ -217,17 +158,6 @@ class Outbox:
         # Somebody else was faster: what is left will be looked at again.
         return item if self.table.transact(steps) else {}
 
-    def _message(self, recipient: Recipient, told: list[Notice], now_ms: int) -> dict[str, Any]:
-        rows = [notice.change.row for notice in told]
-        identity = "|".join(f"{n.change.alert_id}#{n.change.number}#{now_ms if n.repeat else ''}" for n in told)
-        texts = subject(rows), body(rows, self.routes.link), short(rows[0])
-        return _stored(recipient, identity, texts, told[0].change.line, rows, now_ms)
-
-    def _digest(self, recipient: Recipient, rows: list[dict[str, Any]], count: int, now_ms: int) -> dict[str, Any]:
-        text = digest(rows, count)
-        texts = f"{count} notices held back", text, text.splitlines()[0]
-        return _stored(recipient, f"digest|{now_ms}", texts, "digest", [], now_ms)
-
     def _lease(self, item: dict[str, Any], now_ms: int) -> bool:
         """Take over a message whose sender has not come back."""
         leased = {**item, "lease_ms": now_ms + LEASE_MS}
@@ -240,38 +170,6 @@ class Outbox:
         self.table.transact([self.table.delete(item["pk"], item["sk"])])
 
 
-def covering_entities(change: Change) -> list[str]:
-    """What an inhibiting alert may be about: the entity, the parts of the site above it, its tags."""
-    parts = change.site_path.split("/")
-    return [
-        change.entity,
-        *("/".join(parts[:depth]) for depth in range(1, len(parts))),
-        *filter(None, change.tags.split(";")),
-    ]
-
-
 def _urgent(notice: Notice) -> bool:
     """True for what does not wait to be told together with others of its line."""
     return notice.change.severity in ("critical", "emergency")
-
-
-def _stored(
-    recipient: Recipient,
-    identity: str,
-    texts: tuple[str, str, str],
-    group: str,
-    rows: list[dict[str, Any]],
-    now_ms: int,
-) -> dict[str, Any]:
-    message_id = blake2b(f"{recipient.name}|{identity}".encode(), digest_size=16).hexdigest()
-    return {
-        "pk": f"M#{recipient.name}",
-        "sk": f"{now_ms:015d}#{message_id}",
-        "message_id": message_id,
-        "lease_ms": now_ms + LEASE_MS,
-        "subject": texts[0],
-        "text": texts[1],
-        "short": texts[2],
-        "group": blake2b(group.encode(), digest_size=16).hexdigest(),
-        "rows": [json.dumps(row) for row in rows],
-    }
