@@ -23,7 +23,8 @@ class Table:
     `event_time` is the column whose UTC date is the partition. It is the same in every copy of a row, so that a query
     of some days reads those days alone and still meets each key once.
 
-    `written_at` is the column that tells copies of a row apart: the newest counts. Without it copies are alike.
+    `written_at` is the column that tells copies of a row apart: the newest counts. Without it copies are alike. Of the
+    tables in OUTCOMES it tells as well which of a record's outcomes counts.
     """
 
     name: str
@@ -65,6 +66,8 @@ def _flag(name: str, doc: str) -> Column:
 _SHARD = _text("shard", "Kinesis shard, or input file")
 _RECORD_POSITION = _text("record_position", "Kinesis sequence number, or line number: with `shard` it names one record")
 _ARRIVAL = _time("arrival", "When the stream received the record")
+#: A record may be read again after a crash, and end otherwise than before.
+_NEWEST_OUTCOME = "of several outcomes of a record the newest counts"
 _DAY = (_time("day_start", "Beginning of the site's local day"), _whole("day_s", "Length of that day [s]; 23 to 25 h"))
 
 COSTS = Table(
@@ -103,7 +106,7 @@ COSTS = Table(
         _SHARD,
         _RECORD_POSITION,
         _ARRIVAL,
-        _time("costed_at", "When the job costed the reading: of several copies of a row the newest counts"),
+        _time("costed_at", f"When the job costed the reading: of several copies, and {_NEWEST_OUTCOME}"),
     ),
     event_time="interval_start",
     written_at="costed_at",
@@ -202,8 +205,10 @@ UNPRICED = Table(
         _SHARD,
         _RECORD_POSITION,
         _ARRIVAL,
+        _time("unpriced_at", f"When the job found no price for it: {_NEWEST_OUTCOME}"),
     ),
-    event_time="arrival",
+    event_time="interval_start",
+    written_at="unpriced_at",
 )
 
 REPEATED = Table(
@@ -218,8 +223,10 @@ REPEATED = Table(
         _SHARD,
         _RECORD_POSITION,
         _ARRIVAL,
+        _time("repeated_at", f"When the job knew it as a repeat: {_NEWEST_OUTCOME}"),
     ),
     event_time="interval_start",
+    written_at="repeated_at",
 )
 
 REGISTER_READS = Table(
@@ -293,3 +300,6 @@ OUTPUTS: Mapping[str, Table] = {t.name: t for t in (COSTS, KPIS, ALERTS, REJECTE
 
 #: A record of the stream ends in exactly one row of one of these.
 ACCOUNTED = ("costs", "repeated", "rejected", "unpriced")
+#: Those of them that depend on what came before; whether a record is rejected depends on its bytes alone. Rows of one
+#: record lie in one partition of each.
+OUTCOMES = ("costs", "repeated", "unpriced")

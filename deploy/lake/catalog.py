@@ -9,13 +9,11 @@ from typing import Any
 
 import duckdb
 
-from flink_job.lake.database import VIEWS, each_key_once, read_view
+from flink_job.lake.database import ROWS, VIEWS, each_key_once, read_view
 from flink_job.schemas import BATCH_TABLES, EVENT_DATE, OUTPUTS, SERVICE_TABLES, Column, Table
 
 DELIVERED = {**OUTPUTS, **SERVICE_TABLES}
 TABLES = {**DELIVERED, **BATCH_TABLES}
-#: Glue tables hold rows as they were delivered, some more than once; the views of the same names each key once.
-ROWS = "_rows"
 #: No reading is older. Days without rows cost a query without bounds a look at an empty prefix each.
 FIRST_DAY = "2020-01-01"
 _PARQUET = {
@@ -52,7 +50,7 @@ def glue_table(table: Table, bucket: str) -> dict[str, Any]:
 def views() -> Iterator[tuple[str, str]]:
     """(name, SQL) of every view, each after those it reads. The SQL is of the part that Athena and DuckDB share."""
     for name, table in TABLES.items():
-        yield name, each_key_once(table, f"{name}{ROWS}")
+        yield name, each_key_once(table)
     for name in VIEWS:
         yield name, read_view(name)
 

@@ -8,8 +8,12 @@ from pathlib import Path
 
 import duckdb
 
-from flink_job.schemas import BATCH_TABLES, EVENT_DATE, OUTPUTS, SERVICE_TABLES, Table
+from flink_job.schemas import BATCH_TABLES, EVENT_DATE, OUTCOMES, OUTPUTS, SERVICE_TABLES, Table
 
+#: Tables hold rows as they were delivered, some more than once; the views of the same names each key once.
+ROWS = "_rows"
+#: What names a record, and the partition in which it lies.
+_RECORD = ("shard", "record_position", EVENT_DATE.name)
 VIEWS = (
     "meter_15m",
     "meter_levels",
@@ -32,19 +36,38 @@ def read_view(name: str) -> str:
     return (files(__package__) / f"{name}.sql").read_text(encoding="utf-8")
 
 
-def each_key_once(table: Table, source: str) -> str:
-    """SQL of a table in which every key has one row, the newest: sinks are at-least-once.
+def each_key_once(table: Table) -> str:
+    """SQL of a table, of what was delivered as `<name>_rows`, in which every key has one row, the newest: sinks are
+    at-least-once. A record that ended otherwise when it was read again is in the table of its newest outcome alone.
 
     The partition is a column of it and of the key, so that a condition on it reaches the source.
     """
     date = (EVENT_DATE.name,) if table.event_time else ()
-    columns = ", ".join((*(column.name for column in table.columns), *date))
+    columns = ", ".join(f"copies.{name}" for name in (*(column.name for column in table.columns), *date))
     key = ", ".join((*table.key, *date))
     order = f"{table.written_at} DESC" if table.written_at else key
-    return (
+    once = (
         f"SELECT {columns} FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY {key} ORDER BY {order}) AS copy_number "
-        f"FROM {source}) AS copies WHERE copy_number = 1"
+        f"FROM {table.name}{ROWS}) AS copies"
     )
+    if table.name not in OUTCOMES:
+        return f"{once} WHERE copy_number = 1"
+    return (
+        f"{once} LEFT JOIN ({_other_outcomes(table)}) AS others ON "
+        + " AND ".join(f"copies.{name} = others.{name}" for name in _RECORD)
+        + f" WHERE copy_number = 1 AND NOT COALESCE(others.written_at > copies.{table.written_at}, FALSE)"
+    )
+
+
+def _other_outcomes(table: Table) -> str:
+    """SQL of the records that have an outcome in another table than this, and when it was written last."""
+    record = ", ".join(_RECORD)
+    written = " UNION ALL ".join(
+        f"SELECT {record}, {OUTPUTS[name].written_at} AS written_at FROM {name}{ROWS}"
+        for name in OUTCOMES
+        if name != table.name
+    )
+    return f"SELECT {record}, MAX(written_at) AS written_at FROM ({written}) AS written GROUP BY {record}"
 
 
 def open_lake(folder: Path) -> duckdb.DuckDBPyConnection:
@@ -59,8 +82,9 @@ def open_lake(folder: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     for name, table in tables.items():
-        connection.execute(f"CREATE VIEW {name}_rows AS {_rows(table, parts[name])}")
-        connection.execute(f"CREATE VIEW {name} AS {each_key_once(table, f'{name}_rows')}")
+        connection.execute(f"CREATE VIEW {name}{ROWS} AS {_rows(table, parts[name])}")
+    for name, table in tables.items():
+        connection.execute(f"CREATE VIEW {name} AS {each_key_once(table)}")
     for name in VIEWS:
         connection.execute(f"CREATE VIEW {name} AS {read_view(name)}")
     return connection

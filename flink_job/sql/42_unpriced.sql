@@ -9,6 +9,7 @@ SELECT
   payload,
   shard,
   record_position,
-  arrival
+  arrival,
+  CAST(CURRENT_ROW_TIMESTAMP() AS TIMESTAMP(3)) AS unpriced_at
 FROM placed
 WHERE reason IS NOT NULL

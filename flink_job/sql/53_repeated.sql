@@ -6,6 +6,7 @@ SELECT
   tally_repeated(deltas.carried.revision) AS revision,
   deltas.carried.shard AS shard,
   deltas.carried.record_position AS record_position,
-  deltas.carried.arrival AS arrival
+  deltas.carried.arrival AS arrival,
+  CAST(CURRENT_ROW_TIMESTAMP() AS TIMESTAMP(3)) AS repeated_at
 FROM deltas
 WHERE is_repeat

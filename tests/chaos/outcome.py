@@ -37,6 +37,7 @@ class Outcome:
     """
 
     fault: str
+    version: str = ""
     hits: int = 0
     reordered: bool = False
     trouble: dict[str, int] = field(default_factory=dict)

@@ -28,9 +28,9 @@ def page(found: list[Outcome], when: datetime) -> str:
         "and what must hold is told in [chaos.md](../chaos.md). Copies are rows written again, differing",
         "ones cost their reading otherwise: the views read the newest of each key, and those add up.",
         "",
-        "| fault | dose | struck | records | copies | differing | bills | wrong | alerts told | twice | healthy after "
-        "| memory | holds |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
+        "| fault | version | dose | struck | records | copies | differing | bills | wrong | alerts told | twice "
+        "| healthy after | memory | holds |",
+        "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
     for o in found:
         fault = FAULTS[o.fault]
@@ -38,8 +38,8 @@ def page(found: list[Outcome], when: datetime) -> str:
         holds = "; ".join(o.problems()) or "all"
         holds += f", {o.provisional_bills} peaks left to rerate" if o.provisional_bills else ""
         lines.append(
-            f"| {fault.doc} | {fault.dose} | {struck} | {o.published:,} | {o.raw_copies:,} | {o.differing_copies} | "
-            f"{o.bills} | {o.wrong_bills} | {o.told} | {o.told_twice} | {o.healthy_after_s:.0f} s | "
-            f"{o.peak_mib:,} MiB | {holds} |"
+            f"| {fault.doc} | {o.version} | {fault.dose} | {struck} | {o.published:,} | {o.raw_copies:,} | "
+            f"{o.differing_copies} | {o.bills} | {o.wrong_bills} | {o.told} | {o.told_twice} | "
+            f"{o.healthy_after_s:.0f} s | {o.peak_mib:,} MiB | {holds} |"
         )
     return "\n".join(lines) + "\n"

@@ -8,6 +8,7 @@ import hashlib
 import json
 import shutil
 import time
+import tomllib
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from deploy.names import Names
 from deploy.stream_job.cluster import Cluster, wait_for
 from deploy.stream_job.package import PACKAGE
 from deploy.stream_job.stage import Setting, runs, set_up
+from flink_job.environment import PROJECT
 from tests.bench.progress import descendants
 from tests.chaos.faults import Fault, workers
 from tests.chaos.kinesis import create_stream, kinesalite
@@ -165,7 +167,8 @@ def run(
     """
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    load, outcome, started = fault.load(count), Outcome(fault.name, reordered=fault.reorders), time.monotonic()
+    load, started = fault.load(count), time.monotonic()
+    outcome = Outcome(fault.name, _version(), reordered=fault.reorders)
     if fault.quiet_shard:
         load = _without_last_quarter(load)
     with _deployed(fault, work, package) as (setting, proxy):
@@ -202,6 +205,10 @@ def run(
     outcome.seconds = time.monotonic() - started
     (work / OUTCOME).write_text(json.dumps(dataclasses.asdict(outcome)), encoding="utf-8")
     return outcome
+
+
+def _version() -> str:
+    return str(tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
 
 
 def _messages(setting: Setting, alerting: Alerting) -> list[dict[str, Any]]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flink_job.lake.database import query
+from deploy.local.delivery import account
+from flink_job.lake.database import open_lake, query
 from flink_job.lake.redrive import stored_records
+from flink_job.schemas import OUTCOMES
 from tests.harness.jobs import run_files, write_records
 
 CONTRACT = {
@@ -72,6 +75,12 @@ def records() -> list[bytes]:
     return found
 
 
+def another_order() -> list[int]:
+    positions = list(range(len(records())))
+    random.Random(11).shuffle(positions)
+    return positions
+
+
 @pytest.fixture(scope="module")
 def two_orders(contracts: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Outputs of the same records in two orders, the first with some oddities beside them."""
@@ -90,8 +99,7 @@ def two_orders(contracts: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
             for minute, kwh in [(0, 990), (15, 995), (45, 4), (30, 999), (60, 9)]
         ),
     ]
-    shuffled = records()
-    random.Random(11).shuffle(shuffled)
+    shuffled = [records()[position] for position in another_order()]
     one, other = folder / "one", folder / "other"
     run_files(write_records(folder / "one.ndjson", [*records(), *odd]), contracts, one)
     run_files(write_records(folder / "other.ndjson", shuffled), contracts, other)
@@ -102,6 +110,30 @@ def test_two_orders_of_arrival_cost_the_same(two_orders: tuple[Path, Path]) -> N
     one, other = map(costs_by_meter, two_orders)
     assert {meter: one[meter] for meter in other} == other
     assert set(other) == {"tou", "tiered", "shared", "demand"}
+
+
+def test_read_again_in_another_order_the_newest_outcome_of_each_record_counts(
+    two_orders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """A lake with the rows of both runs, as after a crash and a replay in which a correction came before its reading:
+    what was costed at first is a repeat. The costs are those of the second run, and each record is there once.
+    """
+    one, other = two_orders
+    lake = shutil.copytree(one, tmp_path / "lake")
+    with open_lake(other) as connection:
+        connection.execute("CREATE TABLE places (position VARCHAR, was VARCHAR)")
+        places = [(str(now + 1), str(before + 1)) for now, before in enumerate(another_order())]
+        connection.executemany("INSERT INTO places VALUES (?, ?)", places)
+        for name in OUTCOMES:
+            again = "SELECT r.* EXCLUDE (event_date) "
+            again += "REPLACE (replace(shard, 'other.ndjson', 'one.ndjson') AS shard, was AS record_position) "
+            again += f"FROM {name}_rows AS r JOIN places ON record_position = position"
+            connection.execute(f"COPY ({again}) TO '{lake / name / 'again.parquet'}' (FORMAT PARQUET)")
+    costs = costs_by_meter(lake)
+    assert {meter: costs[meter] for meter in costs_by_meter(other)} == costs_by_meter(other)
+    before, after = account(one), account(lake)
+    assert after["costs"] != before["costs"], "the order is to decide what is a repeat"
+    assert sum(after[name] for name in OUTCOMES) == sum(before[name] for name in OUTCOMES)
 
 
 def test_the_multiplier_and_the_highest_revision_count(two_orders: tuple[Path, Path]) -> None:

@@ -22,9 +22,9 @@ import pytest
 
 from deploy.api.runtime.questions import QUESTIONS as ASKED
 from deploy.api.runtime.questions import prepared
-from deploy.lake.catalog import ROWS, TABLES, view_columns, views
+from deploy.lake.catalog import TABLES, view_columns, views
 from deploy.lake.questions import QUESTIONS as SAVED
-from flink_job.lake.database import open_lake
+from flink_job.lake.database import ROWS, open_lake
 from flink_job.schemas import EVENT_DATE, Column, Table
 
 HERE = Path(__file__).parent / "trino"
@@ -60,7 +60,9 @@ def asked_of_trino() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def lake(sample_run: Path) -> duckdb.DuckDBPyConnection:
-    """Some rows of each table, in DuckDB, one of them twice, with the views over them."""
+    """Some rows of each table, in DuckDB, one of them twice, with the views over them. A reading that was costed is a
+    repeat later.
+    """
     source, connection = open_lake(sample_run), duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     for name, table in TABLES.items():
@@ -75,6 +77,10 @@ def lake(sample_run: Path) -> duckdb.DuckDBPyConnection:
             connection.executemany(f"INSERT INTO {name}{ROWS} VALUES ({marks})", [*rows, rows[0]])
     for name, sql in views():
         connection.execute(f"CREATE VIEW {name} AS {sql}")
+    connection.execute(
+        f"INSERT INTO repeated{ROWS} SELECT reading_id, meter_id, interval_start, revision, shard, record_position, "
+        f"arrival, costed_at + INTERVAL '1 second', event_date FROM costs{ROWS} ORDER BY reading_id LIMIT 1"
+    )
     return connection
 
 
@@ -194,4 +200,5 @@ def test_trino_answers_as_duckdb_does(name: str, answers: dict[str, Answer], lak
 def test_there_was_something_to_compare(answers: dict[str, Answer]) -> None:
     for name in ("costs", "kpis", "kpis_1h", "kpis_1d", "bills", "gaps", "repeated", "alert_episodes"):
         assert answers[f"view {name}"].rows, name
-    assert len(answers["view costs"].rows) == ROWS_OF_EACH
+    assert len(answers["view costs"].rows) == ROWS_OF_EACH - 1
+    assert len(answers["view repeated"].rows) == ROWS_OF_EACH + 1
