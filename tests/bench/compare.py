@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shutil
 import statistics
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -106,17 +105,9 @@ class Row:
     jvm_mib: int
 
 
-def runs_by_program(kept: Kept) -> Mapping[str, list[dict[str, Any]]]:
-    """The runs of each program in the order of their turns; none for a program that has not been run."""
-    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for record in kept.of("runs"):
-        found[record["program"]].append(record)
-    return found
-
-
 def rows(kept: Kept, names: Sequence[str]) -> list[Row]:
     """A row for each of these programs that has been run."""
-    found = runs_by_program(kept)
+    found = kept.grouped("runs", "program")
     return [_row(PROGRAMS[name], found[name], found[BOUND]) for name in names if found[name]]
 
 

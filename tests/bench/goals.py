@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.bench.compare import BOUND, ratio, runs_by_program
-from tests.bench.growth import latencies, runs_by_meters
+from tests.bench.compare import BOUND, ratio
+from tests.bench.growth import latencies
 from tests.bench.kept import Kept
 
 #: Goal, program, the one it is compared with, the ratio wanted.
@@ -19,10 +19,10 @@ GROWTH_RATIO, P99_S, HALF = 0.7, 2.0, 0.5
 def goals(kept: Kept) -> list[str]:
     """A table: each goal, what was wanted, what was found."""
     lines = ["| goal | wanted | found | |", "| --- | ---: | ---: | --- |"]
-    runs = runs_by_program(kept)
+    runs = kept.grouped("runs", "program")
     for goal, one, other, wanted in RATIOS:
         lines.append(_line(goal, f">= {wanted:g}", ratio(runs[one], runs[other]), wanted))
-    grown = runs_by_meters(kept)
+    grown = kept.grouped("growth", "meters")
     lines.append(
         _line("1e6 meters / 1e4 meters", f">= {GROWTH_RATIO:g}", ratio(grown[1_000_000], grown[10_000]), GROWTH_RATIO)
     )

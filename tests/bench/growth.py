@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shutil
 import statistics
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -95,17 +94,9 @@ def wait(capacity_per_s: float, kept: Kept, meters: int, seconds: int, told: Cal
             told(f"{load:.0%} load: p99 {latency.p99_s:.2f} s to {what}")
 
 
-def runs_by_meters(kept: Kept) -> Mapping[int, list[dict[str, Any]]]:
-    """The runs with each number of meters in the order of their turns; none for a number that has not been run."""
-    found: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for record in kept.of("growth"):
-        found[record["meters"]].append(record)
-    return found
-
-
 def sizes(kept: Kept) -> list[Size]:
     """What has been measured of growth, small to large."""
-    return [_size(meters, found) for meters, found in sorted(runs_by_meters(kept).items())]
+    return [_size(meters, found) for meters, found in sorted(kept.grouped("growth", "meters").items())]
 
 
 def latencies(kept: Kept) -> list[Latency]:

@@ -5,7 +5,8 @@ measured again alone, and the page is made from what is there.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,15 @@ class Kept:
     def of(self, part: str) -> list[dict[str, Any]]:
         """Results of a part, as they were added."""
         return [line["result"] for line in self._all() if line["part"] == part]
+
+    def grouped(self, part: str, column: str) -> Mapping[Any, list[dict[str, Any]]]:
+        """Results of a part by what they have in a column, each in the order of its turns; none for what has not been
+        run.
+        """
+        found: dict[Any, list[dict[str, Any]]] = defaultdict(list)
+        for record in self.of(part):
+            found[record[column]].append(record)
+        return found
 
     def forget(self, part: str, which: Callable[[dict[str, Any]], bool] = lambda record: True) -> None:
         """Drop results of a part that is about to be measured again."""

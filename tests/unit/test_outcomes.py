@@ -78,6 +78,8 @@ def test_rows_from_before_outcomes_had_a_time_stay(lake: duckdb.DuckDBPyConnecti
     write(lake, "repeated", None)
     write(lake, "costs", 0, record_position="2")
     assert records(lake) == {"costs": 1, "repeated": 1}
+    write(lake, "costs", 0, reading_id="s")  # of the same record: which came later is not known, so both stay as before
+    assert records(lake) == {"costs": 2, "repeated": 1}
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
