@@ -1,16 +1,20 @@
-"""Each row with the newest row of another stream under the same key.
+"""Each row with a row of another stream under the same key: the newest so far, or the one that held at the row's time.
 
-Flink has the operator, a join that keeps one row a key and only reads it for each row that passes. SQL gives it to
-inner joins alone, and those lose rows that find nothing. So it is put into the dataflow here, with what the planner
-would generate for it: how to take the key of a row, and that rows of one key always match.
+Flink has the operators. The first, a join that keeps one row a key and only reads it for each row that passes, SQL
+gives to inner joins alone, and those lose rows that find nothing. For the second, SQL wants the other stream to have
+one row a key, and keeps all once more to see to that. So they are put into the dataflow here, with what the planner
+would generate for them: how to take the key of a row, and that rows of one key always match.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from pyflink.java_gateway import get_gateway
 from pyflink.table import Schema, StreamTableEnvironment
 
-from flink_job.boundary import JavaObject, as_stream, register, row_type
+from flink_job.boundary import JavaObject, as_it_is, as_stream, register, row_type
 from flink_job.generated import generated, key_of, widened
 
 _MATCH = """
@@ -30,41 +34,71 @@ def with_newest(t_env: StreamTableEnvironment, rows: str, versions: str, joined:
 
     The columns are those of both, so no name may be in both; `schema` adds further ones and a watermark.
     """
-    left, right = t_env.from_path(rows), t_env.from_path(versions)
-    left_schema, right_schema = (table._j_table.getResolvedSchema() for table in (left, right))
-    names, types = list(right_schema.getColumnNames()), [kind.nullable() for kind in right_schema.getColumnDataTypes()]
-    stream = (
-        _never_idle(as_stream(t_env, left))
-        .keyBy(*_first_of(left_schema))
-        .connect(as_stream(t_env, right).keyBy(*_first_of(right_schema)))
-        .transform(f"Newest({joined})", widened(left_schema, names, types), _operator(right_schema))
-        .setDescription(f"Newest(row=[{', '.join(names)}])")
-        .uid(f"{joined}-newest")
-    )
-    register(t_env, joined, stream, schema)
+    left, right = _of(t_env, rows), _of(t_env, versions)
+    operator = _joins().TemporalProcessTimeJoinOperator(right.row_type(), _always(), 0, 0, True)
+    stream = _joined(f"Newest({joined})", left.without_watermarks(), right, operator, kept=right.columns)
+    register(t_env, joined, stream.uid(f"{joined}-newest"), schema)
 
 
-def _never_idle(stream: JavaObject) -> JavaObject:
-    """The stream without watermarks and idleness, but the end.
+def with_version(
+    t_env: StreamTableEnvironment, rows: str, versions: str, joined: str, time: str, version_time: str
+) -> None:
+    """Register as view `joined` the rows of view `rows`, each with the row of view `versions` that begins with the same
+    string and is the newest that is not newer than it; NULL where there is none. The newest is kept for ever.
 
-    The join takes the watermark of its right side for the end of time: once the left were idle, it would tell that to
-    all that follows, and every later reading would be late.
+    `time` and `version_time` are their times, TIMESTAMP_LTZ(3). A row waits until the watermarks of both have passed
+    it. The columns are those of both, so no name may be in both.
     """
-    strategy = get_gateway().jvm.org.apache.flink.api.common.eventtime.WatermarkStrategy
-    return stream.assignTimestampsAndWatermarks(strategy.noWatermarks())
+    left, right = _of(t_env, rows), _of(t_env, versions)
+    times = left.columns.index(time), right.columns.index(version_time)
+    operator = _joins().TemporalRowTimeJoinOperator(left.row_type(), right.row_type(), _always(), *times, 0, 0, True)
+    stream = _joined(f"Version({joined})", left, right, operator, kept=[*left.columns, *right.columns])
+    register(t_env, joined, stream.uid(f"{joined}-version"), as_it_is())
 
 
-def _first_of(schema: JavaObject) -> tuple[JavaObject, JavaObject]:
-    """What takes the first column of a row, and its type."""
-    return key_of(schema, [schema.getColumnNames()[0]])
+class _Side(NamedTuple):
+    """A (Java) stream of rows and their schema; the first column is their key."""
+
+    stream: JavaObject
+    schema: JavaObject
+
+    @property
+    def columns(self) -> list[str]:
+        return list(self.schema.getColumnNames())
+
+    def row_type(self) -> JavaObject:
+        runtime = get_gateway().jvm.org.apache.flink.table.runtime
+        return runtime.typeutils.InternalTypeInfo.of(row_type(self.schema).getLogicalType())
+
+    def keyed(self) -> JavaObject:
+        return self.stream.keyBy(*key_of(self.schema, self.columns[:1]))
+
+    def without_watermarks(self) -> _Side:
+        """Without watermarks and idleness, but the end.
+
+        A join in processing time takes the watermark of its right side for the end of time: once the left were idle, it
+        would tell that to all that follows, and every later reading would be late.
+        """
+        strategy = get_gateway().jvm.org.apache.flink.api.common.eventtime.WatermarkStrategy
+        return self._replace(stream=self.stream.assignTimestampsAndWatermarks(strategy.noWatermarks()))
 
 
-def _operator(right_schema: JavaObject) -> JavaObject:
-    runtime = get_gateway().jvm.org.apache.flink.table.runtime
-    return runtime.operators.join.temporal.TemporalProcessTimeJoinOperator(
-        runtime.typeutils.InternalTypeInfo.of(row_type(right_schema).getLogicalType()),
-        generated("JoinCondition", "RowsMatch", _MATCH),
-        0,
-        0,
-        True,
-    )
+def _of(t_env: StreamTableEnvironment, view: str) -> _Side:
+    table = t_env.from_path(view)
+    return _Side(as_stream(t_env, table), table._j_table.getResolvedSchema())
+
+
+def _joined(name: str, left: _Side, right: _Side, operator: JavaObject, kept: Sequence[str]) -> JavaObject:
+    """The (Java) stream of rows of both; what is `kept` of them is part of its description."""
+    types = [kind.nullable() for kind in right.schema.getColumnDataTypes()]
+    both = left.keyed().connect(right.keyed())
+    stream = both.transform(name, widened(left.schema, right.columns, types), operator)
+    return stream.setDescription(f"{name.split('(')[0]}(row=[{', '.join(kept)}])")
+
+
+def _joins() -> JavaObject:
+    return get_gateway().jvm.org.apache.flink.table.runtime.operators.join.temporal
+
+
+def _always() -> JavaObject:
+    return generated("JoinCondition", "RowsMatch", _MATCH)

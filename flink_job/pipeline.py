@@ -23,7 +23,7 @@ from flink_job.boundary import (
 )
 from flink_job.config import Settings
 from flink_job.kept import BILL, REVISIONS
-from flink_job.newest import with_newest
+from flink_job.newest import with_newest, with_version
 from flink_job.running import with_running
 from flink_job.sinks import sink_name
 from flink_job.sql import read_sql
@@ -56,8 +56,9 @@ def define_pipeline(
     _views(t_env, checked_contracts="21_checked_contracts", rejected="22_rejected")
     _views(t_env, readings="30_readings", newest_contracts="31_newest_contracts")
     with_newest(t_env, "readings", "newest_contracts", "known", with_arrival_time("arrival"))
-    _views(t_env, contract_versions="32_contract_versions", awaited="33_awaited", joined="34_joined")
-    _views(t_env, resolved="40_resolved", placed_rows="41_placed")
+    _views(t_env, contract_versions="32_contract_versions", awaiting="33_awaiting")
+    with_version(t_env, "awaiting", "contract_versions", "awaited", "arrival", "version_arrival")
+    _views(t_env, joined="34_joined", resolved="40_resolved", placed_rows="41_placed")
     cross(t_env, "placed_rows", "placed", with_processing_time("processed_at"))
     _views(t_env, unpriced="42_unpriced", priceable="43_priceable")
 
@@ -117,7 +118,9 @@ def define_kpis(t_env: StreamTableEnvironment, read: Callable[[str], str] = read
     cross(t_env, "all_15m_rows", "all_15m", with_kept_event_time("row_time"))
     _views(t_env, read, all_1h_rows="95_all_1h")
     cross(t_env, "all_1h_rows", "all_1h", with_other_event_time("day_time", "day_time_ms"))
-    _views(t_env, read, all_1d="96_all_1d", kpis="97_kpis")
+    _views(t_env, read, all_1d_rows="96_all_1d")
+    cross(t_env, "all_1d_rows", "all_1d", as_it_is())
+    _views(t_env, read, kpis="97_kpis")
 
 
 def _views(t_env: StreamTableEnvironment, read: Callable[[str], str] = read_sql, **files: str) -> None:

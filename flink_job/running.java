@@ -1,7 +1,9 @@
 // What Flink's operator of OVER windows does with each row under a key; see running.py, which fills in the values.
 // No imports and no generics: Flink's compiler (Janino) takes the text as it takes the planner's.
 public class RunningValues implements org.apache.flink.table.runtime.generated.AggsHandleFunction {
-  private org.apache.flink.table.data.binary.BinaryRowData now;
+  private final long[] starts = new long[] {$starts};
+  private final long[] now = new long[$kept];
+  private final byte[] packed = new byte[10 * $kept];
   private final org.apache.flink.table.data.binary.BinaryRowData told = rowOf(new long[$told]);
   private org.apache.flink.api.common.state.MapState parts;
 
@@ -30,7 +32,7 @@ public class RunningValues implements org.apache.flink.table.runtime.generated.A
 
   public org.apache.flink.table.data.RowData getValue() {
     for (int at = 0; at < $kept; at++) {
-      told.setLong(at, now.getLong(at));
+      told.setLong(at, now[at]);
     }
     return told;
   }
@@ -47,20 +49,42 @@ public class RunningValues implements org.apache.flink.table.runtime.generated.A
     return row;
   }
 
-  public org.apache.flink.table.data.RowData createAccumulators() {
-    return rowOf(new long[] {$starts});
+  // What is kept: how far each value is from its start, seven bits a byte, the sign in the lowest. Most are at their start.
+  public org.apache.flink.table.data.RowData getAccumulators() {
+    int size = 0;
+    for (int at = 0; at < $kept; at++) {
+      long distance = now[at] - starts[at];
+      long left = (distance << 1) ^ (distance >> 63);
+      while ((left & ~127L) != 0L) {
+        packed[size++] = (byte) (left | 128L);
+        left >>>= 7;
+      }
+      packed[size++] = (byte) left;
+    }
+    return org.apache.flink.table.data.GenericRowData.of(new Object[] {java.util.Arrays.copyOf(packed, size)});
   }
 
   public void setAccumulators(org.apache.flink.table.data.RowData accumulators) {
-    now = (org.apache.flink.table.data.binary.BinaryRowData) accumulators;
+    byte[] kept = accumulators.getBinary(0);
+    int next = 0;
+    for (int at = 0; at < $kept; at++) {
+      long read = 0L;
+      int shift = 0;
+      while (kept[next] < 0) {
+        read |= (kept[next++] & 127L) << shift;
+        shift += 7;
+      }
+      read |= (long) kept[next++] << shift;
+      now[at] = starts[at] + ((read >>> 1) ^ -(read & 1L));
+    }
   }
 
-  public org.apache.flink.table.data.RowData getAccumulators() {
-    return now;
+  public org.apache.flink.table.data.RowData createAccumulators() {
+    return org.apache.flink.table.data.GenericRowData.of(new Object[] {new byte[$kept]});
   }
 
   public void resetAccumulators() {
-    now = (org.apache.flink.table.data.binary.BinaryRowData) createAccumulators();
+    setAccumulators(createAccumulators());
   }
 
   public void retract(org.apache.flink.table.data.RowData row) {

@@ -68,14 +68,14 @@ class Running(NamedTuple):
 
     def __str__(self) -> str:
         told = [*([str(self.parts)] if self.parts else []), *map(str, self.values)]
-        return f"Running(by=[{', '.join(self.key)}], values=[{'; '.join(told)}])"
+        return f"Running(by=[{', '.join(self.key)}], values=[{'; '.join(told)}], packed)"
 
 
 _CODE = Template(Path(__file__).with_suffix(".java").read_text(encoding="utf-8"))
 _UPDATES = {
-    "Highest": "now.setLong({at}, Math.max(now.getLong({at}), {of}));",
-    "Total": "now.setLong({at}, now.getLong({at}) + {of});",
-    "Count": "now.setLong({at}, now.getLong({at}) + 1L);",
+    "Highest": "now[{at}] = Math.max(now[{at}], {of});",
+    "Total": "now[{at}] += {of};",
+    "Count": "now[{at}]++;",
 }
 
 
@@ -101,11 +101,11 @@ def with_running(t_env: StreamTableEnvironment, rows: str, view: str, running: R
 
 def _operator(columns: Sequence[str], running: Running, kept_days: int) -> JavaObject:
     jvm = get_gateway().jvm
-    whole = jvm.org.apache.flink.table.types.logical.BigIntType(False)
+    packed = jvm.org.apache.flink.table.types.logical.VarBinaryType(2**31 - 1)
     function = jvm.org.apache.flink.table.runtime.operators.over.ProcTimeUnboundedPrecedingFunction(
         jvm.org.apache.flink.table.runtime.util.StateConfigUtil.createTtlConfig(kept_days * _DAY_MS),
         generated("AggsHandleFunction", "RunningValues", code(columns, running, kept_days)),
-        logical_types([whole] * len(running.values)),
+        logical_types([packed]),
     )
     return jvm.org.apache.flink.streaming.api.operators.KeyedProcessOperator(function)
 
@@ -114,7 +114,7 @@ def code(columns: Sequence[str], running: Running, kept_days: int) -> str:
     """The (Java) class that computes the values of rows with these columns."""
     values = running.values
     before = [at for at, value in enumerate(values) if value.before]
-    tell_before = [f"told.setLong({len(values) + to}, now.getLong({at}));" for to, at in enumerate(before)]
+    tell_before = [f"told.setLong({len(values) + to}, now[{at}]);" for to, at in enumerate(before)]
     return _CODE.substitute(
         told=len(running.names()),
         kept=len(values),

@@ -30,7 +30,12 @@ from flink_job.schemas import ACCOUNTED
 
 RECORDS = 3000
 #: What RocksDB notes beside its files where it has granted what flink_job/environment.py asks for.
-GRANTED = ("write_buffer_size=8388608", "index_type=kTwoLevelIndexSearch", "filter_policy=rocksdb.BuiltinBloomFilter")
+GRANTED = (
+    "write_buffer_size=8388608",
+    "block_size=16384",
+    "index_type=kTwoLevelIndexSearch",
+    "filter_policy=rocksdb.BuiltinBloomFilter",
+)
 SMOKE_S = 90
 
 

@@ -1,12 +1,4 @@
--- The newest contract of each meter: a versioned view, joined as of a reading's arrival.
-SELECT meter_id, document, arrival
-FROM (
-  SELECT
-    meter_id,
-    document,
-    arrival,
-    ROW_NUMBER() OVER (PARTITION BY meter_id ORDER BY arrival DESC) AS newest
-  FROM contracts
-  WHERE meter_id IS NOT NULL
-)
-WHERE newest = 1
+-- Contracts as versions: each holds from its arrival on, until the next of its meter.
+SELECT meter_id AS version_meter_id, document AS version, CAST(arrival AS TIMESTAMP_LTZ(3)) AS version_arrival
+FROM contracts
+WHERE meter_id IS NOT NULL

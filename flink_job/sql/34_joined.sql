@@ -28,7 +28,7 @@ SELECT
   payload,
   shard,
   record_position,
-  arrival,
+  CAST(arrival AS TIMESTAMP(3)) AS arrival,
   reading_id,
   meter_id,
   start_ms,
@@ -45,5 +45,5 @@ SELECT
   register_id,
   rollover_ukwh,
   measurements,
-  contract
+  version AS contract
 FROM awaited

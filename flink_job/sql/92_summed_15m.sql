@@ -4,7 +4,7 @@ SELECT
   window_end,
   window_time,
   meter_id,
-  site_path,
+  MAX(site_path) AS site_path,
   currency,
   day_start_ms,
   day_s,
@@ -16,4 +16,4 @@ SELECT
   SUM(total_ucost) AS total_ucost,
   SUM(import_ukwh) * 3600 / GREATEST(900, MAX(interval_s)) AS mean_ukw
 FROM TABLE(TUMBLE(TABLE on_time, DESCRIPTOR(row_time), INTERVAL '15' MINUTES))
-GROUP BY window_start, window_end, window_time, meter_id, site_path, currency, day_start_ms, day_s
+GROUP BY window_start, window_end, window_time, meter_id, currency, day_start_ms, day_s

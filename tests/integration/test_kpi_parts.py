@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyflink.table import EnvironmentSettings, TableEnvironment
 
 from flink_job.lake.database import query
+from flink_job.sql import read_sql
 from tests.harness.jobs import run_files, write_records
 from tests.integration.test_rules_of_the_stream import contract, reading
 
@@ -74,3 +76,19 @@ def test_a_day_is_one_row_whatever_the_silence_in_it(lake: Path) -> None:
     (row,) = query(lake, "SELECT energy_kwh FROM kpis WHERE level = 'factory' AND window_s = 86400")[1]
     # 4 + 7 + 6 + 3 kWh.
     assert row == (Decimal(20),)
+
+
+def test_a_meter_that_moves_in_mid_hour_is_still_one_row_an_hour() -> None:
+    t_env = TableEnvironment.create(EnvironmentSettings.in_batch_mode())
+    quarters = [("00:00", "f/p/old", 1), ("00:15", "f/p/old", 2), ("00:30", "f/q/new", 3)]
+    rows = ", ".join(f"(TIMESTAMP '2026-03-30 {at}:00', '{path}', {ukwh})" for at, path, ukwh in quarters)
+    all_15m = f"""
+        SELECT
+          'meter' AS level, 'm' AS entity, site_path, 'EUR' AS currency, CAST(0 AS BIGINT) AS day_start_ms, 86400 AS day_s,
+          row_time, 900 AS interval_s, 1 AS readings, 1 AS expected_readings, import_ukwh, 0 AS export_ukwh,
+          0 AS reactive_uvarh, 0 AS total_ucost, import_ukwh * 4 AS mean_ukw
+        FROM (VALUES {rows}) AS v (row_time, site_path, import_ukwh)
+    """
+    t_env.create_temporary_view("all_15m", t_env.sql_query(all_15m))
+    with t_env.sql_query(read_sql("95_all_1h")).execute().collect() as found:
+        assert [(row[1], row[2], row[9], row[11], row[15], row[16]) for row in found] == [("m", "f/q/new", 3, 6, 4, 12)]
