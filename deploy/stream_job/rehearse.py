@@ -33,6 +33,7 @@ RECORDS = 3000
 GRANTED = (
     "write_buffer_size=8388608",
     "block_size=16384",
+    "compression_per_level=kLZ4Compression",
     "index_type=kTwoLevelIndexSearch",
     "filter_policy=rocksdb.BuiltinBloomFilter",
 )
