@@ -19,7 +19,8 @@ from typing import Any
 GOLDEN = Path(__file__).with_name("state.txt")
 #: Operators that keep state from one record to another; sources and sinks too.
 STATEFUL = re.compile(
-    r"OverAggregate|TemporalJoin|GlobalWindowAggregate|^WindowAggregate|GroupWindowAggregate|Deduplicate|^Newest|^Version|^Running"
+    r"OverAggregate|TemporalJoin|GlobalWindowAggregate|^WindowAggregate|GroupWindowAggregate|Deduplicate"
+    r"|^Newest|^Version|^Running"
 )
 _PLAN = "== Physical Execution Plan =="
 

@@ -85,8 +85,8 @@ def test_a_meter_that_moves_in_mid_hour_is_still_one_row_an_hour() -> None:
     all_15m = f"""
         SELECT
           'meter' AS level, 'm' AS entity, site_path, 'EUR' AS currency, CAST(0 AS BIGINT) AS day_start_ms,
-          86400 AS day_s, row_time, 900 AS interval_s, 1 AS readings, 1 AS expected_readings, import_ukwh, 0 AS export_ukwh,
-          0 AS reactive_uvarh, 0 AS total_ucost, import_ukwh * 4 AS mean_ukw
+          86400 AS day_s, row_time, 900 AS interval_s, 1 AS readings, 1 AS expected_readings, import_ukwh,
+          0 AS export_ukwh, 0 AS reactive_uvarh, 0 AS total_ucost, import_ukwh * 4 AS mean_ukw
         FROM (VALUES {rows}) AS v (row_time, site_path, import_ukwh)
     """
     t_env.create_temporary_view("all_15m", t_env.sql_query(all_15m))
