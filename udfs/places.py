@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from flink_job.alerts.rules import meter_of
-from flink_job.metering.contract import Contract, parse_contract
+from flink_job.alerts.rules import Entity, meter_of
+from flink_job.metering.contract import Contract, parse_contract, parse_outline
 from flink_job.metering.units import to_micro
 from flink_job.tariffs.book import TariffBook
 from flink_job.tariffs.calendar import Timeline
@@ -16,7 +16,7 @@ from flink_job.tariffs.cycle import Segment
 from flink_job.tariffs.resolve import MeterTimeline, Position
 from udfs.columns import ABSENT
 
-#: Contracts (some 750 bytes each) and positions remembered; when there are more, all are forgotten.
+#: Contracts (some 500 bytes each) and positions remembered; when there are more, all are forgotten.
 MAX_PLACES, MAX_POSITIONS = 200_000, 100_000
 
 
@@ -28,14 +28,13 @@ class SharedTerms:
         self.timeline = MeterTimeline(contract, book, timelines)
 
 
-class MeterPlace:
-    """What of one contract its readings need; the contract itself is kept only where it names contracted power."""
-
-    __slots__ = ("book", "contract", "contracted", "meter", "multiplier", "terms")
+class Agreement:
+    """What contracts have in common that agree the same: all but the meter, its place on the site and its tags. The
+    contract itself is kept only where it names contracted power.
+    """
 
     def __init__(self, contract: Contract, terms: SharedTerms, book: TariffBook) -> None:
         self.terms, self.book = terms, book
-        self.meter = meter_of(contract)
         self.multiplier = None if contract.multiplier == 1 else contract.multiplier
         named = any(assignment.contracted_kw for assignment in contract.assignments)
         self.contract = contract if named else None
@@ -60,6 +59,13 @@ class MeterPlace:
         return ABSENT if found is None else to_micro(found)
 
 
+class MeterPlace(NamedTuple):
+    """What of one contract its readings need."""
+
+    meter: Entity
+    agreed: Agreement
+
+
 class Places:
     """Contracts by document, and positions by terms and beginning, numbered so that columns can be taken by number."""
 
@@ -67,6 +73,7 @@ class Places:
         self.book = book
         self.timelines: dict[Any, Timeline] = {}
         self.terms: dict[Any, SharedTerms] = {}
+        self.agreements: dict[tuple[bytes, ...], Agreement] = {}
         self.by_document: dict[str, MeterPlace] = {}
         self._forget()
 
@@ -74,10 +81,10 @@ class Places:
         """The place of a contract. Raises ContractError."""
         place = self.by_document.get(document)
         if place is None:
-            contract = parse_contract(document)
+            outline = parse_outline(document)
             if len(self.by_document) >= MAX_PLACES:
                 self.by_document.clear()
-            place = self.by_document[document] = MeterPlace(contract, self._terms(contract), self.book)
+            place = self.by_document[document] = MeterPlace(meter_of(outline), self._agreed(outline.agreed, document))
         return place
 
     def position(self, terms: SharedTerms, start_ms: int) -> int:
@@ -103,6 +110,15 @@ class Places:
         found, codes = np.unique(np.array(numbers, dtype=np.int64), return_inverse=True)
         rows = [self.positions[number] if number >= 0 else None for number in found]
         return {name: _taken([getattr(row, name, None) for row in rows], codes) for name in names}
+
+    def _agreed(self, agreed: tuple[bytes, ...], document: str) -> Agreement:
+        found = self.agreements.get(agreed)
+        if found is None:
+            contract = parse_contract(document)
+            if len(self.agreements) >= MAX_PLACES:
+                self.agreements.clear()
+            found = self.agreements[agreed] = Agreement(contract, self._terms(contract), self.book)
+        return found
 
     def _terms(self, contract: Contract) -> SharedTerms:
         assigned = tuple((a.tariff_id, a.valid_from) for a in contract.assignments)

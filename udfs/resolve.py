@@ -138,7 +138,7 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
             return _NOWHERE
         try:
             place = self.places.of(document)
-            return place, self.places.position(place.terms, start_ms)
+            return place, self.places.position(place.agreed.terms, start_ms)
         except ContractError as error:
             problems[row] = ("bad_contract", str(error))
         except UnknownTariffError as error:
@@ -163,7 +163,9 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
             "tags": _texts([(place and place.meter.tags) or None for place, _ in found]),
             "contracted_uw": np.array(
                 [
-                    ABSENT if place is None or place.contract is None else place.contracted_uw(positions[number])
+                    ABSENT
+                    if place is None or place.agreed.contract is None
+                    else place.agreed.contracted_uw(positions[number])
                     for place, number in found
                 ],
                 dtype=np.int64,
@@ -213,14 +215,14 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
 
 def _multiplied(places: Any, quantities: dict[str, Any]) -> dict[str, Any]:
     """Quantities times the multipliers of their contracts; a column in which none is stays the same."""
-    rows = [row for row, place in enumerate(places) if place is not None and place.multiplier is not None]
+    rows = [row for row, place in enumerate(places) if place is not None and place.agreed.multiplier is not None]
     if not rows:
         return quantities
     found = {name: column.copy() for name, column in quantities.items()}
     for column in found.values():
         for row in rows:
             if column[row] != ABSENT:
-                column[row] = multiplied(int(column[row]), places[row].multiplier)
+                column[row] = multiplied(int(column[row]), places[row].agreed.multiplier)
     return found
 
 

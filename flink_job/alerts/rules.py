@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from flink_job.alerts.calendars import Calendar
 from flink_job.alerts.conditions import Condition
-from flink_job.metering.contract import Contract
+from flink_job.metering.contract import Contract, Outline
 
 SEVERITIES = ("info", "minor", "major", "critical", "emergency")
 DEFAULT_HORIZON_MS = 3_600_000
@@ -177,9 +177,9 @@ class RuleSet:
         return found
 
 
-def meter_of(contract: Contract) -> Entity:
+def meter_of(contract: Contract | Outline) -> Entity:
     """A meter as rules see it."""
-    tags = ";".join(f"{name}={value}" for name, value in sorted(contract.tags.items()))
+    tags = ";".join(f"{name}={value}" for name, value in sorted(contract.tags.items())) if contract.tags else ""
     return Entity(contract.meter_id, contract.site_path, tags)
 
 

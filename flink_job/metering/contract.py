@@ -45,7 +45,45 @@ class Contract(msgspec.Struct, frozen=True):
     tags: dict[str, str] = {}
 
 
+class Outline(msgspec.Struct, frozen=True):
+    """A contract of which only what is the meter's own has been read. Documents alike in the rest agree the same."""
+
+    meter_id: str
+    site_path: str
+    tags: dict[str, str] = {}
+    timezone: msgspec.Raw = msgspec.Raw()
+    assignments: msgspec.Raw = msgspec.Raw()
+    billing_day: msgspec.Raw = msgspec.Raw()
+    cycle_starts: msgspec.Raw = msgspec.Raw()
+    multiplier: msgspec.Raw = msgspec.Raw()
+
+    @property
+    def agreed(self) -> tuple[bytes, ...]:
+        """The rest, as it is written."""
+        return (
+            bytes(self.timezone),
+            bytes(self.assignments),
+            bytes(self.billing_day),
+            bytes(self.cycle_starts),
+            bytes(self.multiplier),
+        )
+
+
 _decoder = msgspec.json.Decoder(Contract)
+_outline_decoder = msgspec.json.Decoder(Outline)
+
+
+def parse_outline(payload: bytes | str) -> Outline:
+    """The outline of the contract in a JSON document; whether the rest is right is not looked at.
+
+    Raises ContractError when what is the meter's own is not.
+    """
+    try:
+        outline = _outline_decoder.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ContractError(str(error)) from None
+    _check_meter(outline)
+    return outline
 
 
 def parse_contract(payload: bytes | str) -> Contract:
@@ -57,10 +95,7 @@ def parse_contract(payload: bytes | str) -> Contract:
         contract = _decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ContractError(str(error)) from None
-    if not contract.meter_id or not contract.site_path.strip("/"):
-        raise ContractError("meter_id and site_path must not be empty")
-    if len(contract.meter_id) > MAX_NAME or len(contract.site_path) > MAX_SITE_PATH:
-        raise ContractError(f"meter_id has at most {MAX_NAME} characters, site_path at most {MAX_SITE_PATH}")
+    _check_meter(contract)
     if not contract.assignments:
         raise ContractError(f"contract of {contract.meter_id}: assignments is empty")
     if not 1 <= contract.billing_day <= 31:
@@ -71,12 +106,19 @@ def parse_contract(payload: bytes | str) -> Contract:
         ZoneInfo(contract.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ContractError(f"contract of {contract.meter_id}: no IANA time zone {contract.timezone!r}") from None
-    if any(sign in text for tag in contract.tags.items() for text in tag for sign in "=;\x1f"):
-        raise ContractError(f"contract of {contract.meter_id}: tags hold neither '=' nor ';'")
     if contract.cycle_starts and list(contract.cycle_starts) != sorted(set(contract.cycle_starts)):
         raise ContractError(f"contract of {contract.meter_id}: cycle_starts must rise")
     ordered = tuple(sorted(contract.assignments, key=lambda a: a.valid_from))
     return msgspec.structs.replace(contract, assignments=ordered)
+
+
+def _check_meter(contract: Contract | Outline) -> None:
+    if not contract.meter_id or not contract.site_path.strip("/"):
+        raise ContractError("meter_id and site_path must not be empty")
+    if len(contract.meter_id) > MAX_NAME or len(contract.site_path) > MAX_SITE_PATH:
+        raise ContractError(f"meter_id has at most {MAX_NAME} characters, site_path at most {MAX_SITE_PATH}")
+    if contract.tags and any(sign in text for tag in contract.tags.items() for text in tag for sign in "=;\x1f"):
+        raise ContractError(f"contract of {contract.meter_id}: tags hold neither '=' nor ';'")
 
 
 def local_midnight_ms(day: date, zone: ZoneInfo) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flink_job.metering.contract import ContractError, parse_contract
+from flink_job.metering.contract import ContractError, parse_contract, parse_outline
 
 CONTRACT = {
     "meter_id": "m",
@@ -37,3 +37,28 @@ def test_assignments_come_in_order_of_validity() -> None:
 def test_contracts_that_are_none(changes: dict[str, Any], problem: str) -> None:
     with pytest.raises(ContractError, match=problem):
         parse_contract(json.dumps({**CONTRACT, **changes}))
+
+
+@pytest.mark.parametrize("changes", [{"tags": {"gateway": "a;b"}}, {"site_path": "/"}, {"meter_id": ""}, {"tags": 3}])
+def test_an_outline_refuses_what_is_wrong_with_the_meter_itself(changes: dict[str, Any]) -> None:
+    document = json.dumps({**CONTRACT, **changes})
+    with pytest.raises(ContractError) as whole:
+        parse_contract(document)
+    with pytest.raises(ContractError) as outline:
+        parse_outline(document)
+    assert str(outline.value) == str(whole.value)
+
+
+def test_meters_agree_the_same_where_all_is_alike_but_what_is_their_own() -> None:
+    def agreed(**changes: Any) -> tuple[bytes, ...]:
+        return parse_outline(json.dumps({**CONTRACT, **changes})).agreed
+
+    assert agreed(meter_id="n", site_path="f/q/l/n", tags={"gateway": "g"}) == agreed()
+    others: list[dict[str, Any]] = [
+        {"timezone": "Europe/Lisbon"},
+        {"assignments": CONTRACT["assignments"][:1]},
+        {"billing_day": 5},
+        {"cycle_starts": ["2026-01-03"]},
+        {"multiplier": 40},
+    ]
+    assert len({agreed(), *(agreed(**changes) for changes in others)}) == 6
