@@ -39,7 +39,7 @@ deploy: package ## Bring everything into an AWS account, start the job, check th
 destroy: $(VENV)/.ready ## Remove an environment with its data (ENV=dev); refused where data are to be kept
 	@$(BIN)/python -m deploy down --env $(ENV) $(ARGS)
 
-chaos: package $(CLUSTER)/.ready ## Break a real cluster on purpose and compare every bill with an independent reckoning; minutes
+chaos: package $(CLUSTER)/.ready ## Break a real cluster on purpose and compare every bill with an independent reckoning; an hour (ARGS="task_manager" for one fault)
 	@$(BIN)/python -m tests.chaos --write $(ARGS)
 
 bench: setup $(PEERS)/.ready ## Measure this job beside SQL alone, the naive way and peers; hours (ARGS="--readings 300000 --runs 2" for a look)

@@ -28,7 +28,9 @@ def main(
     records: Annotated[int, typer.Option(help="Records of the sample, of which there are 92,906.")] = 92_906,
     rate: Annotated[int, typer.Option(help="Records a second.")] = 1_000,
     work: Annotated[Path, typer.Option(help="Where logs and outcomes are kept, by fault.")] = WORK,
-    write: Annotated[bool, typer.Option(help="Write docs/results/chaos.md from all outcomes there.")] = False,
+    write: Annotated[
+        bool, typer.Option(help="Write the outcomes there into docs/results/chaos.md; other rows stay.")
+    ] = False,
 ) -> None:
     """Run the package on a real cluster, break things, and compare every bill with an independent reckoning."""
     unknown = [name for name in faults or () if name not in FAULTS]
@@ -48,7 +50,8 @@ def main(
         broken |= bool(outcome.problems())
         console.print(f"{name}: {'; '.join(outcome.problems()) or 'all holds'}; {_figures(outcome)}")
     if write:
-        RESULTS.write_text(page(outcomes(work), datetime.now(UTC)), encoding="utf-8")
+        before = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else ""
+        RESULTS.write_text(page(outcomes(work), datetime.now(UTC), before), encoding="utf-8")
     if broken:
         raise typer.Exit(1)
 

@@ -1,4 +1,4 @@
-"""The page of results: docs/results/chaos.md, made of the last outcome of each fault."""
+"""The page of results: docs/results/chaos.md, with the last outcome of each fault."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ def outcomes(work: Path) -> list[Outcome]:
     return [Outcome(**json.loads(path.read_text(encoding="utf-8"))) for path in found if path.is_file()]
 
 
-def page(found: list[Outcome], when: datetime) -> str:
-    """Markdown of what was found."""
+def page(found: list[Outcome], when: datetime, before: str = "") -> str:
+    """Markdown of what was found; a fault that was not run keeps its row of the page `before`."""
+    rows = {line.split(" | ")[0]: line for line in before.splitlines() if line.startswith("| ")}
+    rows |= {row.split(" | ")[0]: row for row in map(_row, found)}
     lines = [
         "# Faults injected, and what held",
         "",
@@ -32,14 +34,18 @@ def page(found: list[Outcome], when: datetime) -> str:
         "| healthy after | memory | holds |",
         "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
-    for o in found:
-        fault = FAULTS[o.fault]
-        struck = o.hits or sum(o.trouble.values())
-        holds = "; ".join(o.problems()) or "all"
-        holds += f", {o.provisional_bills} peaks left to rerate" if o.provisional_bills else ""
-        lines.append(
-            f"| {fault.doc} | {o.version} | {fault.dose} | {struck} | {o.published:,} | {o.raw_copies:,} | "
-            f"{o.differing_copies} | {o.bills} | {o.wrong_bills} | {o.told} | {o.told_twice} | "
-            f"{o.healthy_after_s:.0f} s | {o.peak_mib:,} MiB | {holds} |"
-        )
-    return "\n".join(lines) + "\n"
+    return (
+        "\n".join([*lines, *(rows[first] for fault in FAULTS.values() if (first := f"| {fault.doc}") in rows)]) + "\n"
+    )
+
+
+def _row(o: Outcome) -> str:
+    fault = FAULTS[o.fault]
+    struck = o.hits or sum(o.trouble.values())
+    holds = "; ".join(o.problems()) or "all"
+    holds += f", {o.provisional_bills} peaks left to rerate" if o.provisional_bills else ""
+    return (
+        f"| {fault.doc} | {o.version} | {fault.dose} | {struck} | {o.published:,} | {o.raw_copies:,} | "
+        f"{o.differing_copies} | {o.bills} | {o.wrong_bills} | {o.told} | {o.told_twice} | "
+        f"{o.healthy_after_s:.0f} s | {o.peak_mib:,} MiB | {holds} |"
+    )
