@@ -11,22 +11,22 @@ DATA = figures()
 
 def test_a_thousand_meters_fit_into_the_smallest_of_everything() -> None:
     small = size(1000, 300, 40)
-    # 3.3 readings/s; 3.33 * 86,400 s * 40 d * 110 bytes = 1.27 GB of state.
+    # 3.3 readings/s; 3.33 * 86,400 s * 40 d * 52 bytes = 0.60 GB of state.
     assert (small.shards, small.kpus_for_load, small.kpus_for_state, small.applications, small.kpus) == (1, 1, 1, 1, 2)
-    assert small.state_gb == pytest.approx(1.267, abs=0.001)
+    assert small.state_gb == pytest.approx(0.599, abs=0.001)
 
 
 def test_a_million_meters() -> None:
     million = size(1_000_000, 300, 100)
     # 3,333 readings/s over 500 planned for a shard: 6.67, so 7. Over 1,700 for a KPU: 1.96, so 2.
     assert (million.shards, million.kpus_for_load) == (7, 2)
-    # 3,333.3 * 86,400 * 100 * 110 bytes = 3,168 GB; 35 GB in a KPU: 90.5, so 91, which two applications of 63 hold.
-    assert million.state_gb == pytest.approx(3168, rel=1e-6)
-    assert (million.kpus_for_state, million.applications, million.kpus) == (91, 2, 93)
+    # 3,333.3 * 86,400 * 100 * 52 bytes = 1,497.6 GB; 35 GB in a KPU: 42.8, so 43, which one application of 63 holds.
+    assert million.state_gb == pytest.approx(1497.6, rel=1e-6)
+    assert (million.kpus_for_state, million.applications, million.kpus) == (43, 1, 44)
 
 
 def test_a_shorter_memory_is_the_lever() -> None:
-    assert size(1_000_000, 300, 40).kpus_for_state == 37  # 1,267.2 GB / 35 GB = 36.2
+    assert size(1_000_000, 300, 40).kpus_for_state == 18  # 599.04 GB / 35 GB = 17.1
 
 
 def test_limits_come_in_their_order_and_where_reckoned() -> None:
