@@ -58,12 +58,12 @@ def test_each_key_has_its_own_values_and_the_highest_tells_what_it_was(told: Tol
 
 
 def test_values_of_any_size_come_back_from_state_as_they_were(told: Told) -> None:
-    running = Running(("meter_id",), (Value("sum", "Total", "amount"), Value("top", "Highest", "amount", start=-1)))
+    running = Running(("meter_id",), (Value("total", "Total", "amount"), Value("top", "Highest", "amount", start=-1)))
     amounts = [63, 1, -129, 2**62, -(2**62), -(2**40), 2**63 - 1]
-    sums = [63, 64, -65, 2**62 - 65, -65, -65 - 2**40, 2**63 - 1 - 65 - 2**40]
+    totals = [63, 64, -65, 2**62 - 65, -65, -65 - 2**40, 2**63 - 1 - 65 - 2**40]
     tops = [63, 63, 63, 2**62, 2**62, 2**62, 2**63 - 1]
     rows = [("a", amount) for amount in amounts]
-    assert told(running, [METER, ("amount", WHOLE)], *rows) == list(zip(sums, tops, strict=True))
+    assert told(running, [METER, ("amount", WHOLE)], *rows) == list(zip(totals, tops, strict=True))
 
 
 def test_a_key_may_be_of_two_columns(told: Told) -> None:
