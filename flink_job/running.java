@@ -4,7 +4,7 @@ public class RunningValues implements org.apache.flink.table.runtime.generated.A
   private final long[] starts = new long[] {$starts};
   private final long[] now = new long[$kept];
   private final byte[] packed = new byte[10 * $kept];
-  private final org.apache.flink.table.data.binary.BinaryRowData told = rowOf(new long[$told]);
+  private final org.apache.flink.table.data.binary.BinaryRowData told = zeros($told);
   private org.apache.flink.api.common.state.MapState parts;
 
   public RunningValues(Object[] references) {}
@@ -37,13 +37,13 @@ public class RunningValues implements org.apache.flink.table.runtime.generated.A
     return told;
   }
 
-  private static org.apache.flink.table.data.binary.BinaryRowData rowOf(long[] values) {
+  private static org.apache.flink.table.data.binary.BinaryRowData zeros(int columns) {
     org.apache.flink.table.data.binary.BinaryRowData row =
-        new org.apache.flink.table.data.binary.BinaryRowData(values.length);
+        new org.apache.flink.table.data.binary.BinaryRowData(columns);
     org.apache.flink.table.data.writer.BinaryRowWriter writer =
         new org.apache.flink.table.data.writer.BinaryRowWriter(row);
-    for (int at = 0; at < values.length; at++) {
-      writer.writeLong(at, values[at]);
+    for (int at = 0; at < columns; at++) {
+      writer.writeLong(at, 0L);
     }
     writer.complete();
     return row;

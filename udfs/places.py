@@ -16,7 +16,8 @@ from flink_job.tariffs.cycle import Segment
 from flink_job.tariffs.resolve import MeterTimeline, Position
 from udfs.columns import ABSENT
 
-#: Contracts (some 500 bytes each) and positions remembered; when there are more, all are forgotten.
+#: Contracts (some 550 bytes each, 1,850 where each names contracted power of its own) and positions remembered; when
+#: there are more, all are forgotten.
 MAX_PLACES, MAX_POSITIONS = 200_000, 100_000
 
 
@@ -32,6 +33,8 @@ class Agreement:
     """What contracts have in common that agree the same: all but the meter, its place on the site and its tags. The
     contract itself is kept only where it names contracted power.
     """
+
+    __slots__ = ("book", "contract", "contracted", "multiplier", "terms")
 
     def __init__(self, contract: Contract, terms: SharedTerms, book: TariffBook) -> None:
         self.terms, self.book = terms, book

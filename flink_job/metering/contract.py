@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
+from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -69,6 +70,7 @@ class Outline(msgspec.Struct, frozen=True):
         )
 
 
+_Read = TypeVar("_Read", Contract, Outline)
 _decoder = msgspec.json.Decoder(Contract)
 _outline_decoder = msgspec.json.Decoder(Outline)
 
@@ -78,12 +80,7 @@ def parse_outline(payload: bytes | str) -> Outline:
 
     Raises ContractError when what is the meter's own is not.
     """
-    try:
-        outline = _outline_decoder.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ContractError(str(error)) from None
-    _check_meter(outline)
-    return outline
+    return _decoded(_outline_decoder, payload)
 
 
 def parse_contract(payload: bytes | str) -> Contract:
@@ -91,11 +88,7 @@ def parse_contract(payload: bytes | str) -> Contract:
 
     Raises ContractError when the document is no contract.
     """
-    try:
-        contract = _decoder.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ContractError(str(error)) from None
-    _check_meter(contract)
+    contract = _decoded(_decoder, payload)
     if not contract.assignments:
         raise ContractError(f"contract of {contract.meter_id}: assignments is empty")
     if not 1 <= contract.billing_day <= 31:
@@ -112,13 +105,19 @@ def parse_contract(payload: bytes | str) -> Contract:
     return msgspec.structs.replace(contract, assignments=ordered)
 
 
-def _check_meter(contract: Contract | Outline) -> None:
+def _decoded(decoder: msgspec.json.Decoder[_Read], payload: bytes | str) -> _Read:
+    """What of a contract is the meter's own is right. Raises ContractError."""
+    try:
+        contract = decoder.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ContractError(str(error)) from None
     if not contract.meter_id or not contract.site_path.strip("/"):
         raise ContractError("meter_id and site_path must not be empty")
     if len(contract.meter_id) > MAX_NAME or len(contract.site_path) > MAX_SITE_PATH:
         raise ContractError(f"meter_id has at most {MAX_NAME} characters, site_path at most {MAX_SITE_PATH}")
     if contract.tags and any(sign in text for tag in contract.tags.items() for text in tag for sign in "=;\x1f"):
         raise ContractError(f"contract of {contract.meter_id}: tags hold neither '=' nor ';'")
+    return contract
 
 
 def local_midnight_ms(day: date, zone: ZoneInfo) -> int:
