@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,9 +86,15 @@ class Setting:
         """Publish readings."""
         return publish(self.names.readings, iter(records), lambda sent: None, self.streams)
 
-    def feed(self, records: list[bytes], published: int, limit_s: float = TIMEOUT_S) -> int:
+    def feed(
+        self,
+        records: list[bytes],
+        published: int,
+        limit_s: float = TIMEOUT_S,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> int:
         """Wait until all of `records` are accounted for, `published` ones in all, or no longer than `limit_s`; returns
-        how many were published.
+        how many were published. `meanwhile` is called at each look.
 
         Readings without a contract wait for later arrivals: repeats of one record let them go.
         """
@@ -96,6 +102,7 @@ class Setting:
         while time.monotonic() < deadline and (arrived := self._arrived()) < published:
             if arrived < len(records):
                 published += self.publish(records[:1])
+            meanwhile()
             time.sleep(1)
         return published
 

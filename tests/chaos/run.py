@@ -33,8 +33,9 @@ from tests.chaos.proxy import Proxy, proxied
 
 LIMIT_S, CONTRACTS_S, DELIVERY_S, MESSAGES_S, SWEEPS_S, LOOKS = 240.0, 5.0, 2.0, 5.0, 90.0, 5
 OUTCOME = "outcome.json"
-#: A Python operator whose worker dies may never end: its state is closed under a call that is still in it. Then the
-#: TaskManager ends itself, after this instead of three minutes, and is started again, as the service does.
+#: A Python operator with state may never end when it is cancelled, or take the JVM with it: its state is closed under a
+#: call that is still in it. A TaskManager that hangs ends itself, after this instead of three minutes; it is started
+#: again, as the service does.
 CANCELLATION = {"task.cancellation.timeout": 20_000}
 ROUTES = {
     "recipients": {"crew": {"sns": "{fifo_topic}", "tokens": 100_000, "refill_s": 1, "group_s": 0}},
@@ -58,7 +59,7 @@ class Run:
         started, looks = time.monotonic(), 0
         while looks < LOOKS and time.monotonic() - started < LIMIT_S:
             self._note_memory()
-            self._revive()
+            self.revive()
             try:
                 well = runs(self.cluster, self.job)
             except OSError:
@@ -126,8 +127,8 @@ class Run:
         found = self.cluster.get(f"/jobs/{self.job}/metrics?get=numRestarts")
         return int(float(found[0]["value"])) if found else -1
 
-    def _revive(self) -> None:
-        """Start the TaskManager again where it has ended itself."""
+    def revive(self) -> None:
+        """Start the TaskManager again where it has ended itself, as the service does at any time."""
         process = self.cluster.processes.get("taskmanager.sh")
         if process is not None and process.poll() is not None:
             self.cluster.restart("taskmanager.sh")
@@ -187,9 +188,11 @@ def run(
             outcome.hits = fault.act(running)
             time.sleep(3)  # until then the cluster may not have seen the last hit
             outcome.healthy_after_s = running.wait_until_healthy()
-            publisher.join()
+            while publisher.is_alive():
+                running.revive()
+                publisher.join(1)
             proxy.dose = fault.proxied if fault.pager else None  # alerts come after their readings
-            outcome.published = setting.feed(load.records, len(load.records), limit_s)
+            outcome.published = setting.feed(load.records, len(load.records), limit_s, running.revive)
             running.wait_until_healthy()
             outcome.restarts, outcome.peak_mib = running.restarts(), running.peak_mib
             outcome.revived = running.revived
