@@ -106,7 +106,7 @@ def parse_contract(payload: bytes | str) -> Contract:
 
 
 def _decoded(decoder: msgspec.json.Decoder[_Read], payload: bytes | str) -> _Read:
-    """What of a contract is the meter's own is right. Raises ContractError."""
+    """A contract or its outline, of which what is the meter's own is checked. Raises ContractError."""
     try:
         contract = decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
