@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from random import SystemRandom
 
 from localstack_client import config as localstack_config
 
@@ -19,6 +20,8 @@ from flink_job.environment import PROJECT
 SERVER_PYTHON = PROJECT / ".venv-endpoint" / "bin" / "python"
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 10
+#: Below 32768, where Linux begins with the ports of outgoing connections.
+SERVER_PORTS = range(20_000, 32_768)
 
 #: Credentials that emulators accept; kept from the environment where it has some.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -81,10 +84,14 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that was free a moment ago; none of those that the system gives to outgoing connections, which would take
+    it before a slow server does. Raises EndpointError where all are taken.
+    """
+    for port in SystemRandom().sample(SERVER_PORTS, len(SERVER_PORTS)):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise EndpointError(f"no port from {SERVER_PORTS.start} to {SERVER_PORTS.stop - 1} is free: end what listens there")
 
 
 def _is_open(port: int) -> bool:

@@ -52,8 +52,14 @@ class Cluster:
             )
 
     def wait_for_slots(self) -> None:
-        """Until a job can be started. Raises RehearsalError."""
-        wait_for(lambda: self.get("/overview")["slots-available"] > 0, "the cluster has no slots", self.work)
+        """Until a job can be started. Raises RehearsalError, at once where a part has ended."""
+        wait_for(self._has_slots, "the cluster has no slots", self.work)
+
+    def _has_slots(self) -> bool:
+        for script, process in self.processes.items():
+            if process.poll() is not None:
+                raise RehearsalError(f"{script} ended by itself; see {self.work}/log/{script}.out")
+        return bool(self.get("/overview")["slots-available"] > 0)
 
     def kill(self, script: str) -> None:
         """End a part with all it started, at once."""
