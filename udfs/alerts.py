@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, get_type_hints
 
-from pyflink.common import Row, Time, Types
+from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
-from pyflink.datastream.state import StateTtlConfig, ValueStateDescriptor
 
 from flink_job.alerts.changes import Change
 from flink_job.alerts.machine import drop_removed, has_episode, observe, pack_states, rules_of, unpack_states
@@ -17,6 +16,7 @@ from flink_job.alerts.samples import Batch, decode_batch
 from flink_job.alerts.silence import SilenceState, fell_silent, heard, next_look_ms, still_silent
 from flink_job.config import Settings
 from udfs.books import refreshed_rules, rule_book
+from udfs.keyed import keyed_state
 
 _TYPES = {int: Types.LONG(), float: Types.DOUBLE(), bool: Types.BOOLEAN(), str: Types.STRING()}
 #: Rows of both functions.
@@ -37,13 +37,12 @@ class Episodes(KeyedProcessFunction):  # type: ignore[misc]
         self.book = rule_book(self.settings.tariffs, self.settings.job.silence_s)
         self.concerned: dict[tuple[Any, ...], tuple[Rule, ...]] = {}
         self.generation = -1
-        self.states = runtime_context.get_state(_kept("states", self.settings))
-        self.place = runtime_context.get_state(_kept("place", self.settings))
+        self.state = keyed_state(runtime_context, "states", self.settings.job.state_days)
 
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         rules = refreshed_rules(self.book).rules
         batch = decode_batch(value[1])
-        states = unpack_states(self.states.value())
+        _, states = unpack_states(self.state.value())
         entity = Entity(batch.entity, batch.site_path, batch.tags)
         told = list(drop_removed(rules, states, batch.entity))
         told += observe(self._rules(rules, batch), states, batch)
@@ -53,11 +52,9 @@ class Episodes(KeyedProcessFunction):  # type: ignore[misc]
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
         """Look whether the rules of open alerts are still there."""
         rules = refreshed_rules(self.book).rules
-        place = self.place.value()
-        states = unpack_states(self.states.value())
-        if place is None or not states:
+        entity, states = unpack_states(self.state.value())
+        if entity is None:
             return
-        entity = Entity(*place)
         yield from _rows(drop_removed(rules, states, entity.name), rules.version, entity, "", timestamp)
         self._keep(states, entity, ctx)
 
@@ -73,11 +70,9 @@ class Episodes(KeyedProcessFunction):  # type: ignore[misc]
 
     def _keep(self, states: Any, entity: Entity, ctx: Any) -> None:
         if not states:
-            self.states.clear()
-            self.place.clear()
+            self.state.clear()
             return
-        self.states.update(pack_states(states))
-        self.place.update(tuple(entity))
+        self.state.update(pack_states(entity, states))
         if has_episode(states):
             step_ms = int(self.settings.tariffs.rules_refresh_s * 1000)
             # One timer a step, however many rows come in it.
@@ -93,7 +88,7 @@ class Silences(KeyedProcessFunction):  # type: ignore[misc]
 
     def open(self, runtime_context: RuntimeContext) -> None:
         self.book = rule_book(self.settings.tariffs, self.settings.job.silence_s)
-        self.state = runtime_context.get_state(_kept("silence", self.settings))
+        self.state = keyed_state(runtime_context, "silence", self.settings.job.state_days)
 
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         entity, state = Entity(value[0], value[1], value[2]), self._state()[1]
@@ -131,13 +126,6 @@ class Silences(KeyedProcessFunction):  # type: ignore[misc]
 
     def _state(self) -> tuple[Any, SilenceState]:
         return self.state.value() or (None, SilenceState(alerts={}))
-
-
-def _kept(name: str, settings: Settings) -> ValueStateDescriptor:
-    """State that outlives its last change by the job's `state_days`."""
-    descriptor = ValueStateDescriptor(name, Types.PICKLED_BYTE_ARRAY())
-    descriptor.enable_time_to_live(StateTtlConfig.new_builder(Time.days(settings.job.state_days)).build())
-    return descriptor
 
 
 def _rows(

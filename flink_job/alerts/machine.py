@@ -13,9 +13,17 @@ from flink_job.alerts.rules import CLEAR, Entity, Rule, RuleSet, Scope
 from flink_job.alerts.samples import Batch
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(dict[str, RuleState])
 
 States = dict[str, RuleState]
+
+
+class _Kept(msgspec.Struct, array_like=True):
+    entity: Entity
+    states: States
+
+
+#: Until 0.12.0 the entity was kept beside.
+_decoder = msgspec.msgpack.Decoder(_Kept | States)
 
 
 def rules_of(rules: RuleSet, batch: Batch) -> tuple[Rule, ...]:
@@ -61,14 +69,17 @@ def has_episode(states: States) -> bool:
     return any(track is not None and track.episode for state in states.values() for track in (state.live, state.past))
 
 
-def pack_states(states: States) -> bytes:
+def pack_states(entity: Entity, states: States) -> bytes:
     """The state as bytes."""
-    return _encoder.encode(states)
+    return _encoder.encode(_Kept(entity, states))
 
 
-def unpack_states(packed: bytes | None) -> States:
-    """The state in bytes; none is an empty one."""
-    return _decoder.decode(packed) if packed else {}
+def unpack_states(packed: bytes | None) -> tuple[Entity | None, States]:
+    """The state in bytes; without any it is empty, and of nobody."""
+    if not packed:
+        return None, {}
+    kept = _decoder.decode(packed)
+    return (kept.entity, kept.states) if isinstance(kept, _Kept) else (None, kept)
 
 
 def is_quiet(rules: tuple[Rule, ...], series: str, value: float, at_ms: int) -> bool:

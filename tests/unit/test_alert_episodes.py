@@ -9,12 +9,14 @@ import msgspec
 from flink_job.alerts.changes import Change
 from flink_job.alerts.document import read_rules
 from flink_job.alerts.episodes import RuleState, step
+from flink_job.alerts.machine import pack_states, unpack_states
 from flink_job.alerts.points import Point
-from flink_job.alerts.rules import Rule
+from flink_job.alerts.rules import Entity, Rule
 
 MINUTE_MS = 60_000
 #: 2026-03-28 10:00 UTC, a Saturday; readings of five minutes.
 TEN = 1_774_692_000_000
+PRESS = Entity("m", "zaragoza/casting/line-1/m", "class=press")
 HOT = {"rule_id": "hot", "signal": "temperature", "severity": "major", "when": "> 80"}
 
 
@@ -228,9 +230,17 @@ def test_a_rule_that_is_gone_ends_its_alert_but_no_document_ends_none() -> None:
 
 
 def test_the_state_survives_being_stored() -> None:
-    from flink_job.alerts.machine import pack_states, unpack_states
-
     machine = Machine(**{"for": "10m"})
     machine.feed((0, 90), (5, 90))
-    machine.state = unpack_states(pack_states({"hot": machine.state}))["hot"]
+    entity, states = unpack_states(pack_states(PRESS, {"hot": machine.state}))
+    assert entity == PRESS
+    machine.state = states["hot"]
     assert machine.feed((10, 90)) == [("raised", 10)]
+
+
+def test_the_state_of_earlier_versions_is_read() -> None:
+    """Until 0.12.0 it was the states alone, the entity beside; then it is known again with the next sample."""
+    machine = Machine(**{"for": "10m"})
+    machine.feed((0, 90), (5, 90))
+    assert unpack_states(msgspec.msgpack.encode({"hot": machine.state})) == (None, {"hot": machine.state})
+    assert unpack_states(None) == (None, {})
