@@ -17,7 +17,7 @@ from threading import Thread
 from typing import Any
 
 from deploy.local.alerting import Alerting, change_environment, create_alerting, received, sweep
-from deploy.local.demo import SAMPLES, records_of
+from deploy.local.demo import SAMPLES, alerts_in_stream, records_of
 from deploy.local.endpoint import endpoint, free_port
 from deploy.names import Names
 from deploy.stream_job.cluster import Cluster, wait_for
@@ -31,7 +31,7 @@ from tests.chaos.loads import Load
 from tests.chaos.outcome import Outcome, live_changes, told_changes
 from tests.chaos.proxy import Proxy, proxied
 
-LIMIT_S, CONTRACTS_S, DELIVERY_S, MESSAGES_S, SWEEPS_S, LOOKS = 240.0, 5.0, 2.0, 5.0, 90.0, 5
+LIMIT_S, CONTRACTS_S, DELIVERY_S, MESSAGES_S, SETTLE_S, SWEEPS_S, LOOKS = 240.0, 5.0, 2.0, 5.0, 60.0, 90.0, 5
 OUTCOME = "outcome.json"
 #: A Python operator with state may never end when it is cancelled, or take the JVM with it: its state is closed under a
 #: call that is still in it. A TaskManager that hangs ends itself, after this instead of three minutes; it is started
@@ -194,6 +194,8 @@ def run(
             proxy.dose = fault.proxied if fault.pager else None  # alerts come after their readings
             outcome.published = setting.feed(load.records, len(load.records), limit_s, running.revive)
             running.wait_until_healthy()
+            if alerting:
+                _settle(setting)
             outcome.restarts, outcome.peak_mib = running.restarts(), running.peak_mib
             outcome.revived = running.revived
         time.sleep(MESSAGES_S)
@@ -212,6 +214,20 @@ def run(
 
 def _version() -> str:
     return str(tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
+
+
+def _settle(setting: Setting) -> None:
+    """Wait until the job has said all of alerts, in the lake and in the stream: they come after their readings, and the
+    cluster is about to be killed.
+    """
+    deadline, before = time.monotonic() + SETTLE_S, None
+    while time.monotonic() < deadline:
+        setting.delivery.refresh()
+        live = live_changes(setting.work / "lake")
+        if live == before and live <= alerts_in_stream(setting.names, setting.url):
+            return
+        before = live
+        time.sleep(MESSAGES_S)
 
 
 def _messages(setting: Setting, alerting: Alerting) -> list[dict[str, Any]]:

@@ -66,22 +66,45 @@ def test_records_and_muted_changes_are_told_to_nobody(url: str) -> None:
     assert told(place.inbox()) in ([("q", 1, "raised"), ("q", 2, "cleared")], [])
 
 
+def sweep_in(place: Place, seconds: int) -> None:
+    """Sweep as if it were so many seconds later."""
+    later = (
+        "import time\nfrom deploy.alerting.runtime import context\n"
+        f"context.now_ms = lambda: int((time.time() + {seconds}) * 1000)"
+    )
+    run_function("sweeper", {}, place.environment, later)
+
+
 def test_a_gateway_that_is_offline_inhibits_its_meters(url: str) -> None:
     place = Place(url, "inhibit", OPEN_HANDED)
     gateway = {"rule_id": "gateway", "entity": "gateway=g1", "site_path": "zaragoza", "tags": "gateway=g1"}
     meter = {"inhibited_by": "gateway", "tags": "class=oven;gateway=g1"}
     place.notify(alert("gw", **gateway), alert("m", **meter), alert("other", entity="m-9", inhibited_by="gateway"))
     assert told(place.inbox()) == [("gw", 0, "raised")]
-    later = (
-        "import time\nfrom deploy.alerting.runtime import context\n"
-        "context.now_ms = lambda: int((time.time() + {}) * 1000)"
-    )
     # After the wait the other meter is told; the gateway's waits on, and is told when the gateway is back.
-    run_function("sweeper", {}, place.environment, later.format(11))
+    sweep_in(place, 11)
     assert told(place.inbox()) == [("other", 0, "raised")]
     place.notify(alert("gw", 1, "cleared", **gateway))
-    run_function("sweeper", {}, place.environment, later.format(80))
+    sweep_in(place, 80)
     assert set(told(place.inbox())) == {("gw", 1, "cleared"), ("m", 0, "raised")}
+
+
+def test_an_end_waits_for_a_beginning_that_may_be_inhibited(url: str) -> None:
+    """Both come within the ten seconds that a beginning waits, as after an outage."""
+    place = Place(url, "brief", OPEN_HANDED)
+    gateway = {"rule_id": "gateway", "entity": "gateway=g1", "site_path": "zaragoza", "tags": "gateway=g1"}
+    free = {"entity": "m-9", "inhibited_by": "gateway"}
+    meter = {"inhibited_by": "gateway", "tags": "gateway=g1", "site_path": "zaragoza/p/line-2/m-1"}
+    place.notify(alert("free", **free), alert("free", 1, "cleared", **free))
+    place.notify(alert("gw", **gateway), alert("m", **meter), alert("m", 1, "cleared", **meter))
+    assert told(place.inbox()) == [("gw", 0, "raised")]
+    for seconds in (11, 20):
+        sweep_in(place, seconds)
+    assert told(place.inbox()) == [("free", 0, "raised"), ("free", 1, "cleared")]
+    # The other was inhibited, and is over.
+    for seconds in (80, 90, 100):
+        sweep_in(place, seconds)
+    assert told(place.inbox()) == []
 
 
 def test_what_nobody_acknowledges_is_told_again(url: str) -> None:

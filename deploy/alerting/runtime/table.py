@@ -89,6 +89,11 @@ class Table:
         """Whether changes of the alert before this one have not been noted."""
         return sum(1 for _ in self.query(f"A#{change.alert_id}", change_key(change))) < change.number
 
+    def waits_earlier(self, recipient: Recipient, change: Change) -> bool:
+        """Whether notices of changes of the alert before this one wait to be told to somebody."""
+        waiting = (item["sk"].split("#")[1:] for item in self.query(f"N#{recipient.name}"))
+        return any(alert_id == change.alert_id and int(number) < change.number for alert_id, number in waiting)
+
     def query(self, pk: str, before: str = "~", limit: int = 0) -> Iterator[dict[str, Any]]:
         """Items of a partition whose sort key lies below `before`, in order."""
         request: dict[str, Any] = {

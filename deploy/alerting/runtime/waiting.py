@@ -32,8 +32,8 @@ class Waiting:
         self.table = table
 
     def sort(self, recipient: Recipient, notices: list[Notice], now_ms: int) -> tuple[list[Notice], list[Notice]]:
-        """(to be told, to be dropped). In neither are those put off: what is inhibited or snoozed, and an end that came
-        before its beginning.
+        """(to be told, to be dropped). In neither are those put off: what is inhibited or snoozed, and an end whose
+        beginning is still to come or waits itself.
         """
         told: list[Notice] = []
         dropped: list[Notice] = []
@@ -41,7 +41,7 @@ class Waiting:
         for notice in notices:
             alert = self.table.alert(notice.change.alert_id) or {}
             was_told = recipient.name in alert.get("told", {}) or notice.change.alert_id in raised
-            if notice.change.has_ended and not was_told and self._awaits_earlier(notice.change, alert, now_ms):
+            if notice.change.has_ended and not was_told and self._awaits_earlier(recipient, notice, alert, now_ms):
                 self._put_off(recipient, notice, now_ms + EARLIER_WAIT_MS)
             elif notice.change.has_ended:
                 (told if was_told else dropped).append(notice)
@@ -54,8 +54,13 @@ class Waiting:
                 raised.add(notice.change.alert_id)
         return told, dropped
 
-    def _awaits_earlier(self, change: Change, alert: dict[str, Any], now_ms: int) -> bool:
-        return now_ms - alert.get("changed_ms", 0) < EARLIER_LIMIT_MS and self.table.lacks_earlier(change)
+    def _awaits_earlier(self, recipient: Recipient, notice: Notice, alert: dict[str, Any], now_ms: int) -> bool:
+        """What came before an end has not been noted, or not been looked at: it may be inhibited, or the clock of who
+        noted it may be ahead.
+        """
+        if now_ms - alert.get("changed_ms", 0) >= EARLIER_LIMIT_MS:
+            return False
+        return self.table.lacks_earlier(notice.change) or self.table.waits_earlier(recipient, notice.change)
 
     def _put_off_until(self, change: Change, alert: dict[str, Any], now_ms: int) -> int:
         if (snoozed_ms := alert.get("snoozed_until_ms", 0)) > now_ms:
