@@ -11,6 +11,9 @@ from deploy.local.endpoint import endpoint, free_port
 from tests.harness.alerting import alert, run_function, told
 from tests.harness.alerting_place import OPEN_HANDED, Place
 
+#: What an alert of a gateway has otherwise than one of a meter.
+GATEWAY = {"rule_id": "gateway", "entity": "gateway=g1", "site_path": "zaragoza", "tags": "gateway=g1"}
+
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -77,14 +80,13 @@ def sweep_in(place: Place, seconds: int) -> None:
 
 def test_a_gateway_that_is_offline_inhibits_its_meters(url: str) -> None:
     place = Place(url, "inhibit", OPEN_HANDED)
-    gateway = {"rule_id": "gateway", "entity": "gateway=g1", "site_path": "zaragoza", "tags": "gateway=g1"}
     meter = {"inhibited_by": "gateway", "tags": "class=oven;gateway=g1"}
-    place.notify(alert("gw", **gateway), alert("m", **meter), alert("other", entity="m-9", inhibited_by="gateway"))
+    place.notify(alert("gw", **GATEWAY), alert("m", **meter), alert("other", entity="m-9", inhibited_by="gateway"))
     assert told(place.inbox()) == [("gw", 0, "raised")]
     # After the wait the other meter is told; the gateway's waits on, and is told when the gateway is back.
     sweep_in(place, 11)
     assert told(place.inbox()) == [("other", 0, "raised")]
-    place.notify(alert("gw", 1, "cleared", **gateway))
+    place.notify(alert("gw", 1, "cleared", **GATEWAY))
     sweep_in(place, 80)
     assert set(told(place.inbox())) == {("gw", 1, "cleared"), ("m", 0, "raised")}
 
@@ -92,11 +94,10 @@ def test_a_gateway_that_is_offline_inhibits_its_meters(url: str) -> None:
 def test_an_end_waits_for_a_beginning_that_may_be_inhibited(url: str) -> None:
     """Both come within the ten seconds that a beginning waits, as after an outage."""
     place = Place(url, "brief", OPEN_HANDED)
-    gateway = {"rule_id": "gateway", "entity": "gateway=g1", "site_path": "zaragoza", "tags": "gateway=g1"}
     free = {"entity": "m-9", "inhibited_by": "gateway"}
     meter = {"inhibited_by": "gateway", "tags": "gateway=g1", "site_path": "zaragoza/p/line-2/m-1"}
     place.notify(alert("free", **free), alert("free", 1, "cleared", **free))
-    place.notify(alert("gw", **gateway), alert("m", **meter), alert("m", 1, "cleared", **meter))
+    place.notify(alert("gw", **GATEWAY), alert("m", **meter), alert("m", 1, "cleared", **meter))
     assert told(place.inbox()) == [("gw", 0, "raised")]
     for seconds in (11, 20):
         sweep_in(place, seconds)

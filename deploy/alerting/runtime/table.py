@@ -90,7 +90,7 @@ class Table:
         return sum(1 for _ in self.query(f"A#{change.alert_id}", change_key(change))) < change.number
 
     def waits_earlier(self, recipient: Recipient, change: Change) -> bool:
-        """Whether notices of changes of the alert before this one wait to be told to somebody."""
+        """Whether notices of changes of the alert before this one wait to be told to a recipient."""
         waiting = (item["sk"].split("#")[1:] for item in self.query(f"N#{recipient.name}"))
         return any(alert_id == change.alert_id and int(number) < change.number for alert_id, number in waiting)
 

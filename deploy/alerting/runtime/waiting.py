@@ -39,28 +39,29 @@ class Waiting:
         dropped: list[Notice] = []
         raised: set[str] = set()
         for notice in notices:
-            alert = self.table.alert(notice.change.alert_id) or {}
-            was_told = recipient.name in alert.get("told", {}) or notice.change.alert_id in raised
-            if notice.change.has_ended and not was_told and self._awaits_earlier(recipient, notice, alert, now_ms):
+            change = notice.change
+            alert = self.table.alert(change.alert_id) or {}
+            was_told = recipient.name in alert.get("told", {}) or change.alert_id in raised
+            if change.has_ended and not was_told and self._awaits_earlier(recipient, change, alert, now_ms):
                 self._put_off(recipient, notice, now_ms + EARLIER_WAIT_MS)
-            elif notice.change.has_ended:
+            elif change.has_ended:
                 (told if was_told else dropped).append(notice)
             elif notice.was_put_off and alert.get("status") != "open":
                 dropped.append(notice)  # over while it was inhibited or snoozed
-            elif until_ms := self._put_off_until(notice.change, alert, now_ms):
+            elif until_ms := self._put_off_until(change, alert, now_ms):
                 self._put_off(recipient, notice, until_ms)
             else:
                 told.append(notice)
-                raised.add(notice.change.alert_id)
+                raised.add(change.alert_id)
         return told, dropped
 
-    def _awaits_earlier(self, recipient: Recipient, notice: Notice, alert: dict[str, Any], now_ms: int) -> bool:
+    def _awaits_earlier(self, recipient: Recipient, change: Change, alert: dict[str, Any], now_ms: int) -> bool:
         """What came before an end has not been noted, or not been looked at: it may be inhibited, or the clock of who
         noted it may be ahead.
         """
         if now_ms - alert.get("changed_ms", 0) >= EARLIER_LIMIT_MS:
             return False
-        return self.table.lacks_earlier(notice.change) or self.table.waits_earlier(recipient, notice.change)
+        return self.table.lacks_earlier(change) or self.table.waits_earlier(recipient, change)
 
     def _put_off_until(self, change: Change, alert: dict[str, Any], now_ms: int) -> int:
         if (snoozed_ms := alert.get("snoozed_until_ms", 0)) > now_ms:
