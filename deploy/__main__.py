@@ -12,6 +12,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
+from deploy.alerting.reach import Reach
 from deploy.batch.image import ImageError, is_pushed, push
 from deploy.names import Names
 from deploy.release import smoke as smoke_check
@@ -19,7 +20,7 @@ from deploy.release.application import Application, ApplicationError
 from deploy.release.books import BooksError, has_tariffs, upload
 from deploy.release.cdk import Cdk, CdkError
 from deploy.release.empty import empty_buckets
-from deploy.settings import Environment, SettingsError, environment_named
+from deploy.settings import Environment, SettingsError, check_account, environment_named
 from deploy.stream_job.properties import RESTORE, SKIP
 from deploy.stream_job.state import current_state
 
@@ -93,8 +94,9 @@ def books(
     contracts: Annotated[Path | None, typer.Option(help="Contracts for runs of uploaded files.")] = None,
 ) -> None:
     """Check and upload tariffs, rules, routes, contracts; the job takes them up by itself."""
-    environment, names, _ = _target(env)
-    for key in upload(_client("s3", environment), names.books, tariffs, rules, routes, contracts):
+    environment, names, account = _target(env)
+    reach = Reach.of(environment, names, account)
+    for key in upload(_client("s3", environment), names.books, tariffs, rules, routes, contracts, reach):
         console.print(f"s3://{names.books}/{key}")
 
 
@@ -147,6 +149,7 @@ def _smoke(environment: Environment, names: Names, limit_s: float) -> None:
 def _target(env: str) -> tuple[Environment, Names, str]:
     environment = environment_named(env)
     account = _client("sts", environment).get_caller_identity()["Account"]
+    check_account(environment, account)
     return environment, Names(environment.prefix, f"{account}-{environment.region}"), account
 
 

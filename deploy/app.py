@@ -33,7 +33,8 @@ CONTEXT = Path(__file__).resolve().parent.parent / "cdk.json"
 
 def build(app: App, environment: Environment, state: str) -> None:
     """The stacks of an environment."""
-    target = None if environment.name == "local" else Target(region=environment.region)
+    account = environment.account or None
+    target = None if environment.name == "local" else Target(account=account, region=environment.region)
     options = {"env": target, "termination_protection": environment.retain}
     data = Data(app, f"{environment.prefix}-data", environment, **options)
     pipeline = Pipeline(app, f"{environment.prefix}-pipeline", environment, data, **options)

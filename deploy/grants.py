@@ -44,28 +44,33 @@ def use_key(role: iam.IRole, key: kms.IKey) -> None:
 
 
 def read_objects(role: iam.IRole, bucket: str, *prefixes: str) -> None:
-    """Let a role list a bucket (by name) and read objects under prefixes, or one that is named whole."""
-    allow(role, ["s3:GetBucketLocation", "s3:ListBucket"], _bucket(bucket))
+    """Let a role read objects under prefixes of a bucket (by name), or one that is named whole. Listing is part of it:
+    without it S3 answers 403, not 404, where an object is missing.
+    """
+    allow(role, ["s3:ListBucket"], _bucket(bucket))
     for prefix in prefixes:
         allow(role, ["s3:GetObject"], _objects(bucket, prefix), because=OBJECTS)
 
 
 def write_objects(role: iam.IRole, bucket: str, *prefixes: str) -> None:
     """Let a role write objects under prefixes, in parts too."""
-    allow(role, ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"], _bucket(bucket))
-    actions = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:PutObject"]
     for prefix in prefixes:
-        allow(role, actions, _objects(bucket, prefix), because=OBJECTS)
+        allow(role, ["s3:AbortMultipartUpload", "s3:PutObject"], _objects(bucket, prefix), because=OBJECTS)
+
+
+def deliver_objects(role: iam.IRole, bucket: str, *prefixes: str) -> None:
+    """Let a service write objects under prefixes for a role, as Firehose and Athena document it."""
+    allow(role, ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"], _bucket(bucket))
+    write_objects(role, bucket, *prefixes)
+    for prefix in prefixes:
+        allow(role, ["s3:GetObject"], _objects(bucket, prefix), because=OBJECTS)
 
 
 def use_table(role: iam.IRole, table: dynamodb.ITable, actions: Sequence[str], *indexes: str) -> None:
-    """Let a role do `actions` (`GetItem`, ...) on a table and its indexes."""
-    allow(
-        role,
-        [f"dynamodb:{action}" for action in actions],
-        table.table_arn,
-        *(f"{table.table_arn}/index/{index}" for index in indexes),
-    )
+    """Let a role do `actions` (`GetItem`, ...) on a table, and query its indexes."""
+    allow(role, [f"dynamodb:{action}" for action in actions], table.table_arn)
+    for index in indexes:
+        allow(role, ["dynamodb:Query"], f"{table.table_arn}/index/{index}")
 
 
 def shown(resource: Any) -> str:

@@ -17,6 +17,16 @@ from deploy.grants import allow, use_key
 from deploy.logs import log_group
 from deploy.nag import accept
 
+#: What Lambda asks of the role of a function that polls a stream. It documents kinesis:SubscribeToShard as well, which
+#: acts on a registered consumer (enhanced fan-out), and there is none.
+#: https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html
+POLLING = (
+    "kinesis:DescribeStream",
+    "kinesis:DescribeStreamSummary",
+    "kinesis:GetRecords",
+    "kinesis:GetShardIterator",
+    "kinesis:ListShards",
+)
 _STREAMS = "A function makes streams in its own log group."
 #: The whole project runs on this one, as Managed Flink does; the functions are tested on it.
 PYTHON = lambda_.Runtime.PYTHON_3_11
@@ -75,11 +85,7 @@ class Function(Construct):
         """Let the function read a stream from its beginning. A batch that fails is halved and tried again; where what
         is left fails `retries` times, where it lies in the stream is told to `dead`.
         """
-        allow(
-            self.role,
-            ["kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"],
-            stream.stream_arn,
-        )
+        allow(self.role, POLLING, stream.stream_arn)
         allow(self.role, ["sqs:SendMessage"], dead.queue_arn)
         mapping = lambda_.CfnEventSourceMapping(
             self,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 #: Names of everything begin with it, then the environment's.
 APPLICATION = "metering"
+
+
+#: Settings that hold ARNs, and of which services.
+_ARNS = {"recipients": ("sns", "sqs"), "secrets": ("secretsmanager",), "recipient_keys": ("kms",)}
 
 
 class SettingsError(ValueError):
@@ -23,10 +28,16 @@ class Environment:
     `scan_limit_gb`: what one Athena query may read. `last_values`: the function that keeps the last values of each
     meter in DynamoDB, whose writes cost more than the job does where meters are many. `job` are settings of
     flink_job.config.Job.
+
+    `account`: the AWS account that this environment belongs to; another is refused. `recipients`: ARNs of SNS topics
+    and SQS queues that routes may name besides the environment's own topics; `secrets`: ARNs of the secrets with which
+    webhooks are signed; `recipient_keys`: ARNs of the KMS keys that encrypt either. `*` and `?` match as in
+    IAM. A secret's ARN ends in six random characters: `...:secret:hook-??????`.
     """
 
     name: str
     region: str = "eu-west-1"
+    account: str = ""
     shards: int = 0
     retention_h: int = 24
     contracts_retention_h: int = 8760
@@ -43,6 +54,9 @@ class Environment:
     last_values_days: int = 7
     monthly_budget_usd: int = 100
     operators: tuple[str, ...] = ()
+    recipients: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    recipient_keys: tuple[str, ...] = ()
     sentry_secret_arn: str = ""
     job: Mapping[str, str] = field(default_factory=dict)
 
@@ -51,6 +65,13 @@ class Environment:
             raise SettingsError(f"{self.name}: autoscaling can use no more slots than the stream has shards")
         if not 24 <= self.retention_h <= self.contracts_retention_h <= 8760:
             raise SettingsError(f"{self.name}: retentions lie between 24 and 8760 h, the contracts' is not the shorter")
+        if self.account and not re.fullmatch(r"\d{12}", self.account):
+            raise SettingsError(f"{self.name}: account {self.account!r} is not the 12 digits of an AWS account")
+        for field_name, services in _ARNS.items():
+            for arn in getattr(self, field_name):
+                if not re.fullmatch(rf"arn:aws[a-z-]*:({'|'.join(services)}):[a-z0-9-]+:\d{{12}}:.+", arn):
+                    kind = " or ".join(services)
+                    raise SettingsError(f"{self.name}: {field_name}: {arn!r} is not the ARN of a resource of {kind}")
 
     @property
     def prefix(self) -> str:
@@ -66,7 +87,19 @@ ENVIRONMENTS: Mapping[str, Environment] = {
     environment.name: environment
     for environment in (
         # At the local endpoint: made from the same templates, by deploy/local/stacks.py.
-        Environment("local", region="us-east-1", shards=2, retain=False, buffer_s=60),
+        Environment(
+            "local",
+            region="us-east-1",
+            shards=2,
+            retain=False,
+            buffer_s=60,
+            # What tests and demonstrations send to (deploy/local/alerting.py).
+            recipients=(
+                "arn:aws:sqs:us-east-1:000000000000:metering-local-queue",
+                "arn:aws:sns:us-east-1:000000000000:metering-local-people-*",
+            ),
+            secrets=("arn:aws:secretsmanager:us-east-1:000000000000:secret:metering-local-hook-*",),
+        ),
         Environment("dev", shards=1, retain=False, log_days=7),
         Environment("staging", shards=2, retention_h=48, retain=False, parallelism=2, monthly_budget_usd=500),
         Environment(
@@ -92,3 +125,12 @@ def environment_named(name: str) -> Environment:
         raise SettingsError(
             f"no environment {name!r}; there are {', '.join(ENVIRONMENTS)} (deploy/settings.py)"
         ) from None
+
+
+def check_account(environment: Environment, account: str) -> None:
+    """Raises SettingsError where an environment belongs to another account than the one whose credentials are used."""
+    if environment.account and environment.account != account:
+        raise SettingsError(
+            f"{environment.name} belongs to account {environment.account} (deploy/settings.py), and these credentials "
+            f"are of {account}: change AWS_PROFILE"
+        )

@@ -8,6 +8,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
@@ -20,10 +21,13 @@ from deploy.functions import ALERTING
 from deploy.grants import allow, use_table
 from deploy.lambdas import Function
 from deploy.nag import accept
+from deploy.settings import Environment
 
-#: What the functions do with the table; transactions need the rights of their steps.
-STATE_ACTIONS = ("ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
+#: What the functions do with the table; a transaction needs the permissions of its steps.
+ANSWERING = ("GetItem", "PutItem", "Query", "UpdateItem")
+TELLING = (*ANSWERING, "DeleteItem")
 BATCH, RETRIES = 100, 100
+_CHOSEN = "The settings say which names recipients, secrets and their keys have (deploy/settings.py)."
 KEEP = Duration.days(14)
 
 
@@ -82,11 +86,24 @@ class Alerting(Construct):
         rule.add_target(targets.LambdaFunction(self.sweeper.function, dead_letter_queue=self.dead_events))
 
     def use(self, table: dynamodb.ITable, channels: Channels) -> None:
-        """Grant what all three, or two of them, need: state; topics to send to."""
-        for function in (self.notifier, self.sweeper, self.api):
-            use_table(function.role, table, STATE_ACTIONS, "by_site")
+        """Grant what all three, or two of them, need: state; topics to send to; what routes may name besides."""
+        use_table(self.api.role, table, ANSWERING, "by_site")
         for function in (self.notifier, self.sweeper):
+            use_table(function.role, table, TELLING, "by_site")
             allow(function.role, ["sns:Publish"], channels.people.topic_arn, channels.programs.topic_arn)
+            reach(function.role, self._deployment.environment)
+
+
+def reach(role: iam.IRole, environment: Environment) -> None:
+    """Let a role send to the recipients that an environment allows routes to name, and read their secrets."""
+    by_service = {arn: arn.split(":")[2] for arn in environment.recipients}
+    actions = {"sns": "sns:Publish", "sqs": "sqs:SendMessage"}
+    for arn, service in by_service.items():
+        allow(role, [actions[service]], arn, because=_CHOSEN)
+    for arn in environment.secrets:
+        allow(role, ["secretsmanager:GetSecretValue"], arn, because=_CHOSEN)
+    for arn in environment.recipient_keys:
+        allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], arn, because=_CHOSEN)
 
 
 def queue(scope: Construct, id: str, key: kms.IKey, name: str, dead: sqs.IQueue | None = None) -> sqs.Queue:

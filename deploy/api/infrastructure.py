@@ -11,10 +11,12 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from deploy.api.people import People
+from deploy.api.runtime.questions import QUESTIONS
 from deploy.deployment import Deployment
 from deploy.functions import API
-from deploy.grants import allow, read_objects, use_table, write_objects
+from deploy.grants import OBJECTS, allow, deliver_objects, read_objects, use_table
 from deploy.lake.delivery import Athena
+from deploy.lake.lineage import reads_of
 from deploy.lambdas import Function
 from deploy.logs import log_group
 
@@ -33,8 +35,6 @@ QUERY_ROUTES = (
     "POST /queries/{query_id}/stop",
     "GET /meters/{meter_id}/last-values",
 )
-#: Tables that the questions read (deploy/api/runtime/questions.py).
-ASKED_TABLES = ("costs", "kpis", "alerts", "alert_actions", "adjustments")
 RESULTS = "athena-results/"
 RATE, BURST = 50, 100
 
@@ -113,19 +113,30 @@ class Queries(Construct):
         use_table(self.function.role, self.table, ["GetItem", "PutItem", "UpdateItem"])
 
     def read(self, last_values: dynamodb.ITable) -> None:
-        """Grant asking Athena in the one workgroup, over the tables of the lake, and the last values."""
+        """Grant asking Athena in the one workgroup, over what the questions read, and the last values."""
         stack, role = Stack.of(self), self.function.role
         workgroup = stack.format_arn(service="athena", resource="workgroup", resource_name=self._athena.name)
         for action in ("GetQueryExecution", "GetQueryResults", "StartQueryExecution", "StopQueryExecution"):
             allow(role, [f"athena:{action}"], workgroup)
-        allow(
-            role,
-            ["glue:GetDatabase", "glue:GetPartition", "glue:GetPartitions", "glue:GetTable", "glue:GetTables"],
-            stack.format_arn(service="glue", resource="catalog"),
-            stack.format_arn(service="glue", resource="database", resource_name=self._names.database),
-            stack.format_arn(service="glue", resource="table", resource_name=f"{self._names.database}/*"),
-            because="Views lead to other views and tables, all of this deployment's own database.",
-        )
-        read_objects(role, self._names.lake, *(f"{name}/" for name in ASKED_TABLES), RESULTS)
-        write_objects(role, self._names.lake, RESULTS)
+        reads = reads_of(*(question.sql for question in QUESTIONS.values()))
+        self._read_catalog(sorted(reads.relations))
+        read_objects(role, self._names.lake, *reads.prefixes)
+        deliver_objects(role, self._names.lake, RESULTS)
+        results = f"arn:{stack.partition}:s3:::{self._names.lake}/{RESULTS}*"
+        allow(role, ["s3:ListMultipartUploadParts"], results, because=OBJECTS)
         use_table(role, last_values, ["GetItem", "Query"])
+
+    def _read_catalog(self, relations: list[str]) -> None:
+        """Grant looking up tables and views. Athena looks at the database `default` whatever a query reads.
+
+        https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
+        """
+        stack, role, database = Stack.of(self), self.function.role, self._names.database
+
+        def arn(kind: str, name: str | None = None) -> str:
+            return stack.format_arn(service="glue", resource=kind, resource_name=name)
+
+        allow(role, ["glue:GetDatabase"], arn("catalog"), arn("database", "default"), arn("database", database))
+        tables = [arn("table", f"{database}/{name}") for name in relations]
+        actions = ["glue:GetPartition", "glue:GetPartitions", "glue:GetTable"]
+        allow(role, actions, arn("catalog"), arn("database", database), *tables)

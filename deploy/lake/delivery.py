@@ -11,7 +11,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from deploy.deployment import Deployment
-from deploy.grants import allow, use_key, write_objects
+from deploy.grants import allow, deliver_objects, use_key
 from deploy.lake.catalog import DELIVERED, TABLES, glue_table, glue_view, view_columns, views
 from deploy.lake.questions import QUESTIONS
 from deploy.logs import log_group, log_stream_arn
@@ -104,7 +104,7 @@ class Delivery(Construct):
 
     def _role(self, table: Table, log: logs.LogStream) -> iam.Role:
         role = iam.Role(self, f"Role-{table.name}", assumed_by=iam.ServicePrincipal("firehose.amazonaws.com"))
-        write_objects(role, self._names.lake, f"{table.name}/", f"errors/{table.name}/")
+        deliver_objects(role, self._names.lake, f"{table.name}/", f"errors/{table.name}/")
         use_key(role, self._key)
         stack, rows = Stack.of(self), glue_table(table, "")["Name"]
         catalog = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from deploy.alerting.reach import Reach
 from deploy.alerting.runtime.model import read_routes
 from deploy.names import CONTRACTS, ROUTES, RULES, TARIFFS
 from flink_job.alerts.document import read_rules
@@ -27,14 +28,24 @@ def upload(
     rules: Path | None = None,
     routes: Path | None = None,
     contracts: Path | None = None,
+    reach: Reach | None = None,
 ) -> list[str]:
-    """Check every document, then upload them; returns their keys. Raises BooksError before anything is uploaded."""
+    """Check every document, then upload them; returns their keys. Raises BooksError before anything is uploaded.
+
+    `reach` is what routes may name.
+    """
     found: dict[str, bytes] = {}
     if tariffs:
         if faults := open_book(str(tariffs)).faults:
             raise BooksError("\n".join(faults.values()))
         found |= {f"{TARIFFS}{path.name}": path.read_bytes() for path in sorted(tariffs.glob("*.json"))}
-    for path, key, check in ((rules, RULES, read_rules), (routes, ROUTES, read_routes)):
+
+    def check_routes(text: bytes) -> None:
+        read = read_routes(text)
+        if reach:
+            reach.check(read)
+
+    for path, key, check in ((rules, RULES, read_rules), (routes, ROUTES, check_routes)):
         if path:
             found[key] = path.read_bytes()
             try:

@@ -115,7 +115,6 @@ class StreamJob(Construct):
             self.role,
             [
                 "kinesis:DescribeStream",
-                "kinesis:DescribeStreamSummary",
                 "kinesis:GetRecords",
                 "kinesis:GetShardIterator",
                 "kinesis:ListShards",
@@ -125,11 +124,11 @@ class StreamJob(Construct):
 
     def write(self, stream: kinesis.IStream) -> None:
         """Grant what the Kinesis sink asks of a stream."""
-        allow(self.role, ["kinesis:PutRecord", "kinesis:PutRecords"], stream.stream_arn)
+        allow(self.role, ["kinesis:PutRecords"], stream.stream_arn)
 
     def deliver(self, delivery_stream_arn: str) -> None:
         """Grant what the Firehose sink asks of a delivery stream."""
-        allow(self.role, ["firehose:PutRecord", "firehose:PutRecordBatch"], delivery_stream_arn)
+        allow(self.role, ["firehose:PutRecordBatch"], delivery_stream_arn)
 
     def consult(self, books: str) -> None:
         """Grant reading tariffs and rules in the bucket of a name."""

@@ -34,6 +34,20 @@ def permissions(templates: dict[str, dict[str, Any]], stacks: Iterable[str] = ST
     return sorted(re.sub(r"[0-9a-f]{64}", "<hash>", line) for line in lines)
 
 
+def granted(template: dict[str, Any]) -> dict[str, dict[str, set[str]]]:
+    """By role of a template: the resources on which it may do each action, as `shown` writes them."""
+    resources = template["Resources"]
+    found: dict[str, dict[str, set[str]]] = {n: {} for n, r in resources.items() if r["Type"] == "AWS::IAM::Role"}
+    for resource in resources.values():
+        if resource["Type"] == "AWS::IAM::Policy":
+            for role in resource["Properties"]["Roles"]:
+                for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
+                    for action in _list(statement["Action"]):
+                        names = {shown(each) for each in _list(statement["Resource"])}
+                        found[role["Ref"]].setdefault(action, set()).update(names)
+    return found
+
+
 def _of_resource(name: str, resource: dict[str, Any]) -> Iterator[str]:
     kind, properties = resource["Type"], resource.get("Properties", {})
     if kind in _POLICIES:
