@@ -45,7 +45,7 @@ def create(
             elif resource["Type"] == "AWS::Kinesis::Stream":
                 resource["Properties"]["ShardCount"] = shards
             elif resource["Type"] == "AWS::Lambda::Function" and "ROUTES_URI" in _variables(resource):
-                _variables(resource)["LEASE_MS"] = str(lease_ms)
+                _variables(resource).update(LEASE_MS=str(lease_ms), LOCAL_RECIPIENTS="1")
 
     stacks = Stacks(names, endpoint, adapt).create("data", "pipeline", "job")
     upload(client("s3", endpoint), names.books, tariffs, rules)

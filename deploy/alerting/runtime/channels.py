@@ -10,15 +10,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import time
 from dataclasses import dataclass
 from typing import Any
 
-import urllib3
-
 from .model import Recipient
+from .webhook import WebhookError, Webhooks
 
-WEBHOOK_TIMEOUT_S = 5.0
+_QUEUE = re.compile(r"https://sqs\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/\d{12}/[A-Za-z0-9_-]{1,80}(\.fifo)?")
 
 
 class SendError(RuntimeError):
@@ -44,11 +44,10 @@ class Message:
 
 
 class Channels:
-    """Clients of the services, made once."""
+    """Clients of the services, made once. `any_queue` (for tests only) permits queues at other addresses than AWS's."""
 
-    def __init__(self, sns: Any, sqs: Any, http: urllib3.PoolManager | None = None) -> None:
-        self.sns, self.sqs = sns, sqs
-        self.http = http or urllib3.PoolManager(timeout=WEBHOOK_TIMEOUT_S, retries=False)
+    def __init__(self, sns: Any, sqs: Any, webhooks: Webhooks, any_queue: bool = False) -> None:
+        self.sns, self.sqs, self.webhooks, self._any_queue = sns, sqs, webhooks, any_queue
 
     def send(self, recipient: Recipient, message: Message) -> None:
         """Send a message. Raises what the service raises, or SendError."""
@@ -67,6 +66,8 @@ class Channels:
         self.sns.publish(TopicArn=topic, Subject=message.subject, Message=json.dumps(forms), MessageStructure="json")
 
     def _queue(self, queue: str, message: Message) -> None:
+        if not (self._any_queue or _QUEUE.fullmatch(queue)):
+            raise SendError(f"{queue!r} is no queue of SQS: https://sqs.<region>.amazonaws.com/<account>/<name>")
         self.sqs.send_message(
             QueueUrl=queue, MessageBody=message.document(), **(_once(message) if queue.endswith(".fifo") else {})
         )
@@ -79,11 +80,9 @@ class Channels:
             "X-Signature": sign(secret, int(time.time()), content),
         }
         try:
-            answer = self.http.request("POST", url, body=content, headers=headers)
-        except urllib3.exceptions.HTTPError as error:
-            raise SendError(f"webhook {url}: {error}") from None
-        if answer.status >= 300:
-            raise SendError(f"webhook {url} answered {answer.status}")
+            self.webhooks.post(url, content, headers)
+        except WebhookError as error:
+            raise SendError(str(error)) from None
 
 
 def sign(secret: str, at_s: int, content: bytes) -> str:

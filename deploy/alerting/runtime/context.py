@@ -1,7 +1,7 @@
 """What the functions share: clients and settings, made once a process from environment variables.
 
 `TABLE` names the state table; `ROUTES_URI` is s3://bucket/key of the routes; `ACTIONS_STREAM`, where set, the delivery
-stream for deeds.
+stream for deeds. `LOCAL_RECIPIENTS=1`, which only a local endpoint sets, permits recipients that are not public.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Any
 from urllib.parse import urlparse
 
 import boto3
-import urllib3
 from aws_lambda_powertools.utilities import parameters
 from botocore.config import Config
 
@@ -23,6 +22,7 @@ from .channels import Channels
 from .model import Routes, read_routes
 from .outbox import Outbox
 from .table import Table
+from .webhook import Webhooks
 
 ROUTES_S = 60.0
 _RETRIES = Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=3, read_timeout=10)
@@ -42,7 +42,8 @@ def table() -> Table:
 
 @cache
 def channels() -> Channels:
-    return Channels(client("sns"), client("sqs"), urllib3.PoolManager(timeout=5.0, retries=False))
+    is_local = os.environ.get("LOCAL_RECIPIENTS") == "1"
+    return Channels(client("sns"), client("sqs"), Webhooks(is_local), is_local)
 
 
 def routes() -> Routes:
