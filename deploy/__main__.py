@@ -20,7 +20,7 @@ from deploy.release.application import Application, ApplicationError
 from deploy.release.books import BooksError, has_tariffs, upload
 from deploy.release.cdk import Cdk, CdkError
 from deploy.release.empty import empty_buckets
-from deploy.settings import Environment, SettingsError, check_account, environment_named
+from deploy.settings import Environment, SettingsError, check_account, check_operators, environment_named
 from deploy.stream_job.properties import RESTORE, SKIP
 from deploy.stream_job.state import current_state
 
@@ -47,8 +47,9 @@ def up(
     An update takes a snapshot first, and is refused where the job's state would not fit the new version.
     """
     environment, names, account = _target(env)
+    check_operators(environment)
     if not environment.operators:
-        console.print(f"nobody is told of alarms: {env} has no operators in deploy/settings.py", style="yellow")
+        console.print(f"nobody is told of alarms: {env} has no operators (environments.toml)", style="yellow")
     application = Application(_client("kinesisanalyticsv2", environment), names.application)
     if not drop_state:
         application.check_state(current_state())

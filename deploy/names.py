@@ -56,5 +56,10 @@ class Names:
     def images(self) -> str:
         return f"{self.prefix}-run"
 
+    @property
+    def api_id(self) -> str:
+        """Parameter of Systems Manager that says which the API is."""
+        return f"/{self.prefix}/api-id"
+
     def delivery(self, output: str) -> str:
         return f"{self.prefix}-{output}"

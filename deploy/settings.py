@@ -6,16 +6,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from deploy.overrides import SettingsError as SettingsError
+from deploy.overrides import overridden
+
 #: Names of everything begin with it, then the environment's.
 APPLICATION = "metering"
 
 
 #: Settings that hold ARNs, and of which services.
 _ARNS = {"recipients": ("sns", "sqs"), "secrets": ("secretsmanager",), "recipient_keys": ("kms",)}
-
-
-class SettingsError(ValueError):
-    """An environment that is not there, or settings that contradict each other; the message says what to change."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +25,17 @@ class Environment:
     without state reads the contracts again, so theirs are kept `contracts_retention_h`. `retain`: data outlive
     `make destroy`. `parallelism`: slots of the job; `parallelism_per_kpu` of them share a KPU (1 for a job with state).
     `scan_limit_gb`: what one Athena query may read. `last_values`: the function that keeps the last values of each
-    meter in DynamoDB, whose writes cost more than the job does where meters are many. `job` are settings of
-    flink_job.config.Job.
+    meter in DynamoDB, whose writes cost more than the job does where meters are many. `operators`: addresses that
+    alarms and the budget go to. `job` are settings of flink_job.config.Job. `quiet_s`: for how long no reading may
+    arrive before an alarm goes off, 0 for no such alarm. `canary`: a reading every quarter of an hour whose cost is
+    looked for in the lake.
 
     `account`: the AWS account that this environment belongs to; another is refused. `recipients`: ARNs of SNS topics
     and SQS queues that routes may name besides the environment's own topics; `secrets`: ARNs of the secrets with which
     webhooks are signed; `recipient_keys`: ARNs of the KMS keys that encrypt either. `*` and `?` match as in
     IAM. A secret's ARN ends in six random characters: `...:secret:hook-??????`.
+
+    What differs from customer to customer is said in `environments.toml` (deploy/overrides.py).
     """
 
     name: str
@@ -59,6 +62,8 @@ class Environment:
     recipient_keys: tuple[str, ...] = ()
     sentry_secret_arn: str = ""
     job: Mapping[str, str] = field(default_factory=dict)
+    quiet_s: int = 0
+    canary: bool = False
 
     def __post_init__(self) -> None:
         if self.autoscaling and self.shards == 1:
@@ -72,6 +77,8 @@ class Environment:
                 if not re.fullmatch(rf"arn:aws[a-z-]*:({'|'.join(services)}):[a-z0-9-]+:\d{{12}}:.+", arn):
                     kind = " or ".join(services)
                     raise SettingsError(f"{self.name}: {field_name}: {arn!r} is not the ARN of a resource of {kind}")
+        if not 0 <= self.quiet_s <= 86_400 or self.quiet_s % 60:
+            raise SettingsError(f"{self.name}: quiet_s is whole minutes, and at most a day (86400)")
 
     @property
     def prefix(self) -> str:
@@ -112,25 +119,30 @@ ENVIRONMENTS: Mapping[str, Environment] = {
             scan_limit_gb=100,
             last_values=False,
             monthly_budget_usd=5000,
+            quiet_s=3600,
         ),
     )
 }
 
 
 def environment_named(name: str) -> Environment:
-    """The environment of a name. Raises SettingsError."""
-    try:
-        return ENVIRONMENTS[name]
-    except KeyError:
+    """The environment of a name, with what `environments.toml` says of it. Raises SettingsError."""
+    return overridden(name, ENVIRONMENTS)
+
+
+def check_operators(environment: Environment) -> None:
+    """Raises SettingsError where data are kept and nobody would be told of alarms."""
+    if environment.retain and not environment.operators:
         raise SettingsError(
-            f"no environment {name!r}; there are {', '.join(ENVIRONMENTS)} (deploy/settings.py)"
-        ) from None
+            f"{environment.name} keeps its data (retain) and has no operators: alarms would reach nobody. Name them in "
+            f'environments.toml:\n\n  [{environment.name}]\n  operators = ["operations@your-company.example"]\n'
+        )
 
 
 def check_account(environment: Environment, account: str) -> None:
     """Raises SettingsError where an environment belongs to another account than the one whose credentials are used."""
     if environment.account and environment.account != account:
         raise SettingsError(
-            f"{environment.name} belongs to account {environment.account} (deploy/settings.py), and these credentials "
-            f"are of {account}: change AWS_PROFILE"
+            f"{environment.name} belongs to account {environment.account} (deploy/settings.py, environments.toml), and "
+            f"these credentials are of {account}: change AWS_PROFILE"
         )

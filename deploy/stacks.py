@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import Aws, CfnOutput, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, Aws, CfnOutput, RemovalPolicy, Stack
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from deploy.alerting.infrastructure import Alerting, Channels
@@ -22,10 +23,11 @@ from deploy.deployment import Deployment
 from deploy.grants import allow, read_objects
 from deploy.ingest.devices import Devices
 from deploy.ingest.streams import Streams
-from deploy.ingest.uploads import Network, Uploads
+from deploy.ingest.uploads import Network, Uploads, machine_name
 from deploy.lake.delivery import Athena, Catalog, Delivery
 from deploy.lake.last_values import LastValues, last_values_table
 from deploy.lake.storage import Storage
+from deploy.monitoring.alarms import alarms
 from deploy.monitoring.infrastructure import Monitoring
 from deploy.names import ROUTES, Names
 from deploy.settings import Environment
@@ -34,7 +36,7 @@ from flink_job.schemas import ALERT_ACTIONS, OUTPUTS
 
 DEAD = ("batches", "events", "inbox.fifo", "uploads", "last-values", "messages")
 #: Services that write into encrypted queues and topics, or encrypt logs, with the key.
-KEY_USERS = ("sns.amazonaws.com", "events.amazonaws.com", "cloudwatch.amazonaws.com", "s3.amazonaws.com")
+KEY_USERS = ("sns.amazonaws.com", "events.amazonaws.com", "s3.amazonaws.com")
 
 
 class Data(Stack):
@@ -116,6 +118,8 @@ class Pipeline(Stack):
         api.route(ALERT_ROUTES, alerting.api.function, "Alerts")
         api.route(QUERY_ROUTES, queries.function.function, "Queries")
 
+        # By a parameter, not by an export: this stack can be replaced without the one that watches it.
+        ssm.StringParameter(self, "ApiIdForWatch", parameter_name=names.api_id, string_value=api.api.api_id)
         output(self, "ApiUrl", api.url)
         output(self, "ApiId", api.api.api_id)
         output(self, "WorkGroup", athena.name)
@@ -160,7 +164,14 @@ class Watch(Stack):
         names = names_of(environment)
         queues = [f"{names.prefix}-dead-{what}" for what in DEAD if environment.last_values or what != "last-values"]
         deployment = Deployment(names, environment, key_of(self, data))
-        watch = Monitoring(self, "Monitoring", deployment, queues)
+        machine = self.format_arn(
+            service="states",
+            resource="stateMachine",
+            resource_name=machine_name(names),
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        api_id = ssm.StringParameter.value_for_string_parameter(self, names.api_id)
+        watch = Monitoring(self, "Monitoring", deployment, alarms(names, environment, queues, api_id, machine))
         output(self, "Operators", watch.operators.topic_arn)
 
 

@@ -50,7 +50,7 @@ class ReadReading(ScalarFunction):  # type: ignore[misc]
         self.max_future_s = max_future_s
 
     def open(self, function_context: Any) -> None:
-        self.counters = Counters(function_context)
+        self.counters = Counters(function_context, "read", "rejected")
         settle_memory()
 
     def eval(self, payload: pd.Series, arrival: pd.Series) -> pd.DataFrame:

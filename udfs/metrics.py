@@ -7,11 +7,14 @@ from typing import Any
 
 
 class Counters:
-    """Counters by name, made when first counted up."""
+    """Counters by name, made when first counted up. `names` are there from the beginning, at zero: of two counts that
+    are compared, every subtask then reports both.
+    """
 
-    def __init__(self, function_context: Any) -> None:
+    def __init__(self, function_context: Any, *names: str) -> None:
         self._group = function_context.get_metric_group().add_group("kinesisanalytics")
         self._counters: dict[str, Any] = {}
+        self.add(dict.fromkeys(names, 0))
 
     def add(self, counts: Mapping[str, int]) -> None:
         for name, count in counts.items():

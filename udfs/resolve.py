@@ -77,7 +77,7 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
         self.settings = settings
 
     def open(self, function_context: Any) -> None:
-        self.counters = Counters(function_context)
+        self.counters = Counters(function_context, "resolved", "unpriced")
         self.book = tariff_book(self.settings.tariffs)
         self.measured = MeasuredWatch(self.settings)
         self.heartbeats = HeartbeatWatch(self.settings)
@@ -109,7 +109,7 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
             self._find(document, start, row, problems)
             for row, (document, start) in enumerate(zip(contract, start_ms.tolist(), strict=True))
         ]
-        self._count(problems)
+        self._count(len(found), problems)
         places = [place for place, _ in found]
         quantities = {
             name: column.to_numpy(np.int64)
@@ -147,9 +147,9 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
             problems[row] = ("calendar_year_missing", str(error))
         return _NOWHERE
 
-    def _count(self, problems: dict[int, tuple[str, str]]) -> None:
+    def _count(self, readings: int, problems: dict[int, tuple[str, str]]) -> None:
         unpriced = Counter(f"unpriced_{code}" for code, _ in problems.values())
-        self.counters.add({"unpriced": unpriced.total(), **unpriced})
+        self.counters.add({"resolved": readings, "unpriced": unpriced.total(), **unpriced})
 
     def _frame(self, found: Any, problems: Any, quantities: dict[str, Any], watched: Any) -> pd.DataFrame:
         numbers = [number for _, number in found]

@@ -94,6 +94,7 @@ class Queries(Construct):
         self.table = dynamodb.Table(
             self,
             "Asked",
+            table_name=f"{names.prefix}-asked",
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             partition_key=dynamodb.Attribute(name="query_id", type=dynamodb.AttributeType.STRING),
             time_to_live_attribute="expires_s",

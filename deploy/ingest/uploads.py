@@ -17,12 +17,17 @@ from deploy.deployment import Deployment
 from deploy.grants import read_objects, use_key, write_objects
 from deploy.logs import log_group
 from deploy.nag import accept
-from deploy.names import CONTRACTS, TARIFFS
+from deploy.names import CONTRACTS, TARIFFS, Names
 
 _EVERYTHING = "AwsSolutions-IAM5[Resource::*]"
 INBOX, OUTPUT = "inbox/", "uploads/"
 CPU, MEMORY_MIB, DISK_GIB = 2048, 8192, 50
 LIMIT = Duration.hours(6)
+
+
+def machine_name(names: Names) -> str:
+    """The state machine's name, by which it is watched."""
+    return f"{names.prefix}-uploads"
 
 
 class Network(Construct):
@@ -128,7 +133,7 @@ class Uploads(Construct):
         return sfn.StateMachine(
             self,
             "Machine",
-            state_machine_name=f"{self._names.prefix}-uploads",
+            state_machine_name=machine_name(self._names),
             definition_body=sfn.DefinitionBody.from_chainable(prepare.next(run).next(sfn.Succeed(self, "Done"))),
             timeout=LIMIT,
             tracing_enabled=True,

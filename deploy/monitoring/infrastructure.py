@@ -1,4 +1,4 @@
-"""Alarms, each with what to do in docs/operate.md; a dashboard of the same; a budget."""
+"""Alarms, each with what to do in docs/operate.md; a dashboard of the same; a budget; a watch on the data's key."""
 
 from __future__ import annotations
 
@@ -8,41 +8,41 @@ from aws_cdk import Duration
 from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
-from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 
 from deploy.deployment import Deployment
-from deploy.monitoring.alarms import Alarm, alarms
+from deploy.monitoring.alarm import Alarm, Measure
+from deploy.monitoring.topic import OperatorsTopic
+from deploy.names import Names
 from deploy.settings import Environment
 
 WIDTH, PER_ROW = 8, 3
+#: What takes the key away, at once or in days.
+KEY_EVENTS = ("DisableKey", "ScheduleKeyDeletion")
 
 
 class Monitoring(Construct):
     """What watches a deployment, and whom it tells."""
 
-    def __init__(self, scope: Construct, id: str, deployment: Deployment, queues: Sequence[str]) -> None:
+    def __init__(self, scope: Construct, id: str, deployment: Deployment, watched: Sequence[Alarm]) -> None:
         super().__init__(scope, id)
-        names, environment, key = deployment.names, deployment.environment, deployment.key
+        names, environment = deployment.names, deployment.environment
         self._names = names
-        self.operators = sns.Topic(
-            self, "Operators", topic_name=f"{names.prefix}-operators", master_key=key, enforce_ssl=True
-        )
-        for address in environment.operators:
-            self.operators.add_subscription(subscriptions.EmailSubscription(address))
-        kpus = max(1, environment.parallelism // environment.parallelism_per_kpu)
-        watched = alarms(names, queues, kpus)
+        self.operators = OperatorsTopic(self, "Operators", names, environment.operators).topic
         self.alarms = [self._alarm(alarm) for alarm in watched]
         self._dashboard(watched)
         self._budget(environment)
+        self._watch_key(deployment)
 
     def _alarm(self, alarm: Alarm) -> cloudwatch.Alarm:
         made = cloudwatch.Alarm(
             self,
             alarm.id,
             alarm_name=f"{self._names.prefix}-{alarm.id}",
-            alarm_description=f"{alarm.meaning} What to do: docs/operate.md#{alarm.section}",
+            alarm_description=f"[{alarm.severity}, {alarm.owner}] {alarm.meaning} "
+            f"What to do: docs/operate.md#{alarm.section}",
             metric=metric(alarm),
             threshold=alarm.threshold,
             comparison_operator=getattr(cloudwatch.ComparisonOperator, alarm.comparison),
@@ -77,7 +77,8 @@ class Monitoring(Construct):
         if not environment.operators:
             return
         told = [{"subscriptionType": "EMAIL", "address": address} for address in environment.operators]
-        budgets.CfnBudget(
+        told.append({"subscriptionType": "SNS", "address": self.operators.topic_arn})
+        budget = budgets.CfnBudget(
             self,
             "Budget",
             budget={
@@ -100,22 +101,56 @@ class Monitoring(Construct):
                 for kind, share in (("ACTUAL", 80), ("FORECASTED", 100))
             ],
         )
+        # Budgets looks whether it may publish when it is made.
+        budget.node.add_dependency(self.operators)
+
+    def _watch_key(self, deployment: Deployment) -> None:
+        """Somebody disables the key or has it deleted: told at once, where the account has a trail in CloudTrail."""
+        rule = events.Rule(
+            self,
+            "KeyChanged",
+            rule_name=f"{self._names.prefix}-key-changed",
+            description="Somebody disables the key of the data or schedules its deletion",
+            event_pattern=events.EventPattern(
+                source=["aws.kms"],
+                detail_type=["AWS API Call via CloudTrail"],
+                detail={
+                    "eventSource": ["kms.amazonaws.com"],
+                    "eventName": list(KEY_EVENTS),
+                    "resources": {"ARN": [deployment.key.key_arn]},
+                },
+            ),
+        )
+        rule.add_target(targets.SnsTopic(self.operators, message=_key_message(self._names)))
+
+
+def _key_message(names: Names) -> events.RuleTargetInput:
+    field = events.EventField.from_path
+    return events.RuleTargetInput.from_text(
+        f"[page, platform] {names.prefix}: {field('$.detail.userIdentity.arn')} called {field('$.detail.eventName')} "
+        f"on the key of the data. What to do: docs/operate.md#key"
+    )
 
 
 def metric(alarm: Alarm) -> cloudwatch.IMetric:
     """The metric that an alarm watches."""
-    watched = cloudwatch.Metric(
-        namespace=alarm.namespace,
-        metric_name=alarm.metric,
-        dimensions_map=dict(alarm.dimensions),
-        statistic=alarm.statistic,
-        period=Duration.seconds(alarm.period_s),
-    )
-    if not alarm.cumulative:
-        return watched
+    period = Duration.seconds(alarm.period_s)
+    watched = {name: _measure(measure, period) for name, measure in alarm.measures.items()}
+    if not alarm.expression:
+        [only] = watched.values()
+        return only
     return cloudwatch.MathExpression(
-        expression="DIFF(counted)",
-        using_metrics={"counted": watched},
-        label=alarm.title,
-        period=Duration.seconds(alarm.period_s),
+        expression=alarm.expression, using_metrics=watched, label=alarm.title, period=period
+    )
+
+
+def _measure(measure: Measure, period: Duration) -> cloudwatch.IMetric:
+    if not measure.namespace:
+        return cloudwatch.MathExpression(expression=measure.name, using_metrics={}, period=period)
+    return cloudwatch.Metric(
+        namespace=measure.namespace,
+        metric_name=measure.name,
+        dimensions_map=dict(measure.dimensions),
+        statistic=measure.statistic,
+        period=period,
     )

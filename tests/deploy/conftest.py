@@ -25,6 +25,23 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
     return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in found.items()}
 
 
+@pytest.fixture(scope="session")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    """Templates of an environment with people to tell and a secret for errors."""
+    from deploy.app import synthesize
+    from deploy.settings import Environment
+
+    environment = Environment(
+        "told",
+        operators=("ana@plant.example", "ravi@plant.example"),
+        monthly_budget_usd=700,
+        sentry_secret_arn="arn:aws:secretsmanager:eu-west-1:000000000000:secret:sentry-AbCdEf",
+    )
+    out = synthesize([environment], tmp_path_factory.mktemp("told"))
+    found = {path.name.removesuffix(".template.json"): path for path in out.glob("*.template.json")}
+    return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in found.items()}
+
+
 def of_kind(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
     """Properties of a template's resources of a kind, by logical id."""
     return {name: r.get("Properties", {}) for name, r in template["Resources"].items() if r["Type"] == kind}

@@ -1,0 +1,165 @@
+"""Whatever the templates hold is watched: a new queue, function or stream without its alarms fails here."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.monitoring.alarms import alarms
+from deploy.names import Names
+from deploy.settings import ENVIRONMENTS, Environment
+from tests.deploy.conftest import Templates
+from tests.deploy.paths import Account
+
+DEPLOYED = ["dev", "staging", "prod"]
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "operate.md").read_text(encoding="utf-8")
+#: Resources without an alarm of their own, and why.
+EXEMPT = {
+    "inbox.fifo": "a plant's own programs read it, when they like; what they cannot take goes to its dead-letter queue",
+    "operators": "what tells of alarms cannot tell of itself: `python -m deploy drill` looks",
+}
+#: (namespace, dimension, metrics) that a resource of a kind must have an alarm on.
+NEEDED = {
+    "AWS::SQS::Queue": ("AWS/SQS", "QueueName", ("ApproximateNumberOfMessagesVisible",)),
+    "AWS::SNS::Topic": ("AWS/SNS", "TopicName", ("NumberOfNotificationsFailed",)),
+    "AWS::Lambda::Function": ("AWS/Lambda", "FunctionName", ("Errors", "Throttles")),
+    "AWS::DynamoDB::Table": ("AWS/DynamoDB", "TableName", ("ReadThrottleEvents", "WriteThrottleEvents")),
+    "AWS::ApiGatewayV2::Api": ("AWS/ApiGateway", "ApiId", ("5xx",)),
+    "AWS::IoT::TopicRule": ("AWS/IoT", "RuleName", ("RuleMessageThrottled", "Failure", "ErrorActionFailure")),
+    "AWS::KinesisFirehose::DeliveryStream": (
+        "AWS/Firehose",
+        "DeliveryStreamName",
+        ("DeliveryToS3.DataFreshness", "ThrottledRecords", "FailedConversion.Records", "PartitionCountExceeded"),
+    ),
+    "AWS::Kinesis::Stream": (
+        "AWS/Kinesis",
+        "StreamName",
+        ("WriteProvisionedThroughputExceeded", "GetRecords.IteratorAgeMilliseconds"),
+    ),
+    "AWS::StepFunctions::StateMachine": (
+        "AWS/States",
+        "StateMachineArn",
+        ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"),
+    ),
+    "AWS::KinesisAnalyticsV2::Application": (
+        "AWS/KinesisAnalytics",
+        "Application",
+        ("downtime", "fullRestarts", "containerDiskUtilization", "rejected", "unpriced"),
+    ),
+}
+#: Metrics that Managed Flink reports at level APPLICATION with no dimension but the application, and those of the job.
+APPLICATION_LEVEL = {
+    *("downtime", "fullRestarts", "numberOfFailedCheckpoints", "lastCheckpointDuration", "containerCPUUtilization"),
+    *(
+        "containerMemoryUtilization",
+        "containerDiskUtilization",
+        "numLateRecordsDropped",
+        "heapMemoryUtilization",
+        "KPUs",
+    ),
+    *("read", "rejected", "resolved", "unpriced"),
+}
+
+Watched = set[tuple[str, str, str, str]]
+
+
+def watched(account: Account) -> Watched:
+    """(namespace, metric, dimension, value) of everything that an alarm looks at."""
+    return {
+        (namespace, metric, name, value)
+        for (stack, _), alarm in account.of_kind("AWS::CloudWatch::Alarm").items()
+        for namespace, metric, dimensions in _measures(alarm)
+        for name, value in ((d["Name"], account.text(stack, d["Value"])) for d in dimensions)
+    }
+
+
+def _measures(alarm: dict[str, Any]) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
+    if "MetricName" in alarm:
+        yield alarm["Namespace"], alarm["MetricName"], alarm.get("Dimensions", [])
+    for query in alarm.get("Metrics", ()):
+        if "MetricStat" in query:
+            found = query["MetricStat"]["Metric"]
+            yield found["Namespace"], found["MetricName"], found.get("Dimensions", [])
+        elif sql := re.fullmatch(
+            r"SELECT \w+\((\w+)\) FROM SCHEMA\(\"(.+?)\", .*\) WHERE (\w+) = '(.+)'", query["Expression"]
+        ):
+            yield sql[2], sql[1], [{"Name": sql[3], "Value": sql[4]}]
+
+
+def missing(account: Account) -> list[str]:
+    """What nothing watches."""
+    found = watched(account)
+    wrong = []
+    for kind, (namespace, dimension, metrics) in NEEDED.items():
+        for stack, logical in account.of_kind(kind):
+            name = account.name(stack, logical)
+            if name.removeprefix(f"{account.prefix}-") in EXEMPT:
+                continue
+            value = f"arn:aws:states:eu-west-1:111122223333:stateMachine:{name}" if dimension.endswith("Arn") else name
+            wrong += [f"{kind} {name}: {m}" for m in metrics if (namespace, m, dimension, value) not in found]
+    for (stack, _), mapping in account.of_kind("AWS::Lambda::EventSourceMapping").items():
+        name = account.text(stack, mapping["FunctionName"])
+        if ("AWS/Lambda", "IteratorAge", "FunctionName", name) not in found:
+            wrong.append(f"{name}: IteratorAge")
+    return wrong
+
+
+@pytest.mark.parametrize("environment", DEPLOYED)
+def test_everything_is_watched(templates: Templates, environment: str) -> None:
+    assert missing(Account(templates, f"metering-{environment}")) == []
+
+
+def test_a_new_queue_without_an_alarm_is_found(templates: Templates) -> None:
+    """The test above can fail."""
+    account = Account(templates, "metering-dev")
+    stack = account.stacks["metering-dev-pipeline"]
+    queue = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "metering-dev-dead-new"}}
+    account.stacks["metering-dev-pipeline"] = {**stack, "Resources": {**stack["Resources"], "New": queue}}
+    assert missing(account) == ["AWS::SQS::Queue metering-dev-dead-new: ApproximateNumberOfMessagesVisible"]
+
+
+@pytest.mark.parametrize("environment", DEPLOYED)
+def test_no_alarm_watches_what_is_not_there(templates: Templates, environment: str) -> None:
+    """A name with a slip in it never has data, and never goes off."""
+    account = Account(templates, f"metering-{environment}")
+    for kind, (namespace, dimension, _) in NEEDED.items():
+        names = {account.name(*where) for where in account.of_kind(kind)}
+        for found_namespace, metric, name, value in watched(account):
+            if (found_namespace, name) == (namespace, dimension):
+                assert value.rpartition(":")[2] in names, (metric, value)
+
+
+@pytest.mark.parametrize("environment", DEPLOYED)
+def test_the_job_is_watched_at_the_level_that_it_reports_at(templates: Templates, environment: str) -> None:
+    """Backpressure is reported by task, millisBehindLatest by stream: on the application they never fire."""
+    account = Account(templates, f"metering-{environment}")
+    [application] = account.of_kind("AWS::KinesisAnalyticsV2::Application").values()
+    monitoring = application["ApplicationConfiguration"]["FlinkApplicationConfiguration"]["MonitoringConfiguration"]
+    assert monitoring["MetricsLevel"] == "APPLICATION"
+    metrics = {metric for namespace, metric, _, _ in watched(account) if namespace == "AWS/KinesisAnalytics"}
+    assert metrics <= APPLICATION_LEVEL
+
+
+def test_the_page_says_how_bad_each_alarm_is_and_whose() -> None:
+    full = Environment("x", autoscaling=True, quiet_s=3600, canary=True)
+    for alarm in alarms(Names("x"), full, [f"x-dead-{what}" for what in ("batches", "inbox.fifo")]):
+        [section] = re.findall(rf"^### {alarm.section}\n(.*?)\n\n", PAGE, re.MULTILINE | re.IGNORECASE | re.DOTALL)
+        assert (alarm.severity, alarm.owner) in re.findall(r"\*(page|ticket), (\w+)\*", section), alarm.id
+
+
+def test_no_alarm_goes_off_because_of_an_update_or_is_missed_in_prod() -> None:
+    prod = dataclasses.replace(ENVIRONMENTS["prod"], canary=True)
+    by_id = {alarm.id: alarm for alarm in alarms(Names("x"), prod, [])}
+    downtime = by_id["Downtime"]
+    assert downtime.periods * downtime.period_s == 900
+    assert downtime.missing_is_bad
+    # 64 KPUs that AWS grants and one that orchestrates; at four fifths there is time to ask for more.
+    assert by_id["Kpus"].threshold == 52
+    # The canary's four readings an hour are nobody's.
+    assert by_id["NoReadings"].threshold == 5
+    assert by_id["NoReadings"].missing_is_bad
