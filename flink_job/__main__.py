@@ -11,6 +11,7 @@ import typer
 from flink_job.commands import rate as rating
 from flink_job.commands.alerts import commands as alerts_commands
 from flink_job.commands.console import fail as _fail
+from flink_job.commands.period import From, To, day_of
 from flink_job.commands.rerate import rerate
 from flink_job.commands.tariffs import commands as tariffs_commands
 from flink_job.config import ConfigError, Job, load_settings, properties_path
@@ -102,7 +103,12 @@ def _run_files(inputs: list[str], contracts: list[str], tariffs: str, rules: str
 
 
 @app.command()
-def query(lake: Lake, sql: Annotated[str, typer.Argument(help="SQL over the output tables and views.")]) -> None:
+def query(
+    lake: Lake,
+    sql: Annotated[str, typer.Argument(help="SQL over the output tables and views.")],
+    first: From = None,
+    last: To = None,
+) -> None:
     """Query the outputs of a run: costs, kpis, alerts, rejected, unpriced, repeated, each key once; the merged views
     kpis_15m, kpis_1h, kpis_1d, gaps; and alert_episodes, alert_health.
 
@@ -111,30 +117,34 @@ def query(lake: Lake, sql: Annotated[str, typer.Argument(help="SQL over the outp
     import duckdb
 
     from flink_job.batch.report import print_rows
-    from flink_job.lake.database import LakeError, query
+    from flink_job.lake.database import LakeError, needed_tables, query
     from flink_job.lake.remote import downloaded
+    from flink_job.lake.selection import Selection
 
     try:
-        with downloaded(lake) as folder:
-            print_rows(*query(folder, sql))
+        selection = Selection(needed_tables(sql), day_of(first), day_of(last))
+        with downloaded(lake, selection) as folder:
+            print_rows(*query(folder, sql, selection))
     except (LakeError, duckdb.Error) as error:
         _fail(str(error))
 
 
 @app.command()
-def gaps(lake: Lake) -> None:
+def gaps(lake: Lake, first: From = None, last: To = None) -> None:
     """Report which readings are missing, per device, and keep the report as table `gaps` beside the outputs.
 
     A gap lies between two readings further apart than their interval; the device's own counter tells how many readings
     it numbered there.
     """
     from flink_job.batch.report import print_rows
-    from flink_job.lake.database import LakeError, write_gaps
+    from flink_job.lake.database import LakeError, needed_tables, write_gaps
     from flink_job.lake.remote import downloaded, uploaded
+    from flink_job.lake.selection import Selection
 
+    selection = Selection(needed_tables("SELECT * FROM gaps"), day_of(first), day_of(last))
     try:
-        with downloaded(lake) as folder, uploaded(f"{lake.rstrip('/')}/gaps") as target:
-            columns, rows = write_gaps(folder, target)
+        with downloaded(lake, selection) as folder, uploaded(f"{lake.rstrip('/')}/gaps") as target:
+            columns, rows = write_gaps(folder, target, selection)
     except LakeError as error:
         _fail(str(error))
     if rows:
@@ -148,6 +158,8 @@ def redrive(
     lake: Annotated[str, typer.Option(help="Where the records lie; else `lake` of the outputs' properties.")] = "",
     reason: Annotated[str, typer.Option(help="Only records with this reason.")] = "",
     since: Annotated[datetime | None, typer.Option(help="Only records that arrived since then (UTC).")] = None,
+    first: From = None,
+    last: To = None,
     out: Annotated[Path | None, typer.Option(help="Write the records to this file instead of the stream.")] = None,
     dry_run: Annotated[bool, typer.Option(help="Only show what would be sent.")] = False,
 ) -> None:
@@ -155,7 +167,7 @@ def redrive(
     twice changes nothing.
     """
     from flink_job.lake.database import LakeError
-    from flink_job.lake.redrive import REDRIVEN, stored_records, summary
+    from flink_job.lake.redrive import REDRIVEN, selected, stored_records, summary
     from flink_job.lake.remote import downloaded
     from flink_job.publish import publish
 
@@ -163,8 +175,9 @@ def redrive(
         _fail(f"{kind!r} cannot be sent again; it is one of {', '.join(REDRIVEN)}")
     try:
         settings = None if lake and (out or dry_run) else load_settings(properties_path())
-        with downloaded(lake or (settings.outputs.lake if settings else "")) as folder:
-            records = stored_records(folder, kind, reason, since)
+        selection = selected(kind, day_of(first), day_of(last), since)
+        with downloaded(lake or (settings.outputs.lake if settings else ""), selection) as folder:
+            records = stored_records(folder, kind, reason, since, selection)
     except (ConfigError, LakeError) as error:
         _fail(str(error))
     for code, count in summary(records).items():

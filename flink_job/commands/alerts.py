@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flink_job.commands.console import errors, fail, note, output
+from flink_job.commands.period import From, To, day_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -161,6 +162,8 @@ def replay(
 def health(
     lake: Annotated[str, typer.Argument(help="Output of a run: a folder, or s3://bucket.")],
     operators: Annotated[int, typer.Option(min=1, help="How many people share a site's alerts.")] = 1,
+    first: From = None,
+    last: To = None,
 ) -> None:
     """How good the alerting itself is: alerts per operator and hour, floods, chattering, standing alerts, time to
     acknowledge. Table `alert_health` has it by hour.
@@ -168,12 +171,14 @@ def health(
       python -m flink_job alerts health out --operators 2
     """
     from flink_job.commands.alert_tables import HEALTH, health_table
-    from flink_job.lake.database import LakeError, query
+    from flink_job.lake.database import LakeError, needed_tables, query
     from flink_job.lake.remote import downloaded
+    from flink_job.lake.selection import Selection
 
+    selection = Selection(needed_tables(HEALTH), day_of(first), day_of(last))
     try:
-        with downloaded(lake) as folder:
-            _, rows = query(folder, HEALTH)
+        with downloaded(lake, selection) as folder:
+            _, rows = query(folder, HEALTH, selection)
     except LakeError as error:
         fail(str(error))
     if not rows:
@@ -214,15 +219,17 @@ def _batches(readings: list[str] | None, contracts: list[str] | None, lake: str)
     """The history that was asked for, in order of arrival."""
     from flink_job.alerts import history
     from flink_job.batch.stage import InputError, read_records
-    from flink_job.lake.database import LakeError, open_lake
+    from flink_job.lake.database import LakeError, needed_tables, open_lake
     from flink_job.lake.remote import downloaded
+    from flink_job.lake.selection import Selection
 
     if bool(lake) == bool(readings):
         fail("give either --readings (with --contracts) or --lake")
     known = _contracts(contracts)
     try:
         if lake:
-            with downloaded(lake) as folder, open_lake(folder) as connection:
+            selection = Selection(needed_tables("SELECT 1 FROM costs, kpis"))
+            with downloaded(lake, selection) as folder, open_lake(folder, selection) as connection:
                 costs = connection.execute(history.COSTED_SQL).fetchall()
                 kpis = connection.execute(history.KPI_SQL).fetchall()
             yield from history.batches_of_costs(costs, known)

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from flink_job.commands.console import errors, fail, note
+from flink_job.commands.period import From, To, day_of
 from flink_job.commands.rate import Prices, explained
 
 if TYPE_CHECKING:
@@ -26,18 +27,25 @@ def rerate(
     meter: Annotated[str, typer.Option(help="Only this meter; nothing is written.")] = "",
     prices: Prices = None,
     dry_run: Annotated[bool, typer.Option(help="Only show what would be written.")] = False,
+    first: From = None,
+    last: To = None,
 ) -> None:
     """Rate the lake's cycles again in order of time and write what the stream's costs lack as table `adjustments`.
 
     Costs and adjustments add up to the exact bills (table `bills`). The table is written anew each time, so running it
     twice changes nothing. Cycles that end after the last reading are open: their time is charged until then.
 
+    With --from and --to only partitions of those days are read, and only cycles that they cover are rated again: those
+    that begin after --from and end by --to. Adjustments of other cycles stay. Where a tariff has a ratchet, let --from
+    lie as far back as it looks.
+
       python -m flink_job rerate out --contracts contracts.ndjson --tariffs tariffs
     """
     from flink_job.batch.stage import read_records
-    from flink_job.lake.adjustments import write_adjustments
+    from flink_job.lake.adjustments import kept_adjustments, write_adjustments
     from flink_job.lake.database import LakeError
     from flink_job.lake.remote import downloaded, uploaded
+    from flink_job.lake.rerate import is_covered, selected
     from flink_job.lake.rerate import rerate as rerate_lake
     from flink_job.metering.contract import Contract, parse_contract
     from flink_job.rate.documents import load_series
@@ -55,8 +63,10 @@ def rerate(
                 known[contract.meter_id] = contract
         try:
             book = open_book(tariffs)
-            with errors.status("rating again"), downloaded(lake) as folder:
-                result = rerate_lake(folder, known, book, load_series(prices or (), "UTC"), meter)
+            selection = selected(day_of(first), day_of(last))
+            with errors.status("rating again"), downloaded(lake, selection) as folder:
+                result = rerate_lake(folder, known, book, load_series(prices or (), "UTC"), meter, selection)
+                kept = kept_adjustments(folder / "adjustments", lambda start, end: is_covered(start, end, selection))
         except (LakeError, FileNotFoundError) as error:
             fail(str(error))
     _report(result)
@@ -64,7 +74,7 @@ def rerate(
         console.print("nothing was written")
         return
     with uploaded(f"{lake.rstrip('/')}/adjustments") as target:
-        write_adjustments(result.adjustments, target)
+        write_adjustments(result.adjustments, target, kept)
     console.print(f"adjustments: {lake.rstrip('/')}/adjustments/adjustments.parquet")
 
 

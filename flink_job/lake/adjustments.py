@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -100,8 +100,8 @@ def reasons_of(
     return found
 
 
-def write_adjustments(adjustments: Sequence[Adjustment], folder: Path) -> None:
-    """`folder`/adjustments.parquet, instead of the one before: a row for each cycle that differs."""
+def write_adjustments(adjustments: Sequence[Adjustment], folder: Path, kept: pa.Table | None = None) -> None:
+    """`folder`/adjustments.parquet, instead of the one before: a row for each cycle that differs, and those `kept`."""
     rows = [a for a in adjustments if a.changes]
     micro = {
         **{charge: [a.of(charge) for a in rows] for charge in CHARGES},
@@ -122,4 +122,18 @@ def write_adjustments(adjustments: Sequence[Adjustment], folder: Path) -> None:
         "reason": [a.why for a in rows],
     }
     arrays = [c if isinstance(c, pa.Array) else pa.array(c, pa.string()) for c in columns.values()]
-    pq.write_table(pa.Table.from_arrays(arrays, names=list(columns)), folder / "adjustments.parquet")
+    table = pa.Table.from_arrays(arrays, names=list(columns))
+    if kept is not None:
+        table = pa.concat_tables([kept, table], promote=True)
+    pq.write_table(table, folder / "adjustments.parquet")
+
+
+def kept_adjustments(folder: Path, replaced: Callable[[date, date], bool]) -> pa.Table | None:
+    """Rows of `folder`/adjustments.parquet whose cycle (start, end) is not to be replaced; None without the file."""
+    path = folder / "adjustments.parquet"
+    if not path.is_file():
+        return None
+    table = pq.read_table(path)
+    cycles = zip(table["cycle_start"].to_pylist(), table["cycle_end"].to_pylist(), strict=True)
+    keep = [not replaced(date.fromisoformat(start), date.fromisoformat(end)) for start, end in cycles]
+    return table.filter(pa.array(keep, pa.bool_()))

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import duckdb
 
+from flink_job.lake.selection import EVERYTHING, Selection, tables_of
 from flink_job.schemas import BATCH_TABLES, EVENT_DATE, OUTCOMES, OUTPUTS, SERVICE_TABLES, Table
 
+TABLES = {**OUTPUTS, **SERVICE_TABLES, **BATCH_TABLES}
 #: Tables hold rows as they were delivered, some more than once; the views of the same names each key once.
 ROWS = "_rows"
 #: What names a record, and the partition in which it lies.
@@ -70,46 +72,62 @@ def _other_outcomes(table: Table) -> str:
     return f"SELECT {record}, MAX(written_at) AS written_at FROM ({written}) AS written GROUP BY {record}"
 
 
-def open_lake(folder: Path) -> duckdb.DuckDBPyConnection:
-    """A connection with a view for each output under `folder`/<output>/, and the merged ones.
+def needed_tables(sql: str) -> frozenset[str] | None:
+    """The tables whose files a query reads, through views too; None (all of them) for what is not a SELECT."""
+    views = {name: each_key_once(table) for name, table in TABLES.items()}
+    named = tables_of(sql, views | {name: read_view(name) for name in VIEWS})
+    return None if named is None else frozenset(name for name in TABLES if f"{name}{ROWS}" in named)
+
+
+def open_lake(folder: Path, selection: Selection = EVERYTHING) -> duckdb.DuckDBPyConnection:
+    """A connection with a view for each output under `folder`/<output>/, and the merged ones, over what is selected.
 
     An output that has no rows yet is an empty view. Raises LakeError when there is none at all.
     """
-    tables = {**OUTPUTS, **SERVICE_TABLES, **BATCH_TABLES}
-    parts = {name: sorted((folder / name).glob("**/*.parquet")) for name in tables}
-    if not any(parts[name] for name in OUTPUTS):
+    parts = {name: _files(folder, name, selection) for name in TABLES}
+    if not any(parts.values()) and not any((folder / name).is_dir() for name in OUTPUTS):
         raise LakeError(f"{folder} holds no Parquet of {', '.join(OUTPUTS)}: it is no output of a run")
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
-    for name, table in tables.items():
-        connection.execute(f"CREATE VIEW {name}{ROWS} AS {_rows(table, parts[name])}")
-    for name, table in tables.items():
+    for name, table in TABLES.items():
+        connection.execute(f"CREATE VIEW {name}{ROWS} AS {_rows(table, parts[name], selection)}")
+    for name, table in TABLES.items():
         connection.execute(f"CREATE VIEW {name} AS {each_key_once(table)}")
     for name in VIEWS:
         connection.execute(f"CREATE VIEW {name} AS {read_view(name)}")
     return connection
 
 
-def _rows(table: Table, parts: Sequence[Path]) -> str:
+def _files(folder: Path, name: str, selection: Selection) -> list[Path]:
+    if not selection.has_table(name):
+        return []
+    found = sorted((folder / name).glob("**/*.parquet"))
+    return [path for path in found if selection.has_file(path.relative_to(folder / name).as_posix())]
+
+
+def _rows(table: Table, parts: Sequence[Path], selection: Selection) -> str:
     date = f", strftime({table.event_time}, '%Y-%m-%d') AS {EVENT_DATE.name}" if table.event_time else ""
     if not parts:
         columns = ", ".join(f"CAST(NULL AS {column.glue}) AS {column.name}" for column in table.columns)
         return f"SELECT *{date} FROM (SELECT {columns} WHERE FALSE) AS nothing"
     listed = ", ".join("'" + str(part).replace("'", "''") + "'" for part in parts)
-    return f"SELECT *{date} FROM read_parquet([{listed}], union_by_name=true, hive_partitioning=false)"
+    rows = f"SELECT *{date} FROM read_parquet([{listed}], union_by_name=true, hive_partitioning=false)"
+    return f"SELECT * FROM ({rows}) AS dated WHERE {selection.condition()}" if table.event_time else rows
 
 
-def query(folder: Path, sql: str) -> tuple[Sequence[str], list[tuple[object, ...]]]:
+def query(folder: Path, sql: str, selection: Selection = EVERYTHING) -> tuple[Sequence[str], list[tuple[object, ...]]]:
     """(column names, rows) of a query over the outputs."""
-    with open_lake(folder) as connection:
+    with open_lake(folder, selection) as connection:
         result = connection.execute(sql)
         return [d[0] for d in result.description or ()], result.fetchall()
 
 
-def write_gaps(folder: Path, target: Path) -> tuple[Sequence[str], list[tuple[object, ...]]]:
+def write_gaps(
+    folder: Path, target: Path, selection: Selection = EVERYTHING
+) -> tuple[Sequence[str], list[tuple[object, ...]]]:
     """(column names, rows) of the gaps, written to `target`/gaps.parquet too. Raises LakeError."""
     path = str(target / "gaps.parquet").replace("'", "''")
-    with open_lake(folder) as connection:
+    with open_lake(folder, selection) as connection:
         connection.execute(f"COPY (SELECT * FROM gaps ORDER BY meter_id, gap_start) TO '{path}' (FORMAT PARQUET)")
         result = connection.execute(f"SELECT * FROM read_parquet('{path}')")
         return [d[0] for d in result.description or ()], result.fetchall()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections import Counter
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
-from flink_job.lake.database import open_lake
+from flink_job.lake.database import needed_tables, open_lake
+from flink_job.lake.selection import EVERYTHING, Selection
 
 #: The outputs that keep a record's bytes, and the rest of their rows' order.
 REDRIVEN = {"rejected": "part", "unpriced": "record_position"}
@@ -16,13 +17,24 @@ Record = tuple[str, bytes]
 """(reason, payload)"""
 
 
-def stored_records(folder: Path, kind: str, reason: str = "", since: datetime | None = None) -> list[Record]:
+def selected(
+    kind: str, first: date | None = None, last: date | None = None, since: datetime | None = None
+) -> Selection:
+    """What `stored_records` reads. Rejected records lie by the date of their arrival, so `since` limits that too."""
+    if kind == "rejected" and since:
+        first = max(first or since.date(), since.date())
+    return Selection(needed_tables(f"SELECT * FROM {kind}"), first, last)
+
+
+def stored_records(
+    folder: Path, kind: str, reason: str = "", since: datetime | None = None, selection: Selection = EVERYTHING
+) -> list[Record]:
     """Records of an output in order of arrival, restricted to a reason and to arrivals since a moment (UTC).
 
     Contract records are left out: they belong to another stream. Raises LakeError.
     """
     rows: dict[tuple[str, str], tuple[str, list[bytes]]] = {}
-    with open_lake(folder) as connection:
+    with open_lake(folder, selection) as connection:
         result = connection.execute(
             f"SELECT shard, record_position, reason, payload FROM {kind} "
             "WHERE reason <> 'not_a_contract' AND (? = '' OR reason = ?) AND arrival >= ? "

@@ -15,10 +15,12 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from flink_job.lake.adjustments import CHARGES, Adjustment, Key, reasons_of
-from flink_job.lake.database import open_lake
+from flink_job.lake.database import needed_tables, open_lake
 from flink_job.lake.measured import intervals_of, last_instant_ms, meters_in, prepare, streamed_of
+from flink_job.lake.selection import EVERYTHING, Selection
 from flink_job.metering.contract import Contract, local_midnight_ms
 from flink_job.metering.units import to_micro
+from flink_job.schemas import ADJUSTMENTS
 from flink_job.tariffs.book import TariffBook, UnknownTariffError
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.history import (
@@ -42,15 +44,40 @@ class Rerated:
     problems: dict[str, str] = field(default_factory=dict)
 
 
+#: What re-rating reads.
+_READ = "SELECT 1 FROM costs, unpriced, register_reads"
+
+
+def selected(first: date | None = None, last: date | None = None) -> Selection:
+    """What `rerate` reads, with the adjustments that stay. Dates limit the partitions that are read."""
+    tables = needed_tables(_READ)
+    return Selection(None if tables is None else tables | {ADJUSTMENTS.name}, first, last)
+
+
+def is_covered(cycle_start: date, cycle_end: date, selection: Selection) -> bool:
+    """True where all local days of a cycle lie within the selected UTC dates, whatever the time zone.
+
+    Local time is up to 14 hours ahead of UTC, so a cycle begins in the partition before its first day, and up to
+    12 hours behind, so it ends in that of the day after its last.
+    """
+    begins = selection.first is None or cycle_start > selection.first
+    return begins and (selection.last is None or cycle_end <= selection.last)
+
+
 def rerate(
-    lake: Path, contracts: Mapping[str, Contract], book: TariffBook, series: Mapping[str, PriceSeries], meter: str = ""
+    lake: Path,
+    contracts: Mapping[str, Contract],
+    book: TariffBook,
+    series: Mapping[str, PriceSeries],
+    meter: str = "",
+    selection: Selection = EVERYTHING,
 ) -> Rerated:
-    """Rate every cycle of the lake (or of one meter) again. Raises LakeError.
+    """Rate every cycle of the lake (or of one meter) that is covered by the selection again. Raises LakeError.
 
     A cycle that ends after the lake's last reading is open: time is charged until that reading's end.
     """
     result = Rerated()
-    with open_lake(lake) as connection:
+    with open_lake(lake, selection) as connection:
         prepare(connection)
         until_ms = last_instant_ms(connection)
         for meter_id in meters_in(connection, meter):
@@ -59,7 +86,10 @@ def rerate(
                 result.problems[meter_id] = "no contract"
                 continue
             try:
-                result.adjustments += _rerate_meter(connection, contract, book, series, until_ms)
+                rated = _rerate_meter(connection, contract, book, series, until_ms)
+                result.adjustments += [
+                    a for a in rated if is_covered(date.fromisoformat(a.key[0]), a.cycle_end, selection)
+                ]
             except (UnknownTariffError, *RATING_ERRORS) as error:
                 result.problems[meter_id] = str(error)
     return result
