@@ -93,7 +93,9 @@ class Stacks:
 
     def _create(self, name: str, template: dict[str, Any]) -> None:
         cloudformation = self._cloudformation
-        cloudformation.create_stack(StackName=name, TemplateURL=self._uploaded(name, template))
+        capabilities = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
+        url = self._uploaded(name, template)
+        cloudformation.create_stack(StackName=name, TemplateURL=url, Capabilities=capabilities)
         deadline = time.monotonic() + DEPLOYED_S
         while True:
             stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]

@@ -14,7 +14,7 @@ from deploy.local.alerting import received
 from deploy.local.endpoint import endpoint, free_port
 from flink_job.publish import client
 from tests.harness.alerting import alert, proxy, told
-from tests.harness.alerting_place import OPEN_HANDED, Place, wait_for
+from tests.harness.alerting_place import LEASE_MS, OPEN_HANDED, Place, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,22 @@ def test_subscribers_of_a_standard_topic_are_told_too(url: str) -> None:
     place = Place(url, "standard", {**OPEN_HANDED, "sns": "{topic}"})
     place.notify(alert("s"))
     assert told(wait_for(lambda: received(url, place.made.subscriber), 1)) == [("s", 0, "raised")]
+
+
+def test_a_queue_that_the_settings_do_not_name_is_not_reached(url: str) -> None:
+    """The endpoint enforces the roles of the templates, inside functions too."""
+    queue = client("sqs", url).create_queue(QueueName="elsewhere")["QueueUrl"]
+    place = Place(url, "denied", {**OPEN_HANDED, "sqs": queue} | {"sns": ""})
+    place.notify(alert("d"))
+    time.sleep(2 * LEASE_MS / 1000)
+    place.sweep()
+    assert received(url, queue) == []
+    waiting = client("dynamodb", url).query(
+        TableName=place.environment["TABLE"],
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": "M#crew"}},
+    )["Items"]
+    assert len(waiting) == 1, "the message is kept until it can be sent"
 
 
 def test_what_is_over_at_once_is_told_with_its_end(url: str) -> None:
@@ -169,7 +185,7 @@ def test_a_webhook_is_signed_and_knows_its_message_again(url: str, tmp_path: Pat
 
     with HTTPServer(("127.0.0.1", 0), Receiver) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        secret = client("secretsmanager", url).create_secret(Name="hook", SecretString="s3cret")["ARN"]
+        secret = client("secretsmanager", url).create_secret(Name="hook-hook", SecretString="s3cret")["ARN"]
         hook = {"webhook": f"http://127.0.0.1:{server.server_port}/", "secret": secret, "group_s": 0}
         place = Place(url, "hook", hook)
         place.notify(alert("w"))

@@ -1,5 +1,6 @@
 """The embedded AWS endpoint: ministack, and what it lacks: Firehose that buffers, Athena's views and parameters,
-FIFO topics of templates.
+FIFO topics of templates. Permissions are enforced (AUTH): functions may do what their roles allow, and the credentials
+`test` are those of the account's root.
 
 Runs in the endpoint's own environment (.venv-endpoint), not the job's.
 """
@@ -13,13 +14,15 @@ import threading
 import athena_views
 import fifo_topics
 import noted
+import permissions
 from buffers import Buffers
 
 
 def main() -> None:
     """Serve on 127.0.0.1:GATEWAY_PORT until terminated."""
-    os.environ.update(BIND_HOST="127.0.0.1", IOT_MTLS_ENABLED="0")
-    from ministack.app import main as serve
+    os.environ.update(AUTH="true", BIND_HOST="127.0.0.1", IOT_MTLS_ENABLED="0")
+    from ministack import app
+    from ministack.core import iam_actions
     from ministack.services import athena, firehose, glue, sns
     from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS
 
@@ -28,9 +31,10 @@ def main() -> None:
     athena_views.install(athena, glue)
     noted.install(_RESOURCE_HANDLERS)
     fifo_topics.install(_RESOURCE_HANDLERS, sns)
+    permissions.install(app, iam_actions, athena)
     threading.Thread(target=buffers.run, daemon=True).start()
     sys.argv[1:] = []
-    serve()
+    app.main()
 
 
 if __name__ == "__main__":
