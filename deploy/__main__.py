@@ -18,6 +18,7 @@ from deploy.names import Names
 from deploy.release import smoke as smoke_check
 from deploy.release.application import Application, ApplicationError
 from deploy.release.books import BooksError, has_tariffs, upload
+from deploy.release.bootstrap import bootstrap as bootstrap_account
 from deploy.release.cdk import Cdk, CdkError
 from deploy.release.empty import empty_buckets
 from deploy.settings import Environment, SettingsError, check_account, check_operators, environment_named
@@ -41,6 +42,9 @@ def up(
     tariffs: Annotated[Path, typer.Option(help="Tariffs for books that are empty yet.")] = SAMPLES / "tariffs",
     rules: Annotated[Path, typer.Option(help="Alert rules for books that are empty yet.")] = SAMPLES / "rules.yaml",
     limit_s: Limit = smoke_check.LIMIT_S,
+    skip_bootstrap: Annotated[
+        bool, typer.Option(help="Where `bootstrap` was run before, by somebody who may change policies.")
+    ] = False,
 ) -> None:
     """Bootstrap, deploy all stacks, start the job, and check that a reading comes out as a cost.
 
@@ -58,7 +62,8 @@ def up(
     approval = "never" if yes else "broadening"
     restore = SKIP if drop_state else RESTORE
     cdk = Cdk(environment, account, restore)
-    cdk.run("bootstrap", f"aws://{account}/{environment.region}")
+    if not skip_bootstrap:
+        bootstrap_account(cdk, boto3.client("iam"), account, environment.region)
     # The books are there before the job that reads them.
     cdk.run("deploy", f"{names.prefix}-data", "--require-approval", approval)
     s3 = _client("s3", environment)
@@ -68,6 +73,13 @@ def up(
     _push_image(environment, names)
     application.start(restore)
     _smoke(environment, names, limit_s)
+
+
+@app.command()
+def bootstrap(env: Env = "dev") -> None:
+    """Prepare an account and region for CDK, with policies of least privilege for CloudFormation."""
+    environment, _, account = _target(env)
+    bootstrap_account(Cdk(environment, account), boto3.client("iam"), account, environment.region)
 
 
 @app.command()

@@ -33,7 +33,8 @@ class Environment:
     `account`: the AWS account that this environment belongs to; another is refused. `recipients`: ARNs of SNS topics
     and SQS queues that routes may name besides the environment's own topics; `secrets`: ARNs of the secrets with which
     webhooks are signed; `recipient_keys`: ARNs of the KMS keys that encrypt either. `*` and `?` match as in
-    IAM. A secret's ARN ends in six random characters: `...:secret:hook-??????`.
+    IAM. A secret's ARN ends in six random characters: `...:secret:hook-??????`. `console_urls`: where the
+    sign-in page may send people back to, https or localhost.
 
     What differs from customer to customer is said in `environments.toml` (deploy/overrides.py).
     """
@@ -60,6 +61,7 @@ class Environment:
     recipients: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     recipient_keys: tuple[str, ...] = ()
+    console_urls: tuple[str, ...] = ("http://localhost:8400/",)
     sentry_secret_arn: str = ""
     job: Mapping[str, str] = field(default_factory=dict)
     quiet_s: int = 0

@@ -69,6 +69,7 @@ class Data(Stack):
         output(self, "Books", names.books)
         output(self, "Uploads", names.uploads)
         output(self, "Pool", self.people.pool.user_pool_id)
+        output(self, "SignIn", self.people.sign_in_url)
         output(self, "Client", self.people.client.user_pool_client_id)
         output(self, "Images", self.images.repository_uri)
 

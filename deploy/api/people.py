@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
@@ -55,5 +55,30 @@ class People(Construct):
             refresh_token_validity=Duration.days(1),
             read_attributes=attributes.with_custom_attributes("sites"),
             write_attributes=attributes,
-            disable_o_auth=True,
+            # A public client: whoever signs in sends the code challenge of PKCE along, and no secret.
+            o_auth={
+                "flows": {"authorization_code_grant": True},
+                "scopes": [cognito.OAuthScope.OPENID, cognito.OAuthScope.EMAIL, cognito.OAuthScope.PROFILE],
+                "callback_urls": list(environment.console_urls),
+                "logout_urls": list(environment.console_urls),
+            },
         )
+        self.sign_in_url = self._sign_in_page(names)
+
+    def _sign_in_page(self, names: Names) -> str:
+        """Cognito's managed login for the client, as Cognito styles it; returns its URL."""
+        stack, prefix = Stack.of(self), f"{names.prefix}-{Stack.of(self).account}"
+        domain = self.pool.add_domain(
+            "SignIn",
+            cognito_domain={"domain_prefix": prefix},
+            managed_login_version=cognito.ManagedLoginVersion.NEWER_MANAGED_LOGIN,
+        )
+        style = cognito.CfnManagedLoginBranding(
+            self,
+            "Style",
+            user_pool_id=self.pool.user_pool_id,
+            client_id=self.client.user_pool_client_id,
+            use_cognito_provided_values=True,
+        )
+        style.node.add_dependency(domain)
+        return f"https://{prefix}.auth.{stack.region}.amazoncognito.com"

@@ -11,6 +11,9 @@ from typing import Any
 from deploy.local.stacks import Stacks
 from flink_job.publish import client
 
+#: Of every user here.
+PASSWORD = "Correct-horse-1"
+
 
 @dataclass(frozen=True)
 class Api:
@@ -27,7 +30,7 @@ def api_of(stacks: Stacks) -> Api:
     return Api(f"{stacks.endpoint}/_aws/execute-api/{outputs['ApiId']}/$default", outputs["Pool"], outputs["Client"])
 
 
-def token_of(api: Api, endpoint: str, email: str, sites: str, password: str = "Correct-horse-1") -> str:
+def token_of(api: Api, endpoint: str, email: str, sites: str, password: str = PASSWORD) -> str:
     """A token of a user, who is created first. `sites` are the factories they may see."""
     cognito: Any = client("cognito-idp", endpoint)
     attributes = [

@@ -14,9 +14,12 @@ from hypothesis import strategies as st
 from deploy.lake.catalog import views
 from deploy.lake.questions import QUESTIONS
 from deploy.local.endpoint import endpoint, free_port
+from deploy.local.people import PASSWORD, call
+from deploy.settings import environment_named
 from flink_job.publish import client
 from flink_job.schemas import OUTPUTS
 from tests.harness.deployment import DAYS, NAMES, READINGS, SITES, Deployment, wait_for
+from tests.harness.sign_in import Browser
 
 PERIOD = {"from": DAYS[0], "to": DAYS[1]}
 
@@ -25,7 +28,7 @@ NOT_TRIED = {
     "Managed Flink": "the endpoint keeps the application and runs no job; `make rehearse` does, on a cluster",
     "containers of uploaded files": "the endpoint has no containers; their command is looked at below",
     "IoT rules into Kinesis": "the endpoint's rules know no Kinesis action",
-    "permissions": "the endpoint enforces none; tests/deploy/permissions.txt is reviewed instead",
+    "permissions of services": "the endpoint asks for those of functions; tests/deploy/test_calls.py looks at all",
     "saved queries, budgets, flow logs, alarms on expressions": "the endpoint's CloudFormation has no such kinds",
     "email and text messages": "the endpoint takes them and delivers none",
 }
@@ -219,3 +222,14 @@ def test_the_job_reads_the_dsn_from_the_secret(deployed: Deployment, monkeypatch
     # A secret that is gone keeps no job from running.
     assert sentry_dsn(read_settings({**groups, "job": {"sentry_secret": arn + "x"}})) == ""
     assert sentry_dsn(read_settings({**groups, "job": {"sentry_dsn": "https://given"}})) == "https://given"
+
+
+def test_people_sign_in_at_a_page_and_get_a_token_for_the_api(deployed: Deployment) -> None:
+    """A stolen code is worth nothing without its verifier, and nobody is sent back to a foreign page."""
+    browser = Browser(deployed.url, deployed.api.client_id, environment_named("local").console_urls[0])
+    assert "<form" in browser.page()[1]
+    assert browser.page(redirect_uri="https://thief.example/")[0] == 400
+    assert browser.token(browser.code("ana@plant.example", PASSWORD), "x" * 64)[0] == 400
+    status, tokens = browser.token(browser.code("ana@plant.example", PASSWORD), browser.verifier)
+    assert status == 200
+    assert call(deployed.api, tokens["id_token"], "/questions")[0] == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from tests.harness.jobs import SAMPLES
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "eu-west-1"
 NAMES = Names("metering-dev", f"000000000000-{REGION}")
+NOTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "s3:*", "Resource": "*"}]}
 STACKS = {f"metering-dev-{name}" for name in ("data", "pipeline", "job", "watch")}
 
 
@@ -64,6 +66,27 @@ def test_everything_is_deployed_and_started(account: Account, deployed: subproce
     assert application.status() == "RUNNING"
     assert application.deployed_state() == current_state()
     assert "the books were empty" in deployed.stdout
+
+
+def test_cloudformation_is_no_administrator(account: Account, deployed: subprocess.CompletedProcess[str]) -> None:
+    iam = account.client("iam")
+    role = f"cdk-metering-cfn-exec-role-000000000000-{REGION}"
+
+    def attached() -> list[str]:
+        found = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+        return sorted(policy["PolicyArn"] for policy in found)
+
+    first = f"arn:aws:iam::000000000000:policy/metering-cloudformation-{REGION}-1"
+    policies = attached()
+    assert first in policies
+    assert all(":policy/metering-cloudformation-" in arn for arn in policies)
+    # A policy that somebody changed is put right; one that is right is left.
+    iam.create_policy_version(PolicyArn=first, PolicyDocument=json.dumps(NOTHING), SetAsDefault=True)
+    for _ in range(2):
+        assert account.run("bootstrap", "--env", "dev").returncode == 0
+    assert attached() == policies
+    versions = iam.list_policy_versions(PolicyArn=first)["Versions"]
+    assert [v["VersionId"] for v in versions if v["IsDefaultVersion"]] == ["v3"]
 
 
 def test_running_without_a_job_is_no_success(deployed: subprocess.CompletedProcess[str]) -> None:

@@ -144,3 +144,10 @@ def test_logs_are_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
     logging.getLogger("flink_job.test").info("started", extra={"records": 3})
     line = json.loads(capsys.readouterr().err)
     assert (line["message"], line["records"], line["level"]) == ("started", 3, "INFO")
+
+
+def test_the_base_of_the_image_is_named_by_its_digest() -> None:
+    lines = (ROOT / "deploy" / "batch" / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    bases = [line for line in lines if line.startswith("FROM ")]
+    assert bases
+    assert all(re.fullmatch(r"FROM \S+:\S+@sha256:[0-9a-f]{64}", line) for line in bases)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-KINDS = ("AWS::Athena::NamedQuery", "AWS::Budgets::Budget", "AWS::EC2::FlowLog")
+KINDS = ("AWS::Athena::NamedQuery", "AWS::Cognito::ManagedLoginBranding", "AWS::Budgets::Budget", "AWS::EC2::FlowLog")
 ALARM = "AWS::CloudWatch::Alarm"
 
 
