@@ -142,7 +142,15 @@ def check_operators(environment: Environment) -> None:
 
 
 def check_account(environment: Environment, account: str) -> None:
-    """Raises SettingsError where an environment belongs to another account than the one whose credentials are used."""
+    """Raises SettingsError where an environment belongs to another account than the one whose credentials are used, and
+    where data are kept and it is not said which account they are kept in.
+    """
+    if environment.retain and not environment.account:
+        raise SettingsError(
+            f"{environment.name} keeps its data (retain) and no account is named for it, so credentials of a wrong one "
+            f"would go unnoticed. These credentials are of {account}; if that is right, write into environments.toml:"
+            f'\n\n  [{environment.name}]\n  account = "{account}"\n'
+        )
     if environment.account and environment.account != account:
         raise SettingsError(
             f"{environment.name} belongs to account {environment.account} (deploy/settings.py, environments.toml), and "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import ArnFormat, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kinesisanalyticsv2 as flink
@@ -106,6 +106,10 @@ class StreamJob(Construct):
         use_key(self.role, key)
         allow(self.role, ["logs:PutLogEvents"], log_stream_arn(self.log, stream))
         allow(self.role, ["logs:DescribeLogStreams"], self.log.log_group_arn, because="The streams of one log group.")
+        groups = Stack.of(self).format_arn(
+            service="logs", resource="log-group", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
+        allow(self.role, ["logs:DescribeLogGroups"], groups, because="The service looks for the group of its log.")
         if self._environment.sentry_secret_arn:
             allow(self.role, ["secretsmanager:GetSecretValue"], self._environment.sentry_secret_arn)
 

@@ -121,8 +121,15 @@ TASK_EXECUTION = {
     "logs:CreateLogStream",
     "logs:PutLogEvents",
 }
-#: https://docs.aws.amazon.com/managed-flink/latest/java/cloudwatch-logs.html, how-service-code.html
-MANAGED_FLINK = {"logs:DescribeLogStreams", "logs:PutLogEvents", "s3:GetObject", "s3:GetObjectVersion", *_KEY}
+#: https://docs.aws.amazon.com/managed-flink/latest/java/cloudwatch-logs.html, how-zeppelin-appendix-iam.html
+MANAGED_FLINK = {
+    "logs:DescribeLogGroups",
+    "logs:DescribeLogStreams",
+    "logs:PutLogEvents",
+    "s3:GetObject",
+    "s3:GetObjectVersion",
+    *_KEY,
+}
 #: Operations that the connectors call, as `javap -c` shows them: class in the jar of connectors, and its calls.
 CONNECTORS = {
     "org/apache/flink/streaming/connectors/kinesis/proxy/KinesisProxy": {

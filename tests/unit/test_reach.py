@@ -88,7 +88,9 @@ def test_settings_name_resources_of_the_right_service() -> None:
 
 
 def test_an_environment_is_not_deployed_into_another_account() -> None:
-    check_account(Environment("x"), ACCOUNT)
+    check_account(Environment("x", retain=False), ACCOUNT)
+    with pytest.raises(SettingsError, match=rf'no account is named .*\n\n  \[x\]\n  account = "{ACCOUNT}"'):
+        check_account(Environment("x"), ACCOUNT)
     check_account(Environment("x", account=ACCOUNT), ACCOUNT)
     with pytest.raises(
         SettingsError, match=r"x belongs to account 444455556666 .* of 111122223333: change AWS_PROFILE"

@@ -50,11 +50,18 @@ def with_views(query: str, database: str, athena: Any, glue: Any) -> str:
     for reference in reversed(athena._table_references(query)):
         schema = reference.database or database or "default"
         table = glue._tables.get(f"{schema}/{reference.table}") or {}
-        text = table.get("ViewOriginalText") or ""
-        if not text.startswith(BEGIN):
+        view = view_of(table)
+        if view is None:
             continue
-        view = json.loads(base64.b64decode(text.removeprefix(BEGIN).removesuffix(END)))
         inner = with_views(view["originalSql"], view["schema"], athena, glue)
         alias = "" if reference.aliased else f' AS "{reference.table}"'
         query = f"{query[: reference.start]}({inner}){alias}{query[reference.end :]}"
     return query
+
+
+def view_of(table: dict) -> dict | None:
+    """The view that a table of Glue is; None for one with rows."""
+    text = table.get("ViewOriginalText") or ""
+    if not text.startswith(BEGIN):
+        return None
+    return dict(json.loads(base64.b64decode(text.removeprefix(BEGIN).removesuffix(END))))

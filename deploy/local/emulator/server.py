@@ -31,7 +31,7 @@ def main() -> None:
     athena_views.install(athena, glue)
     noted.install(_RESOURCE_HANDLERS)
     fifo_topics.install(_RESOURCE_HANDLERS, sns)
-    permissions.install(app, iam_actions, athena)
+    permissions.install(app, iam_actions, athena, glue)
     threading.Thread(target=buffers.run, daemon=True).start()
     sys.argv[1:] = []
     app.main()
