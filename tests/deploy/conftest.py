@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from deploy.settings import environment_named
+
 Templates = dict[str, dict[str, Any]]
+#: An environment in which everything is used that may be.
+EVERYTHING = replace(
+    environment_named("dev"),
+    name="all",
+    operators=("operations@plant.example",),
+    canary=True,
+    recipients=("arn:aws:sns:eu-west-1:111122223333:shift-*", "arn:aws:sqs:eu-west-1:111122223333:cmms"),
+    secrets=("arn:aws:secretsmanager:eu-west-1:111122223333:secret:hook-??????",),
+    recipient_keys=("arn:aws:kms:eu-west-1:111122223333:key/0000",),
+    sentry_secret_arn="arn:aws:secretsmanager:eu-west-1:111122223333:secret:sentry-AbCdEf",
+)
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +52,16 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Templates:
         sentry_secret_arn="arn:aws:secretsmanager:eu-west-1:000000000000:secret:sentry-AbCdEf",
     )
     out = synthesize([environment], tmp_path_factory.mktemp("told"))
+    found = {path.name.removesuffix(".template.json"): path for path in out.glob("*.template.json")}
+    return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in found.items()}
+
+
+@pytest.fixture(scope="session")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    """Templates of EVERYTHING by stack name."""
+    from deploy.app import synthesize
+
+    out = synthesize([EVERYTHING], tmp_path_factory.mktemp("everything"))
     found = {path.name.removesuffix(".template.json"): path for path in out.glob("*.template.json")}
     return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in found.items()}
 

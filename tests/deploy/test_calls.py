@@ -7,10 +7,8 @@ What code calls is found in its source (tests/harness/aws_calls.py), what servic
 from __future__ import annotations
 
 import ast
-import json
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,35 +18,16 @@ from deploy.api.infrastructure import RESULTS
 from deploy.api.runtime.questions import QUESTIONS
 from deploy.functions import ALERTING, API, LAST_VALUES
 from deploy.lake.lineage import reads_of
-from deploy.settings import environment_named
 from flink_job.environment import PROJECT
 from tests.deploy import documented as aws
 from tests.deploy.conftest import Templates, of_kind
 from tests.deploy.iam import granted
 from tests.harness.aws_calls import Call, Code
 
-#: An environment in which everything is used that may be.
-EVERYTHING = replace(
-    environment_named("dev"),
-    name="all",
-    recipients=("arn:aws:sns:eu-west-1:111122223333:shift-*", "arn:aws:sqs:eu-west-1:111122223333:cmms"),
-    secrets=("arn:aws:secretsmanager:eu-west-1:111122223333:secret:hook-??????",),
-    recipient_keys=("arn:aws:kms:eu-west-1:111122223333:key/0000",),
-    sentry_secret_arn="arn:aws:secretsmanager:eu-west-1:111122223333:secret:sentry-AbCdEf",
-)
-PIPELINE, JOB = "metering-all-pipeline", "metering-all-job"
+PIPELINE = "metering-all-pipeline"
 CODES = {code.name: code for code in (ALERTING, API, LAST_VALUES)}
 FLINK = sorted([*(PROJECT / "flink_job").rglob("*.py"), *(PROJECT / "udfs").rglob("*.py")])
 JAR = PROJECT / "build" / "flink-dependencies.jar"
-
-
-@pytest.fixture(scope="module")
-def everything(tmp_path_factory: pytest.TempPathFactory) -> Templates:
-    from deploy.app import synthesize
-
-    out = synthesize([EVERYTHING], tmp_path_factory.mktemp("everything"))
-    found = {path.name.removesuffix(".template.json"): path for path in out.glob("*.template.json")}
-    return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in found.items()}
 
 
 def test_each_role_may_do_what_is_done_in_it_and_no_more(everything: Templates) -> None:
