@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from deploy.release.cdk import Cdk
-from deploy.release.execution_policy import known_types, policies
+from deploy.release.execution_policy import policies, used_types
 from deploy.settings import APPLICATION
 
 #: CDK's resources of this project have names of their own: those of other CDK applications in the account stay as they
@@ -20,7 +20,7 @@ VERSIONS = 5
 
 def bootstrap(cdk: Cdk, iam: Any, account: str, region: str) -> None:
     """Create or update the policies, then bootstrap. Raises CdkError and what IAM raises."""
-    documents = policies(known_types(), account, region)
+    documents = policies(used_types(), account, region)
     arns = [_put(iam, account, f"{APPLICATION}-cloudformation-{region}-{n}", d) for n, d in enumerate(documents, 1)]
     cdk.run(
         "bootstrap",

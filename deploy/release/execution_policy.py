@@ -1,7 +1,7 @@
 """What CloudFormation may do when it makes the stacks: policies for the role that `cdk bootstrap` gives it, in place of
 AdministratorAccess.
 
-resource_types.json says what CloudFormation calls for each type of resource, by AWS's own schemas. Resources are those
+resource_types.json says what CloudFormation calls for types of resources, by AWS's own schemas. Resources are those
 named after the project, in one account and region; what has no name of the project's choice is of the account at least.
 
     python -m deploy.release.execution_policy schema.json ...   # learn types (`aws cloudformation describe-type`)
@@ -19,12 +19,18 @@ from typing import Any
 from deploy.settings import APPLICATION
 
 DATA = Path(__file__).with_name("resource_types.json")
+#: The types that templates use, a line each; `python -m tests.deploy.iam` writes them.
+USED = Path(__file__).with_name("used_types.txt")
 #: Characters without white space that IAM allows in a managed policy.
 LIMIT = 6_144
 #: Resources by IAM's prefix. CDK names buckets of assets, CloudFormation names roles after stacks.
 SCOPES: Mapping[str, tuple[str, ...]] = {
     "apigateway": ("arn:aws:apigateway:{region}::/*",),
     "athena": ("arn:aws:athena:{region}:{account}:workgroup/{application}-*",),
+    "backup": (
+        "arn:aws:backup:{region}:{account}:backup-plan:*",
+        "arn:aws:backup:{region}:{account}:backup-vault:{application}-*",
+    ),
     "budgets": ("arn:aws:budgets::{account}:budget/{application}-*",),
     "cloudwatch": (
         "arn:aws:cloudwatch:{region}:{account}:alarm:{application}-*",
@@ -47,8 +53,13 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
     ),
     "iam": ("arn:aws:iam::{account}:role/{application}-*",),
     "iot": (
+        "arn:aws:iot:{region}:{account}:mitigationaction/{application}-*",
         "arn:aws:iot:{region}:{account}:policy/{application}-*",
+        "arn:aws:iot:{region}:{account}:rolealias/{application}-*",
         "arn:aws:iot:{region}:{account}:rule/{application}_*",
+        "arn:aws:iot:{region}:{account}:scheduledaudit/{application}-*",
+        "arn:aws:iot:{region}:{account}:securityprofile/{application}-*",
+        "arn:aws:iot:{region}:{account}:thinggroup/{application}-*",
         "arn:aws:iot:{region}:{account}:thingtype/{application}-*",
     ),
     "kinesis": ("arn:aws:kinesis:{region}:{account}:stream/{application}-*",),
@@ -63,6 +74,7 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
         for begin in ("", "/aws/kinesis-analytics/", "/aws/lambda/", "/aws/vendedlogs/states/")
     ),
     "s3": ("arn:aws:s3:::{application}-*",),
+    "scheduler": ("arn:aws:scheduler:{region}:{account}:schedule/*/{application}-*",),
     "sns": ("arn:aws:sns:{region}:{account}:{application}-*",),
     "sqs": ("arn:aws:sqs:{region}:{account}:{application}-*",),
     "ssm": (
@@ -110,9 +122,9 @@ def policies(types: Iterable[str], account: str, region: str) -> list[dict[str, 
     return found
 
 
-def known_types() -> set[str]:
-    """Types of resources that are known: those of the templates of all environments, which may share an account."""
-    return set(_data()["types"])
+def used_types() -> set[str]:
+    """Types of resources in the templates of all environments, which may share an account."""
+    return set(USED.read_text(encoding="utf-8").split())
 
 
 def actions_for(types: Iterable[str]) -> set[str]:

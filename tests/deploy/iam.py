@@ -83,16 +83,26 @@ def _names(roles: list[Any]) -> str:
     return ", ".join(shown(role) for role in roles)
 
 
+def types_in(templates: Iterable[dict[str, Any]]) -> set[str]:
+    """Types of the resources in templates."""
+    return {resource["Type"] for template in templates for resource in template["Resources"].values()}
+
+
 def main() -> None:
-    """Write the file."""
+    """Write the file, and the types of resources in use (deploy/release/execution_policy.py)."""
     from deploy.app import synthesize
-    from deploy.settings import environment_named
+    from deploy.release.execution_policy import USED
+    from deploy.settings import ENVIRONMENTS
+    from tests.deploy.conftest import EVERYTHING
 
     with tempfile.TemporaryDirectory() as folder:
-        out = synthesize([environment_named("dev")], Path(folder))
-        templates = {s: json.loads((out / f"{s}.template.json").read_text(encoding="utf-8")) for s in STACKS}
+        out = synthesize([*ENVIRONMENTS.values(), EVERYTHING], Path(folder))
+        texts = {path.name: path.read_text(encoding="utf-8") for path in out.glob("*.template.json")}
+    templates = {name.removesuffix(".template.json"): json.loads(text) for name, text in texts.items()}
     SNAPSHOT.write_text("\n".join(permissions(templates)) + "\n", encoding="utf-8")
-    print(f"{SNAPSHOT}: {len(SNAPSHOT.read_text().splitlines())} permissions", file=sys.stderr)
+    USED.write_text("\n".join(sorted(types_in(templates.values()))) + "\n", encoding="utf-8")
+    for path in (SNAPSHOT, USED):
+        print(f"{path}: {len(path.read_text(encoding='utf-8').splitlines())} lines", file=sys.stderr)
 
 
 if __name__ == "__main__":

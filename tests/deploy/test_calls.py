@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from deploy import functions
 from deploy.api.infrastructure import RESULTS
 from deploy.api.runtime.questions import QUESTIONS
-from deploy.functions import ALERTING, API, LAST_VALUES
 from deploy.lake.lineage import reads_of
 from flink_job.environment import PROJECT
 from tests.deploy import documented as aws
@@ -25,7 +25,7 @@ from tests.deploy.iam import granted
 from tests.harness.aws_calls import Call, Code
 
 PIPELINE = "metering-all-pipeline"
-CODES = {code.name: code for code in (ALERTING, API, LAST_VALUES)}
+CODES = {code.name: code for code in vars(functions).values() if isinstance(code, functions.Code)}
 FLINK = sorted([*(PROJECT / "flink_job").rglob("*.py"), *(PROJECT / "udfs").rglob("*.py")])
 JAR = PROJECT / "build" / "flink-dependencies.jar"
 
@@ -108,9 +108,9 @@ def _function(template: Mapping[str, Any], role: str) -> dict[str, str]:
 
 def _job(template: Mapping[str, Any], role: str) -> dict[str, str]:
     source = Code(FLINK)
-    functions = {path: _functions_of(path) for path in FLINK if path.is_relative_to(PROJECT / "udfs")}
+    entries = {path: _functions_of(path) for path in FLINK if path.is_relative_to(PROJECT / "udfs")}
     calls = source.calls(PROJECT / "flink_job" / "main.py", "main")
-    for path, names in functions.items():
+    for path, names in entries.items():
         calls |= source.calls(path, *names)
     connected = {action: name for name, actions in aws.CONNECTORS.items() for action in actions}
     return dict.fromkeys(aws.MANAGED_FLINK, "Managed Flink") | connected | _actions(calls)

@@ -13,27 +13,27 @@ from deploy.release.execution_policy import (
     PASSED_TO,
     UnknownTypeError,
     actions_for,
-    known_types,
     learned,
     policies,
     size,
+    used_types,
 )
 from tests.deploy.conftest import Templates, of_kind
+from tests.deploy.iam import types_in
 
 ACCOUNT, REGION = "111122223333", "eu-west-1"
-#: Of settings that only environments with operators have.
-ELSEWHERE = {"AWS::Budgets::Budget"}
 
 
 @pytest.fixture(scope="module")
 def statements() -> list[dict[str, Any]]:
-    return [s for policy in policies(known_types(), ACCOUNT, REGION) for s in policy["Statement"]]
+    return [s for policy in policies(used_types(), ACCOUNT, REGION) for s in policy["Statement"]]
 
 
-def test_each_type_of_the_templates_is_covered_and_no_other(templates: Templates) -> None:
-    used = {r["Type"] for template in templates.values() for r in template["Resources"].values()}
-    actions_for(used)
-    assert used | ELSEWHERE == known_types(), "take what is not used out of deploy/release/resource_types.json"
+def test_each_type_of_the_templates_is_covered_and_no_other(templates: Templates, everything: Templates) -> None:
+    assert types_in([*templates.values(), *everything.values()]) == used_types(), (
+        "`python -m tests.deploy.iam` writes them"
+    )
+    actions_for(used_types())
 
 
 def test_an_unknown_type_is_a_fault_that_says_what_to_do() -> None:
@@ -42,7 +42,7 @@ def test_an_unknown_type_is_a_fault_that_says_what_to_do() -> None:
 
 
 def test_policies_fit_into_iam(statements: list[dict[str, Any]]) -> None:
-    found = policies(known_types(), ACCOUNT, REGION)
+    found = policies(used_types(), ACCOUNT, REGION)
     assert max(map(size, found)) <= LIMIT
     assert len(found) <= 10, "a role has at most ten managed policies"
     assert sum(len(policy["Statement"]) for policy in found) == len(statements)
@@ -51,7 +51,7 @@ def test_policies_fit_into_iam(statements: list[dict[str, Any]]) -> None:
 def test_every_action_is_allowed_once_and_by_name(statements: list[dict[str, Any]]) -> None:
     allowed = [action for s in statements for action in _list(s["Action"])]
     assert len(allowed) == len(set(allowed))
-    assert set(allowed) == actions_for(known_types())
+    assert set(allowed) == actions_for(used_types())
     assert not [action for action in allowed if "*" in action]
 
 
@@ -69,13 +69,13 @@ def test_nothing_reaches_beyond_the_account_and_the_region(statements: list[dict
 
 
 def test_roles_are_passed_to_the_services_that_take_them_on(
-    templates: Templates, statements: list[dict[str, Any]]
+    templates: Templates, everything: Templates, statements: list[dict[str, Any]]
 ) -> None:
     [passing] = [s for s in statements if s["Action"] == "iam:PassRole"]
     assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": list(PASSED_TO)}}
     principals = {
         statement["Principal"]["Service"]
-        for template in templates.values()
+        for template in (*templates.values(), *everything.values())
         for role in of_kind(template, "AWS::IAM::Role").values()
         for statement in role["AssumeRolePolicyDocument"]["Statement"]
     }
