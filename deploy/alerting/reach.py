@@ -12,7 +12,7 @@ from deploy.alerting.runtime.model import Recipient, Routes
 from deploy.names import Names
 from deploy.settings import Environment
 
-_NAMED = "name it in {field} of environment {environment} (deploy/settings.py) and deploy"
+_NAMED = "name it in {field} of environment {environment} (environments.toml) and deploy"
 
 
 class UnreachableError(ValueError):
