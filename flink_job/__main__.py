@@ -16,6 +16,7 @@ from flink_job.commands.rerate import rerate
 from flink_job.commands.tariffs import commands as tariffs_commands
 from flink_job.config import ConfigError, Job, load_settings, properties_path
 from flink_job.logs import configure_logging, report_errors
+from flink_job.tenants import DEFAULT, RIGHT, is_tenant
 
 app = typer.Typer(
     help="Meter costing: a cost for every reading, that adds up to the bill.",
@@ -41,6 +42,7 @@ def run(
     tariffs: Annotated[str, typer.Option(help="Folder (or s3:// prefix) of tariff documents.")] = "",
     rules: Annotated[str, typer.Option(help="Alert rules, YAML or JSON (a file or s3:// object).")] = "",
     output: Annotated[str, typer.Option(help="Folder (or s3:// prefix) for the Parquet tables.")] = "",
+    tenant: Annotated[str, typer.Option(help="Whose the files are; contracts may name another.")] = DEFAULT,
     state_dir: Annotated[Path, typer.Option(help="Checkpoints, savepoints and logs of a stream run.")] = Path(
         "build/state"
     ),
@@ -58,7 +60,7 @@ def run(
     """
     configure_logging()
     if input:
-        _run_files(input, contracts or [], tariffs, rules, output)
+        _run_files(input, contracts or [], tariffs, rules, output, tenant)
         return
     from flink_job.main import run_local
 
@@ -70,8 +72,8 @@ def run(
         run_local(settings, state_dir.resolve(), savepoint)
 
 
-def _run_files(inputs: list[str], contracts: list[str], tariffs: str, rules: str, output: str) -> None:
-    from flink_job.alerts.book import RuleBook, open_rules
+def _run_files(inputs: list[str], contracts: list[str], tariffs: str, rules: str, output: str, tenant: str) -> None:
+    from flink_job.alerts.book import open_rule_book
     from flink_job.batch.report import BatchProgress, print_account
     from flink_job.batch.run import batch_settings, run_bounded
     from flink_job.batch.stage import InputError
@@ -84,17 +86,19 @@ def _run_files(inputs: list[str], contracts: list[str], tariffs: str, rules: str
         for name, value in {"--contracts": contracts, "--tariffs": tariffs, "--output": output}.items()
         if not value
     ]
+    if not is_tenant(tenant):
+        _fail(f"--tenant is {tenant!r}; it must be {RIGHT}")
     if missing:
         _fail(f"with --input, give {' and '.join(missing)} too")
     try:
         if faults := open_book(tariffs).faults:
             _fail("\n".join(faults.values()))
-        book = RuleBook(open_rules(rules), rules, silence_s=Job().silence_s)
+        book = open_rule_book(rules, silence_s=Job().silence_s)
         book.refresh(0)
         if book.fault:
             _fail(book.fault)
         with BatchProgress() as progress, uploaded(output) as folder:
-            account = run_bounded(inputs, contracts, batch_settings(tariffs, rules, Job()), folder, progress)
+            account = run_bounded(inputs, contracts, batch_settings(tariffs, rules, Job(), tenant), folder, progress)
     except (InputError, MissingJarError, FileNotFoundError) as error:
         _fail(str(error))
     print_account(account, output)
@@ -175,9 +179,10 @@ def redrive(
         _fail(f"{kind!r} cannot be sent again; it is one of {', '.join(REDRIVEN)}")
     try:
         settings = None if lake and (out or dry_run) else load_settings(properties_path())
-        selection = selected(kind, day_of(first), day_of(last), since)
+        selection = selected(kind, day_of(first), day_of(last))
+        whose = settings.readings.tenant if settings else DEFAULT
         with downloaded(lake or (settings.outputs.lake if settings else ""), selection) as folder:
-            records = stored_records(folder, kind, reason, since, selection)
+            records = stored_records(folder, kind, reason, since, selection, whose)
     except (ConfigError, LakeError) as error:
         _fail(str(error))
     for code, count in summary(records).items():

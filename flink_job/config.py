@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flink_job.tenants import DEFAULT, RIGHT, is_tenant
+
 #: Where Managed Flink puts the application's properties; the environment variable is for tests and local runs.
 PROPERTIES_PATH = "/etc/flink/application_properties.json"
 PROPERTIES_VARIABLE = "APPLICATION_PROPERTIES"
@@ -81,7 +83,10 @@ _NOT_EMPTY: Callable[[Any], bool] = bool
 
 @dataclass(frozen=True)
 class StreamSource:
-    """A Kinesis stream that is read, from `initial_position` on when there is no state to resume from."""
+    """A Kinesis stream that is read, from `initial_position` on when there is no state to resume from.
+
+    `tenant` is whose records are that name no tenant.
+    """
 
     stream: str = _setting("", _NOT_EMPTY, "the stream's name")
     region: str = _setting("us-east-1", _NOT_EMPTY, "an AWS region")
@@ -92,6 +97,7 @@ class StreamSource:
         "TRIM_HORIZON, LATEST or AT_TIMESTAMP",
     )
     initial_timestamp: str = ""
+    tenant: str = _setting(DEFAULT, is_tenant, RIGHT)
     connector: Mapping[str, str] = field(default_factory=dict, metadata={"options": SOURCE_OPTIONS})
 
 

@@ -48,19 +48,21 @@ def define_pipeline(
 
     # Bytes to readings, each with its contract and its place in the tariff's calendar. Contracts are kept for ever.
     t_env.get_config().set("table.exec.state.ttl", "0 ms")
-    _views(t_env, decoded_rows="10_decoded")
+    _views(t_env, enveloped_rows="05_enveloped")
+    cross(t_env, "enveloped_rows", "enveloped", as_it_is())
+    _views(t_env, records="06_records", decoded_rows="10_decoded")
     cross(t_env, "decoded_rows", "decoded", with_arrival_time("arrival"))
-    _views(t_env, register_reads="11_register_reads")
     _views(t_env, contract_rows="20_contracts")
     cross(t_env, "contract_rows", "contracts", with_arrival_time("arrival"))
-    _views(t_env, checked_contracts="21_checked_contracts", rejected="22_rejected")
+    _views(t_env, checked_contracts="21_checked_contracts")
     _views(t_env, readings="30_readings", newest_contracts="31_newest_contracts")
     with_newest(t_env, "readings", "newest_contracts", "known", with_arrival_time("arrival"))
     _views(t_env, contract_versions="32_contract_versions", awaiting="33_awaiting")
     with_version(t_env, "awaiting", "contract_versions", "awaited", "arrival", "version_arrival")
     _views(t_env, joined="34_joined", resolved="40_resolved", placed_rows="41_placed")
     cross(t_env, "placed_rows", "placed", with_processing_time("processed_at"))
-    _views(t_env, unpriced="42_unpriced", priceable="43_priceable")
+    _views(t_env, unpriced="42_unpriced", rejected="42_rejected")
+    _views(t_env, register_reads="43_register_reads", priceable="43_priceable")
 
     # Reads of cumulative registers to energy, in the order of their meter's records. Registers are kept for ever.
     _views(t_env, register_steps="44_register_steps", register_unwrapped="45_register_unwrapped")

@@ -24,7 +24,8 @@ class Table:
     of some days reads those days alone and still meets each key once.
 
     `written_at` is the column that tells copies of a row apart: the newest counts. Without it copies are alike. Of the
-    tables in OUTCOMES it tells as well which of a record's outcomes counts.
+    tables in OUTCOMES it tells as well which of a record's outcomes counts. `outcome_where`, where given, is the SQL
+    condition of the rows that are an outcome of a reading.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Table:
     columns: tuple[Column, ...]
     event_time: str = ""
     written_at: str = ""
+    outcome_where: str = ""
 
 
 #: Partition of every table that is delivered: the UTC date of its `event_time`.
@@ -63,6 +65,8 @@ def _flag(name: str, doc: str) -> Column:
     return Column(name, "BOOLEAN", "boolean", doc)
 
 
+_TENANT = _text("tenant", "Customer whose row it is; `default` where nobody said otherwise")
+_DEVICE = _text("device", "IoT thing that sent the record, NULL where it is none")
 _SHARD = _text("shard", "Kinesis shard, or input file")
 _RECORD_POSITION = _text("record_position", "Kinesis sequence number, or line number: with `shard` it names one record")
 _ARRIVAL = _time("arrival", "When the stream received the record")
@@ -73,8 +77,9 @@ _DAY = (_time("day_start", "Beginning of the site's local day"), _whole("day_s",
 COSTS = Table(
     "costs",
     "A row for each reading: what it adds to its meter's bill. The sum over a billing cycle is the bill.",
-    ("reading_id",),
+    ("tenant", "reading_id"),
     (
+        _TENANT,
         _text("reading_id", "Hash of meter, interval, revision and quantities"),
         _text("meter_id", "Meter"),
         _time("interval_start", "Beginning of the interval"),
@@ -115,8 +120,9 @@ COSTS = Table(
 KPIS = Table(
     "kpis",
     "Partial aggregates as windows close, `on_time` and `late`, for live use; the views `kpis_*` are exact.",
-    ("kpi_id",),
+    ("tenant", "kpi_id"),
     (
+        _TENANT,
         _text("kpi_id", "Key of the partial; of one reading's its `reading_id`"),
         _text("level", "meter, line, process or factory"),
         _text("entity", "Meter id, or the beginning of the site path"),
@@ -143,8 +149,9 @@ KPIS = Table(
 ALERTS = Table(
     "alerts",
     "A row for each change of an alert: raised, escalated, eased, flapping, cleared or latched.",
-    ("alert_id", "change_number"),
+    ("tenant", "alert_id", "change_number"),
     (
+        _TENANT,
         _text("alert_id", "Hash of rule, entity and episode start: the same when it is computed again"),
         _whole("change_number", "Number of the change in its episode, from 0"),
         _text("rule_id", "Rule"),
@@ -176,32 +183,40 @@ ALERTS = Table(
 
 REJECTED = Table(
     "rejected",
-    "Records that cannot be read.",
-    ("shard", "record_position", "part"),
+    "Records that cannot be read, and readings of a device that may not speak for the meter.",
+    ("tenant", "shard", "record_position", "part"),
     (
+        _TENANT,
         _text("reason", "Code"),
         _text("detail", "What is wrong, and what would be right"),
         _whole("part", "Number of this part of the payload, from 0"),
         _whole("parts", "Number of parts"),
         Column("payload", "BYTES", "string", "Original bytes, base64"),
+        _DEVICE,
+        _time("dated", "Beginning of the interval, or when the stream received what is no reading"),
         _SHARD,
         _RECORD_POSITION,
         _ARRIVAL,
+        _time("rejected_at", f"When the job rejected it: {_NEWEST_OUTCOME}"),
     ),
-    event_time="arrival",
+    event_time="dated",
+    written_at="rejected_at",
+    outcome_where="reason <> 'not_a_contract'",
 )
 
 UNPRICED = Table(
     "unpriced",
     "Readings without a contract or tariff yet; they can be published again.",
-    ("shard", "record_position"),
+    ("tenant", "shard", "record_position"),
     (
+        _TENANT,
         _text("reason", "Code"),
         _text("detail", "What is missing"),
         _text("reading_id", "Hash of meter, interval, revision and quantities"),
         _text("meter_id", "Meter"),
         _time("interval_start", "Beginning of the interval"),
         Column("payload", "BYTES", "string", "Original bytes, base64"),
+        _DEVICE,
         _SHARD,
         _RECORD_POSITION,
         _ARRIVAL,
@@ -214,8 +229,9 @@ UNPRICED = Table(
 REPEATED = Table(
     "repeated",
     "Records that changed nothing: repeats, and revisions older than one already seen.",
-    ("shard", "record_position"),
+    ("tenant", "shard", "record_position"),
     (
+        _TENANT,
         _text("reading_id", "Hash of meter, interval, revision and quantities"),
         _text("meter_id", "Meter"),
         _time("interval_start", "Beginning of the interval"),
@@ -232,8 +248,9 @@ REPEATED = Table(
 REGISTER_READS = Table(
     "register_reads",
     "A row for each read of a cumulative register, as it came: what `rerate` places energy from.",
-    ("reading_id",),
+    ("tenant", "reading_id"),
     (
+        _TENANT,
         _text("reading_id", "Hash of meter, interval, revision and quantities"),
         _text("meter_id", "Meter"),
         _text("register_id", "Register of the meter, empty where it has one only"),
@@ -252,8 +269,9 @@ REGISTER_READS = Table(
 ADJUSTMENTS = Table(
     "adjustments",
     "Written by `rerate`: what the exact bill of a cycle adds to the costs that the stream gave its readings.",
-    ("meter_id", "cycle_start", "tariff_id", "tariff_version"),
+    ("tenant", "meter_id", "cycle_start", "tariff_id", "tariff_version"),
     (
+        _TENANT,
         _text("meter_id", "Meter"),
         _text("site_path", "factory/process/line/sensor"),
         _text("cycle_start", "First local day of the billing cycle, YYYY-MM-DD"),
@@ -278,8 +296,9 @@ ADJUSTMENTS = Table(
 ALERT_ACTIONS = Table(
     "alert_actions",
     "What people did about alerts; written by the API of alerts.",
-    ("alert_id", "action", "who", "done_at"),
+    ("tenant", "alert_id", "action", "who", "done_at"),
     (
+        _TENANT,
         _text("alert_id", "Alert"),
         _text("action", "ack, assign, comment or snooze"),
         _text("who", "Name in the token of whoever did it"),
@@ -300,6 +319,6 @@ OUTPUTS: Mapping[str, Table] = {t.name: t for t in (COSTS, KPIS, ALERTS, REJECTE
 
 #: A record of the stream ends in exactly one row of one of these.
 ACCOUNTED = ("costs", "repeated", "rejected", "unpriced")
-#: Those of them that depend on what came before; whether a record is rejected depends on its bytes alone. Rows of one
-#: record lie in one partition of each.
-OUTCOMES = ("costs", "repeated", "unpriced")
+#: A record that is read again after a crash may end in another of them than before. Rows of one record lie in one
+#: partition of each.
+OUTCOMES = ACCOUNTED

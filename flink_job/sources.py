@@ -1,7 +1,7 @@
 """Sources: tables `source_readings`, `source_contracts` and `source_ticks`, alike in columns wherever they come from.
 
-`payload` are the record's bytes, `arrival` when the stream received it, `shard` and `record_position` which record it
-is.
+`payload` are the record's bytes, `tenant` whose records are that name no tenant, `arrival` when the stream received it,
+`shard` and `record_position` which record it is.
 """
 
 from __future__ import annotations
@@ -11,17 +11,20 @@ from pathlib import Path
 
 from flink_job.config import StreamSource
 from flink_job.ddl import create_table
+from flink_job.tenants import DEFAULT, RIGHT, is_tenant
 
 READINGS = "source_readings"
 CONTRACTS = "source_contracts"
 TICKS = "source_ticks"
 
 _KINESIS_BODY = """`payload` BYTES,
+  `tenant` AS '{tenant}',
   `arrival` TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
   `shard` STRING METADATA FROM 'shard-id' VIRTUAL,
   `record_position` STRING METADATA FROM 'sequence-number' VIRTUAL"""
 
 _FILE_BODY = """`payload` BYTES,
+  `tenant` AS '{tenant}',
   `arrival_ms` BIGINT,
   `shard` STRING,
   `record_position` STRING,
@@ -44,13 +47,19 @@ def kinesis_source(table: str, source: StreamSource) -> str:
         options["aws.endpoint"] = source.endpoint
     if source.initial_timestamp:
         options["scan.stream.initpos-timestamp"] = source.initial_timestamp
-    return create_table(table, _KINESIS_BODY, {**options, **source.connector})
+    return create_table(table, _of(source.tenant, _KINESIS_BODY), {**options, **source.connector})
 
 
-def staged_source(table: str, folder: Path) -> str:
+def staged_source(table: str, folder: Path, tenant: str = DEFAULT) -> str:
     """DDL of a table over staged files (see flink_job.batch.stage): bounded, in file order."""
     options: Mapping[str, str] = {"connector": "filesystem", "path": folder.as_uri(), "format": "json"}
-    return create_table(table, _FILE_BODY, options)
+    return create_table(table, _of(tenant, _FILE_BODY), options)
+
+
+def _of(tenant: str, body: str) -> str:
+    if not is_tenant(tenant):
+        raise ValueError(f"tenant is {tenant!r}; it must be {RIGHT}")
+    return body.format(tenant=tenant)
 
 
 def tick_source(bounded: bool = False) -> str:

@@ -44,9 +44,9 @@ class Episodes(KeyedProcessFunction):  # type: ignore[misc]
         batch = decode_batch(value[1])
         _, states = unpack_states(self.state.value())
         entity = Entity(batch.entity, batch.site_path, batch.tags)
-        told = list(drop_removed(rules, states, batch.entity))
+        told = list(drop_removed(rules, states, entity))
         told += observe(self._rules(rules, batch), states, batch)
-        yield from _rows(told, rules.version, entity, batch.currency, batch.arrival_ms)
+        yield from _rows(told, rules.version_of(entity), entity, batch.currency, batch.arrival_ms)
         self._keep(states, entity, ctx)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
@@ -55,7 +55,7 @@ class Episodes(KeyedProcessFunction):  # type: ignore[misc]
         entity, states = unpack_states(self.state.value())
         if entity is None:
             return
-        yield from _rows(drop_removed(rules, states, entity.name), rules.version, entity, "", timestamp)
+        yield from _rows(drop_removed(rules, states, entity), rules.version_of(entity), entity, "", timestamp)
         self._keep(states, entity, ctx)
 
     def _rules(self, rules: RuleSet, batch: Batch) -> tuple[Rule, ...]:
@@ -95,7 +95,7 @@ class Silences(KeyedProcessFunction):  # type: ignore[misc]
         rules = self._rules(entity)
         if value[3]:
             told: Iterable[tuple[Rule, Change]] = heard(rules, entity.name, state, value[4], value[5])
-            yield from _rows(told, self.book.rules.version, entity, "", value[4])
+            yield from _rows(told, self.book.rules.version_of(entity), entity, "", value[4])
         else:
             fell_silent(state, value[4])
             yield from self._look(entity, rules, state, ctx)
@@ -114,7 +114,7 @@ class Silences(KeyedProcessFunction):  # type: ignore[misc]
             return  # the input has ended: that is no silence
         now_ms = max(now_ms, 0)
         told = still_silent(rules, entity.name, state, now_ms)
-        yield from _rows(told, self.book.rules.version, entity, "", now_ms)
+        yield from _rows(told, self.book.rules.version_of(entity), entity, "", now_ms)
         due_ms = next_look_ms(rules, state, now_ms)
         if due_ms is not None:
             ctx.timer_service().register_event_time_timer(due_ms)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from threading import Lock
 
-from flink_job.alerts.book import RuleBook, open_rules
+from flink_job.alerts.book import RuleBook, open_rule_book
 from flink_job.config import Tariffs
 from flink_job.tariffs.book import TariffBook
 from flink_job.tariffs.store import open_store
@@ -35,8 +35,9 @@ def rule_book(tariffs: Tariffs, silence_s: int) -> RuleBook:
     with _lock:
         key = tariffs, silence_s
         if key not in _rule_books:
-            fetch = open_rules(tariffs.rules_uri, tariffs.region, tariffs.endpoint)
-            _rule_books[key] = RuleBook(fetch, tariffs.rules_uri, tariffs.rules_refresh_s, silence_s)
+            _rule_books[key] = open_rule_book(
+                tariffs.rules_uri, tariffs.region, tariffs.endpoint, tariffs.rules_refresh_s, silence_s
+            )
         return _rule_books[key]
 
 

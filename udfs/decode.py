@@ -43,7 +43,7 @@ PART_BYTES = 512 * 1024
 
 
 class ReadReading(ScalarFunction):  # type: ignore[misc]
-    """`read_reading(payload, arrival)`: see flink_job.metering.reading."""
+    """`read_reading(payload, arrival, tenant, device)`: see flink_job.metering.reading."""
 
     def __init__(self, max_record_bytes: int, max_future_s: int) -> None:
         self.max_record_bytes = max_record_bytes
@@ -53,11 +53,13 @@ class ReadReading(ScalarFunction):  # type: ignore[misc]
         self.counters = Counters(function_context, "read", "rejected")
         settle_memory()
 
-    def eval(self, payload: pd.Series, arrival: pd.Series) -> pd.DataFrame:
+    def eval(self, payload: pd.Series, arrival: pd.Series, tenant: pd.Series, device: pd.Series) -> pd.DataFrame:
         arrival_ms = (arrival.to_numpy("datetime64[ms]").astype("int64")).tolist()
         rows = [
-            parse_reading(record or b"", at_ms, self.max_record_bytes, self.max_future_s)
-            for record, at_ms in zip(payload.tolist(), arrival_ms, strict=True)
+            parse_reading(record or b"", at_ms, self.max_record_bytes, self.max_future_s, of, sender)
+            for record, at_ms, of, sender in zip(
+                payload.tolist(), arrival_ms, tenant.tolist(), device.tolist(), strict=True
+            )
         ]
         rejected = Counter(f"rejected_{row.reason}" for row in rows if row.reason)
         self.counters.add({"read": len(rows), "rejected": rejected.total(), **rejected})

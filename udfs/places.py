@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flink_job.alerts.rules import Entity, meter_of
-from flink_job.metering.contract import Contract, parse_contract, parse_outline
+from flink_job.metering.contract import Contract, of_tenant, parse_contract, parse_outline
 from flink_job.metering.units import to_micro
 from flink_job.tariffs.book import TariffBook
 from flink_job.tariffs.calendar import Timeline
@@ -63,17 +63,23 @@ class Agreement:
 
 
 class MeterPlace(NamedTuple):
-    """What of one contract its readings need."""
+    """What of one contract its readings need. `devices` may speak for the meter; without any, every device."""
 
     meter: Entity
     agreed: Agreement
+    devices: frozenset[str] = frozenset()
+
+    def may_speak(self, device: str | None) -> bool:
+        """True for a device of the contract, and for a record that no device sent but a trusted back end."""
+        return not self.devices or device is None or device in self.devices
 
 
 class Places:
     """Contracts by document, and positions by terms and beginning, numbered so that columns can be taken by number."""
 
-    def __init__(self, book: TariffBook) -> None:
-        self.book = book
+    def __init__(self, book: TariffBook, tenant: str) -> None:
+        """`tenant` is whose contracts are that name no tenant."""
+        self.book, self.tenant = book, tenant
         self.timelines: dict[Any, Timeline] = {}
         self.terms: dict[Any, SharedTerms] = {}
         self.agreements: dict[tuple[bytes, ...], Agreement] = {}
@@ -87,7 +93,9 @@ class Places:
             outline = parse_outline(document)
             if len(self.by_document) >= MAX_PLACES:
                 self.by_document.clear()
-            place = self.by_document[document] = MeterPlace(meter_of(outline), self._agreed(outline.agreed, document))
+            agreed = self._agreed((outline.tenant.encode(), *outline.agreed), document)
+            place = MeterPlace(meter_of(outline, self.tenant), agreed, frozenset(outline.devices))
+            self.by_document[document] = place
         return place
 
     def position(self, terms: SharedTerms, start_ms: int) -> int:
@@ -117,7 +125,7 @@ class Places:
     def _agreed(self, agreed: tuple[bytes, ...], document: str) -> Agreement:
         found = self.agreements.get(agreed)
         if found is None:
-            contract = parse_contract(document)
+            contract = of_tenant(parse_contract(document), self.tenant)
             if len(self.agreements) >= MAX_PLACES:
                 self.agreements.clear()
             found = self.agreements[agreed] = Agreement(contract, self._terms(contract), self.book)

@@ -15,6 +15,7 @@ from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.model import MAX_DEMAND_PERIODS, MAX_PERIODS, Tariff
 from flink_job.tariffs.rating import marginal
 from flink_job.tariffs.state import Basis, State
+from flink_job.tenants import plain
 from udfs.books import refreshed, rule_book, tariff_book
 from udfs.columns import BIGINT, BOOLEAN, STRING, row_type
 from udfs.metrics import Counters
@@ -130,7 +131,7 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
             )
         return pd.DataFrame(
             {
-                "tariff_id": _spread([s.tariff_id for s in segments], codes),
+                "tariff_id": _spread([plain(s.tariff_id) for s in segments], codes),
                 "tariff_version": _spread([s.tariff_version for s in segments], codes),
                 "tou_period": names,
                 "cycle_start": _spread([s.cycle_start.isoformat() for s in segments], codes),

@@ -64,13 +64,15 @@ _OF_READING = (
     "register_packed",
     "rollover_ukwh",
 )
+#: Of readings that are rejected, not unpriced: a device that the meter's contract does not list sent them.
+FOREIGN_DEVICE = "foreign_device"
 #: A reading that has no place: no contract, no position.
 _NOWHERE = (None, -1)
 
 
 class ResolveReading(ScalarFunction):  # type: ignore[misc]
-    """`resolve_reading(contract, reading...)`: see flink_job.tariffs.resolve. ABSENT stands for NULL in the integer
-    columns of the result.
+    """`resolve_reading(contract, device, reading...)`: see flink_job.tariffs.resolve. ABSENT stands for NULL in
+    the integer columns of the result.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -87,6 +89,7 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
     def eval(
         self,
         contract: pd.Series,
+        device: pd.Series,
         arrival: pd.Series,
         revision: pd.Series,
         start_ms: pd.Series,
@@ -102,12 +105,12 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
         refreshed(self.book)
         if self.book.generation != self.generation:
             self.generation = self.book.generation
-            self.places = Places(self.book)
+            self.places = Places(self.book, self.settings.contracts.tenant)
         self.places.start_batch()
         problems: dict[int, tuple[str, str]] = {}
         found = [
-            self._find(document, start, row, problems)
-            for row, (document, start) in enumerate(zip(contract, start_ms.tolist(), strict=True))
+            self._find(document, sender, start, row, problems)
+            for row, (document, sender, start) in enumerate(zip(contract, device, start_ms.tolist(), strict=True))
         ]
         self._count(len(found), problems)
         places = [place for place, _ in found]
@@ -130,7 +133,7 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
         return self._frame(found, problems, _multiplied(places, quantities), watched)
 
     def _find(
-        self, document: Any, start_ms: int, row: int, problems: dict[int, tuple[str, str]]
+        self, document: Any, device: str | None, start_ms: int, row: int, problems: dict[int, tuple[str, str]]
     ) -> tuple[MeterPlace | None, int]:
         """(place, number of its position) of a reading; where it has none, `problems` tells why."""
         if document is None:
@@ -138,6 +141,9 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
             return _NOWHERE
         try:
             place = self.places.of(document)
+            if not place.may_speak(device):
+                problems[row] = (FOREIGN_DEVICE, f"the contract does not list {device} among the meter's devices")
+                return _NOWHERE
             return place, self.places.position(place.agreed.terms, start_ms)
         except ContractError as error:
             problems[row] = ("bad_contract", str(error))

@@ -18,7 +18,7 @@ from udfs.columns import BOOLEAN, INT, STRING
 WATCH = dict(watch_batch=STRING, watch_certain=BOOLEAN, watch_hot=INT)
 NOTHING = (None, None, None)
 #: Between the parts of a mark of the `watched` column.
-SEPARATOR = "\x1f"
+SEPARATOR = "\x1e"
 
 
 class Watches:

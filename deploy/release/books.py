@@ -39,6 +39,9 @@ def upload(
         if faults := open_book(str(tariffs)).faults:
             raise BooksError("\n".join(faults.values()))
         found |= {f"{TARIFFS}{path.name}": path.read_bytes() for path in sorted(tariffs.glob("*.json"))}
+        found |= {
+            f"{TARIFFS}{path.parent.name}/{path.name}": path.read_bytes() for path in sorted(tariffs.glob("*/*.json"))
+        }
 
     def check_routes(text: bytes) -> None:
         read = read_routes(text)

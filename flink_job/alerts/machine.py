@@ -11,6 +11,7 @@ from flink_job.alerts.episodes import RuleState, close, is_idle, step
 from flink_job.alerts.points import Point
 from flink_job.alerts.rules import CLEAR, Entity, Rule, RuleSet, Scope
 from flink_job.alerts.samples import Batch
+from flink_job.tenants import tenant_of
 
 _encoder = msgspec.msgpack.Encoder()
 
@@ -52,16 +53,17 @@ def observe(rules: tuple[Rule, ...], states: States, batch: Batch) -> Iterator[t
             states[rule.rule_id] = state
 
 
-def drop_removed(rules: RuleSet, states: States, entity: str) -> Iterator[tuple[Rule, Change]]:
+def drop_removed(rules: RuleSet, states: States, entity: Entity) -> Iterator[tuple[Rule, Change]]:
     """End the episodes of rules that are gone from the document; without a document nothing is known to be gone."""
-    if not rules.version:
+    if not rules.version_of(entity):
         return
-    for rule_id in [rule_id for rule_id in states if rules.by_id(rule_id) is None]:
+    tenant = tenant_of(entity.site_path)
+    for rule_id in [rule_id for rule_id in states if rules.by_id(rule_id, tenant) is None]:
         state = states.pop(rule_id)
         rule = Rule(rule_id, rule_id, Scope("*", frozenset(), ()), "", "", "", (), None)
         for track in (state.live, state.past):
             if track is not None:
-                yield from ((rule, change) for change in close(rule, entity, track, "the rule was removed"))
+                yield from ((rule, change) for change in close(rule, entity.name, track, "the rule was removed"))
 
 
 def has_episode(states: States) -> bool:

@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 from flink_job.alerts.changes import Change
 from flink_job.alerts.rules import SEVERITIES, Entity, Rule
+from flink_job.tenants import split
 
 
 class AlertRow(NamedTuple):
     """A change with all that a notification needs. Times are epoch ms, `cost_u` 1e-6 of `currency`."""
 
+    tenant: str
     alert_id: str
     change_number: int
     rule_id: str
@@ -43,7 +45,9 @@ def alert_row(rule: Rule, version: str, entity: Entity, change: Change, currency
     unit = rule.unit if rule.unit != "currency" else currency
     if rule.change_per_ms:
         unit = f"{unit} per {rule.change_per_ms // 1000} s"
+    tenant, site_path = split(entity.site_path)
     return AlertRow(
+        tenant,
         change.alert_id,
         change.number,
         rule.rule_id,
@@ -51,8 +55,8 @@ def alert_row(rule: Rule, version: str, entity: Entity, change: Change, currency
         rule.title,
         SEVERITIES[change.rank],
         change.state,
-        entity.name,
-        entity.site_path,
+        entity.shown,
+        site_path,
         entity.tags,
         rule.signal,
         unit,

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from flink_job.alerts.calendars import Calendar
 from flink_job.alerts.conditions import Condition
 from flink_job.metering.contract import Contract, Outline
+from flink_job.tenants import DEFAULT, plain, qualified, split, tenant_of
 
 SEVERITIES = ("info", "minor", "major", "critical", "emergency")
 DEFAULT_HORIZON_MS = 3_600_000
@@ -20,19 +21,27 @@ CLOCK_TOLERANCE_MS = 60_000
 DEFAULT_GAP_INTERVALS = 3
 #: What a value is to a rule, below the ranks of severities.
 HELD, CLEAR = -1, -2
+#: Between a tag and its site in an entity's name.
+SITE_SEPARATOR = "\x1d"
 #: Depth in the site path of the levels that may be watched as one.
 LEVEL_DEPTHS = {"factory": 1, "process": 2, "line": 3}
 
 
 class Entity(NamedTuple):
-    """What an alert is about: a meter, a part of the site, or all meters with one value of a tag.
+    """What an alert is about: a meter, a part of the site, or all meters of a site with one value of a tag.
 
-    `tags` are those of the contract, as `name=value` joined by `;`.
+    `tags` are those of the contract, as `name=value` joined by `;`. Name and path are qualified by the tenant; the name
+    of a tag ends with the site, so that two sites may have the same.
     """
 
     name: str
     site_path: str
     tags: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The name as people know it."""
+        return plain(self.name).partition(SITE_SEPARATOR)[0]
 
 
 class Scope(NamedTuple):
@@ -43,11 +52,11 @@ class Scope(NamedTuple):
     tags: tuple[tuple[str, str], ...]
 
     def matches(self, entity: Entity) -> bool:
-        path = entity.site_path
+        path = plain(entity.site_path)
         # `factory/*` names the factory itself too.
         if not fnmatch.fnmatchcase(path, self.site) and not fnmatch.fnmatchcase(f"{path}/", self.site):
             return False
-        if self.meters and entity.name not in self.meters:
+        if self.meters and plain(entity.name) not in self.meters:
             return False
         return not self.tags or set(self.tags) <= set(tag_pairs(entity.tags))
 
@@ -69,7 +78,7 @@ class Flapping(NamedTuple):
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule. Durations are milliseconds of event time; `levels` rise in rank."""
+    """One rule, of the entities of a tenant. Durations are milliseconds of event time; `levels` rise in rank."""
 
     rule_id: str
     title: str
@@ -94,6 +103,11 @@ class Rule:
     flapping: Flapping | None = None
     inhibited_by: tuple[str, ...] = ()
     hint: str = ""
+    tenant: str = DEFAULT
+
+    def concerns(self, entity: Entity) -> bool:
+        """True for a meter in the rule's scope, or a level of the site that matches it."""
+        return tenant_of(entity.site_path) == self.tenant and self.scope.matches(entity)
 
     @property
     def series(self) -> str:
@@ -128,11 +142,13 @@ class Rule:
     def may_watch(self, entity: Entity) -> bool:
         """True for an entity that this silence rule watches: a meter in its scope, a path of its depth, or its tag."""
         if self.per == "meter":
-            return self.scope.matches(entity)
+            return self.concerns(entity)
+        if tenant_of(entity.site_path) != self.tenant:
+            return False
         if self.per.startswith("tag:"):
-            return entity.tags.startswith(f"{self.per.removeprefix('tag:')}=") and entity.name == entity.tags
-        depth = LEVEL_DEPTHS[self.per]
-        return entity.name == entity.site_path and entity.name.count("/") == depth - 1 and self._reaches(entity.name)
+            return entity.tags.startswith(f"{self.per.removeprefix('tag:')}=") and entity.shown == entity.tags
+        path, depth = plain(entity.site_path), LEVEL_DEPTHS[self.per]
+        return entity.name == entity.site_path and path.count("/") == depth - 1 and self._reaches(path)
 
     def _reaches(self, path: str) -> bool:
         """True where some meter below the path may be in scope."""
@@ -147,40 +163,47 @@ class Rule:
 
 @dataclass(frozen=True)
 class RuleSet:
-    """The rules of one version of a document."""
+    """The rules of one version of a document, and of those of other tenants; `versions` are the latter's."""
 
     version: str = ""
     rules: tuple[Rule, ...] = ()
+    versions: tuple[tuple[str, str], ...] = ()
 
-    def by_id(self, rule_id: str) -> Rule | None:
-        return next((rule for rule in self.rules if rule.rule_id == rule_id), None)
+    def by_id(self, rule_id: str, tenant: str = DEFAULT) -> Rule | None:
+        return next((rule for rule in self.rules if rule.rule_id == rule_id and rule.tenant == tenant), None)
+
+    def version_of(self, entity: Entity) -> str:
+        """The version of the document that an entity's rules come from, empty where there is none."""
+        tenant = tenant_of(entity.site_path)
+        return self.version if tenant == DEFAULT else dict(self.versions).get(tenant, "")
 
     def of_reading(self, entity: Entity) -> tuple[Rule, ...]:
         """Rules on the readings of a meter."""
-        return tuple(r for r in self.rules if r.source == "reading" and r.scope.matches(entity))
+        return tuple(r for r in self.rules if r.source == "reading" and r.concerns(entity))
 
     def of_kpi(self, entity: Entity, level: str, window_s: int) -> tuple[Rule, ...]:
         """Rules on the KPIs of a meter or level."""
         return tuple(
             r
             for r in self.rules
-            if r.source == "kpi" and r.per == level and r.window_s == window_s and r.scope.matches(entity)
+            if r.source == "kpi" and r.per == level and r.window_s == window_s and r.concerns(entity)
         )
 
     def of_silence(self, meter: Entity) -> dict[Entity, tuple[Rule, ...]]:
         """Entities whose silence is watched through a meter, with their rules."""
         found: dict[Entity, tuple[Rule, ...]] = {}
         for rule in self.rules:
-            if rule.source == "silence" and rule.scope.matches(meter):
+            if rule.source == "silence" and rule.concerns(meter):
                 for entity in watched_entity(rule, meter):
                     found[entity] = (*found.get(entity, ()), rule)
         return found
 
 
-def meter_of(contract: Contract | Outline) -> Entity:
-    """A meter as rules see it."""
+def meter_of(contract: Contract | Outline, otherwise: str = DEFAULT) -> Entity:
+    """A meter as rules see it; `otherwise` is the tenant where the contract names none."""
+    tenant = contract.tenant or otherwise
     tags = ";".join(f"{name}={value}" for name, value in sorted(contract.tags.items())) if contract.tags else ""
-    return Entity(contract.meter_id, contract.site_path, tags)
+    return Entity(qualified(tenant, contract.meter_id), qualified(tenant, contract.site_path), tags)
 
 
 def watched_entity(rule: Rule, meter: Entity) -> Iterable[Entity]:
@@ -189,8 +212,12 @@ def watched_entity(rule: Rule, meter: Entity) -> Iterable[Entity]:
         yield meter
     elif rule.per.startswith("tag:"):
         name = rule.per.removeprefix("tag:")
-        factory = meter.site_path.split("/")[0]
-        yield from (Entity(f"{n}={v}", factory, f"{n}={v}") for n, v in tag_pairs(meter.tags) if n == name)
+        site = meter.site_path.split("/")[0]
+        tenant, shown = split(site)
+        for found, value in tag_pairs(meter.tags):
+            if found == name:
+                tag = f"{name}={value}"
+                yield Entity(qualified(tenant, f"{tag}{SITE_SEPARATOR}{shown}"), site, tag)
     elif len(parts := meter.site_path.split("/")) > LEVEL_DEPTHS[rule.per]:
         path = "/".join(parts[: LEVEL_DEPTHS[rule.per]])
         yield Entity(path, path)

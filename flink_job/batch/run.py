@@ -14,6 +14,7 @@ from flink_job.batch.stage import stage
 from flink_job.config import Job, Outputs, Settings, StreamSource, Tariffs
 from flink_job.lake.account import rejected_readings
 from flink_job.schemas import ACCOUNTED
+from flink_job.tenants import DEFAULT
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,9 @@ Report = Callable[[str, int], None]
 """Called with what is being done and how far it is (records, or rows)."""
 
 
-def batch_settings(tariffs: str, rules: str, job: Job) -> Settings:
-    """Settings of a run without streams."""
-    unused = StreamSource(stream="-")
+def batch_settings(tariffs: str, rules: str, job: Job, tenant: str = DEFAULT) -> Settings:
+    """Settings of a run without streams, of files of a tenant."""
+    unused = StreamSource(stream="-", tenant=tenant)
     outputs = Outputs("-", "-", "-", "-", "-", "-")
     return Settings(unused, unused, outputs, Tariffs(uri=tariffs, rules_uri=rules), job)
 
@@ -65,7 +66,9 @@ def run_bounded(
         read_contracts = stage(contracts, work / CONTRACTS / "records.json", 0, lambda n: None)
         report("contracts", read_contracts)
         t_env = create_environment(settings.job, mini_cluster(settings.job, work / "state", short=read < SHORT_RUN))
-        sources = [*(staged_source(table, work / table) for table in (READINGS, CONTRACTS)), tick_source(bounded=True)]
+        tenants = {READINGS: settings.readings.tenant, CONTRACTS: settings.contracts.tenant}
+        staged = [staged_source(table, work / table, tenant) for table, tenant in tenants.items()]
+        sources = [*staged, tick_source(bounded=True)]
         statements = define_pipeline(t_env, sources, file_sinks(work / "rows"), settings)
         report("running", 0)
         statements.execute().wait()

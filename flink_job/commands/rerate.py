@@ -11,6 +11,7 @@ from rich.console import Console
 from flink_job.commands.console import errors, fail, note
 from flink_job.commands.period import From, To, day_of
 from flink_job.commands.rate import Prices, explained
+from flink_job.tenants import DEFAULT, plain, split
 
 if TYPE_CHECKING:
     from flink_job.lake.adjustments import Adjustment
@@ -25,6 +26,7 @@ def rerate(
     contracts: Annotated[list[str], typer.Option(help="NDJSON of contracts; of a meter's records the last counts.")],
     tariffs: Annotated[str, typer.Option(help="Folder (or s3:// prefix) of tariff documents.")],
     meter: Annotated[str, typer.Option(help="Only this meter; nothing is written.")] = "",
+    tenant: Annotated[str, typer.Option(help="Whose the contracts are that name no tenant.")] = DEFAULT,
     prices: Prices = None,
     dry_run: Annotated[bool, typer.Option(help="Only show what would be written.")] = False,
     first: From = None,
@@ -47,7 +49,7 @@ def rerate(
     from flink_job.lake.remote import downloaded, uploaded
     from flink_job.lake.rerate import is_covered, selected
     from flink_job.lake.rerate import rerate as rerate_lake
-    from flink_job.metering.contract import Contract, parse_contract
+    from flink_job.metering.contract import Contract, of_tenant, parse_contract
     from flink_job.rate.documents import load_series
     from flink_job.tariffs.store import open_book
 
@@ -56,7 +58,7 @@ def rerate(
         for name in contracts:
             for line, payload in read_records(name):
                 try:
-                    contract = parse_contract(payload)
+                    contract = of_tenant(parse_contract(payload), tenant)
                 except ValueError as error:
                     note(f"{name}:{line}: {error}")
                     continue
@@ -81,7 +83,7 @@ def rerate(
 def _report(result: Rerated) -> None:
     changed = sorted((a for a in result.adjustments if a.changes), key=lambda a: -abs(a.total))
     for meter, problem in result.problems.items():
-        note(f"{meter}: not rated: {problem}")
+        note(f"{_shown(meter)}: not rated: {problem}")
     if changed:
         console.print("cycle: stream + adjustment = exact, largest first", style="bold")
     for adjustment in changed[:MAX_ROWS]:
@@ -98,12 +100,17 @@ def _report(result: Rerated) -> None:
         console.print(f"adjusted by {amount / 1e6:,.6f} {currency}")
 
 
+def _shown(meter: str) -> str:
+    tenant, name = split(meter)
+    return name if tenant == DEFAULT else f"{name} of {tenant}"
+
+
 def _lines(adjustment: Adjustment) -> Iterator[str]:
     cycle_start, tariff_id, version = adjustment.key
     still = ", still open" if adjustment.is_open else ""
     streamed, exact = sum(adjustment.streamed.values()), sum(adjustment.exact.values())
     yield (
-        f"{adjustment.meter_id} {cycle_start} to {adjustment.cycle_end}{still}, {tariff_id} {version}: "
+        f"{_shown(adjustment.meter_id)} {cycle_start} to {adjustment.cycle_end}{still}, {plain(tariff_id)} {version}: "
         f"{streamed / 1e6:,.6f} + {adjustment.total / 1e6:,.6f} = {exact / 1e6:,.6f} {adjustment.currency}"
     )
     changes = ", ".join(

@@ -16,6 +16,7 @@ from flink_job.rate.run import decimals
 from flink_job.tariffs.history import Bill
 from flink_job.tariffs.history.intervals import HOUR_MS
 from flink_job.tariffs.model import Tariff
+from flink_job.tenants import plain, tenant_of
 
 #: Charges of a cost row, and the lines of an exact bill that they hold.
 CHARGES = {
@@ -41,7 +42,10 @@ class Streamed(NamedTuple):
 
 @dataclass(frozen=True)
 class Adjustment:
-    """One cycle of one meter under one version: stream + adjustment = exact, by charge [1e-6 currency]."""
+    """One cycle of one meter under one version: stream + adjustment = exact, by charge [1e-6 currency].
+
+    Meter, site path and tariff are qualified by the tenant.
+    """
 
     meter_id: str
     site_path: str
@@ -110,11 +114,12 @@ def write_adjustments(adjustments: Sequence[Adjustment], folder: Path, kept: pa.
         "exact_cost": [sum(a.exact.values()) for a in rows],
     }
     columns: dict[str, Any] = {
-        "meter_id": [a.meter_id for a in rows],
-        "site_path": [a.site_path for a in rows],
+        "tenant": [tenant_of(a.meter_id) for a in rows],
+        "meter_id": [plain(a.meter_id) for a in rows],
+        "site_path": [plain(a.site_path) for a in rows],
         "cycle_start": [a.key[0] for a in rows],
         "cycle_end": [a.cycle_end.isoformat() for a in rows],
-        "tariff_id": [a.key[1] for a in rows],
+        "tariff_id": [plain(a.key[1]) for a in rows],
         "tariff_version": [a.key[2] for a in rows],
         **{name: decimals(np.array(values, dtype=np.int64)) for name, values in micro.items()},
         "currency": [a.currency for a in rows],

@@ -1,12 +1,13 @@
--- Alerts, a row each: when they were raised aloud, over and acknowledged. What is only a record, or muted throughout,
+-- Alerts, a row each (and for each site where the meter changed hands): when they were raised aloud, over and acknowledged. What is only a record, or muted throughout,
 -- has no `told_at`.
 SELECT
+  a.tenant,
   a.alert_id,
   MAX(a.rule_id) AS rule_id,
   MAX(a.title) AS title,
   MAX(a.entity) AS entity,
   MAX(a.site_path) AS site_path,
-  MAX(split_part(a.site_path, '/', 1)) AS site,
+  split_part(a.site_path, '/', 1) AS site,
   MIN(a.episode_start) AS episode_start,
   MIN(CASE WHEN a.state IN ('raised', 'flapping') AND NOT a.historical AND NOT a.muted THEN a.arrival END) AS told_at,
   MAX(CASE WHEN a.state IN ('cleared', 'latched') THEN a.event_time END) AS over_at,
@@ -15,9 +16,9 @@ SELECT
   MAX(CASE WHEN a.state = 'flapping' THEN 1 ELSE 0 END) AS flapping
 FROM alerts AS a
 LEFT JOIN (
-  SELECT alert_id, MIN(done_at) AS acknowledged_at
+  SELECT tenant, alert_id, MIN(done_at) AS acknowledged_at
   FROM alert_actions
   WHERE action = 'ack'
-  GROUP BY alert_id
-) AS d ON d.alert_id = a.alert_id
-GROUP BY a.alert_id
+  GROUP BY tenant, alert_id
+) AS d ON d.tenant = a.tenant AND d.alert_id = a.alert_id
+GROUP BY a.tenant, a.alert_id, split_part(a.site_path, '/', 1)

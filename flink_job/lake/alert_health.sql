@@ -2,6 +2,7 @@
 -- (more than ten are a flood), how many raises of a rule and entity that had raised twice within the hour before
 -- (chattering), how many stood for more than a day, and how long it took to acknowledge them [s].
 SELECT
+  tenant,
   site,
   date_trunc('hour', told_at) AS hour,
   COUNT(*) AS alerts,
@@ -14,14 +15,14 @@ SELECT
 FROM (
   SELECT
     *,
-    MAX(COALESCE(over_at, told_at)) OVER () AS newest,
+    MAX(COALESCE(over_at, told_at)) OVER (PARTITION BY tenant, site) AS newest,
     COUNT(*) OVER (
-      PARTITION BY site ORDER BY told_at RANGE BETWEEN INTERVAL '10' MINUTE PRECEDING AND CURRENT ROW
+      PARTITION BY tenant, site ORDER BY told_at RANGE BETWEEN INTERVAL '10' MINUTE PRECEDING AND CURRENT ROW
     ) AS in_10_min,
     COUNT(*) OVER (
-      PARTITION BY rule_id, entity ORDER BY told_at RANGE BETWEEN INTERVAL '1' HOUR PRECEDING AND CURRENT ROW
+      PARTITION BY tenant, site, rule_id, entity ORDER BY told_at RANGE BETWEEN INTERVAL '1' HOUR PRECEDING AND CURRENT ROW
     ) AS in_1_h
   FROM alert_episodes
   WHERE told_at IS NOT NULL
 ) AS told
-GROUP BY site, date_trunc('hour', told_at)
+GROUP BY tenant, site, date_trunc('hour', told_at)

@@ -1,9 +1,11 @@
 -- Bills: what the readings of a cycle cost in the stream, and what re-rating added. Before a cycle has been re-rated its
--- adjustment is 0.
+-- adjustment is 0. Of a meter that changed hands in the cycle each site has a row of its own; together they are the bill.
+-- What re-rating adds is the site's that has the meter when it is re-rated.
 SELECT
+  tenant,
   meter_id,
   MAX(site_path) AS site_path,
-  MAX(split_part(site_path, '/', 1)) AS site,
+  split_part(site_path, '/', 1) AS site,
   cycle_start,
   tariff_id,
   tariff_version,
@@ -20,13 +22,13 @@ SELECT
   SUM(adjustment) AS adjustment
 FROM (
   SELECT
-    meter_id, site_path, cycle_start, tariff_id, tariff_version, currency, energy_kwh, export_kwh,
+    tenant, meter_id, site_path, cycle_start, tariff_id, tariff_version, currency, energy_kwh, export_kwh,
     energy_cost, demand_cost, fixed_cost, export_credit, other_cost, tax, cost, 0 AS adjustment
   FROM costs
   UNION ALL
   SELECT
-    meter_id, site_path, cycle_start, tariff_id, tariff_version, currency, 0 AS energy_kwh, 0 AS export_kwh,
+    tenant, meter_id, site_path, cycle_start, tariff_id, tariff_version, currency, 0 AS energy_kwh, 0 AS export_kwh,
     energy_cost, demand_cost, fixed_cost, export_credit, other_cost, tax, cost, cost AS adjustment
   FROM adjustments
 ) AS rows
-GROUP BY meter_id, cycle_start, tariff_id, tariff_version
+GROUP BY tenant, meter_id, split_part(site_path, '/', 1), cycle_start, tariff_id, tariff_version

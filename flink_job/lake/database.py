@@ -10,10 +10,14 @@ import duckdb
 
 from flink_job.lake.selection import EVERYTHING, Selection, tables_of
 from flink_job.schemas import BATCH_TABLES, EVENT_DATE, OUTCOMES, OUTPUTS, SERVICE_TABLES, Table
+from flink_job.tenants import DEFAULT
 
 TABLES = {**OUTPUTS, **SERVICE_TABLES, **BATCH_TABLES}
 #: Tables hold rows as they were delivered, some more than once; the views of the same names each key once.
 ROWS = "_rows"
+TENANT = "tenant"
+#: Rows from before there were tenants have none.
+_TENANT = f"COALESCE({TENANT}, '{DEFAULT}')"
 #: What names a record, and the partition in which it lies.
 _RECORD = ("shard", "record_position", EVENT_DATE.name)
 VIEWS = (
@@ -45,8 +49,9 @@ def each_key_once(table: Table) -> str:
     The partition is a column of it and of the key, so that a condition on it reaches the source.
     """
     date = (EVENT_DATE.name,) if table.event_time else ()
-    columns = ", ".join(f"copies.{name}" for name in (*(column.name for column in table.columns), *date))
-    key = ", ".join((*table.key, *date))
+    others = [column.name for column in table.columns if column.name != TENANT]
+    columns = ", ".join((f"{_TENANT} AS {TENANT}", *(f"copies.{name}" for name in (*others, *date))))
+    key = ", ".join((*(_TENANT if name == TENANT else name for name in table.key), *date))
     order = f"{table.written_at} DESC" if table.written_at else key
     once = (
         f"SELECT {columns} FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY {key} ORDER BY {order}) AS copy_number "
@@ -54,10 +59,13 @@ def each_key_once(table: Table) -> str:
     )
     if table.name not in OUTCOMES:
         return f"{once} WHERE copy_number = 1"
+    superseded = f"COALESCE(others.written_at > copies.{table.written_at}, FALSE)"
+    if table.outcome_where:
+        superseded = f"({superseded} AND {table.outcome_where})"
     return (
         f"{once} LEFT JOIN ({_other_outcomes(table)}) AS others ON "
         + " AND ".join(f"copies.{name} = others.{name}" for name in _RECORD)
-        + f" WHERE copy_number = 1 AND NOT COALESCE(others.written_at > copies.{table.written_at}, FALSE)"
+        + f" WHERE copy_number = 1 AND NOT {superseded}"
     )
 
 
@@ -66,6 +74,7 @@ def _other_outcomes(table: Table) -> str:
     record = ", ".join(_RECORD)
     written = " UNION ALL ".join(
         f"SELECT {record}, {OUTPUTS[name].written_at} AS written_at FROM {name}{ROWS}"
+        + (f" WHERE {OUTPUTS[name].outcome_where}" if OUTPUTS[name].outcome_where else "")
         for name in OUTCOMES
         if name != table.name
     )
@@ -128,6 +137,8 @@ def write_gaps(
     """(column names, rows) of the gaps, written to `target`/gaps.parquet too. Raises LakeError."""
     path = str(target / "gaps.parquet").replace("'", "''")
     with open_lake(folder, selection) as connection:
-        connection.execute(f"COPY (SELECT * FROM gaps ORDER BY meter_id, gap_start) TO '{path}' (FORMAT PARQUET)")
+        connection.execute(
+            f"COPY (SELECT * FROM gaps ORDER BY tenant, meter_id, gap_start) TO '{path}' (FORMAT PARQUET)"
+        )
         result = connection.execute(f"SELECT * FROM read_parquet('{path}')")
         return [d[0] for d in result.description or ()], result.fetchall()

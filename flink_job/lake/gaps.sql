@@ -1,6 +1,7 @@
 -- What is missing: spans between two readings of a meter that are further apart than their interval, and how many
 -- numbers the device's own counter skipped there. A span without skipped numbers was never measured or sent.
 SELECT
+  tenant,
   meter_id,
   device_id,
   site_path,
@@ -15,6 +16,6 @@ FROM (
     LAG(interval_start + INTERVAL '1' SECOND * interval_s) OVER device AS previous_end,
     LAG(sequence_number) OVER device AS previous_sequence
   FROM (SELECT * FROM costs WHERE is_first)
-  WINDOW device AS (PARTITION BY meter_id ORDER BY interval_start)
+  WINDOW device AS (PARTITION BY tenant, meter_id, split_part(site_path, '/', 1) ORDER BY interval_start)
 ) AS ordered
 WHERE interval_start >= previous_end + INTERVAL '1' SECOND * interval_s

@@ -1,5 +1,6 @@
 -- Quarter hours of every entity. A level's power is the sum of its meters' at one time.
 SELECT
+  tenant,
   level,
   entity,
   currency,
@@ -8,7 +9,7 @@ SELECT
   day_start,
   day_s,
   event_date,
-  MAX(split_part(site_path, '/', 1)) AS site,
+  site,
   SUM(readings) AS readings,
   SUM(GREATEST(1, CAST(FLOOR(900.0 / interval_s) AS INTEGER))) AS expected_readings,
   SUM(energy_kwh) AS energy_kwh,
@@ -17,4 +18,4 @@ SELECT
   SUM(cost) AS cost,
   SUM(CAST(energy_kwh AS DOUBLE) * 3600 / GREATEST(900, interval_s)) AS mean_kw
 FROM meter_levels
-GROUP BY level, entity, currency, window_start, day_start, day_s, event_date
+GROUP BY tenant, level, entity, site, currency, window_start, day_start, day_s, event_date

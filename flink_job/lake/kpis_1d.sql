@@ -2,13 +2,14 @@
 -- Expected readings are those of every meter that was heard from in the window.
 WITH sums AS (
   SELECT
+    tenant,
     level,
     entity,
+    site,
     currency,
     day_start AS window_start,
     day_start,
     day_s,
-    MAX(site) AS site,
     SUM(readings) AS readings,
     SUM(energy_kwh) AS energy_kwh,
     SUM(export_kwh) AS export_kwh,
@@ -17,27 +18,30 @@ WITH sums AS (
     MIN(mean_kw) AS min_kw,
     MAX(mean_kw) AS max_kw
   FROM kpis_15m
-  GROUP BY level, entity, currency, day_start, day_start, day_s
+  GROUP BY tenant, level, entity, site, currency, day_start, day_start, day_s
 ),
 
 expected AS (
-  SELECT level, entity, currency, window_start, day_start, SUM(meter_expected) AS expected_readings
+  SELECT tenant, level, entity, site, currency, window_start, day_start, SUM(meter_expected) AS expected_readings
   FROM (
     SELECT
+      tenant,
       level,
       entity,
+      site,
       currency,
       day_start AS window_start,
       day_start,
       meter_id,
       GREATEST(1, CAST(FLOOR(MAX(day_s) * 1.0 / MAX(interval_s)) AS INTEGER)) AS meter_expected
     FROM meter_levels
-    GROUP BY level, entity, currency, day_start, day_start, meter_id
+    GROUP BY tenant, level, entity, site, currency, day_start, day_start, meter_id
   ) AS meters
-  GROUP BY level, entity, currency, window_start, day_start
+  GROUP BY tenant, level, entity, site, currency, window_start, day_start
 )
 
 SELECT
+  sums.tenant,
   sums.level,
   sums.entity,
   sums.currency,
@@ -63,8 +67,10 @@ SELECT
   END AS power_factor
 FROM sums
 INNER JOIN expected
-  ON sums.level = expected.level
+  ON sums.tenant = expected.tenant
+  AND sums.level = expected.level
   AND sums.entity = expected.entity
+  AND sums.site = expected.site
   AND sums.currency = expected.currency
   AND sums.window_start = expected.window_start
   AND sums.day_start = expected.day_start

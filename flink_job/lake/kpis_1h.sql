@@ -2,14 +2,15 @@
 -- Expected readings are those of every meter that was heard from in the window.
 WITH sums AS (
   SELECT
+    tenant,
     level,
     entity,
+    site,
     currency,
     date_trunc('hour', window_start) AS window_start,
     day_start,
     day_s,
     event_date,
-    MAX(site) AS site,
     SUM(readings) AS readings,
     SUM(energy_kwh) AS energy_kwh,
     SUM(export_kwh) AS export_kwh,
@@ -18,15 +19,17 @@ WITH sums AS (
     MIN(mean_kw) AS min_kw,
     MAX(mean_kw) AS max_kw
   FROM kpis_15m
-  GROUP BY level, entity, currency, date_trunc('hour', window_start), day_start, day_s, event_date
+  GROUP BY tenant, level, entity, site, currency, date_trunc('hour', window_start), day_start, day_s, event_date
 ),
 
 expected AS (
-  SELECT level, entity, currency, window_start, day_start, event_date, SUM(meter_expected) AS expected_readings
+  SELECT tenant, level, entity, site, currency, window_start, day_start, event_date, SUM(meter_expected) AS expected_readings
   FROM (
     SELECT
+      tenant,
       level,
       entity,
+      site,
       currency,
       date_trunc('hour', window_start) AS window_start,
       day_start,
@@ -34,12 +37,13 @@ expected AS (
       meter_id,
       GREATEST(1, CAST(FLOOR(MAX(3600) * 1.0 / MAX(interval_s)) AS INTEGER)) AS meter_expected
     FROM meter_levels
-    GROUP BY level, entity, currency, date_trunc('hour', window_start), day_start, event_date, meter_id
+    GROUP BY tenant, level, entity, site, currency, date_trunc('hour', window_start), day_start, event_date, meter_id
   ) AS meters
-  GROUP BY level, entity, currency, window_start, day_start, event_date
+  GROUP BY tenant, level, entity, site, currency, window_start, day_start, event_date
 )
 
 SELECT
+  sums.tenant,
   sums.level,
   sums.entity,
   sums.currency,
@@ -66,8 +70,10 @@ SELECT
   END AS power_factor
 FROM sums
 INNER JOIN expected
-  ON sums.level = expected.level
+  ON sums.tenant = expected.tenant
+  AND sums.level = expected.level
   AND sums.entity = expected.entity
+  AND sums.site = expected.site
   AND sums.currency = expected.currency
   AND sums.window_start = expected.window_start
   AND sums.day_start = expected.day_start

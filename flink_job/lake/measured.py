@@ -16,36 +16,41 @@ from flink_job.metering.registers import RegisterRead, keep_newest, register_ene
 from flink_job.metering.units import to_micro
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.history import Intervals
+from flink_job.tenants import DEFAULT, SEPARATOR
 
 _MAX_BYTES = 1_000_000
 _ANY_TIME_MS = 1 << 52
+#: SQL of a meter's and a tariff's name, qualified by the tenant as the rest of re-rating knows them.
+_METER = f"CASE WHEN tenant = '{DEFAULT}' THEN meter_id ELSE tenant || chr({ord(SEPARATOR)}) || meter_id END"
+_TARIFF = f"CASE WHEN tenant = '{DEFAULT}' THEN tariff_id ELSE tenant || chr({ord(SEPARATOR)}) || tariff_id END"
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     """Intervals after all corrections, and the stream's charges by cycle, once for all meters."""
     sums = ", ".join(f"SUM({charge})" for charge in CHARGES)
     connection.execute(
-        """
+        f"""
         CREATE TEMP TABLE intervals AS
-        SELECT meter_id, epoch_ms(interval_start) AS start_ms, MAX(interval_s), SUM(energy_kwh), SUM(export_kwh),
-          SUM(reactive_kvarh), SUM(reactive_export_kvarh)
-        FROM costs GROUP BY meter_id, interval_start
+        SELECT {_METER} AS meter_id, epoch_ms(interval_start) AS start_ms, MAX(interval_s), SUM(energy_kwh),
+          SUM(export_kwh), SUM(reactive_kvarh), SUM(reactive_export_kvarh)
+        FROM costs GROUP BY tenant, costs.meter_id, interval_start
         """
     )
     connection.execute(
-        """
+        f"""
         CREATE TEMP TABLE dials AS
-        SELECT meter_id, register_id, epoch_ms(interval_start) AS start_ms, r.interval_s, r.revision, register_kwh,
-          rollover_kwh, COALESCE(energy_kwh, 0) AS energy_kwh
-        FROM register_reads AS r LEFT JOIN (SELECT reading_id, energy_kwh FROM costs) AS c USING (reading_id)
+        SELECT {_METER} AS meter_id, register_id, epoch_ms(interval_start) AS start_ms, r.interval_s, r.revision,
+          register_kwh, rollover_kwh, COALESCE(energy_kwh, 0) AS energy_kwh
+        FROM register_reads AS r
+        LEFT JOIN (SELECT tenant, reading_id, energy_kwh FROM costs) AS c USING (tenant, reading_id)
         """
     )
     connection.execute(
         f"""
         CREATE TEMP TABLE streamed AS
-        SELECT meter_id, cycle_start, tariff_id, tariff_version, COUNT(*) FILTER (WHERE provisional),
-          COUNT(*) FILTER (WHERE energy_kwh < 0), {sums}
-        FROM costs GROUP BY meter_id, cycle_start, tariff_id, tariff_version
+        SELECT {_METER} AS meter_id, cycle_start, {_TARIFF} AS tariff_id, tariff_version,
+          COUNT(*) FILTER (WHERE provisional), COUNT(*) FILTER (WHERE energy_kwh < 0), {sums}
+        FROM costs GROUP BY tenant, costs.meter_id, cycle_start, costs.tariff_id, tariff_version
         """
     )
 
@@ -99,7 +104,7 @@ def _registers(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dic
 def _unpriced(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dict[int, list[int]]:
     """Readings of the table `unpriced`, the highest revision of each quantity, times the contract's multiplier."""
     newest: dict[int, list[int]] = {}
-    rows = connection.execute("SELECT payload FROM unpriced WHERE meter_id = ?", [contract.meter_id]).fetchall()
+    rows = connection.execute(f"SELECT payload FROM unpriced WHERE {_METER} = ?", [contract.meter_id]).fetchall()
     for (payload,) in rows:
         reading = parse_reading(b64decode(payload), _ANY_TIME_MS, _MAX_BYTES, 0)
         if reading.start_ms is None or reading.register_packed is not None:
@@ -129,11 +134,13 @@ def streamed_of(connection: duckdb.DuckDBPyConnection, meter_id: str) -> dict[Ke
 
 
 def meters_in(connection: duckdb.DuckDBPyConnection, meter: str) -> list[str]:
+    """Qualified names of the meters to rate: of this plain name, or all."""
     rows = connection.execute(
-        """
-        SELECT DISTINCT meter_id FROM (
-          SELECT meter_id FROM costs UNION SELECT meter_id FROM unpriced WHERE reason = 'batch_only_tariff'
-        ) WHERE ? = '' OR meter_id = ? ORDER BY meter_id
+        f"""
+        SELECT DISTINCT {_METER} AS name FROM (
+          SELECT tenant, meter_id FROM costs
+          UNION SELECT tenant, meter_id FROM unpriced WHERE reason = 'batch_only_tariff'
+        ) WHERE ? = '' OR meter_id = ? ORDER BY name
         """,
         [meter, meter],
     ).fetchall()

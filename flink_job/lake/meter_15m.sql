@@ -1,7 +1,10 @@
--- Each meter's quarter hour, from the costs of its readings: exact whatever came late, and whatever was written twice.
+-- Each meter's quarter hour, from the costs of its readings: exact whatever came late, and whatever was written twice. Of a
+-- meter that changed hands in it each site has its own.
 SELECT
+  tenant,
   meter_id,
   MAX(site_path) AS site_path,
+  split_part(site_path, '/', 1) AS site,
   window_start,
   currency,
   day_start,
@@ -20,4 +23,4 @@ FROM (
     + CAST(FLOOR(EXTRACT(MINUTE FROM interval_start) / 15.0) AS INTEGER) * INTERVAL '15' MINUTE AS window_start
   FROM costs
 ) AS readings
-GROUP BY meter_id, window_start, currency, day_start, day_s, event_date
+GROUP BY tenant, meter_id, split_part(site_path, '/', 1), window_start, currency, day_start, day_s, event_date

@@ -1,13 +1,13 @@
 -- Each meter's quarter hour once for itself and once for every level above it.
 SELECT 'meter' AS level, meter_id AS entity, * FROM meter_15m
 UNION ALL
-SELECT 'factory' AS level, split_part(site_path, '/', 1) AS entity, * FROM meter_15m
+SELECT 'factory' AS level, site AS entity, * FROM meter_15m
 UNION ALL
-SELECT 'process' AS level, split_part(site_path, '/', 1) || '/' || split_part(site_path, '/', 2) AS entity, *
+SELECT 'process' AS level, site || '/' || split_part(site_path, '/', 2) AS entity, *
 FROM meter_15m
 UNION ALL
 SELECT
   'line' AS level,
-  split_part(site_path, '/', 1) || '/' || split_part(site_path, '/', 2) || '/' || split_part(site_path, '/', 3) AS entity,
+  site || '/' || split_part(site_path, '/', 2) || '/' || split_part(site_path, '/', 3) AS entity,
   *
 FROM meter_15m

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
+
+from flink_job.tenants import DEFAULT, RIGHT, SEPARATORS, is_tenant, qualified
 
 MAX_NAME = 128
 MAX_SITE_PATH = 512
@@ -34,6 +36,8 @@ class Contract(msgspec.Struct, frozen=True):
     `billing_day` is the day of the month on which billing cycles begin (1-31; a shorter month begins one on its last
     day); `cycle_starts`, where given, are the days on which they begin instead, the last one ending the last cycle.
     `multiplier` is the CT/PT ratio that quantities are multiplied by. `tags` are for alert rules, such as the gateway.
+    `tenant` is whose meter it is; without one, that of the stream or file it came in. `devices` are the IoT things that
+    may speak for the meter; without any, every device of the tenant.
     """
 
     meter_id: str
@@ -44,6 +48,8 @@ class Contract(msgspec.Struct, frozen=True):
     cycle_starts: tuple[date, ...] = ()
     multiplier: Decimal = Decimal(1)
     tags: dict[str, str] = {}
+    tenant: str = ""
+    devices: tuple[str, ...] = ()
 
 
 class Outline(msgspec.Struct, frozen=True):
@@ -52,6 +58,8 @@ class Outline(msgspec.Struct, frozen=True):
     meter_id: str
     site_path: str
     tags: dict[str, str] = {}
+    tenant: str = ""
+    devices: tuple[str, ...] = ()
     timezone: msgspec.Raw = msgspec.Raw()
     assignments: msgspec.Raw = msgspec.Raw()
     billing_day: msgspec.Raw = msgspec.Raw()
@@ -115,9 +123,33 @@ def _decoded(decoder: msgspec.json.Decoder[_Read], payload: bytes | str) -> _Rea
         raise ContractError("meter_id and site_path must not be empty")
     if len(contract.meter_id) > MAX_NAME or len(contract.site_path) > MAX_SITE_PATH:
         raise ContractError(f"meter_id has at most {MAX_NAME} characters, site_path at most {MAX_SITE_PATH}")
-    if contract.tags and any(sign in text for tag in contract.tags.items() for text in tag for sign in "=;\x1f"):
+    if any(sign in name for name in (contract.meter_id, contract.site_path) for sign in SEPARATORS):
+        raise ContractError("meter_id and site_path must not hold the control characters U+001D to U+001F")
+    if contract.tenant and not is_tenant(contract.tenant):
+        raise ContractError(f"contract of {contract.meter_id}: tenant is {contract.tenant[:40]!r}, not {RIGHT}")
+    if contract.tags and any(
+        sign in text for tag in contract.tags.items() for text in tag for sign in f"=;{SEPARATORS}"
+    ):
         raise ContractError(f"contract of {contract.meter_id}: tags hold neither '=' nor ';'")
     return contract
+
+
+def of_tenant(contract: Contract, otherwise: str = DEFAULT) -> Contract:
+    """The contract with the names of its tenant (see flink_job.tenants): meter, site path and tariffs.
+
+    `otherwise` is the tenant of a contract that names none.
+    """
+    tenant = contract.tenant or otherwise
+    if tenant == DEFAULT:
+        return contract
+    assignments = tuple(
+        msgspec.structs.replace(a, tariff_id=qualified(tenant, a.tariff_id)) for a in contract.assignments
+    )
+    names: dict[str, Any] = {
+        "meter_id": qualified(tenant, contract.meter_id),
+        "site_path": qualified(tenant, contract.site_path),
+    }
+    return msgspec.structs.replace(contract, assignments=assignments, **names)
 
 
 def local_midnight_ms(day: date, zone: ZoneInfo) -> int:

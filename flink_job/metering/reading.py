@@ -12,6 +12,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
+from flink_job.metering.envelope import MARKER
 from flink_job.metering.packing import MAX_REVISION, pack, unpack
 from flink_job.metering.record import SCHEMA_VERSION, ReadingError, ReadingRecord, decode_record
 from flink_job.metering.units import (
@@ -22,11 +23,14 @@ from flink_job.metering.units import (
     quantity_of,
     to_micro,
 )
+from flink_job.tenants import DEFAULT, SEPARATOR, qualified
 
 MAX_INTERVAL_S = 86_400
 MAX_NAME = 128
 #: A detail may quote the record: keep it short, so that no row outgrows the sink.
 MAX_DETAIL = 500
+_MARK = f'"{MARKER}"'.encode()
+BAD_ENVELOPE = "an envelope has payload in base64, thing and tenant where given as names of them; see docs/tenants.md"
 EARLIEST_MS = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp() * 1000)
 
 #: The forms in which a record may give its quantity.
@@ -61,26 +65,38 @@ class ParsedReading(NamedTuple):
     measurements: str | None = None
 
 
-def parse_reading(payload: bytes, arrival_ms: int, max_bytes: int, max_future_s: int) -> ParsedReading:
+def parse_reading(
+    payload: bytes,
+    arrival_ms: int,
+    max_bytes: int,
+    max_future_s: int,
+    tenant: str = DEFAULT,
+    device: str | None = None,
+) -> ParsedReading:
     """The reading in `payload`, or its rejection; never raises on any bytes.
 
     `arrival_ms` is when the stream received the record; an interval that begins more than `max_future_s` seconds
-    after it is rejected, so that one wrong clock cannot push the watermark.
+    after it is rejected, so that one wrong clock cannot push the watermark. The meter is named as one of `tenant` (see
+    flink_job.tenants). `device` is the device that is known to have sent the record: whatever the record says of it.
     """
     try:
         if len(payload) > max_bytes:
             raise ReadingError("oversized", f"{len(payload)} bytes; at most {max_bytes} are read")
         record = decode_record(payload)
-        return _parse_record(record, arrival_ms + max_future_s * 1000)
+        return _parse_record(record, arrival_ms + max_future_s * 1000, tenant, device)
     except ReadingError as error:
+        if _MARK in payload:
+            return ParsedReading(reason="bad_envelope", detail=BAD_ENVELOPE)
         return ParsedReading(reason=error.code, detail=str(error)[:MAX_DETAIL])
 
 
-def _parse_record(record: ReadingRecord, latest_ms: int) -> ParsedReading:
+def _parse_record(record: ReadingRecord, latest_ms: int, tenant: str, device: str | None) -> ParsedReading:
     if record.schema_version > SCHEMA_VERSION:
         raise ReadingError("newer_schema", f"schema_version {record.schema_version}; this job reads {SCHEMA_VERSION}")
     if not 0 < len(record.meter_id) <= MAX_NAME:
         raise ReadingError("missing_field", f"meter_id has between 1 and {MAX_NAME} characters")
+    if SEPARATOR in record.meter_id:
+        raise ReadingError("out_of_range", "meter_id holds the control character U+001F")
     if len(record.device_id or "") > MAX_NAME or len(record.register_id) > MAX_NAME:
         raise ReadingError("out_of_range", f"device_id and register_id have at most {MAX_NAME} characters")
     if not 0 < record.interval_s <= MAX_INTERVAL_S:
@@ -100,17 +116,18 @@ def _parse_record(record: ReadingRecord, latest_ms: int) -> ParsedReading:
     register = _pack_checked("register_kwh", revision, record.register_kwh)
     rollover = record.register_rollover_kwh
     measurements = json.dumps({k: float(v) for k, v in quantities.items()}, sort_keys=True) if quantities else None
-    identity = (record.meter_id, start_ms, record.interval_s, *packed, register, record.register_id, measurements)
+    meter_id = qualified(tenant, record.meter_id)
+    identity = (meter_id, start_ms, record.interval_s, *packed, register, record.register_id, measurements)
     return ParsedReading(
         None,
         None,
         blake2b(repr(identity).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(),
-        record.meter_id,
+        meter_id,
         start_ms,
         record.interval_s,
         revision,
         record.quality,
-        record.device_id,
+        device or record.device_id,
         record.sequence,
         imported,
         exported,

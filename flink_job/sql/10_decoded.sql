@@ -1,6 +1,8 @@
 -- Every record as flat columns, or with the code of its rejection; the original bytes stay beside it.
 SELECT
   payload,
+  tenant,
+  device,
   arrival,
   shard,
   record_position,
@@ -25,9 +27,11 @@ SELECT
 FROM (
   SELECT
     payload,
+    tenant,
+    device,
     arrival,
     shard,
     record_position,
-    read_reading(payload, CAST(arrival AS TIMESTAMP(3))) AS reading
-  FROM source_readings
+    read_reading(payload, CAST(arrival AS TIMESTAMP(3)), tenant, device) AS reading
+  FROM records
 ) AS d

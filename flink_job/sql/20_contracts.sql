@@ -1,9 +1,21 @@
--- Contract records: the meter and the document. Whether the document is a contract is for the reading's side to judge.
+-- Contract records: the meter, as the dataflow names those of a tenant, and the document. Whether the document is a contract
+-- is for the reading's side to judge; one whose meter or tenant cannot be part of a name meets no reading.
 SELECT
-  JSON_VALUE(DECODE(payload, 'UTF-8'), '$.meter_id') AS meter_id,
-  DECODE(payload, 'UTF-8') AS document,
+  CASE
+    WHEN NOT REGEXP(named_tenant, '^[a-z0-9-]{1,32}$') OR POSITION(CHR(31) IN named_meter) > 0 THEN CAST(NULL AS STRING)
+    WHEN named_tenant = 'default' THEN named_meter
+    ELSE CONCAT(named_tenant, CHR(31), named_meter)
+  END AS meter_id,
+  CASE WHEN REGEXP(named_tenant, '^[a-z0-9-]{1,32}$') THEN named_tenant ELSE tenant END AS tenant,
+  document,
   payload,
   shard,
   record_position,
   arrival
-FROM source_contracts
+FROM (
+  SELECT
+    *,
+    JSON_VALUE(document, '$.meter_id') AS named_meter,
+    COALESCE(NULLIF(JSON_VALUE(document, '$.tenant'), ''), tenant) AS named_tenant
+  FROM (SELECT *, DECODE(payload, 'UTF-8') AS document FROM source_contracts) AS documents
+) AS named

@@ -1,5 +1,6 @@
 -- Why a contract record is none, for the table `rejected`.
 SELECT
+  tenant,
   payload,
   arrival,
   shard,

@@ -12,6 +12,7 @@ SELECT
   revision,
   quality,
   device_id,
+  device,
   sequence_number,
   import_packed,
   export_packed,

@@ -1,7 +1,8 @@
 -- Records that changed nothing: repeats and revisions older than one already seen.
 SELECT
+  CASE WHEN POSITION(CHR(31) IN meter_id) = 0 THEN 'default' ELSE SPLIT_INDEX(meter_id, CHR(31), 0) END AS tenant,
   deltas.carried.reading_id AS reading_id,
-  meter_id,
+  SUBSTRING(meter_id FROM POSITION(CHR(31) IN meter_id) + 1) AS meter_id,
   CAST(TO_TIMESTAMP_LTZ(start_ms, 3) AS TIMESTAMP(3)) AS interval_start,
   tally_repeated(deltas.carried.revision) AS revision,
   deltas.carried.shard AS shard,

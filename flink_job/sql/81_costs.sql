@@ -1,14 +1,15 @@
 -- The table `costs`: a row for each reading, in whole units.
 SELECT
+  CASE WHEN POSITION(CHR(31) IN meter_id) = 0 THEN 'default' ELSE SPLIT_INDEX(meter_id, CHR(31), 0) END AS tenant,
   reading_id,
-  meter_id,
+  SUBSTRING(meter_id FROM POSITION(CHR(31) IN meter_id) + 1) AS meter_id,
   CAST(TO_TIMESTAMP_LTZ(start_ms, 3) AS TIMESTAMP(3)) AS interval_start,
   interval_s,
   revision,
   quality,
   device_id,
   sequence_number,
-  site_path,
+  SUBSTRING(site_path FROM POSITION(CHR(31) IN site_path) + 1) AS site_path,
   CAST(import_ukwh * 0.000001 AS DECIMAL(18, 6)) AS energy_kwh,
   CAST(export_ukwh * 0.000001 AS DECIMAL(18, 6)) AS export_kwh,
   CAST(reactive_import_uvarh * 0.000001 AS DECIMAL(18, 6)) AS reactive_kvarh,

@@ -1,4 +1,4 @@
--- The quarter hours of meters with shorter readings.
+-- The quarter hours of meters with shorter readings; of a meter that changes hands, one at each site.
 SELECT
   window_start,
   window_end,
@@ -16,4 +16,5 @@ SELECT
   SUM(total_ucost) AS total_ucost,
   SUM(import_ukwh) * 3600 / GREATEST(900, MAX(interval_s)) AS mean_ukw
 FROM TABLE(TUMBLE(TABLE on_time, DESCRIPTOR(row_time), INTERVAL '15' MINUTES))
-GROUP BY window_start, window_end, window_time, meter_id, currency, day_start_ms, day_s
+GROUP BY
+  window_start, window_end, window_time, meter_id, SPLIT_INDEX(site_path, '/', 0), currency, day_start_ms, day_s

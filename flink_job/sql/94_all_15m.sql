@@ -1,11 +1,11 @@
--- Quarter hours of meters and of the levels above them. A level's demand is the sum of its meters' at one time.
+-- Quarter hours of meters and of the levels above them. A meter's are apart by site; a level is of one site anyway. A level's demand is the sum of its meters' at one time.
 SELECT
-  part_of, 'meter' AS level, meter_id AS entity, site_path, currency, day_start_ms, day_s, starts_at, event_time,
+  part_of, 'meter' AS level, meter_id AS entity, SPLIT_INDEX(site_path, '/', 0) AS site, site_path, currency, day_start_ms, day_s, starts_at, event_time,
   interval_s, readings, expected_readings, import_ukwh, export_ukwh, reactive_uvarh, total_ucost, mean_ukw
 FROM meter_15m
 UNION ALL
 SELECT
-  CAST(NULL AS STRING) AS part_of, level, entity, entity AS site_path, currency, day_start_ms, day_s,
+  CAST(NULL AS STRING) AS part_of, level, entity, '' AS site, entity AS site_path, currency, day_start_ms, day_s,
   window_start AS starts_at, window_time AS event_time,
   MAX(interval_s) AS interval_s, SUM(readings) AS readings, SUM(expected_readings) AS expected_readings,
   SUM(import_ukwh) AS import_ukwh, SUM(export_ukwh) AS export_ukwh, SUM(reactive_uvarh) AS reactive_uvarh,

@@ -1,5 +1,6 @@
 -- The table `alerts`: a row for each change of an alert.
 SELECT
+  tenant,
   alert_id,
   CAST(change_number AS INT) AS change_number,
   rule_id,

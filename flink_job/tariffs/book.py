@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Protocol
 
 from flink_job.tariffs.document import read_tariff
 from flink_job.tariffs.model import Tariff, TariffError
+from flink_job.tenants import DEFAULT, is_tenant, plain, qualified, tenant_of
 
 
 class UnknownTariffError(LookupError):
@@ -22,7 +24,7 @@ class UnknownTariffError(LookupError):
 
 
 class DocumentStore(Protocol):
-    """Where the documents of the book lie."""
+    """Where the documents of the book lie. Those of a tenant are in a folder of its name, `acme/spring.json`."""
 
     def changed(self, known: dict[str, str]) -> Iterator[tuple[str, str, bytes]]:
         """(name, tag, content) of every document whose tag differs from `known[name]`."""
@@ -31,7 +33,9 @@ class DocumentStore(Protocol):
 
 @dataclass
 class TariffBook:
-    """Tariffs by id and version. A faulty document is kept out; `faults` tells why, by its name."""
+    """Tariffs by id and version; the id is qualified by the tenant (see flink_job.tenants), whose own they are: nobody
+    else finds them. A faulty document is kept out; `faults` tells why, by its name.
+    """
 
     store: DocumentStore
     refresh_s: float = 300.0
@@ -62,7 +66,7 @@ class TariffBook:
             self._tags[name] = tag
             self.generation += 1
             try:
-                tariff = read_tariff(json.loads(content), name)
+                tariff = _of_tenant(read_tariff(json.loads(content), name), name)
             except (TariffError, ValueError) as error:
                 self.faults[name] = str(error)
                 continue
@@ -79,13 +83,15 @@ class TariffBook:
         try:
             return self._versions[tariff_id][version]
         except KeyError:
-            raise UnknownTariffError("unknown_tariff", f"no tariff {tariff_id!r} version {version!r}") from None
+            raise UnknownTariffError("unknown_tariff", f"no tariff {plain(tariff_id)!r} version {version!r}") from None
 
     def versions(self, tariff_id: str) -> list[Tariff]:
         """All versions of a tariff, by validity. Raises UnknownTariffError when there are none."""
         if tariff_id not in self._versions:
-            faulty = f"; faulty documents: {', '.join(self.faults)}" if self.faults else ""
-            raise UnknownTariffError("unknown_tariff", f"the tariff book has no tariff {tariff_id!r}{faulty}")
+            tenant = tenant_of(tariff_id)
+            faults = [name for name in self.faults if tenant_of_document(name) == tenant]
+            faulty = f"; faulty documents: {', '.join(faults)}" if faults else ""
+            raise UnknownTariffError("unknown_tariff", f"the tariff book has no tariff {plain(tariff_id)!r}{faulty}")
         return sorted(self._versions[tariff_id].values(), key=lambda t: t.valid_from)
 
     def in_force(self, tariff_id: str, day: date) -> tuple[Tariff, date, date | None]:
@@ -98,4 +104,17 @@ class TariffBook:
             ends = [d for d in (tariff.valid_to, following.valid_from if following else None) if d is not None]
             if tariff.valid_from <= day and (not ends or day < min(ends)):
                 return tariff, tariff.valid_from, min(ends, default=None)
-        raise UnknownTariffError("no_tariff_version", f"no version of tariff {tariff_id!r} is in force on {day}")
+        raise UnknownTariffError("no_tariff_version", f"no version of tariff {plain(tariff_id)!r} is in force on {day}")
+
+
+def tenant_of_document(name: str) -> str:
+    """Whose a document is: the folder's that it lies in."""
+    folder, separator, _ = name.partition("/")
+    return folder if separator else DEFAULT
+
+
+def _of_tenant(tariff: Tariff, name: str) -> Tariff:
+    tenant = tenant_of_document(name)
+    if not is_tenant(tenant) or name.count("/") > 1:
+        raise TariffError(name, ["a document lies in the book's folder, or in a folder of a tenant's name in it"])
+    return dataclasses.replace(tariff, tariff_id=qualified(tenant, tariff.tariff_id))

@@ -15,18 +15,18 @@ from flink_job.tariffs.book import DocumentStore, TariffBook
 
 @dataclass(frozen=True)
 class FolderStore:
-    """JSON files of a folder."""
+    """JSON files of a folder, and of its folders of tenants."""
 
     folder: Path
 
     def changed(self, known: dict[str, str]) -> Iterator[tuple[str, str, bytes]]:
         if not self.folder.is_dir():
             raise FileNotFoundError(f"tariff folder {self.folder} does not exist")
-        for path in sorted(self.folder.glob("*.json")):
+        for path in sorted([*self.folder.glob("*.json"), *self.folder.glob("*/*.json")]):
             status = path.stat()
-            tag = f"{status.st_mtime_ns}-{status.st_size}"
-            if known.get(path.name) != tag:
-                yield path.name, tag, path.read_bytes()
+            name, tag = path.relative_to(self.folder).as_posix(), f"{status.st_mtime_ns}-{status.st_size}"
+            if known.get(name) != tag:
+                yield name, tag, path.read_bytes()
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,9 @@ class S3Store:
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix):
             for item in page.get("Contents", ()):
                 key, tag = item["Key"], item["ETag"]
-                if key.endswith(".json") and known.get(key) != tag:
-                    yield key, tag, s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+                name = key.removeprefix(self.prefix).lstrip("/")
+                if key.endswith(".json") and known.get(name) != tag:
+                    yield name, tag, s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
 
 
 def open_store(uri: str, region: str | None = None, endpoint: str = "") -> DocumentStore:

@@ -50,11 +50,16 @@ def context() -> FakeContext:
     return FakeContext()
 
 
+def sender(count: int) -> tuple[pd.Series, pd.Series]:
+    """Columns of tenant and device of records that no device sent."""
+    return pd.Series(["default"] * count, dtype=object), pd.Series([None] * count, dtype=object)
+
+
 def decode(context: FakeContext, *records: bytes) -> pd.DataFrame:
     function = ReadReading(10_000, 3600)
     function.open(context)
     arrival = pd.Series(pd.to_datetime(["2026-03-28T12:00:00"] * len(records)))
-    return function.eval(pd.Series(records, dtype=object), arrival)
+    return function.eval(pd.Series(records, dtype=object), arrival, *sender(len(records)))
 
 
 def test_decoding_counts_what_it_read_and_rejected_by_reason(context: FakeContext) -> None:
@@ -77,7 +82,7 @@ def test_the_collector_of_cycles_leaves_batches_alone(context: FakeContext) -> N
 
     gc.callbacks.append(note)
     try:
-        rows = function.eval(records, arrival)
+        rows = function.eval(records, arrival, *sender(len(records)))
     finally:
         gc.callbacks.remove(note)
     assert (len(rows), collections) == (20_000, [])
@@ -99,7 +104,7 @@ def test_unpriced_readings_are_counted_by_reason(context: FakeContext) -> None:
     start, interval = pd.Series([1_774_700_000_000] * 3), pd.Series([900] * 3)
     arrival, revision = pd.Series(pd.to_datetime(start, unit="ms")), pd.Series([0] * 3)
     packed = [number] * 6
-    rows = function.eval(documents, arrival, revision, start, interval, *packed, text)
+    rows = function.eval(documents, text, arrival, revision, start, interval, *packed, text)
     assert list(rows.columns) == list(PLACE)
     assert rows["reason"].tolist() == [None, "no_contract", "unknown_tariff"]
     # Both counts that an alarm compares are there from the beginning (deploy/monitoring/job.py).

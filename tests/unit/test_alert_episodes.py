@@ -223,8 +223,8 @@ def test_a_rule_that_is_gone_ends_its_alert_but_no_document_ends_none() -> None:
     machine = Machine()
     machine.feed((0, 90))
     states = {"hot": machine.state}
-    assert list(drop_removed(RuleSet(), states, "m")) == []
-    [(_, change)] = drop_removed(RuleSet("newer"), states, "m")
+    assert list(drop_removed(RuleSet(), states, PRESS)) == []
+    [(_, change)] = drop_removed(RuleSet("newer"), states, PRESS)
     assert (change.state, change.detail) == ("cleared", "the rule was removed")
     assert states == {}
 

@@ -88,17 +88,17 @@ def test_health_by_hand() -> None:
     """Eleven alerts in ten minutes are a flood; the third raise of a rule and meter in an hour chatters."""
     with duckdb.connect() as lake:
         lake.execute(
-            "CREATE TABLE alerts (alert_id TEXT, rule_id TEXT, title TEXT, entity TEXT, site_path TEXT, state TEXT, "
-            "episode_start TIMESTAMP, event_time TIMESTAMP, arrival TIMESTAMP, historical BOOLEAN, muted BOOLEAN, "
-            "cost DOUBLE)"
+            "CREATE TABLE alerts (tenant TEXT, alert_id TEXT, rule_id TEXT, title TEXT, entity TEXT, "
+            "site_path TEXT, state TEXT, episode_start TIMESTAMP, event_time TIMESTAMP, arrival TIMESTAMP, "
+            "historical BOOLEAN, muted BOOLEAN, cost DOUBLE)"
         )
-        lake.execute("CREATE TABLE alert_actions (alert_id TEXT, action TEXT, done_at TIMESTAMP)")
+        lake.execute("CREATE TABLE alert_actions (tenant TEXT, alert_id TEXT, action TEXT, done_at TIMESTAMP)")
 
         def add(
             alert_id: str, entity: str, minute: int, site: str = "f", state: str = "raised", old: bool = False
         ) -> None:
             at = f"2026-03-28 10:{minute:02d}:00"
-            values = (alert_id, "r", "R", entity, f"{site}/{entity}", state, at, at, at, old, False, 0)
+            values = ("default", alert_id, "r", "R", entity, f"{site}/{entity}", state, at, at, at, old, False, 0)
             lake.execute(f"INSERT INTO alerts VALUES ({', '.join('?' * len(values))})", values)
 
         for n in range(11):
@@ -107,7 +107,7 @@ def test_health_by_hand() -> None:
             add(f"chatter-{n}", "m", n * 15, site="g")
             add(f"chatter-{n}", "m", n * 15 + 5, site="g", state="cleared")
         add("record", "m", 0, site="g", old=True)
-        lake.execute("INSERT INTO alert_actions VALUES ('chatter-0', 'ack', '2026-03-28 10:04:00')")
+        lake.execute("INSERT INTO alert_actions VALUES ('default', 'chatter-0', 'ack', '2026-03-28 10:04:00')")
         for view in ("alert_episodes", "alert_health"):
             lake.execute(f"CREATE VIEW {view} AS {read_view(view)}")
         rows = lake.execute(

@@ -85,4 +85,4 @@ def test_a_muted_silence_is_told_when_the_mute_ends() -> None:
 def test_a_gateway_is_all_meters_with_its_tag() -> None:
     document = [{"rule_id": "gateway", "severity": "major", "no_data": "10m", "per": "tag:gateway"}]
     watched = read_rules(msgspec.json.encode({"rules": document})).of_silence(Entity("m", "f/p/l/m", "gateway=g1"))
-    assert list(watched) == [Entity("gateway=g1", "f", "gateway=g1")]
+    assert list(watched) == [Entity("gateway=g1\x1df", "f", "gateway=g1")]

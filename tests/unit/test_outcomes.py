@@ -26,11 +26,12 @@ def write(lake: duckdb.DuckDBPyConnection, outcome: str, after_s: float | None, 
     """A row of record 1 in shard 0, written so many seconds after the first; None for rows from before the column."""
     written = None if after_s is None else FIRST + timedelta(seconds=after_s)
     row = {
-        "reading_id": "r",
+        **({} if outcome == "rejected" else {"reading_id": "r"}),
         "shard": "0",
         "record_position": "1",
         "event_date": DAY,
         OUTPUTS[outcome].written_at: written,
+        **({"reason": "foreign_device", "part": 0} if outcome == "rejected" else {}),
         **columns,
     }
     marks = ", ".join("?" * len(row))

@@ -37,7 +37,7 @@ def test_every_question_runs(name: str, lake: duckdb.DuckDBPyConnection) -> None
 def test_what_a_caller_says_never_becomes_sql(said: str, sites: set[str]) -> None:
     """The SQL does not depend on it, and each literal reads back as what was said."""
     try:
-        sql, literals = prepared(QUESTIONS["costs"], {**DAYS, "meter": said}, sites)
+        sql, literals = prepared(QUESTIONS["costs"], {**DAYS, "meter": said}, sites, "acme")
     except ParameterError:
         assert any(ord(c) < 32 or ord(c) == 127 for text in (said, *sites) for c in text)
         return
@@ -45,13 +45,13 @@ def test_what_a_caller_says_never_becomes_sql(said: str, sites: set[str]) -> Non
     assert sql == plain
     values = duckdb.execute("SELECT " + ", ".join(literals)).fetchone()
     assert values is not None
-    assert list(values) == ["2026-03-01", "2026-03-31", *sorted(sites), said]
+    assert list(values) == ["2026-03-01", "2026-03-31", "acme", *sorted(sites), said]
 
 
 def test_no_site_is_no_row() -> None:
     sql, literals = prepared(QUESTIONS["costs"], DAYS, set())
     assert "AND FALSE AND" in sql
-    assert len(literals) == 2
+    assert literals[2:] == ["'default'"]
 
 
 @pytest.mark.parametrize(

@@ -46,10 +46,10 @@ INSERTED = {
     "costs": "81_costs",
     "kpis": "97_kpis",
     "alerts": "a8_alerts",
-    "rejected": "22_rejected",
+    "rejected": "42_rejected",
     "unpriced": "42_unpriced",
     "repeated": "53_repeated",
-    "register_reads": "11_register_reads",
+    "register_reads": "43_register_reads",
 }
 
 

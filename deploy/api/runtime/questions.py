@@ -1,7 +1,7 @@
 """The questions that may be asked, and how their parameters become Athena's.
 
 SQL is fixed; what callers say reaches it only as execution parameters, each checked against its kind and written as a
-literal. Which sites a question covers is never the caller's to say: they come from the token.
+literal. Which tenant and sites a question covers is never the caller's to say: they come from the token.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+#: The tenant of callers whose token names none.
+DEFAULT = "default"
 MAX_SITES = 50
 LEVELS = ("meter", "line", "process", "factory")
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
@@ -33,7 +35,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Question:
-    """A question. `{sites}` in the SQL is where the sites go, `{name}` where the condition of a parameter goes."""
+    """A question. `{sites}` in the SQL is where tenant and sites go, `{name}` where a parameter's condition goes."""
 
     doc: str
     sql: str
@@ -128,8 +130,10 @@ ORDER BY episode_start DESC, alert_id""",
 }
 
 
-def prepared(question: Question, given: Mapping[str, Any], sites: Iterable[str] | None) -> tuple[str, list[str]]:
-    """(SQL with `?`, Athena's execution parameters in their order). `sites` None is every site.
+def prepared(
+    question: Question, given: Mapping[str, Any], sites: Iterable[str] | None, tenant: str = DEFAULT
+) -> tuple[str, list[str]]:
+    """(SQL with `?`, Athena's execution parameters in their order). `sites` None is every site of the tenant.
 
     Raises ParameterError.
     """
@@ -143,7 +147,8 @@ def prepared(question: Question, given: Mapping[str, Any], sites: Iterable[str] 
     def condition(found: re.Match[str]) -> str:
         name = found[1]
         if name == "sites":
-            return _sites(question.conditions["sites"], sites, literals)
+            literals.append(literal(tenant))
+            return f"tenant = ? AND {_sites(question.conditions['sites'], sites, literals)}"
         if values[name] is None:
             return "TRUE"
         literals.append(literal(str(values[name])))

@@ -1,0 +1,68 @@
+"""Envelopes: a record of the readings stream that says whose it is and which device sent it, around the device's bytes.
+
+The IoT rule makes them of what devices publish; trusted back ends may. The dataflow opens them in
+flink_job/sql/06_records.sql, what reads the stream beside it here. See docs/tenants.md.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode, b64encode
+from typing import NamedTuple
+
+import msgspec
+
+from flink_job.tenants import DEFAULT, THING_SEPARATOR, is_tenant
+
+VERSION = "1"
+#: The field that makes a record an envelope.
+MARKER = "metering_envelope"
+_MARK = f'"{MARKER}"'.encode()
+_THING = re.compile(r"[A-Za-z0-9:_-]{1,128}")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
+
+
+class Enclosed(NamedTuple):
+    """What a record holds: `device` is the thing that sent it, None where it is none."""
+
+    payload: bytes
+    tenant: str = DEFAULT
+    device: str | None = None
+
+
+class _Envelope(msgspec.Struct):
+    metering_envelope: str
+    payload: str
+    thing: str | None = None
+    tenant: str | None = None
+
+
+_decode = msgspec.json.Decoder(_Envelope).decode
+
+
+def enclose(payload: bytes, tenant: str = "", device: str | None = None) -> bytes:
+    """The envelope of a record. Without `tenant` it is the device's, by its name."""
+    named = {"tenant": tenant} if tenant else {}
+    by = {"thing": device} if device else {}
+    return msgspec.json.encode({MARKER: VERSION, "payload": b64encode(payload).decode("ascii"), **named, **by})
+
+
+def opened(record: bytes, tenant: str = DEFAULT) -> Enclosed:
+    """What a record holds; `tenant` is that of the stream, for what names none. What is no envelope holds itself."""
+    if _MARK not in record:
+        return Enclosed(record, tenant)
+    try:
+        found = _decode(record)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Enclosed(record, tenant)
+    whose, separator, _ = (found.thing or "").partition(THING_SEPARATOR)
+    things = whose if separator else tenant
+    if (
+        not is_tenant(things)
+        or (found.tenant is not None and not is_tenant(found.tenant))
+        or (found.thing is not None and not _THING.fullmatch(found.thing))
+        or not _BASE64.fullmatch(found.payload)
+        or len(found.payload) % 4
+    ):
+        return Enclosed(record, tenant)
+    return Enclosed(b64decode(found.payload), found.tenant or things, found.thing)

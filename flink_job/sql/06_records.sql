@@ -1,0 +1,25 @@
+-- What devices and back ends sent, with whose it is: the tenant, and the IoT thing that said it (NULL where no thing did).
+-- Text to bytes and back keeps bytes that are no text. An envelope that is not one as described in docs/tenants.md stays
+-- closed, and is rejected as a whole.
+SELECT
+  CASE WHEN is_open THEN CAST(FROM_BASE64(enclosed) AS BYTES) ELSE payload END AS payload,
+  CASE WHEN is_open THEN COALESCE(named_tenant, things_tenant, tenant) ELSE tenant END AS tenant,
+  CASE WHEN is_open THEN thing END AS device,
+  arrival,
+  shard,
+  record_position
+FROM (
+  SELECT
+    *,
+    COALESCE(MOD(CHAR_LENGTH(enclosed), 4) = 0, FALSE)
+    AND (POSITION(':' IN COALESCE(thing, '')) = 0 OR things_tenant IS NOT NULL) AS is_open
+  FROM (
+    SELECT
+      *,
+      REGEXP_EXTRACT(envelope, '"payload"\s*:\s*"([A-Za-z0-9+/]*={0,2})"', 1) AS enclosed,
+      REGEXP_EXTRACT(envelope, '"thing"\s*:\s*"([A-Za-z0-9:_-]{1,128})"', 1) AS thing,
+      REGEXP_EXTRACT(envelope, '"thing"\s*:\s*"([a-z0-9-]{1,32}):', 1) AS things_tenant,
+      REGEXP_EXTRACT(envelope, '"tenant"\s*:\s*"([a-z0-9-]{1,32})"', 1) AS named_tenant
+    FROM enveloped
+  ) AS read_envelopes
+) AS envelopes
