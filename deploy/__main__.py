@@ -16,6 +16,7 @@ from deploy.alerting.reach import Reach
 from deploy.batch.image import ImageError, is_pushed, push
 from deploy.names import Names
 from deploy.release import smoke as smoke_check
+from deploy.release import smoke_alert
 from deploy.release.application import Application, ApplicationError
 from deploy.release.books import BooksError, has_tariffs, upload
 from deploy.release.bootstrap import bootstrap as bootstrap_account
@@ -84,7 +85,7 @@ def bootstrap(env: Env = "dev") -> None:
 
 @app.command()
 def smoke(env: Env = "dev", limit_s: Limit = smoke_check.LIMIT_S) -> None:
-    """Send one reading and wait for its cost in Athena."""
+    """Send an alert and wait for its message, then one reading and wait for its cost in Athena."""
     environment, names, _ = _target(env)
     _smoke(environment, names, limit_s)
 
@@ -153,6 +154,10 @@ def _push_image(environment: Environment, names: Names) -> None:
 
 
 def _smoke(environment: Environment, names: Names, limit_s: float) -> None:
+    alerting = smoke_alert.Clients(*(_client(name, environment) for name in ("kinesis", "sqs")))
+    with console.status("an alert goes in; its message comes out of a queue"):
+        took_s = smoke_alert.check(alerting, names, datetime.now(UTC))
+    console.print(f"alerting works: an alert and its end were delivered within {took_s:.1f} s")
     clients = smoke_check.Clients(*(_client(name, environment) for name in ("kinesis", "s3", "athena")))
     with console.status("a reading goes in; its cost comes out of Firehose within minutes"):
         found = smoke_check.check(clients, names, datetime.now(UTC), limit_s)
@@ -181,7 +186,15 @@ def main() -> int:
         return int(app(standalone_mode=False) or 0)
     except typer.Abort:
         return 1
-    except (ApplicationError, BooksError, CdkError, ImageError, SettingsError, smoke_check.SmokeError) as error:
+    except (
+        ApplicationError,
+        BooksError,
+        CdkError,
+        ImageError,
+        SettingsError,
+        smoke_check.SmokeError,
+        smoke_alert.SmokeAlertError,
+    ) as error:
         message = str(error)
     except (ClientError, BotoCoreError) as error:
         message = f"AWS: {error}. Are credentials set? `aws sts get-caller-identity` shows who you are"

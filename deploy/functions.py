@@ -33,7 +33,7 @@ class Code:
         return own + [(path.relative_to(PROJECT).as_posix(), path) for path in files]
 
 
-_SHARED = ("deploy/__init__.py", "deploy/access.py")
+_SHARED = ("deploy/__init__.py", "deploy/access.py", "deploy/documents.py", "deploy/tenants.py")
 _LOCK = PROJECT / "requirements-functions.txt"
 ALERTING = Code("alerting", PROJECT / "deploy/alerting/runtime", _LOCK, _SHARED)
 API = Code("queries", PROJECT / "deploy/api/runtime", _LOCK, _SHARED)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 #: Keys in the bucket of books.
 TARIFFS, RULES, ROUTES, CONTRACTS = "tariffs/", "rules/rules.yaml", "rules/routes.json", "contracts.ndjson"
+#: Rules and routes of tenants other than `default` are in folders of their names: rules/<tenant>/routes.json.
+RULES_FOLDER = "rules/"
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,11 @@ class Names:
     def api_id(self) -> str:
         """Parameter of Systems Manager that says which the API is."""
         return f"/{self.prefix}/api-id"
+
+    @property
+    def check_queue(self) -> str:
+        """Where the check after a deployment finds its alert."""
+        return f"{self.prefix}-check"
 
     def delivery(self, output: str) -> str:
         return f"{self.prefix}-{output}"

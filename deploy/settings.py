@@ -24,7 +24,8 @@ class Environment:
     `shards`: of the readings stream, 0 for on-demand. `retention_h`: how long streams keep records: a job that starts
     without state reads the contracts again, so theirs are kept `contracts_retention_h`. `retain`: data outlive
     `make destroy`. `parallelism`: slots of the job; `parallelism_per_kpu` of them share a KPU (1 for a job with state).
-    `scan_limit_gb`: what one Athena query may read. `last_values`: the function that keeps the last values of each
+    `scan_limit_gb`: what one Athena query may read. `queries_per_day`, `query_gb_per_day`, `queries_at_once`: what each
+    user of the API may ask of Athena. `last_values`: the function that keeps the last values of each
     meter in DynamoDB, whose writes cost more than the job does where meters are many. `operators`: addresses that
     alarms and the budget go to. `job` are settings of flink_job.config.Job. `quiet_s`: for how long no reading may
     arrive before an alarm goes off, 0 for no such alarm. `canary`: a reading every quarter of an hour whose cost is
@@ -54,6 +55,9 @@ class Environment:
     log_days: int = 30
     archive_after_days: int = 0
     scan_limit_gb: int = 10
+    queries_per_day: int = 500
+    query_gb_per_day: int = 200
+    queries_at_once: int = 5
     last_values: bool = True
     last_values_days: int = 7
     monthly_budget_usd: int = 100
@@ -119,6 +123,7 @@ ENVIRONMENTS: Mapping[str, Environment] = {
             log_days=90,
             archive_after_days=180,
             scan_limit_gb=100,
+            query_gb_per_day=1000,
             last_values=False,
             monthly_budget_usd=5000,
             quiet_s=3600,

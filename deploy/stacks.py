@@ -29,7 +29,7 @@ from deploy.lake.last_values import LastValues, last_values_table
 from deploy.lake.storage import Storage
 from deploy.monitoring.alarms import alarms
 from deploy.monitoring.infrastructure import Monitoring
-from deploy.names import ROUTES, Names
+from deploy.names import ROUTES, RULES_FOLDER, Names
 from deploy.settings import Environment
 from deploy.stream_job.infrastructure import StreamJob
 from flink_job.schemas import ALERT_ACTIONS, OUTPUTS
@@ -99,6 +99,8 @@ class Pipeline(Stack):
         variables = {
             "TABLE": data.alert_state.table_name,
             "ROUTES_URI": f"s3://{names.books}/{ROUTES}",
+            "CHECK_QUEUE": channels.check.queue_url,
+            "DEPLOYMENT": names.prefix,
             "ACTIONS_STREAM": actions,
         }
         alerting = Alerting(self, "Alerting", deployment, variables)
@@ -106,7 +108,7 @@ class Pipeline(Stack):
         alerting.listen(data.streams.alerts)
         alerting.sweep()
         for function in (alerting.notifier, alerting.sweeper):
-            read_objects(function.role, names.books, ROUTES)
+            read_objects(function.role, names.books, RULES_FOLDER)
         allow(alerting.api.role, ["firehose:PutRecord"], self.delivery.arn(ALERT_ACTIONS.name))
 
         last_values = last_values_table(self, names, key)
@@ -127,6 +129,7 @@ class Pipeline(Stack):
         output(self, "Topic", channels.people.topic_arn)
         output(self, "FifoTopic", channels.programs.topic_arn)
         output(self, "Inbox", channels.inbox.queue_url)
+        output(self, "CheckQueue", channels.check.queue_url)
         output(self, "Machine", uploads.machine.state_machine_arn)
         for name, function in {
             "Notifier": alerting.notifier,

@@ -305,6 +305,7 @@ ALERT_ACTIONS = Table(
         _time("done_at", "When"),
         _text("site", "Factory"),
         _text("note", "What was said"),
+        _text("subject", "Identity of whoever did it: `sub` of the user pool, which never changes"),
     ),
     event_time="done_at",
 )

@@ -52,6 +52,8 @@ class Channels(Construct):
         dead = queue(self, "InboxDead", key, name=f"{names.prefix}-dead-inbox.fifo")
         self.inbox = queue(self, "Inbox", key, name=f"{names.prefix}-inbox.fifo", dead=dead)
         self.programs.add_subscription(subscriptions.SqsSubscription(self.inbox, raw_message_delivery=True))
+        # The check after a deployment reads it; messages that it left are of no use to anybody.
+        self.check = queue(self, "Check", key, name=deployment.names.check_queue, keep=Duration.hours(1))
 
 
 class Alerting(Construct):
@@ -91,6 +93,7 @@ class Alerting(Construct):
         for function in (self.notifier, self.sweeper):
             use_table(function.role, table, TELLING, "by_site")
             allow(function.role, ["sns:Publish"], channels.people.topic_arn, channels.programs.topic_arn)
+            allow(function.role, ["sqs:SendMessage"], channels.check.queue_arn)
             reach(function.role, self._deployment.environment)
 
 
@@ -106,7 +109,9 @@ def reach(role: iam.IRole, environment: Environment) -> None:
         allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], arn, because=_CHOSEN)
 
 
-def queue(scope: Construct, id: str, key: kms.IKey, name: str, dead: sqs.IQueue | None = None) -> sqs.Queue:
+def queue(
+    scope: Construct, id: str, key: kms.IKey, name: str, dead: sqs.IQueue | None = None, keep: Duration = KEEP
+) -> sqs.Queue:
     """An encrypted queue; FIFO where the name says so. Without `dead` it is one for what nobody could take."""
     fifo = name.endswith(".fifo")
     made = sqs.Queue(
@@ -117,7 +122,7 @@ def queue(scope: Construct, id: str, key: kms.IKey, name: str, dead: sqs.IQueue 
         encryption=sqs.QueueEncryption.KMS,
         encryption_master_key=key,
         enforce_ssl=True,
-        retention_period=KEEP,
+        retention_period=keep,
         dead_letter_queue=sqs.DeadLetterQueue(queue=dead, max_receive_count=10) if dead else None,
     )
     if dead is None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlparse
 
-from deploy.alerting.runtime.model import Recipient, Routes
+from deploy.alerting.runtime.routes import Recipient, Routes
 from deploy.names import Names
 from deploy.settings import Environment
 

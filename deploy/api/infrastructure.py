@@ -19,6 +19,7 @@ from deploy.lake.delivery import Athena
 from deploy.lake.lineage import reads_of
 from deploy.lambdas import Function
 from deploy.logs import log_group
+from deploy.settings import Environment
 
 ALERT_ROUTES = (
     "GET /alerts",
@@ -109,6 +110,7 @@ class Queries(Construct):
             "WORKGROUP": athena.name,
             "DATABASE": names.database,
             "LAST_VALUES": last_values,
+            **_quotas(deployment.environment),
         }
         self.function = Function(self, "queries-api", deployment, API, "api.handler", variables, timeout_s=29)
         use_table(self.function.role, self.table, ["GetItem", "PutItem", "UpdateItem"])
@@ -141,3 +143,12 @@ class Queries(Construct):
         tables = [arn("table", f"{database}/{name}") for name in relations]
         actions = ["glue:GetPartition", "glue:GetPartitions", "glue:GetTable"]
         allow(role, actions, arn("catalog"), arn("database", database), *tables)
+
+
+def _quotas(environment: Environment) -> dict[str, str]:
+    """What each user may ask of Athena, as variables of the function."""
+    return {
+        "QUERIES_PER_DAY": str(environment.queries_per_day),
+        "BYTES_PER_DAY": str(environment.query_gb_per_day * 1_000_000_000),
+        "QUERIES_AT_ONCE": str(environment.queries_at_once),
+    }

@@ -1,4 +1,6 @@
-"""People: a Cognito user pool whose `sites` attribute says which factories somebody may see."""
+"""People: a Cognito user pool. The attributes `tenant` and `sites` say which factories somebody may see, groups what
+they may do.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,16 @@ from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
+from deploy.access import EDITOR, OPERATOR, ROLES, VIEWER
 from deploy.nag import accept
 from deploy.names import Names
 from deploy.settings import Environment
+
+ROLE_DESCRIPTIONS = {
+    VIEWER: "Read costs, meters and alerts.",
+    OPERATOR: "Also acknowledge, assign, comment on and snooze alerts.",
+    EDITOR: "Also change rules and routes.",
+}
 
 
 class People(Construct):
@@ -22,8 +31,14 @@ class People(Construct):
             user_pool_name=f"{names.prefix}-people",
             self_sign_up_enabled=False,
             sign_in_aliases={"email": True},
-            # Only an administrator may write `sites`: the client below may not.
-            custom_attributes={"sites": cognito.StringAttribute(mutable=True)},
+            # Only an administrator may write these: the client below may not.
+            custom_attributes={
+                "sites": cognito.StringAttribute(mutable=True),
+                "tenant": cognito.StringAttribute(mutable=True, min_len=1, max_len=64),
+            },
+            # A new address counts once it is verified; until then the old one stays.
+            auto_verify={"email": True},
+            keep_original={"email": True},
             password_policy={
                 "min_length": 12,
                 "require_lowercase": True,
@@ -42,6 +57,15 @@ class People(Construct):
         )
         if not environment.retain:
             accept(self.pool, "AwsSolutions-COG2", "Users of a trial are test users; where data stay MFA is required.")
+        for order, role in enumerate(reversed(ROLES)):
+            cognito.CfnUserPoolGroup(
+                self,
+                role.capitalize(),
+                user_pool_id=self.pool.user_pool_id,
+                group_name=role,
+                precedence=order,
+                description=ROLE_DESCRIPTIONS[role],
+            )
         attributes = cognito.ClientAttributes().with_standard_attributes(email=True, fullname=True)
         self.client = self.pool.add_client(
             "Console",
@@ -53,7 +77,7 @@ class People(Construct):
             access_token_validity=Duration.minutes(60),
             id_token_validity=Duration.minutes(60),
             refresh_token_validity=Duration.days(1),
-            read_attributes=attributes.with_custom_attributes("sites"),
+            read_attributes=attributes.with_custom_attributes("sites", "tenant"),
             write_attributes=attributes,
             # A public client: whoever signs in sends the code challenge of PKCE along, and no secret.
             o_auth={

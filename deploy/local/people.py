@@ -8,6 +8,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
+from deploy.access import EDITOR
 from deploy.local.stacks import Stacks
 from flink_job.publish import client
 
@@ -30,16 +31,29 @@ def api_of(stacks: Stacks) -> Api:
     return Api(f"{stacks.endpoint}/_aws/execute-api/{outputs['ApiId']}/$default", outputs["Pool"], outputs["Client"])
 
 
-def token_of(api: Api, endpoint: str, email: str, sites: str, password: str = PASSWORD) -> str:
-    """A token of a user, who is created first. `sites` are the factories they may see."""
+def token_of(
+    api: Api,
+    endpoint: str,
+    email: str,
+    sites: str,
+    password: str = PASSWORD,
+    role: str = EDITOR,
+    tenant: str = "",
+) -> str:
+    """A token of a user, who is created first. `sites` are the factories of the `tenant` that they may see, `role` the
+    group they are in, if any.
+    """
     cognito: Any = client("cognito-idp", endpoint)
     attributes = [
         {"Name": "email", "Value": email},
         {"Name": "email_verified", "Value": "true"},
         {"Name": "custom:sites", "Value": sites},
+        *([{"Name": "custom:tenant", "Value": tenant}] if tenant else []),
     ]
     cognito.admin_create_user(UserPoolId=api.pool, Username=email, UserAttributes=attributes, MessageAction="SUPPRESS")
     cognito.admin_set_user_password(UserPoolId=api.pool, Username=email, Password=password, Permanent=True)
+    if role:
+        cognito.admin_add_user_to_group(UserPoolId=api.pool, Username=email, GroupName=role)
     answer = cognito.initiate_auth(
         ClientId=api.client_id,
         AuthFlow="USER_PASSWORD_AUTH",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.alerting.reach import Reach
-from deploy.alerting.runtime.model import read_routes
+from deploy.alerting.runtime.routes import read_routes
 from deploy.names import CONTRACTS, ROUTES, RULES, TARIFFS
 from flink_job.alerts.document import read_rules
 from flink_job.tariffs.store import open_book

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.local.endpoint import endpoint, free_port
-from tests.harness.alerting import alert, run_function, told
+from tests.harness.alerting import alert, told
 from tests.harness.alerting_place import OPEN_HANDED, Place
 
 #: What an alert of a gateway has otherwise than one of a meter.
@@ -69,25 +69,16 @@ def test_records_and_muted_changes_are_told_to_nobody(url: str) -> None:
     assert told(place.inbox()) in ([("q", 1, "raised"), ("q", 2, "cleared")], [])
 
 
-def sweep_in(place: Place, seconds: int) -> None:
-    """Sweep as if it were so many seconds later."""
-    later = (
-        "import time\nfrom deploy.alerting.runtime import context\n"
-        f"context.now_ms = lambda: int((time.time() + {seconds}) * 1000)"
-    )
-    run_function("sweeper", {}, place.environment, later)
-
-
 def test_a_gateway_that_is_offline_inhibits_its_meters(url: str) -> None:
     place = Place(url, "inhibit", OPEN_HANDED)
     meter = {"inhibited_by": "gateway", "tags": "class=oven;gateway=g1"}
     place.notify(alert("gw", **GATEWAY), alert("m", **meter), alert("other", entity="m-9", inhibited_by="gateway"))
     assert told(place.inbox()) == [("gw", 0, "raised")]
     # After the wait the other meter is told; the gateway's waits on, and is told when the gateway is back.
-    sweep_in(place, 11)
+    place.sweep(11)
     assert told(place.inbox()) == [("other", 0, "raised")]
     place.notify(alert("gw", 1, "cleared", **GATEWAY))
-    sweep_in(place, 80)
+    place.sweep(80)
     assert set(told(place.inbox())) == {("gw", 1, "cleared"), ("m", 0, "raised")}
 
 
@@ -100,11 +91,11 @@ def test_an_end_waits_for_a_beginning_that_may_be_inhibited(url: str) -> None:
     place.notify(alert("gw", **GATEWAY), alert("m", **meter), alert("m", 1, "cleared", **meter))
     assert told(place.inbox()) == [("gw", 0, "raised")]
     for seconds in (11, 20):
-        sweep_in(place, seconds)
+        place.sweep(seconds)
     assert told(place.inbox()) == [("free", 0, "raised"), ("free", 1, "cleared")]
     # The other was inhibited, and is over.
     for seconds in (80, 90, 100):
-        sweep_in(place, seconds)
+        place.sweep(seconds)
     assert told(place.inbox()) == []
 
 

@@ -15,6 +15,9 @@ from tests.harness.jobs import SAMPLES
 #: A minute with a message for each line and no limit, so that nothing waits but what the test is about.
 OPEN_HANDED = {"sns": "{fifo_topic}", "tokens": 1000, "refill_s": 1, "group_s": 0}
 LEASE_MS = 200
+LATER = (
+    "import time\nfrom deploy.alerting.runtime import context\ncontext.now_ms = lambda: int((time.time() + {}) * 1000)"
+)
 
 
 class Place:
@@ -45,9 +48,10 @@ class Place:
         invoke(self.url, self.made.functions["notifier"], event)
         return 0
 
-    def sweep(self, **changed: str) -> None:
-        if changed:
-            run_function("sweeper", {}, {**self.environment, **changed})
+    def sweep(self, later_s: int = 0, **changed: str) -> None:
+        """Sweep, as if it were so many seconds later."""
+        if later_s or changed:
+            run_function("sweeper", {}, {**self.environment, **changed}, LATER.format(later_s) if later_s else "")
         else:
             invoke(self.url, self.made.functions["sweeper"], {})
 

@@ -9,7 +9,8 @@ import duckdb
 import pytest
 
 from deploy.alerting.runtime.messages import body, digest, paragraph, subject
-from deploy.alerting.runtime.model import RoutesError, read_change, read_routes
+from deploy.alerting.runtime.model import read_change
+from deploy.alerting.runtime.routes import RoutesError, read_routes
 from flink_job.lake.database import read_view
 from tests.harness.alerting import alert
 

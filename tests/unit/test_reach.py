@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from deploy.alerting.reach import Reach, UnreachableError, queue_arn
-from deploy.alerting.runtime.model import read_routes
+from deploy.alerting.runtime.routes import read_routes
 from deploy.names import Names
 from deploy.release.books import BooksError, upload
 from deploy.settings import Environment, SettingsError, check_account

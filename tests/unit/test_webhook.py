@@ -14,7 +14,7 @@ from threading import Thread
 import pytest
 
 from deploy.alerting.runtime.channels import Channels, Message, SendError
-from deploy.alerting.runtime.model import Recipient
+from deploy.alerting.runtime.routes import Recipient
 from deploy.alerting.runtime.webhook import WebhookError, Webhooks, checked_url, is_public
 
 MESSAGE = Message("id", "subject", "text", "short", "group", [])

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
 
+from deploy.tenants import DEFAULT_TENANT
+
 from .messages import body, digest, short, subject
-from .model import Recipient
+from .routes import Recipient
 from .waiting import Notice
 
 #: How long its sender has a message before somebody else may send it.
@@ -37,7 +39,8 @@ def _stored(
     rows: list[dict[str, Any]],
     now_ms: int,
 ) -> dict[str, Any]:
-    message_id = blake2b(f"{recipient.name}|{identity}".encode(), digest_size=16).hexdigest()
+    whose = "" if recipient.tenant == DEFAULT_TENANT else f"{recipient.tenant}|"
+    message_id = blake2b(f"{whose}{recipient.name}|{identity}".encode(), digest_size=16).hexdigest()
     return {
         "pk": f"M#{recipient.name}",
         "sk": f"{now_ms:015d}#{message_id}",
@@ -46,6 +49,6 @@ def _stored(
         "subject": texts[0],
         "text": texts[1],
         "short": texts[2],
-        "group": blake2b(group.encode(), digest_size=16).hexdigest(),
+        "group": blake2b(f"{whose}{group}".encode(), digest_size=16).hexdigest(),
         "rows": [json.dumps(row) for row in rows],
     }

@@ -1,75 +1,69 @@
 """What the functions share: clients and settings, made once a process from environment variables.
 
 `TABLE` names the state table; `ROUTES_URI` is s3://bucket/key of the routes; `ACTIONS_STREAM`, where set, the delivery
-stream for deeds. `LOCAL_RECIPIENTS=1`, which only a local endpoint sets, permits recipients that are not public.
+stream for deeds; `CHECK_QUEUE`, where set, the queue for the check after a deployment; `DEPLOYMENT` names this one in
+metrics. `LOCAL_RECIPIENTS=1`, which only a local endpoint sets, permits recipients that are not public.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
-from urllib.parse import urlparse
 
 import boto3
 from aws_lambda_powertools.utilities import parameters
 from botocore.config import Config
 
+from deploy.tenants import DEFAULT_TENANT
+
 from .channels import Channels
-from .model import Routes, read_routes
 from .outbox import Outbox
+from .routes import Routes
+from .routing import Routing
 from .table import Table
 from .webhook import Webhooks
 
-ROUTES_S = 60.0
-_RETRIES = Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=3, read_timeout=10)
-_routes: tuple[float, Routes] | None = None
+_RETRIES = Config(
+    retries={"mode": "standard", "max_attempts": 3}, connect_timeout=3, read_timeout=10, max_pool_connections=50
+)
+#: A topic or queue that does not answer is left for the sweeper.
+_SENDING = Config(
+    retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=2, read_timeout=4, max_pool_connections=50
+)
 
 
 @cache
 def client(service: str) -> Any:
     """A client; AWS_ENDPOINT_URL leads to a local endpoint."""
-    return boto3.client(service, config=_RETRIES)
+    return boto3.client(service, config=_SENDING if service in ("sns", "sqs") else _RETRIES)
 
 
-@cache
-def table() -> Table:
-    return Table(client("dynamodb"), os.environ["TABLE"])
+def table(tenant: str = DEFAULT_TENANT) -> Table:
+    return Table(client("dynamodb"), os.environ["TABLE"], tenant)
 
 
 @cache
 def channels() -> Channels:
-    is_local = os.environ.get("LOCAL_RECIPIENTS") == "1"
-    return Channels(client("sns"), client("sqs"), Webhooks(is_local), is_local)
+    return Channels(client("sns"), client("sqs"), Webhooks(_is_local()), _is_local())
 
 
-def routes() -> Routes:
-    """The routes, read again once a minute."""
-    global _routes
-    now = time.monotonic()
-    if _routes is None or now - _routes[0] > ROUTES_S:
-        place = urlparse(os.environ["ROUTES_URI"])
-        answer = client("s3").get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))
-        _routes = now, with_secrets(read_routes(answer["Body"].read()))
-    return _routes[1]
+@cache
+def routing() -> Routing:
+    return Routing(
+        client("s3"), os.environ["ROUTES_URI"], table, _secret, os.environ.get("CHECK_QUEUE", ""), _is_local()
+    )
 
 
-def with_secrets(routes: Routes) -> Routes:
-    """Secrets named by their ARN are looked up in Secrets Manager."""
-    recipients = {
-        name: replace(recipient, secret=str(parameters.get_secret(recipient.secret, max_age=300)))
-        if recipient.secret.startswith("arn:")
-        else recipient
-        for name, recipient in routes.recipients.items()
-    }
-    return replace(routes, recipients=recipients)
+def routes(tenant: str = DEFAULT_TENANT) -> Routes:
+    """The routes of a tenant."""
+    return routing().of(tenant)
 
 
-def outbox() -> Outbox:
-    return Outbox(table(), channels(), routes())
+def outbox(tenant: str = DEFAULT_TENANT) -> Outbox:
+    return Outbox(table(tenant), channels(), routes(tenant))
 
 
 def now_ms() -> int:
@@ -79,3 +73,11 @@ def now_ms() -> int:
 def timestamp(at_ms: int) -> str:
     """A time as the lake's tables have it."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+
+
+def _is_local() -> bool:
+    return os.environ.get("LOCAL_RECIPIENTS") == "1"
+
+
+def _secret(arn: str) -> str:
+    return str(parameters.get_secret(arn, max_age=300))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -45,8 +46,9 @@ def setting(changes: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def state_after(change: Change, now_ms: int) -> dict[str, Any]:
+def state_after(change: Change, now_ms: int, place: Callable[[str, str], str]) -> dict[str, Any]:
     """The part of an update that makes an alert's state that after a change, unless a later one has been noted.
+    `place` makes the index's key of a site and status.
 
     Changes of an entity are in one shard and mostly in order; a record that the stream refused comes after later ones.
     """
@@ -61,7 +63,7 @@ def state_after(change: Change, now_ms: int) -> dict[str, Any]:
         "entity": change.entity,
         "site": change.site,
         "line": change.line,
-        "site_status": f"{change.site}#{status}",
+        "site_status": place(change.site, status),
         "historical": change.historical,
         "row": json.dumps(change.row),
         "changed_ms": now_ms,

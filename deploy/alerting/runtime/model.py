@@ -1,20 +1,24 @@
-"""What travels through alerting: changes of alerts, recipients, notices, messages."""
+"""What travels through alerting: changes of alerts."""
 
 from __future__ import annotations
 
-import fnmatch
-import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from deploy.documents import read_document
+from deploy.tenants import DEFAULT_TENANT, is_tenant
+
 SEVERITIES = ("info", "minor", "major", "critical", "emergency")
+STATES = ("raised", "escalated", "eased", "flapping", "cleared", "latched")
 ENDED = ("cleared", "latched")
 LINE_DEPTH = 3
+#: A record of a stream, and what fits into the keys of the table.
+MAX_RECORD, MAX_NAME, MAX_NUMBER = 1_048_576, 500, 999_999
 
 
-class RoutesError(ValueError):
-    """A routes document that cannot be used; the message names the place."""
+class ChangeError(ValueError):
+    """A record that is no change of an alert; the message names the field."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Change:
     muted: bool
     inhibited_by: tuple[str, ...]
     row: dict[str, Any]
+    tenant: str = DEFAULT_TENANT
 
     @property
     def site(self) -> str:
@@ -51,103 +56,52 @@ class Change:
 
 
 def read_change(data: bytes) -> Change:
-    """The change in a record of the alerts stream. Raises ValueError or KeyError."""
-    row = json.loads(data)
+    """The change in a record of the alerts stream. Raises ValueError (ChangeError or DocumentError)."""
+    row = read_document(data, MAX_RECORD)
+    if not isinstance(row, dict):
+        raise ChangeError("a change is a JSON object")
+    number = row.get("change_number")
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= MAX_NUMBER:
+        raise ChangeError(f"change_number is a whole number from 0 to {MAX_NUMBER}")
+    tenant = row.get("tenant") or DEFAULT_TENANT
+    if not isinstance(tenant, str) or not is_tenant(tenant):
+        raise ChangeError("tenant names no tenant")
+    event_time = _text(row, "event_time")
+    _text(row, "title", MAX_RECORD)
     return Change(
-        row["alert_id"],
-        int(row["change_number"]),
-        row["state"],
-        row["severity"],
-        row["rule_id"],
-        row["entity"],
-        row["site_path"],
-        row["tags"] or "",
-        to_ms(row["event_time"]),
-        bool(row["historical"]),
-        bool(row["muted"]),
-        tuple(name for name in (row["inhibited_by"] or "").split(",") if name),
+        _text(row, "alert_id"),
+        number,
+        _one_of(row, "state", STATES),
+        _one_of(row, "severity", SEVERITIES),
+        _text(row, "rule_id"),
+        _text(row, "entity"),
+        _text(row, "site_path"),
+        _text(row, "tags", MAX_RECORD, may_be_empty=True),
+        to_ms(event_time),
+        bool(row.get("historical")),
+        bool(row.get("muted")),
+        tuple(name for name in _text(row, "inhibited_by", MAX_RECORD, may_be_empty=True).split(",") if name),
         row,
+        tenant,
     )
+
+
+def _text(row: dict[str, Any], name: str, max_bytes: int = MAX_NAME, may_be_empty: bool = False) -> str:
+    value = row.get(name)
+    if value is None and may_be_empty:
+        return ""
+    if not isinstance(value, str) or not (value or may_be_empty) or len(value.encode()) > max_bytes:
+        raise ChangeError(f"{name} is a text of at most {max_bytes} bytes")
+    return value
+
+
+def _one_of(row: dict[str, Any], name: str, names: tuple[str, ...]) -> str:
+    value = row.get(name)
+    if not isinstance(value, str) or value not in names:
+        raise ChangeError(f"{name} is one of {', '.join(names)}")
+    return value
 
 
 def to_ms(text: str) -> int:
     """Epoch ms of a SQL timestamp in UTC."""
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
-
-
-@dataclass(frozen=True)
-class Recipient:
-    """Somebody, or something, that is told. One of `sns` (topic ARN), `sqs` (queue URL), `webhook` (URL, with the
-    `secret` that it is signed with: better the ARN of one in Secrets Manager).
-
-    `tokens` messages may go out at once, one more every `refill_s`; what is over that is told in a digest. The notices
-    of a line within `group_s` after a message go into one. An alert nobody acknowledged is told again every
-    `repeat_s`.
-    """
-
-    name: str
-    sns: str = ""
-    sqs: str = ""
-    webhook: str = ""
-    secret: str = field(default="", repr=False)
-    tokens: int = 20
-    refill_s: int = 60
-    group_s: int = 60
-    repeat_s: int = 14_400
-
-
-@dataclass(frozen=True)
-class Route:
-    """Alerts of a site (shell pattern on the site path), from a severity on, to recipients."""
-
-    site: str
-    to: tuple[str, ...]
-    min_severity: str = "info"
-
-
-@dataclass(frozen=True)
-class Routes:
-    """Who is told what. `link` is the beginning of an alert's address."""
-
-    recipients: dict[str, Recipient]
-    routes: tuple[Route, ...]
-    link: str = ""
-
-    def of(self, change: Change) -> list[Recipient]:
-        """Whom a change concerns, each once."""
-        rank = SEVERITIES.index(change.severity)
-        names = [
-            name
-            for route in self.routes
-            if covers(route.site, change.site_path) and rank >= SEVERITIES.index(route.min_severity)
-            for name in route.to
-        ]
-        return [self.recipients[name] for name in dict.fromkeys(names)]
-
-
-def covers(pattern: str, site_path: str) -> bool:
-    """True where a site path lies in what a shell pattern names; `factory/*` names the factory too."""
-    return fnmatch.fnmatchcase(site_path, pattern) or fnmatch.fnmatchcase(f"{site_path}/", pattern)
-
-
-def read_routes(text: str | bytes) -> Routes:
-    """The routes in a JSON document. Raises RoutesError."""
-    try:
-        document = json.loads(text)
-        recipients = {name: Recipient(name, **given) for name, given in document["recipients"].items()}
-        routes = tuple(Route(**{**given, "to": tuple(given["to"])}) for given in document["routes"])
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise RoutesError(f"routes: {error}") from None
-    for recipient in recipients.values():
-        if sum(map(bool, (recipient.sns, recipient.sqs, recipient.webhook))) != 1:
-            raise RoutesError(f"recipient {recipient.name!r} needs exactly one of sns, sqs, webhook")
-        if recipient.webhook and not recipient.secret:
-            raise RoutesError(f"recipient {recipient.name!r}: a webhook needs a secret to sign with")
-        if min(recipient.tokens, recipient.refill_s, recipient.repeat_s) < 1 or recipient.group_s < 0:
-            raise RoutesError(f"recipient {recipient.name!r}: tokens, refill_s and repeat_s are at least 1")
-    for route in routes:
-        if route.min_severity not in SEVERITIES:
-            raise RoutesError(f"route {route.site!r}: min_severity is one of {', '.join(SEVERITIES)}")
-        if unknown := set(route.to) - recipients.keys():
-            raise RoutesError(f"route {route.site!r}: no recipient {', '.join(sorted(unknown))}")
-    return Routes(recipients, routes, document.get("link", ""))

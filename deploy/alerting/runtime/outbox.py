@@ -9,12 +9,15 @@ nothing is lost between any two steps, and what is sent twice is recognised by i
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from . import measures
 from .channels import Channels, Message
 from .composed import LEASE_MS, alerts_message, digest_message
-from .model import Change, Recipient, Routes, read_change
+from .limits import Allowance, Breaker
+from .model import Change, read_change
+from .routes import Recipient, Routes
 from .table import Table
 from .waiting import Notice, Waiting
 
@@ -53,23 +56,29 @@ class Outbox:
             found |= {name: known[name] for name in before if name in known}
         return list(found.values())
 
-    def dispatch(self, recipient: Recipient, now_ms: int) -> int:
-        """Send what is due; returns the number of messages. Stops at the first that is not taken, to keep the order.
+    def dispatch(self, recipient: Recipient, now_ms: int, is_late: Callable[[], bool] = lambda: False) -> int:
+        """Send what is due until it `is_late`; returns the number of messages. Stops at the first that is not taken, to
+        keep the order. A recipient that is disabled, or whose breaker is open, is left alone.
 
         Raises what the channel raises.
         """
+        if recipient.disabled:
+            return 0
+        breaker = Breaker(self.table, recipient)
+        if breaker.is_open(now_ms):
+            return 0
         sent = 0
         for item in self.table.query(f"M#{recipient.name}"):
-            if item["lease_ms"] > now_ms or not self._lease(item, now_ms):
+            if is_late() or item["lease_ms"] > now_ms or not self._lease(item, now_ms):
                 return sent
-            self._send(recipient, item)
+            self._send(recipient, item, breaker, now_ms)
             sent += 1
         for _ in range(100):
-            composed = self._compose(recipient, now_ms)
+            composed = None if is_late() else self._compose(recipient, now_ms)
             if composed is None:
                 return sent
             if composed:
-                self._send(recipient, composed)
+                self._send(recipient, composed, breaker, now_ms)
                 sent += 1
         return sent
 
@@ -102,9 +111,9 @@ class Outbox:
             for item in self.table.query(f"N#{recipient.name}", f"{now_ms:015d}~", MAX_DUE)
         ]
         rate = self.table.get(f"R#{recipient.name}", "RATE") or {}
-        tokens = self._tokens(recipient, rate, now_ms)
-        if rate.get("held_count") and tokens >= 1 and not due:
-            return self._commit(recipient, rate, tokens - 1, [], [], {}, now_ms)
+        allowance = Allowance.of(recipient, rate, now_ms)
+        if rate.get("held_count") and allowance.may_send(is_emergency=False) and not due:
+            return self._commit(recipient, rate, allowance.after(1), [], [], {}, now_ms)
         lines = rate.get("lines", {})
         for line in dict.fromkeys(notice.change.line for notice in due):
             if lines.get(line, 0) > now_ms and not any(_urgent(n) for n in due if n.change.line == line):
@@ -114,18 +123,16 @@ class Outbox:
             if not told and not dropped:
                 continue
             emergency = any(notice.change.severity == "emergency" for notice in told)
-            held = bool(told) and tokens < 1 and not emergency
-            spent = 0 if held or not told else min(1.0, tokens)
-            return self._commit(recipient, rate, tokens - spent, told, dropped, {line: held}, now_ms)
+            held = bool(told) and not allowance.may_send(emergency)
+            if held and not allowance.within_budget:
+                measures.count(measures.OVER_BUDGET, len(told))
+            spent = allowance.after(1 if told and not held else 0)
+            return self._commit(recipient, rate, spent, told, dropped, {line: held}, now_ms)
         return None
 
-    def _tokens(self, recipient: Recipient, rate: dict[str, Any], now_ms: int) -> float:
-        earned = (now_ms - rate.get("filled_ms", now_ms)) / (recipient.refill_s * 1000)
-        return float(min(recipient.tokens, rate.get("tokens", recipient.tokens) + earned))
-
     def _commit(
-        self, recipient: Recipient, rate: dict[str, Any], tokens: float, told: list[Notice], dropped: list[Notice],
-        line: dict[str, bool], now_ms: int,
+        self, recipient: Recipient, rate: dict[str, Any], spent: dict[str, Any], told: list[Notice],
+        dropped: list[Notice], line: dict[str, bool], now_ms: int,
     ) -> dict[str, Any]:  # fmt: skip
         """One transaction: the notices go; the message, or the digest's growth, is stored."""
         is_held = any(line.values())
@@ -144,7 +151,7 @@ class Outbox:
             item = digest_message(recipient, rows, rate["held_count"], now_ms)
         version = rate.get("version", 0)
         new_rate = {
-            "pk": f"R#{recipient.name}", "sk": "RATE", "version": version + 1, "tokens": tokens, "filled_ms": now_ms,
+            "pk": f"R#{recipient.name}", "sk": "RATE", "version": version + 1, **spent, "filled_ms": now_ms,
             "held": held, "held_count": held_count, "lines": lines,
         }  # fmt: skip
         condition = "version = :version" if version else "attribute_not_exists(pk)"
@@ -163,11 +170,16 @@ class Outbox:
         leased = {**item, "lease_ms": now_ms + LEASE_MS}
         return self.table.transact([self.table.put(leased, "lease_ms = :lease", {":lease": item["lease_ms"]})])
 
-    def _send(self, recipient: Recipient, item: dict[str, Any]) -> None:
+    def _send(self, recipient: Recipient, item: dict[str, Any], breaker: Breaker, now_ms: int) -> None:
         rows = [json.loads(row) for row in item["rows"]]
         message = Message(item["message_id"], item["subject"], item["text"], item["short"], item["group"], rows)
-        self.channels.send(recipient, message)
+        try:
+            self.channels.send(recipient, message)
+        except Exception:
+            breaker.failed(now_ms)
+            raise
         self.table.transact([self.table.delete(item["pk"], item["sk"])])
+        breaker.succeeded()
 
 
 def _urgent(notice: Notice) -> bool:

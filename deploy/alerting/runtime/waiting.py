@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from .model import Change, Recipient
+from .model import Change
+from .routes import Recipient
 from .table import Table
 
 #: How long a notice that is inhibited waits until it is looked at again.

@@ -21,7 +21,7 @@ from concurrent.futures import TimeoutError as ResolverTimeoutError
 from threading import Timer
 from urllib.parse import SplitResult, urlsplit
 
-TOTAL_S = 8.0
+TOTAL_S = 5.0
 MAX_URL = 2048
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _RESOLVERS = ThreadPoolExecutor(8, "resolver")

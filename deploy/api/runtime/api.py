@@ -1,7 +1,8 @@
 """The API of queries: what can be asked, ask it, look at it page by page, stop it; the last values of a meter.
 
 Behind API Gateway (HTTP API) with a JWT authorizer: claims come verified. A query belongs to whoever asked it and
-covers their sites; for anybody else it does not exist. `Idempotency-Key` makes asking safe to repeat.
+covers their sites; for anybody else it does not exist. `Idempotency-Key` makes asking safe to repeat. Each caller has
+quotas; whatever exceeds one, and whatever Athena throttles, is answered with 429.
 """
 
 from __future__ import annotations
@@ -19,31 +20,45 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import BadRequestError, ForbiddenError, NotFoundError, ServiceError
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
-from deploy.access import ALL_SITES, Caller, body_in, caller_in, key_in
+from deploy.access import (
+    ALL_SITES,
+    MAX_NAME,
+    VIEWER,
+    Caller,
+    answer_refusals,
+    body_in,
+    caller_in,
+    key_in,
+    query_in,
+)
+from deploy.documents import is_text
 
 from .asked import Asked, Query
 from .athena import RUNNING, Athena
 from .lastvalues import LastValues
 from .questions import QUESTIONS, ParameterError, prepared
+from .quota import START_S, Limits, Quota
 
 logger = Logger(service="queries-api")
 app = APIGatewayHttpResolver()
+answer_refusals(app)
+MAX_NEXT = 1024
 _RETRIES = Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=3, read_timeout=10)
 
 
 @app.get("/questions")
 def list_questions() -> dict[str, Any]:
     """What can be asked, with its parameters."""
-    caller_in(app)
+    caller_in(app, VIEWER)
     return {"questions": {name: question.described() for name, question in QUESTIONS.items()}}
 
 
 @app.post("/queries")
 def ask() -> Response[str]:
     """Ask: `{"question": ..., "parameters": {...}}`. Answers at once with the query's id."""
-    caller, body = caller_in(app), body_in(app)
+    caller, body = caller_in(app, VIEWER), body_in(app)
     question, given = QUESTIONS.get(str(body.get("question"))), body.get("parameters") or {}
     if question is None:
         raise BadRequestError(f"question is one of {', '.join(QUESTIONS)}")
@@ -54,13 +69,20 @@ def ask() -> Response[str]:
         sql, literals = prepared(question, given, sites)
     except ParameterError as error:
         raise BadRequestError(str(error)) from None
-    fingerprint = hashlib.sha256(json.dumps([sql, literals]).encode()).hexdigest()
+    fingerprint = hashlib.sha256(json.dumps([caller.tenant, sql, literals]).encode()).hexdigest()
     covered = (ALL_SITES,) if sites is None else tuple(sorted(sites))
-    query = Query(_query_id(caller), caller.subject, covered, str(body["question"]), fingerprint)
-    if not asked().note(query, int(time.time())):
+    query = Query(_query_id(caller), caller.subject, covered, str(body["question"]), fingerprint, tenant=caller.tenant)
+    now_s = int(time.time())
+    if not asked().note(query, now_s):
         query = _asked_before(query)
     if not query.execution:
-        asked().started(query.query_id, athena().start(sql, literals, query.query_id))
+        quota().take(caller.subject, query.query_id, now_s, lambda running: _scanned(running, now_s))
+        try:
+            execution = athena().start(sql, literals, query.query_id)
+        except Exception:
+            quota().release(caller.subject, query.query_id)
+            raise
+        asked().started(query.query_id, execution)
     return _json(202, {"query_id": query.query_id, "status": "queued"})
 
 
@@ -71,11 +93,11 @@ def look(query_id: str) -> dict[str, Any]:
     found = {"query_id": query_id, "question": query.question, **athena().status(query.execution)}
     if found["status"] != "succeeded":
         return found
-    following = (app.current_event.query_string_parameters or {}).get("next")
+    following = query_in(app, "next", MAX_NEXT) or None
     try:
         columns, rows, after = athena().page(query.execution, following)
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "InvalidRequestException":
+    except (ClientError, ParamValidationError) as error:
+        if following and _is_invalid(error):
             raise BadRequestError("next is what an earlier page of this query gave") from None
         raise
     return {**found, "columns": columns, "rows": rows, "next": after}
@@ -93,10 +115,11 @@ def stop(query_id: str) -> dict[str, Any]:
 @app.get("/meters/<meter_id>/last-values")
 def last_values_of(meter_id: str) -> dict[str, Any]:
     """What a meter said last, newest first."""
-    site = last_values().site(meter_id)
-    if site is None or not caller_in(app).may_see(site):
-        raise NotFoundError(f"no meter {meter_id}")
-    return {"meter_id": meter_id, "site": site, "values": last_values().newest(meter_id)}
+    caller, is_id = caller_in(app, VIEWER), _is_id(meter_id)
+    site = last_values().site(meter_id, caller.tenant) if is_id else None
+    if site is None or not caller.may_see(site):
+        raise NotFoundError(f"no meter {meter_id[:MAX_NAME]}")
+    return {"meter_id": meter_id, "site": site, "values": last_values().newest(meter_id, caller.tenant)}
 
 
 def handler(event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
@@ -107,6 +130,12 @@ def handler(event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
 @cache
 def asked() -> Asked:
     return Asked(boto3.client("dynamodb", config=_RETRIES), os.environ["ASKED"])
+
+
+@cache
+def quota() -> Quota:
+    limits = Limits(*(int(os.environ[name]) for name in ("QUERIES_PER_DAY", "BYTES_PER_DAY", "QUERIES_AT_ONCE")))
+    return Quota(boto3.client("dynamodb", config=_RETRIES), os.environ["ASKED"], limits)
 
 
 @cache
@@ -123,7 +152,7 @@ def _sites(caller: Caller, site: Any) -> frozenset[str] | None:
     """The sites that a query covers; None is every site."""
     if site:
         if not isinstance(site, str) or not caller.may_see(site):
-            raise ForbiddenError(f"no access to site {site}")
+            raise ForbiddenError("no access to this site")
         return frozenset({site})
     return None if ALL_SITES in caller.sites else caller.sites
 
@@ -144,13 +173,35 @@ def _asked_before(query: Query) -> Query:
     return before
 
 
+def _scanned(query_id: str, now_s: int) -> int | None:
+    """The bytes that a query has read, None while it runs."""
+    query = asked().get(query_id)
+    if query is None or not query.execution:
+        return 0 if query is None or now_s - query.noted_s > START_S else None
+    found = athena().status(query.execution)
+    return None if found["status"].upper() in RUNNING else int(found["scanned_bytes"] or 0)
+
+
+def _is_id(text: str) -> bool:
+    return len(text) <= MAX_NAME and is_text(text)
+
+
+def _is_invalid(error: ClientError | ParamValidationError) -> bool:
+    return isinstance(error, ParamValidationError) or error.response["Error"]["Code"] in (
+        "InvalidRequestException",
+        "ValidationException",
+    )
+
+
 def _own(query_id: str) -> Query:
-    caller, query = caller_in(app), asked().get(query_id)
-    if query is None or query.owner != caller.subject or not query.execution:
-        raise NotFoundError(f"no query {query_id}")
+    caller = caller_in(app, VIEWER)
+    query = asked().get(query_id) if _is_id(query_id) else None
+    is_own = query is not None and (query.owner, query.tenant) == (caller.subject, caller.tenant)
+    if query is None or not is_own or not query.execution:
+        raise NotFoundError(f"no query {query_id[:MAX_NAME]}")
     # Somebody who may see less than when they asked does not see what they asked.
     if ALL_SITES not in caller.sites and not set(query.sites) <= caller.sites:
-        raise NotFoundError(f"no query {query_id}")
+        raise NotFoundError(f"no query {query_id[:MAX_NAME]}")
     return query
 
 

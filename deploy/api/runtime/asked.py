@@ -8,6 +8,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from deploy.tenants import DEFAULT_TENANT
+
 KEEP_S = 7 * 86_400
 
 
@@ -21,6 +23,13 @@ class Query:
     question: str
     fingerprint: str
     execution: str = ""
+    tenant: str = DEFAULT_TENANT
+    expires_s: int = 0
+
+    @property
+    def noted_s(self) -> int:
+        """When it was noted."""
+        return self.expires_s - KEEP_S
 
 
 class Asked:
@@ -38,6 +47,7 @@ class Asked:
             "fingerprint": {"S": query.fingerprint},
             "execution": {"S": query.execution},
             "sites": {"L": [{"S": site} for site in query.sites]},
+            "tenant": {"S": query.tenant},
             "expires_s": {"N": str(now_s + KEEP_S)},
         }
         try:
@@ -62,7 +72,8 @@ class Asked:
     def get(self, query_id: str) -> Query | None:
         """The query of an id."""
         answer = self._dynamodb.get_item(TableName=self._name, Key={"query_id": {"S": query_id}}, ConsistentRead=True)
-        return _query(answer["Item"]) if "Item" in answer else None
+        item = answer.get("Item", {})
+        return _query(item) if "owner" in item else None
 
 
 def _query(item: Mapping[str, Any]) -> Query:
@@ -73,4 +84,6 @@ def _query(item: Mapping[str, Any]) -> Query:
         item["question"]["S"],
         item["fingerprint"]["S"],
         item["execution"]["S"],
+        item.get("tenant", {}).get("S", DEFAULT_TENANT),
+        int(item["expires_s"]["N"]),
     )
