@@ -38,7 +38,10 @@ _LOCK = PROJECT / "requirements-functions.txt"
 ALERTING = Code("alerting", PROJECT / "deploy/alerting/runtime", _LOCK, _SHARED)
 API = Code("queries", PROJECT / "deploy/api/runtime", _LOCK, _SHARED)
 LAST_VALUES = Code(
-    "last_values", PROJECT / "deploy/lake/runtime", _LOCK, ("flink_job/__init__.py", "flink_job/metering")
+    "last_values",
+    PROJECT / "deploy/lake/runtime",
+    _LOCK,
+    ("flink_job/__init__.py", "flink_job/tenants.py", "flink_job/metering"),
 )
 
 

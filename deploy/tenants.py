@@ -6,7 +6,8 @@ import re
 
 #: The tenant of whatever names none.
 DEFAULT_TENANT = "default"
-_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+# The same as flink_job.tenants, which functions of alerting and queries do not bring along.
+_TENANT = re.compile(r"[a-z0-9-]{1,32}")
 
 
 def is_tenant(name: str) -> bool:

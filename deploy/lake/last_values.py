@@ -48,6 +48,7 @@ class LastValues(Construct):
         super().__init__(scope, id)
         names, environment, key = deployment.names, deployment.environment, deployment.key
         variables = {"TABLE": table.table_name, "KEEP_DAYS": str(environment.last_values_days)}
+        variables["CONTRACTS"] = names.contracts
         self.writer = Function(self, "last-values", deployment, LAST_VALUES, "writer.handler", variables)
         use_table(self.writer.role, table, ["BatchWriteItem"])
         self._dead = queue(self, "Dead", key, name=f"{names.prefix}-dead-last-values")

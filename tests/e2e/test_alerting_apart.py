@@ -177,7 +177,7 @@ def test_the_check_after_a_deployment_reaches_its_queue_and_nobody_else(url: str
         smoke_alert.check(clients, place.names, datetime.now(UTC), limit_s=0)
 
 
-names = st.sampled_from(["default", "acme", "acme.b", "T", "b"])
+names = st.sampled_from(["default", "acme", "acme-b", "t", "b"])
 sites = st.sampled_from(["zaragoza", "pune", "acme", "T#acme\x1fzaragoza", "zaragoza#open", "acme\x1fpune"])
 
 
@@ -198,11 +198,11 @@ def test_no_tenant_sees_tells_or_acknowledges_for_another(here: Here, raised: li
     seen: dict[tuple[str, str], str] = {}
     for (tenant, site, n), row in zip(raised, rows, strict=True):
         here.notify(row)
-        seen[tenant, f"{run}-{n}"] = site
+        seen.setdefault((tenant, f"{run}-{n}"), site)  # the same again is a repeat
     messages = [row for m in received(place.url, queue) for row in m["alerts"] if row["alert_id"].startswith(run)]
     assert {row["tenant"] for row in messages} <= {"acme"}
     assert len(messages) == len({i for t, i in seen if t == "acme"})
-    for tenant in ("default", "acme", "acme.b", "T", "b"):
+    for tenant in ("default", "acme", "acme-b", "t", "b"):
         for who, allowed in (("all", "*"), ("one", "zaragoza")):
             claims = claims_of(who, allowed, tenant="" if tenant == "default" else tenant)
             mine = {i for (t, i), site in seen.items() if t == tenant and allowed in ("*", site)}

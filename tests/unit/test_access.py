@@ -72,7 +72,7 @@ def test_roles_include_those_before() -> None:
 def test_a_tenant_is_that_of_the_token() -> None:
     assert caller_of({}).tenant == "default"
     assert caller_of({"custom:tenant": "acme"}).tenant == "acme"
-    for bad in ("a b", "a\x1fb", "../x", "x" * 65, "a#b", "-"):
+    for bad in ("a b", "a\x1fb", "../x", "x" * 33, "a#b", "A"):
         status, _, _ = answer(alerts_api.handler, request("GET", "/alerts", {**CHIEF, "custom:tenant": bad}))
         assert status == 403
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from typing import Any
 
+import pytest
+
+from deploy.api.runtime.lastvalues import meter_key
+from deploy.lake.runtime import writer
 from deploy.lake.runtime.writer import contract_item, reading_item
+from flink_job.metering.envelope import enclose
 
 ARRIVAL_S = 1_774_700_000.0  # 2026-03-28 12:13:20 UTC
 READING = {"meter_id": "m", "interval_start": "2026-03-28T12:00:00Z", "interval_s": 300, "energy_kwh": 1.5}
@@ -47,3 +54,44 @@ def test_a_contract_says_the_site() -> None:
         "position": {"S": "SITE"},
         "site": {"S": "zaragoza"},
     }
+
+
+CONTRACT = {
+    "meter_id": "m",
+    "site_path": "pune/p/l/m",
+    "timezone": "UTC",
+    "assignments": [{"tariff_id": "t", "valid_from": "2026-01-01"}],
+}
+
+
+def items(stream: str, *documents: bytes) -> list[dict[str, Any]]:
+    arn = f"arn:aws:kinesis:eu-west-1:123456789012:stream/{stream}"
+    records = [
+        {
+            "eventSourceARN": arn,
+            "kinesis": {"data": base64.b64encode(data).decode(), "approximateArrivalTimestamp": ARRIVAL_S},
+        }
+        for data in documents
+    ]
+    return list(writer._items(records, DAY_S))
+
+
+def test_only_the_stream_of_contracts_says_where_a_meter_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device that sends a contract of somebody's meter would have made that site's users see it."""
+    monkeypatch.setenv("CONTRACTS", "metering-x-contracts")
+    contract, reading = json.dumps(CONTRACT).encode(), json.dumps(READING).encode()
+    assert items("metering-x-readings", contract, enclose(contract, device="thing")) == []
+    assert [i["site"]["S"] for i in items("metering-x-contracts", contract)] == ["pune"]
+    assert items("metering-x-contracts", reading) == []
+    assert len(items("metering-x-readings", reading)) == 1
+
+
+def test_meters_of_tenants_are_apart() -> None:
+    reading = json.dumps(READING).encode()
+    for tenant in ("default", "acme"):
+        found = reading_item(enclose(reading, device=f"{tenant}:thing"), ARRIVAL_S, DAY_S)
+        contract = contract_item(json.dumps({**CONTRACT, "tenant": tenant}).encode())
+        assert found is not None
+        assert contract is not None
+        assert found["meter_id"] == contract["meter_id"] == {"S": meter_key("m", tenant)}
+        assert contract["site"] == {"S": "pune"}

@@ -66,7 +66,7 @@ def ask() -> Response[str]:
         raise BadRequestError("parameters is a JSON object")
     sites = _sites(caller, given.get("site"))
     try:
-        sql, literals = prepared(question, given, sites)
+        sql, literals = prepared(question, given, sites, caller.tenant)
     except ParameterError as error:
         raise BadRequestError(str(error)) from None
     fingerprint = hashlib.sha256(json.dumps([caller.tenant, sql, literals]).encode()).hexdigest()

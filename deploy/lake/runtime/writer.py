@@ -5,6 +5,9 @@
 | meter | `start ms#revision#reading id` | a reading as it was sent, with when it arrived |
 | meter | `SITE` | the factory of the meter, from its contract |
 
+A meter of a tenant other than `default` has the tenant and U+001F before its id. Contracts count in the stream of
+contracts alone: what sends readings says nothing about where a meter is. `CONTRACTS` names that stream.
+
 A position says all that tells one reading from another: writing it again changes nothing, in any order. Which revision
 counts is decided by who reads: the highest comes first. What is no reading is left to the job, which accounts for it.
 """
@@ -23,8 +26,10 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.config import Config
 
-from flink_job.metering.contract import ContractError, parse_contract
+from flink_job.metering.contract import ContractError, of_tenant, parse_contract
+from flink_job.metering.envelope import opened
 from flink_job.metering.reading import parse_reading
+from flink_job.tenants import plain
 
 logger = Logger(service="last-values")
 BATCH, ATTEMPTS = 25, 8
@@ -51,16 +56,19 @@ def _items(records: list[dict[str, Any]], keep_s: int) -> Iterator[dict[str, Any
     for record in records:
         payload = base64.b64decode(record["kinesis"]["data"])
         arrival_s = float(record["kinesis"]["approximateArrivalTimestamp"])
-        item = reading_item(payload, arrival_s, keep_s) or contract_item(payload)
+        stream = str(record["eventSourceARN"]).rpartition("/")[2]
+        is_contract = stream == os.environ["CONTRACTS"]
+        item = contract_item(payload) if is_contract else reading_item(payload, arrival_s, keep_s)
         if item is None:
-            logger.debug("neither reading nor contract")
+            logger.debug("neither a reading nor a contract of its stream")
         else:
             yield item
 
 
 def reading_item(payload: bytes, arrival_s: float, keep_s: int) -> dict[str, Any] | None:
     """The item of a reading; None for anything else, and for one whose interval is older than what is kept."""
-    reading = parse_reading(payload, int(arrival_s * 1000), MAX_BYTES, MAX_FUTURE_S)
+    payload, tenant, device = opened(payload)
+    reading = parse_reading(payload, int(arrival_s * 1000), MAX_BYTES, MAX_FUTURE_S, tenant, device)
     if reading.reason is not None or reading.start_ms is None or not payload.startswith(b"{"):
         return None
     expires_s = reading.start_ms // 1000 + keep_s
@@ -78,10 +86,10 @@ def reading_item(payload: bytes, arrival_s: float, keep_s: int) -> dict[str, Any
 def contract_item(payload: bytes) -> dict[str, Any] | None:
     """The item that says where a meter is; None for what is no contract."""
     try:
-        contract = parse_contract(payload)
+        contract = of_tenant(parse_contract(payload))
     except ContractError:
         return None
-    site = contract.site_path.split("/")[0]
+    site = plain(contract.site_path).split("/")[0]
     return {"meter_id": {"S": contract.meter_id}, "position": {"S": SITE}, "site": {"S": site}} if site else None
 
 
