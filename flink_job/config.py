@@ -142,7 +142,9 @@ class Job:
     `state_days`: how long a meter's interval, demand and bill accumulators outlive their last reading; a repeat that
     comes later than that is costed again. Contracts are kept for ever. `silence_s`: how long nothing comes from a
     meter until it counts as silent, for rules on `no_data`; it should exceed the readings' interval. Errors go to
-    Sentry at `sentry_dsn`, or at what the secret `sentry_secret` (an ARN) of Secrets Manager says.
+    Sentry at `sentry_dsn`, or at what the secret `sentry_secret` (an ARN) of Secrets Manager says. `request_tuning`
+    (true or false) lets the program set RocksDB's options and the bundles of Python functions. Managed Flink may refuse
+    a program that does, so it stays false there until AWS Support has permitted it. A local run is always tuned.
     """
 
     name: str = _setting("meter-costing", _NOT_EMPTY, "a name")
@@ -157,6 +159,7 @@ class Job:
     checkpoint_s: int = _setting(60, _at_least(1), "at least 1")
     python_bundle_size: int = _setting(10_000, _at_least(1), "at least 1")
     python_bundle_ms: int = _setting(200, _at_least(1), "at least 1")
+    request_tuning: bool = False
     sentry_dsn: str = field(default="", repr=False, metadata={"secret": True})
     sentry_secret: str = field(default="", repr=False)
 
@@ -217,7 +220,7 @@ def _read_group(group: str, kind: Any, given: Mapping[str, str], problems: list[
             problems.append(_unknown(f"{group}: key", key, set(fields) - {"connector"}))
         else:
             try:
-                values[key] = kinds[key](text)
+                values[key] = _flag(text) if kinds[key] is bool else kinds[key](text)
             except ValueError:
                 problems.append(f"{group}: {key} is {_shown(fields[key], text)}; it must be {_kind_name(kinds[key])}")
     for key, described in fields.items():
@@ -226,6 +229,13 @@ def _read_group(group: str, kind: Any, given: Mapping[str, str], problems: list[
         if check is not None and isinstance(value, kinds[key]) and not check(value):
             problems.append(f"{group}: {key} is {_shown(described, value)}; it must be {described.metadata['right']}")
     return kind(**{k: v for k, v in values.items() if k in fields}) if not problems else None
+
+
+def _flag(text: str) -> bool:
+    """True or false. Raises ValueError for any other text."""
+    if text.lower() not in ("true", "false"):
+        raise ValueError(text)
+    return text.lower() == "true"
 
 
 def _unknown(what: str, name: str, known: typing.Iterable[str]) -> str:
@@ -240,4 +250,4 @@ def _shown(described: Any, value: object) -> str:
 
 
 def _kind_name(kind: type) -> str:
-    return {int: "a whole number", float: "a number"}.get(kind, "text")
+    return {int: "a whole number", float: "a number", bool: "true or false"}.get(kind, "text")

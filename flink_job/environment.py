@@ -16,12 +16,11 @@ PROJECT = Path(__file__).resolve().parent.parent
 #: Two cores spend most of a short run compiling. On 93,000 readings this made 27 s of 65; on 298,000, 84 s of 69.
 SHORT_RUN_JVM_ARGS = "-XX:TieredStopAtLevel=1"
 CONNECTOR_JAR = PROJECT / "build" / "flink-dependencies.jar"
-#: A service may refuse these; nothing but pace hangs on them. Some thirty stateful operators share the memory, so with
-#: bigger write buffers each would flush all the time. Bigger blocks are fewer, and LZ4 unpacks faster than Snappy. A
-#: file's index is one block unless it is parted: from a million intervals on it finds no place in the cache, and each
-#: look-up unpacks it. And most look-ups are for an interval of which nothing is known yet: a filter says so without
-#: reading.
-ASKED_OF_ROCKSDB = {
+#: RocksDB options that the job runs faster with. Some thirty stateful operators share the memory, so with bigger write
+#: buffers each would flush all the time. Bigger blocks are fewer, and LZ4 unpacks faster than Snappy. A file's index is
+#: one block unless it is partitioned: from a million intervals on it finds no place in the cache, and each look-up
+#: unpacks it. And most look-ups are for an interval of which nothing is known yet: a filter says so without reading.
+ROCKSDB_TUNING = {
     "state.backend.rocksdb.writebuffer.size": "8 mb",
     "state.backend.rocksdb.block.blocksize": "16 kb",
     "state.backend.rocksdb.compression.per.level": "LZ4_COMPRESSION",
@@ -35,23 +34,35 @@ class MissingJarError(RuntimeError):
 
 
 def create_environment(job: Job, local: Configuration | None = None) -> StreamTableEnvironment:
-    """The environment of a job; `local` adds the settings of a mini-cluster, which Managed Flink sets itself."""
+    """The environment of a job; `local` adds the settings of a mini-cluster, which Managed Flink sets itself.
+
+    Without `local` only keys are set that Managed Flink lets a program set: it may refuse a job that sets others. The
+    tuning is not among them: it is set only where the job's `request_tuning` says that the service permits it.
+    """
     configuration = local or Configuration()
-    configuration.set_string("python.fn-execution.bundle.size", str(job.python_bundle_size))
-    configuration.set_string("python.fn-execution.bundle.time", str(job.python_bundle_ms))
-    configuration.set_string("python.fn-execution.arrow.batch.size", str(job.python_bundle_size))
+    if local is not None or job.request_tuning:
+        for key, value in tuning(job).items():
+            configuration.set_string(key, value)
     configuration.set_string("table.local-time-zone", "UTC")
     configuration.set_string("table.exec.source.idle-timeout", f"{job.idle_timeout_s} s")
     configuration.set_string("pipeline.max-parallelism", str(job.max_parallelism))
     configuration.set_string("pipeline.name", job.name)
     configuration.set_string("pipeline.object-reuse", "true")
-    for key, value in ASKED_OF_ROCKSDB.items():
-        configuration.set_string(key, value)
     stream_env = StreamExecutionEnvironment.get_execution_environment(configuration)
     stream_env.set_runtime_mode(RuntimeExecutionMode.STREAMING)
     if local is not None:
         stream_env.set_parallelism(job.parallelism)
     return StreamTableEnvironment.create(stream_env, EnvironmentSettings.in_streaming_mode())
+
+
+def tuning(job: Job) -> dict[str, str]:
+    """Options that affect throughput only: bundles of the Python functions, and RocksDB."""
+    return {
+        "python.fn-execution.bundle.size": str(job.python_bundle_size),
+        "python.fn-execution.bundle.time": str(job.python_bundle_ms),
+        "python.fn-execution.arrow.batch.size": str(job.python_bundle_size),
+        **ROCKSDB_TUNING,
+    }
 
 
 def mini_cluster(job: Job, state_dir: Path, savepoint: str = "", short: bool = False) -> Configuration:

@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from deploy.local.endpoint import free_port, stop
+from deploy.stream_job.service import KPU_MEMORY, PROGRAM_KEYS
 
 PROJECT = Path(__file__).resolve().parents[2]
 CLUSTER_PYTHON = PROJECT / ".venv-flink" / "bin" / "python"
@@ -114,7 +115,9 @@ def cluster(work: Path, environment: dict[str, str], **options: object) -> Itera
 
 
 def _configuration(work: Path, rest: int) -> dict[str, Any]:
-    """What the service sets (RocksDB, incremental checkpoints), and addresses of this machine alone."""
+    """What the service sets (RocksDB, incremental checkpoints, the memory of a KPU), what it lets a program set, and
+    addresses of this machine alone.
+    """
     return {
         "jobmanager.rpc.address": "127.0.0.1",
         "jobmanager.rpc.port": free_port(),
@@ -123,12 +126,13 @@ def _configuration(work: Path, rest: int) -> dict[str, Any]:
         "blob.server.port": str(free_port()),
         "taskmanager.host": "127.0.0.1",
         "taskmanager.bind-host": "127.0.0.1",
-        "taskmanager.memory.process.size": "3000m",
-        "taskmanager.memory.managed.size": "900m",
+        **KPU_MEMORY,
         "taskmanager.numberOfTaskSlots": 1,
         "rest.address": "127.0.0.1",
         "rest.bind-address": "127.0.0.1",
         "rest.port": rest,
+        "execution.program-config.enabled": False,
+        "execution.program-config.wildcards": ";".join(PROGRAM_KEYS),
         "state.backend.type": "rocksdb",
         "execution.checkpointing.interval": "5 s",
         "execution.checkpointing.incremental": True,

@@ -7,6 +7,7 @@ variable says. Readings go in through Kinesis, costs come out through Firehose, 
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import time
@@ -22,21 +23,16 @@ from deploy.local.demo import SAMPLES, records_of
 from deploy.local.endpoint import EndpointError, endpoint, free_port
 from deploy.names import Names
 from deploy.release.smoke import Clients, SmokeError, check
-from deploy.stream_job.cluster import PROJECT, RehearsalError
+from deploy.stream_job.cluster import PROJECT, Cluster, RehearsalError
 from deploy.stream_job.package import PACKAGE
-from deploy.stream_job.stage import set_up
+from deploy.stream_job.properties import RUN_OPTIONS
+from deploy.stream_job.stage import Setting, set_up, submit
 from flink_job.publish import client
 from flink_job.schemas import ACCOUNTED
 
 RECORDS = 3000
-#: What RocksDB notes beside its files where it has granted what flink_job/environment.py asks for.
-GRANTED = (
-    "write_buffer_size=8388608",
-    "block_size=16384",
-    "compression_per_level=kLZ4Compression",
-    "index_type=kTwoLevelIndexSearch",
-    "filter_policy=rocksdb.BuiltinBloomFilter",
-)
+#: How Flink names an option that a program may not set.
+_REFUSED = re.compile(r"Configuration ([a-z0-9.-]+):")
 SMOKE_S = 90
 
 
@@ -48,6 +44,8 @@ def rehearse(work: Path, console: Console, package: Path = PACKAGE) -> dict[str,
     with endpoint(work / "endpoint.log", free_port()) as url:
         setting = set_up(work, names, url, contracts, package)
         with console.status("a JobManager and a TaskManager start"), setting.cluster() as running:
+            refused = refuse_tuning(setting, running)
+            console.print(f"the tuning is refused as on the service: {', '.join(refused)}", highlight=False)
             job = setting.submit(running)
             console.print("the package runs: job", job, highlight=False)
             time.sleep(5)
@@ -58,17 +56,27 @@ def rehearse(work: Path, console: Console, package: Path = PACKAGE) -> dict[str,
                 raise RehearsalError(f"{published} records were published, {account} arrived; see {work}/log")
             found = check(_clients(url), names, datetime.now(UTC), SMOKE_S, poll_s=1)
             console.print(f"the check of a deployment passes: {found['cost']} {found['currency']} in Athena")
-            if not granted(work / "tmp"):
-                raise RehearsalError("RocksDB has refused what flink_job/environment.py asks of it")
             if running.get(f"/jobs/{job}")["state"] != "RUNNING":
                 raise RehearsalError(f"the job runs no more; see {work}/log")
     return account
 
 
-def granted(folder: Path) -> bool:
-    """Whether every RocksDB whose files lie below `folder` has what the job asks for."""
-    notes = [path.read_text(encoding="utf-8") for path in folder.rglob("OPTIONS-*")]
-    return bool(notes) and all(option in note for note in notes for option in GRANTED)
+def refuse_tuning(setting: Setting, running: Cluster) -> list[str]:
+    """The keys for which the cluster refuses the job where it asks for its tuning; the properties are restored.
+
+    Raises RehearsalError where the job is accepted: the cluster then proves nothing about what a program may set.
+    """
+    setting.change(job={"request_tuning": "true"})
+    try:
+        submit(running, setting.app, setting.groups()[RUN_OPTIONS])
+    except RehearsalError as error:
+        refused = sorted(set(_REFUSED.findall(str(error))))
+        if refused:
+            return refused
+        raise
+    finally:
+        setting.change(job={"request_tuning": "false"})
+    raise RehearsalError("the cluster accepts what a program may not set: execution.program-config is not in force")
 
 
 def _clients(url: str) -> Clients:

@@ -11,7 +11,10 @@ import pytest
 from rich.console import Console
 
 from deploy.stream_job.package import build, faults, jar_faults, project_files
-from deploy.stream_job.rehearse import GRANTED, RECORDS, granted, rehearse
+from deploy.stream_job.rehearse import RECORDS, rehearse
+from deploy.stream_job.service import KPU_MEMORY
+from flink_job.config import Job
+from flink_job.environment import tuning
 
 Entries = dict[str, bytes]
 
@@ -78,19 +81,22 @@ def test_a_jar_whose_services_were_overwritten_is_refused() -> None:
     ]
 
 
-def test_what_rocksdb_refuses_is_seen(tmp_path: Path) -> None:
-    assert not granted(tmp_path), "no state at all tells nothing"
-    one, other = tmp_path / "one" / "OPTIONS-000011", tmp_path / "other" / "OPTIONS-000013"
-    for note in (one, other):
-        note.parent.mkdir()
-        note.write_text("\n".join(f"  {option}:10" for option in GRANTED), encoding="utf-8")
-    assert granted(tmp_path)
-    other.write_text(one.read_text(encoding="utf-8").replace("kTwoLevelIndexSearch", "kBinarySearch"), encoding="utf-8")
-    assert not granted(tmp_path)
-
-
 def test_the_rehearsal(package: Path, tmp_path: Path) -> None:
-    """The package alone, on a cluster that has Flink alone: every record is accounted for, or it raises."""
-    account = rehearse(tmp_path / "rehearsal", Console(quiet=True), package)
+    """The package alone, on a cluster that has Flink alone and lets a program set what the service lets it set: every
+    record is accounted for, or it raises. The eight options of the tuning are refused there, so the package sets none.
+    """
+    said = io.StringIO()
+    account = rehearse(tmp_path / "rehearsal", Console(file=said, width=1000), package)
     assert account["costs"] > 0.9 * RECORDS
     assert all(account[name] for name in ("repeated", "rejected", "unpriced"))
+    [refused] = [line.split(": ")[1] for line in said.getvalue().splitlines() if "refused" in line]
+    assert refused.split(", ") == sorted(tuning(Job()))
+    assert len(tuning(Job())) == 8
+
+
+def test_a_kpu_has_three_gigabytes_of_heap_and_one_of_all_else() -> None:
+    sizes = {name.split(".", 2)[2]: int(size.removesuffix("m")) for name, size in KPU_MEMORY.items()}
+    heap = sizes["framework.heap.size"] + sizes["task.heap.size"]
+    assert heap == 3 * 1024
+    native = ("framework.off-heap.size", "managed.size", "network.max", "jvm-metaspace.size", "jvm-overhead.max")
+    assert sizes["process.size"] - heap == sum(sizes[name] for name in native) == 1024

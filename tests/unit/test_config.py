@@ -33,6 +33,16 @@ def test_defaults_and_given_values() -> None:
     assert (settings.job.parallelism, settings.job.watermark_delay_s, settings.readings.stream) == (4, 120, "r")
 
 
+def test_a_flag_is_true_or_false() -> None:
+    """Text that is neither is refused: bool("false") would be True."""
+    asked = [read_settings(with_keys("job", request_tuning=text)).job.request_tuning for text in ("true", "False")]
+    assert asked == [True, False]
+    assert not read_settings(GOOD).job.request_tuning
+    assert problems(with_keys("job", request_tuning="yes")) == [
+        "job: request_tuning is 'yes'; it must be true or false"
+    ]
+
+
 def test_the_groups_of_the_service_are_left_alone() -> None:
     read_settings({**GOOD, "kinesis.analytics.flink.run.options": {"python": "main.py"}})
 
