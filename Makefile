@@ -14,7 +14,7 @@ ARGS     ?=
 ENV      ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test unit lint format lock clean package rehearse synth deploy destroy audit chaos bench
+.PHONY: help setup run test unit fuzz lint format lock clean package rehearse synth deploy destroy audit chaos bench
 
 help: ## Explain each target in a line
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ test: setup $(ORACLE)/.ready $(CLUSTER)/.ready $(PROMTOOL) lint ## Set up, lint,
 
 unit: $(VENV)/.ready ## Run only the tests that need no JVM (seconds)
 	@$(BIN)/python -m pytest tests/unit $(ARGS)
+
+fuzz: $(VENV)/.ready ## Feed every reader random and broken input for minutes (METERING_FUZZ=50000 for longer)
+	@METERING_FUZZ=$${METERING_FUZZ:-5000} $(BIN)/python -m pytest tests/unit/test_fuzz.py $(ARGS)
 
 lint: $(VENV)/.ready ## Check formatting, lint rules, types of the pure code and its freedom from pyflink
 	@$(BIN)/ruff format --check --quiet . || { echo "run 'make format'"; exit 1; }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from typing import Any
 
@@ -11,8 +12,9 @@ from pyflink.table import DataTypes
 from pyflink.table.udf import ScalarFunction, udf
 
 from flink_job.config import Settings
+from flink_job.metering.bounds import MAX_DETAIL
 from flink_job.metering.contract import ContractError
-from flink_job.metering.packing import multiplied
+from flink_job.metering.packing import QuantityError, multiplied
 from flink_job.tariffs.book import UnknownTariffError
 from flink_job.tariffs.calendar import CalendarError
 from udfs.books import refreshed, tariff_book
@@ -21,6 +23,8 @@ from udfs.metrics import Counters
 from udfs.places import MeterPlace, Places
 from udfs.watching import WATCH, HeartbeatWatch, MeasuredWatch
 from udfs.worker import settle_memory
+
+log = logging.getLogger(__name__)
 
 PLACE = dict(
     reason=STRING,
@@ -129,8 +133,11 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
                 strict=True,
             )
         }
+        multiplied_quantities = _multiplied(found, quantities, problems)
+        self._count(problems)
+        places = [place for place, _ in found]
         watched = self._watch(places, arrival, start_ms, interval_s, revision, measurements, quantities)
-        return self._frame(found, problems, _multiplied(places, quantities), watched)
+        return self._frame(found, problems, multiplied_quantities, watched)
 
     def _find(
         self, document: Any, device: str | None, start_ms: int, row: int, problems: dict[int, tuple[str, str]]
@@ -151,6 +158,9 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
             problems[row] = (error.code, str(error))
         except CalendarError as error:
             problems[row] = ("calendar_year_missing", str(error))
+        except Exception as error:  # one contract or tariff that was not foreseen leaves its own readings unpriced
+            log.exception("a reading cannot be resolved")
+            problems[row] = ("unresolvable", f"{type(error).__name__}: {error}"[:MAX_DETAIL])
         return _NOWHERE
 
     def _count(self, readings: int, problems: dict[int, tuple[str, str]]) -> None:
@@ -219,17 +229,24 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
         return {"watched": _sparse(count, marks), **told}
 
 
-def _multiplied(places: Any, quantities: dict[str, Any]) -> dict[str, Any]:
-    """Quantities times the multipliers of their contracts; a column in which none is stays the same."""
-    rows = [row for row, place in enumerate(places) if place is not None and place.agreed.multiplier is not None]
+def _multiplied(found: Any, quantities: dict[str, Any], problems: dict[int, tuple[str, str]]) -> dict[str, Any]:
+    """Quantities times the multipliers of their contracts; a column in which none is stays the same.
+
+    A reading whose product is too large loses its place, and `problems` tells why.
+    """
+    rows = [row for row, (place, _) in enumerate(found) if place is not None and place.agreed.multiplier is not None]
     if not rows:
         return quantities
-    found = {name: column.copy() for name, column in quantities.items()}
-    for column in found.values():
-        for row in rows:
-            if column[row] != ABSENT:
-                column[row] = multiplied(int(column[row]), places[row].agreed.multiplier)
-    return found
+    products = {name: column.copy() for name, column in quantities.items()}
+    for row in rows:
+        try:
+            for column in products.values():
+                if column[row] != ABSENT:
+                    column[row] = multiplied(int(column[row]), found[row][0].agreed.multiplier)
+        except QuantityError as error:
+            problems[row] = ("quantity_out_of_range", str(error))
+            found[row] = _NOWHERE
+    return products
 
 
 def _sparse(count: int, values: dict[int, Any]) -> Any:

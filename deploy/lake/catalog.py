@@ -10,12 +10,13 @@ from typing import Any
 import duckdb
 
 from flink_job.lake.database import ROWS, VIEWS, each_key_once, read_view
+from flink_job.metering.bounds import EARLIEST_DAY
 from flink_job.schemas import BATCH_TABLES, EVENT_DATE, OUTPUTS, SERVICE_TABLES, Column, Table
 
 DELIVERED = {**OUTPUTS, **SERVICE_TABLES}
 TABLES = {**DELIVERED, **BATCH_TABLES}
 #: No reading is older. Days without rows cost a query without bounds a look at an empty prefix each.
-FIRST_DAY = "2020-01-01"
+FIRST_DAY = EARLIEST_DAY.isoformat()
 _PARQUET = {
     "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
     "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",

@@ -6,11 +6,13 @@ import hashlib
 from typing import Any
 
 import msgspec
+import yaml
 
 from flink_job.alerts.calendars import Calendar, CalendarProblem
 from flink_job.alerts.reader import RuleReader
 from flink_job.alerts.rules import RuleSet
 from flink_job.alerts.wire import RulesDocument
+from flink_job.metering.bounds import MAX_DEPTH, MAX_DETAIL, MAX_DOCUMENT_BYTES
 
 
 class RuleError(ValueError):
@@ -28,9 +30,10 @@ def read_rules(content: bytes, name: str = "rules", silence_s: int = 0) -> RuleS
     Raises RuleError with every fault.
     """
     try:
+        _check_structure(content)
         document = msgspec.convert(msgspec.to_builtins(msgspec.yaml.decode(content)), RulesDocument)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RuleError([f"{name}: {' '.join(str(error).split())}"]) from None
+    except (msgspec.DecodeError, yaml.YAMLError, ValueError, RecursionError) as error:
+        raise RuleError([f"{name}: {' '.join(str(error).split())[:MAX_DETAIL]}"]) from None
     problems: list[str] = []
     calendars: dict[str, Calendar] = {}
     for calendar_name, described in document.calendars.items():
@@ -48,6 +51,26 @@ def read_rules(content: bytes, name: str = "rules", silence_s: int = 0) -> RuleS
     if problems:
         raise RuleError(problems)
     return RuleSet(hashlib.sha256(content).hexdigest()[:12], tuple(rules))
+
+
+def _check_structure(content: bytes) -> None:
+    """Raises ValueError for a document whose size, depth or aliases could take long to read or fill memory.
+
+    An alias repeats a part of the document: some lines of them, each of several of the one before, are gigabytes.
+    """
+    if len(content) > MAX_DOCUMENT_BYTES:
+        raise ValueError(f"{len(content)} bytes; at most {MAX_DOCUMENT_BYTES} are read")
+    depth = 0
+    for event in yaml.parse(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        line = event.start_mark.line + 1 if event.start_mark else 0
+        if isinstance(event, yaml.AliasEvent):
+            raise ValueError(f"line {line}: aliases (*{event.anchor}) are not read")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise ValueError(f"line {line}: more than {MAX_DEPTH} levels deep")
 
 
 def schema() -> dict[str, Any]:

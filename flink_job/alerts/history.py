@@ -8,13 +8,13 @@ from typing import Any
 
 from flink_job.alerts.rules import Entity, meter_of
 from flink_job.alerts.samples import Batch, Sample
+from flink_job.metering.bounds import MAX_RECORD_BYTES
 from flink_job.metering.contract import Contract
-from flink_job.metering.packing import multiplied, unpack
+from flink_job.metering.packing import QuantityError, multiplied, unpack
 from flink_job.metering.reading import ParsedReading, parse_reading
 from flink_job.metering.units import MICRO
 
 _MAX_FUTURE_S = 3600
-_MAX_BYTES = 1 << 20
 
 
 def batches_of_records(records: Iterable[bytes], contracts: dict[str, Contract], now_ms: int) -> Iterator[Batch]:
@@ -25,7 +25,7 @@ def batches_of_records(records: Iterable[bytes], contracts: dict[str, Contract],
     """
     arrival_ms = 0
     for payload in records:
-        reading = parse_reading(payload, now_ms, _MAX_BYTES, _MAX_FUTURE_S)
+        reading = parse_reading(payload, now_ms, MAX_RECORD_BYTES, _MAX_FUTURE_S)
         contract = contracts.get(reading.meter_id or "")
         if reading.reason is not None or contract is None or reading.start_ms is None or reading.interval_s is None:
             continue
@@ -41,7 +41,10 @@ def _powers(reading: ParsedReading, contract: Contract) -> dict[str, float]:
     found = {}
     for name, packed in (("power_kw", reading.import_packed), ("export_kw", reading.export_packed)):
         if packed is not None:
-            ukwh = unpack(multiplied(packed, contract.multiplier))[1]
+            try:
+                ukwh = unpack(multiplied(packed, contract.multiplier))[1]
+            except QuantityError:  # the stream leaves it unpriced
+                continue
             found[name] = ukwh * 3600 / MICRO / int(reading.interval_s or 1)
     return found
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import zlib
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -15,13 +16,16 @@ from typing import IO
 from urllib.parse import urlparse
 
 import msgspec
-import pyarrow.parquet as pq
 
+from flink_job.batch.parquet import ParquetError, rows_in
+from flink_job.metering.bounds import MAX_RECORD_BYTES
 from flink_job.metering.record import CSV_ENVELOPE, CSV_SEPARATOR
 from flink_job.publish import client
 
 #: Records between two calls of the progress callback.
 PROGRESS_STEP = 10_000
+#: A byte more than the largest record: whoever reads the record rejects it.
+_LINE_LIMIT = MAX_RECORD_BYTES + 1
 
 
 class InputError(ValueError):
@@ -64,7 +68,7 @@ def read_records(name: str) -> Iterator[tuple[int, bytes]]:
             yield from readers[suffix](stream)  # type: ignore[arg-type]
     except (FileNotFoundError, IsADirectoryError):
         raise InputError(f"{name}: no such file") from None
-    except (EOFError, gzip.BadGzipFile) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error, ParquetError) as error:
         raise InputError(f"{name}: {error}") from None
 
 
@@ -79,7 +83,13 @@ def _staged(payload: bytes, arrival_ms: int, name: str, line_number: int) -> byt
 
 
 def _lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    for number, line in enumerate(stream, start=1):
+    """Lines that are not empty. Of one that is too long for a record only the beginning, by which that is seen."""
+    number = 0
+    while line := stream.readline(_LINE_LIMIT):
+        number += 1
+        if len(line) == _LINE_LIMIT and not line.endswith(b"\n"):
+            while (rest := stream.readline(_LINE_LIMIT)) and not rest.endswith(b"\n"):
+                pass
         if stripped := line.strip(b"\r\n"):
             yield number, stripped
 
@@ -93,11 +103,8 @@ def _csv_lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
 
 
 def _parquet_rows(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    number = 0
-    for batch in pq.ParquetFile(stream).iter_batches():
-        for row in batch.to_pylist():
-            number += 1
-            yield number, msgspec.json.encode({k: v for k, v in row.items() if v is not None})
+    for number, row in enumerate(rows_in(stream), start=1):
+        yield number, msgspec.json.encode({k: v for k, v in row.items() if v is not None})
 
 
 def open_input(name: str) -> IO[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from base64 import b64decode
 from collections import Counter
 
@@ -9,8 +10,9 @@ import duckdb
 import numpy as np
 
 from flink_job.lake.adjustments import CHARGES, Key, Streamed
+from flink_job.metering.bounds import MAX_RECORD_BYTES
 from flink_job.metering.contract import Contract
-from flink_job.metering.packing import multiplied, pack, unpack
+from flink_job.metering.packing import QuantityError, multiplied, pack, unpack
 from flink_job.metering.reading import parse_reading
 from flink_job.metering.registers import RegisterRead, keep_newest, register_energy
 from flink_job.metering.units import to_micro
@@ -18,7 +20,6 @@ from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.history import Intervals
 from flink_job.tenants import DEFAULT, SEPARATOR
 
-_MAX_BYTES = 1_000_000
 _ANY_TIME_MS = 1 << 52
 #: SQL of a meter's and a tariff's name, qualified by the tenant as the rest of re-rating knows them.
 _METER = f"CASE WHEN tenant = '{DEFAULT}' THEN meter_id ELSE tenant || chr({ord(SEPARATOR)}) || meter_id END"
@@ -85,8 +86,11 @@ def _registers(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dic
     streamed: Counter[tuple[str, int]] = Counter()
     rows = connection.execute("SELECT * EXCLUDE meter_id FROM dials WHERE meter_id = ?", [contract.meter_id]).fetchall()
     for register, start, interval_s, revision, kwh, rollover_kwh, streamed_kwh in rows:
-        value = multiplied(pack(revision, to_micro(kwh)), contract.multiplier)
-        size = None if rollover_kwh is None else multiplied(to_micro(rollover_kwh), contract.multiplier)
+        try:
+            value = multiplied(pack(revision, to_micro(kwh)), contract.multiplier)
+            size = None if rollover_kwh is None else multiplied(to_micro(rollover_kwh), contract.multiplier)
+        except QuantityError:  # the stream leaves it unpriced
+            continue
         keep_newest(dials.setdefault(register, {}), start, RegisterRead(value, size))
         lengths[start] = max(lengths.get(start, 0), interval_s)
         streamed[register, start] += to_micro(streamed_kwh)
@@ -106,7 +110,7 @@ def _unpriced(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dict
     newest: dict[int, list[int]] = {}
     rows = connection.execute(f"SELECT payload FROM unpriced WHERE {_METER} = ?", [contract.meter_id]).fetchall()
     for (payload,) in rows:
-        reading = parse_reading(b64decode(payload), _ANY_TIME_MS, _MAX_BYTES, 0)
+        reading = parse_reading(b64decode(payload), _ANY_TIME_MS, MAX_RECORD_BYTES, 0)
         if reading.start_ms is None or reading.register_packed is not None:
             continue
         row = newest.setdefault(reading.start_ms, [reading.interval_s or 0, -1, -1, -1, -1])
@@ -117,10 +121,11 @@ def _unpriced(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dict
             reading.reactive_export_packed,
         )
         row[1:] = [max(old, -1 if new is None else new) for old, new in zip(row[1:], packed, strict=True)]
-    return {
-        start: [row[0], *(0 if p < 0 else unpack(multiplied(p, contract.multiplier))[1] for p in row[1:])]
-        for start, row in newest.items()
-    }
+    found: dict[int, list[int]] = {}
+    for start, row in newest.items():
+        with contextlib.suppress(QuantityError):
+            found[start] = [row[0], *(0 if p < 0 else unpack(multiplied(p, contract.multiplier))[1] for p in row[1:])]
+    return found
 
 
 def streamed_of(connection: duckdb.DuckDBPyConnection, meter_id: str) -> dict[Key, Streamed]:

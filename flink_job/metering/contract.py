@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from flink_job.tenants import DEFAULT, RIGHT, SEPARATORS, is_tenant, qualified
+from flink_job.metering.bounds import CONTRACT_YEARS, MAX_CONTRACTED_KW, MAX_DETAIL, MAX_RECORD_BYTES, is_plain
+from flink_job.tenants import DEFAULT, RIGHT, is_tenant, qualified
 
 MAX_NAME = 128
 MAX_SITE_PATH = 512
@@ -109,27 +110,47 @@ def parse_contract(payload: bytes | str) -> Contract:
         raise ContractError(f"contract of {contract.meter_id}: no IANA time zone {contract.timezone!r}") from None
     if contract.cycle_starts and list(contract.cycle_starts) != sorted(set(contract.cycle_starts)):
         raise ContractError(f"contract of {contract.meter_id}: cycle_starts must rise")
+    _check_assignments(contract)
     ordered = tuple(sorted(contract.assignments, key=lambda a: a.valid_from))
     return msgspec.structs.replace(contract, assignments=ordered)
 
 
+def _check_assignments(contract: Contract) -> None:
+    """Raises ContractError for a day or a power that no timeline can be made of."""
+    days: list[date] = [*contract.cycle_starts, *(assignment.valid_from for assignment in contract.assignments)]
+    if any(day.year not in CONTRACT_YEARS for day in days):
+        raise ContractError(
+            f"contract of {contract.meter_id}: years lie in {CONTRACT_YEARS.start}..{CONTRACT_YEARS.stop - 1}"
+        )
+    for assignment in contract.assignments:
+        if not assignment.tariff_id or len(assignment.tariff_id) > MAX_NAME or not is_plain(assignment.tariff_id):
+            raise ContractError(f"contract of {contract.meter_id}: tariff_id has 1 to {MAX_NAME} plain characters")
+        for period, power_kw in assignment.contracted_kw.items():
+            if not (power_kw.is_finite() and 0 <= power_kw <= MAX_CONTRACTED_KW and is_plain(period)):
+                raise ContractError(
+                    f"contract of {contract.meter_id}: contracted_kw of {period[:40]!r} is {power_kw:.6g}, not in "
+                    f"0..{MAX_CONTRACTED_KW}"
+                )
+
+
 def _decoded(decoder: msgspec.json.Decoder[_Read], payload: bytes | str) -> _Read:
     """A contract or its outline, of which what is the meter's own is checked. Raises ContractError."""
+    if len(payload) > MAX_RECORD_BYTES:
+        raise ContractError(f"{len(payload)} bytes; a contract has at most {MAX_RECORD_BYTES}")
+    contract: _Read
     try:
         contract = decoder.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ContractError(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise ContractError(str(error)[:MAX_DETAIL]) from None
     if not contract.meter_id or not contract.site_path.strip("/"):
         raise ContractError("meter_id and site_path must not be empty")
     if len(contract.meter_id) > MAX_NAME or len(contract.site_path) > MAX_SITE_PATH:
         raise ContractError(f"meter_id has at most {MAX_NAME} characters, site_path at most {MAX_SITE_PATH}")
-    if any(sign in name for name in (contract.meter_id, contract.site_path) for sign in SEPARATORS):
-        raise ContractError("meter_id and site_path must not hold the control characters U+001D to U+001F")
+    if not all(map(is_plain, (contract.meter_id, contract.site_path, *contract.tags, *contract.tags.values()))):
+        raise ContractError("meter_id, site_path and tags hold no control characters")
     if contract.tenant and not is_tenant(contract.tenant):
         raise ContractError(f"contract of {contract.meter_id}: tenant is {contract.tenant[:40]!r}, not {RIGHT}")
-    if contract.tags and any(
-        sign in text for tag in contract.tags.items() for text in tag for sign in f"=;{SEPARATORS}"
-    ):
+    if contract.tags and any(sign in text for tag in contract.tags.items() for text in tag for sign in "=;"):
         raise ContractError(f"contract of {contract.meter_id}: tags hold neither '=' nor ';'")
     return contract
 

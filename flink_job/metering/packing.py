@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from flink_job.metering.units import QUANTITY_LIMIT
+from flink_job.metering.units import MICRO, QUANTITY_LIMIT
 
 REVISION_BITS = 50
 MAX_REVISION = (1 << 12) - 1
@@ -24,9 +24,21 @@ def unpack(packed: int) -> tuple[int, int]:
     return packed >> REVISION_BITS, packed & (QUANTITY_LIMIT - 1)
 
 
+class QuantityError(ValueError):
+    """A quantity that cannot be carried exactly."""
+
+
 def multiplied(packed: int, multiplier: Decimal) -> int:
-    """A packed quantity times the contract's multiplier, half to even; the revision stays."""
+    """A packed quantity times the contract's multiplier, half to even; the revision stays.
+
+    Raises QuantityError where the product is too large to be packed.
+    """
     if multiplier == 1:
         return packed
     revision, quantity = unpack(packed)
-    return pack(revision, int((quantity * multiplier).to_integral_value(ROUND_HALF_EVEN)))
+    product = int((quantity * multiplier).to_integral_value(ROUND_HALF_EVEN))
+    if product >= QUANTITY_LIMIT:
+        raise QuantityError(
+            f"{quantity / MICRO:.6g} times the multiplier {multiplier:.6g} is more than {QUANTITY_LIMIT / MICRO:.4g}"
+        )
+    return pack(revision, product)

@@ -6,12 +6,13 @@ What a record may say is in `record`, how quantities and revisions are carried i
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
+from flink_job.metering.bounds import EARLIEST_DAY, EARLIEST_MS, MAX_DETAIL, MAX_NUMBER_TEXT, is_plain
 from flink_job.metering.envelope import MARKER
 from flink_job.metering.packing import MAX_REVISION, pack, unpack
 from flink_job.metering.record import SCHEMA_VERSION, ReadingError, ReadingRecord, decode_record
@@ -23,15 +24,12 @@ from flink_job.metering.units import (
     quantity_of,
     to_micro,
 )
-from flink_job.tenants import DEFAULT, SEPARATOR, qualified
+from flink_job.tenants import DEFAULT, qualified
 
 MAX_INTERVAL_S = 86_400
 MAX_NAME = 128
-#: A detail may quote the record: keep it short, so that no row outgrows the sink.
-MAX_DETAIL = 500
 _MARK = f'"{MARKER}"'.encode()
 BAD_ENVELOPE = "an envelope has payload in base64, thing and tenant where given as names of them; see docs/tenants.md"
-EARLIEST_MS = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp() * 1000)
 
 #: The forms in which a record may give its quantity.
 _FORMS = ("energy_kwh", "power_kw", "register_kwh", "value", "signed_kwh", "values")
@@ -87,7 +85,14 @@ def parse_reading(
     except ReadingError as error:
         if _MARK in payload:
             return ParsedReading(reason="bad_envelope", detail=BAD_ENVELOPE)
-        return ParsedReading(reason=error.code, detail=str(error)[:MAX_DETAIL])
+        return ParsedReading(reason=error.code, detail=_quotable(str(error)))
+    except Exception as error:  # whatever was not foreseen rejects this record, and stops no other
+        return ParsedReading(reason="unreadable", detail=_quotable(f"{type(error).__name__}: {error}"))
+
+
+def _quotable(detail: str) -> str:
+    """A detail that every sink can write: short, and without lone surrogates."""
+    return detail[:MAX_DETAIL].encode("utf-8", "replace").decode("utf-8")
 
 
 def _parse_record(record: ReadingRecord, latest_ms: int, tenant: str, device: str | None) -> ParsedReading:
@@ -95,8 +100,8 @@ def _parse_record(record: ReadingRecord, latest_ms: int, tenant: str, device: st
         raise ReadingError("newer_schema", f"schema_version {record.schema_version}; this job reads {SCHEMA_VERSION}")
     if not 0 < len(record.meter_id) <= MAX_NAME:
         raise ReadingError("missing_field", f"meter_id has between 1 and {MAX_NAME} characters")
-    if SEPARATOR in record.meter_id:
-        raise ReadingError("out_of_range", "meter_id holds the control character U+001F")
+    if not all(map(is_plain, (record.meter_id, record.device_id or "", record.register_id))):
+        raise ReadingError("out_of_range", "meter_id, device_id and register_id hold no control characters")
     if len(record.device_id or "") > MAX_NAME or len(record.register_id) > MAX_NAME:
         raise ReadingError("out_of_range", f"device_id and register_id have at most {MAX_NAME} characters")
     if not 0 < record.interval_s <= MAX_INTERVAL_S:
@@ -142,9 +147,11 @@ def _parse_record(record: ReadingRecord, latest_ms: int, tenant: str, device: st
 
 def _start_ms(start: str | int, latest_ms: int) -> int:
     if isinstance(start, str):
+        if len(start) > MAX_NUMBER_TEXT:
+            raise ReadingError("bad_timestamp", f"interval_start has {len(start)} characters")
         start = int(start) if start.isdecimal() and len(start) > 8 else _parse_iso(start)
     if start < EARLIEST_MS:
-        raise ReadingError("too_old", "interval_start lies before 2000-01-01")
+        raise ReadingError("too_old", f"interval_start lies before {EARLIEST_DAY}")
     if start > latest_ms:
         raise ReadingError("in_future", f"interval_start lies {(start - latest_ms) // 1000} s past the latest allowed")
     return start
@@ -185,8 +192,9 @@ def _quantities(record: ReadingRecord) -> dict[str, Decimal]:
             raise ReadingError("unknown_channel", f"register_kwh counts import, not {record.channel!r}")
         return {}
     if record.signed_kwh is not None:
-        channel = "export" if record.signed_kwh < 0 else "import"
-        return {channel: _convert(channel, abs(record.signed_kwh), "kWh", record.interval_s)}
+        # copy_abs and is_signed take any number, NaN too; abs and < raise for some.
+        channel = "export" if record.signed_kwh.is_signed() and record.signed_kwh else "import"
+        return {channel: _convert(channel, record.signed_kwh.copy_abs(), "kWh", record.interval_s)}
     return {record.channel: _short_quantity(record)}
 
 

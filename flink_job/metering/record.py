@@ -16,6 +16,9 @@ CSV_SEPARATOR = b"\x1f"
 #: Column names that users' files have for ours.
 CSV_ALIASES = {"ts": "interval_start", "timestamp": "interval_start", "kwh": "signed_kwh"}
 
+#: Longest cell of a CSV line, but for the meter's name, whose length has a message of its own [characters].
+MAX_CELL = 1000
+
 
 class ReadingError(ValueError):
     """A record that is not a reading. `code` is stable; `args[0]` says what is wrong and what would be right."""
@@ -65,18 +68,19 @@ def decode_record(payload: bytes) -> ReadingRecord:
         raise ReadingError("not_utf8", f"byte {error.start} is not UTF-8") from None
     except (msgspec.DecodeError, RecursionError) as error:
         raise _malformed(payload, str(error)) from None
+    except csv.Error as error:
+        raise ReadingError("not_csv", str(error)) from None
 
 
 def _decode_csv(payload: bytes) -> ReadingRecord:
     header, _, line = payload[1:].partition(CSV_SEPARATOR)
-    names = next(csv.reader([header.decode("utf-8")]))
-    try:
-        cells = next(csv.reader([line.decode("utf-8")], strict=True), [])
-    except csv.Error as error:
-        raise ReadingError("not_csv", str(error)) from None
+    names = next(csv.reader([header.decode("utf-8")]), [])
+    cells = next(csv.reader([line.decode("utf-8")], strict=True), [])
     if len(cells) != len(names):
         raise ReadingError("not_csv", f"{len(cells)} cells under a header of {len(names)}")
     fields = {CSV_ALIASES.get(n.strip(), n.strip()): c.strip() for n, c in zip(names, cells, strict=True) if c.strip()}
+    if long := [name for name, cell in fields.items() if name != "meter_id" and len(cell) > MAX_CELL]:
+        raise ReadingError("out_of_range", f"{long[0]} has more than {MAX_CELL} characters")
     return msgspec.convert(fields, ReadingRecord, strict=False)
 
 
@@ -88,8 +92,11 @@ def _validation_error(message: str) -> ReadingError:
 
 def _malformed(payload: bytes, message: str) -> ReadingError:
     """Why bytes are not a JSON document: a number that is not finite, or no JSON at all."""
+    found: list[str] = []
     try:
-        json.loads(payload)
+        json.loads(payload, parse_constant=found.append)
     except (ValueError, RecursionError):
-        return ReadingError("not_json", message)
-    return ReadingError("not_finite", "NaN and Infinity are no JSON numbers")
+        found.clear()
+    if found:
+        return ReadingError("not_finite", "NaN and Infinity are no JSON numbers")
+    return ReadingError("not_json", message)

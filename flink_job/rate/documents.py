@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flink_job.batch.stage import InputError, open_input
+from flink_job.metering.bounds import MAX_DETAIL, MAX_DOCUMENT_BYTES
 from flink_job.tariffs.document import read_tariff
 from flink_job.tariffs.model import Tariff, TariffError
 from flink_job.tariffs.prices import PriceSeries
@@ -33,12 +34,19 @@ def load_document(name: str, timezone: str, currency: str) -> Document:
     """The tariff in a JSON file. Raises TariffError or InputError, which name the file."""
     try:
         with open_input(name) as stream:
-            content = json.load(stream, parse_float=Decimal)
+            text = stream.read(MAX_DOCUMENT_BYTES + 1)
+        if len(text) > MAX_DOCUMENT_BYTES:
+            raise TariffError(name, [f"a tariff document has at most {MAX_DOCUMENT_BYTES} bytes"])
+        content = json.loads(text, parse_float=Decimal)
     except (FileNotFoundError, IsADirectoryError):
         raise InputError(f"{name}: no such file") from None
-    except ValueError as error:
-        raise TariffError(name, [f"no JSON: {error}"]) from None
+    except TariffError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise TariffError(name, [f"no JSON: {error}"[:MAX_DETAIL]]) from None
     short = Path(name).name
+    if not isinstance(content, dict):
+        raise TariffError(short, ["a tariff document is a JSON object"])
     if not is_urdb(content):
         return Document(read_tariff(content, short), content, False)
     ours = from_urdb(content, timezone, currency, short)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import gzip
 import time
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import pyarrow.parquet as pq
-
+from flink_job.batch.parquet import ParquetError, columns_in
 from flink_job.batch.stage import InputError, open_input
 from flink_job.rate.columns import ReadingColumns
 from flink_job.rate.records import read_reading_records
@@ -52,11 +52,11 @@ def _read(name: str, zone: ZoneInfo, rejected: Counter[str]) -> ReadingColumns:
                 return read_csv(name, gzip.open(raw) if gzipped else raw, zone)  # type: ignore[arg-type]
         if suffix == ".parquet":
             with open_input(name) as raw:
-                if set(COLUMNS) <= set(pq.read_schema(raw).names):
+                if set(COLUMNS) <= set(columns_in(raw)):
                     raw.seek(0)
                     return read_parquet(name, raw, zone)
     except (FileNotFoundError, IsADirectoryError):
         raise InputError(f"{name}: no such file") from None
-    except gzip.BadGzipFile as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error, ParquetError) as error:
         raise InputError(f"{name}: {error}") from None
     return read_reading_records(name, rejected, int(time.time() * 1000))

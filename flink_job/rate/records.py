@@ -7,11 +7,11 @@ from collections import Counter
 import numpy as np
 
 from flink_job.batch.stage import read_records
+from flink_job.metering.bounds import MAX_RECORD_BYTES
 from flink_job.metering.reading import parse_reading
 from flink_job.metering.registers import RegisterRead, keep_newest, register_energy
 from flink_job.rate.columns import QUANTITIES, ReadingColumns
 
-_MAX_BYTES = 1_000_000
 #: Made-up years may be rated; a clock that is further off than this is broken, and would make bills for decades.
 _YEARS_AHEAD = 10
 _YEAR_S = 366 * 86_400
@@ -23,7 +23,7 @@ def read_reading_records(name: str, rejected: Counter[str], now_ms: int) -> Read
     newest: dict[tuple[str, int], list[int]] = {}
     registers: dict[tuple[str, str], dict[int, RegisterRead]] = {}
     for _, payload in read_records(name):
-        reading = parse_reading(payload, now_ms, _MAX_BYTES, _YEARS_AHEAD * _YEAR_S)
+        reading = parse_reading(payload, now_ms, MAX_RECORD_BYTES, _YEARS_AHEAD * _YEAR_S)
         if reading.reason is not None:
             rejected[reading.reason] += 1
             continue

@@ -11,9 +11,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
-import pyarrow.parquet as pq
 
+from flink_job.batch.parquet import ParquetError, table_in
 from flink_job.batch.stage import InputError
+from flink_job.metering.bounds import MAX_RECORD_BYTES
 from flink_job.metering.units import MICRO
 from flink_job.rate.columns import ReadingColumns, signed
 
@@ -40,15 +41,15 @@ def read_csv(name: str, stream: IO[bytes], zone: ZoneInfo) -> ReadingColumns:
 def read_parquet(name: str, stream: IO[bytes], zone: ZoneInfo) -> ReadingColumns:
     """Columns of a Parquet file. Raises InputError, which names the file."""
     try:
-        return from_table(name, pq.read_table(stream), zone)
-    except pa.ArrowInvalid as error:
+        return from_table(name, table_in(stream), zone)
+    except (pa.ArrowInvalid, ParquetError) as error:
         raise InputError(f"{name}: {error}") from None
 
 
 def has_columns(stream: IO[bytes], gzipped: bool) -> bool:
     """True where a CSV file has the columns of this module, rather than those of a reading record."""
     with gzip.open(stream) if gzipped else stream as lines:
-        header = lines.readline().decode("utf-8-sig", "replace")
+        header = lines.readline(MAX_RECORD_BYTES).decode("utf-8-sig", "replace")
     return {"ts", "kwh"} <= {column.strip() for column in header.split(",")}
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
-from flink_job.tariffs.document import read_tariff
+from flink_job.tariffs.document import parse_tariff
 from flink_job.tariffs.model import Tariff, TariffError
 from flink_job.tenants import DEFAULT, is_tenant, plain, qualified, tenant_of
 
@@ -66,8 +65,8 @@ class TariffBook:
             self._tags[name] = tag
             self.generation += 1
             try:
-                tariff = _of_tenant(read_tariff(json.loads(content), name), name)
-            except (TariffError, ValueError) as error:
+                tariff = _of_tenant(parse_tariff(content, name), name)
+            except TariffError as error:
                 self.faults[name] = str(error)
                 continue
             self.faults.pop(name, None)

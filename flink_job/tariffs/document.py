@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from jsonschema import Draft202012Validator, FormatChecker
 
+from flink_job.metering.bounds import MAX_DETAIL, MAX_DOCUMENT_BYTES
 from flink_job.tariffs.calendar import Calendar, CalendarError
 from flink_job.tariffs.check import inconsistencies
 from flink_job.tariffs.exact import RATE_SCALE, scaled
@@ -46,6 +47,18 @@ def schema() -> dict[str, Any]:
 @cache
 def _validator() -> Draft202012Validator:
     return Draft202012Validator(schema(), format_checker=FormatChecker())
+
+
+def parse_tariff(content: bytes, name: str = "tariff") -> Tariff:
+    """The tariff in the bytes of a document. Raises TariffError, whatever the bytes are."""
+    if len(content) > MAX_DOCUMENT_BYTES:
+        raise TariffError(name, [f"{len(content)} bytes; at most {MAX_DOCUMENT_BYTES} are read"])
+    try:
+        return read_tariff(json.loads(content), name)
+    except TariffError:
+        raise
+    except Exception as error:  # such as RecursionError for a document that is nested too deeply
+        raise TariffError(name, [f"{type(error).__name__}: {error}"[:MAX_DETAIL]]) from None
 
 
 def read_tariff(document: Mapping[str, Any], name: str = "tariff") -> Tariff:

@@ -8,13 +8,14 @@ import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from flink_job.metering.bounds import CONTRACT_YEARS, MAX_DETAIL
 from flink_job.tariffs.exact import PRICE_SCALE
 from flink_job.tariffs.prices import PriceError, PriceSeries
 
@@ -23,6 +24,8 @@ HOUR = timedelta(hours=1)
 PVPC_ZONE = "Europe/Madrid"
 _PER_MWH = Decimal(1000)
 _PENCE = Decimal(100)
+#: Twenty years of quarter hours are some 40 MB. Prices are carried as integers of 1e-9 currency.
+MAX_SERIES_BYTES, MAX_PRICE = 64 << 20, 1_000_000
 
 Slot = tuple[datetime, datetime | None, Decimal]
 """(from, until or None for the next one's beginning, price in whole currency per kWh)."""
@@ -38,14 +41,33 @@ def read_series(name: str, paths: Sequence[str], timezone: str) -> PriceSeries:
     slots: list[Slot] = []
     for path in paths:
         try:
-            text = Path(path).read_text(encoding="utf-8-sig")
+            content = Path(path).read_bytes()
         except OSError as error:
             raise PriceError(f"price series {name}: {path}: {error.strerror}") from None
         try:
-            slots += _json_slots(json.loads(text)) if text.lstrip()[:1] in "{[" else _csv_slots(text, timezone)
-        except (KeyError, ValueError, InvalidOperation) as error:
-            raise PriceError(f"price series {name}: {path}: {error!r}") from None
+            slots += slots_in(content, timezone)
+        except PriceError as error:
+            raise PriceError(f"price series {name}: {path}: {error}") from None
     return series_of(name, slots)
+
+
+def slots_in(content: bytes, timezone: str) -> list[Slot]:
+    """The prices in a file. Raises PriceError, whatever the bytes are."""
+    if len(content) > MAX_SERIES_BYTES:
+        raise PriceError(f"{len(content)} bytes; at most {MAX_SERIES_BYTES} are read")
+    try:
+        text = content.decode("utf-8-sig")
+        slots = _json_slots(json.loads(text)) if text.lstrip()[:1] in "{[" else _csv_slots(text, timezone)
+    except Exception as error:
+        raise PriceError(f"{error!r}"[:MAX_DETAIL]) from None
+    for begin, end, price in slots:
+        if not (price.is_finite() and price.copy_abs() <= MAX_PRICE):
+            raise PriceError(f"the price from {begin} is {price:.6g}; prices lie within +-{MAX_PRICE} per kWh")
+        if begin.tzinfo is None or (end is not None and end.tzinfo is None):
+            raise PriceError(f"the time {begin} has no UTC offset")
+        if begin.year not in CONTRACT_YEARS or (end is not None and end.year not in CONTRACT_YEARS):
+            raise PriceError(f"the time {begin} lies outside {CONTRACT_YEARS.start}..{CONTRACT_YEARS.stop - 1}")
+    return slots
 
 
 def series_of(name: str, slots: Iterable[Slot]) -> PriceSeries:

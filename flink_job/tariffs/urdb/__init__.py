@@ -25,6 +25,8 @@ def from_urdb(document: Mapping[str, Any], timezone: str, currency: str, name: s
     """Our tariff document. Raises TariffError that names every field which cannot be represented."""
     if "items" in document:
         items = document["items"]
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise TariffError(name, ["items: not a list of records"])
         if len(items) != 1:
             raise TariffError(name, [f"items: {len(items)} records; give one"])
         document = items[0]
@@ -33,5 +35,7 @@ def from_urdb(document: Mapping[str, Any], timezone: str, currency: str, name: s
         if found := list(problems(document)):
             raise TariffError(name, found)
         return converted(document, timezone, currency)
-    except (KeyError, TypeError, ArithmeticError) as error:
+    except TariffError:
+        raise
+    except Exception as error:  # documents are made by hand: anything may stand anywhere
         raise TariffError(name, [f"this is no URDB record of version 8: {error!r}"]) from None
