@@ -116,8 +116,6 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
             self._find(document, sender, start, row, problems)
             for row, (document, sender, start) in enumerate(zip(contract, device, start_ms.tolist(), strict=True))
         ]
-        self._count(len(found), problems)
-        places = [place for place, _ in found]
         quantities = {
             name: column.to_numpy(np.int64)
             for name, column in zip(
@@ -134,7 +132,7 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
             )
         }
         multiplied_quantities = _multiplied(found, quantities, problems)
-        self._count(problems)
+        self._count(len(found), problems)
         places = [place for place, _ in found]
         watched = self._watch(places, arrival, start_ms, interval_s, revision, measurements, quantities)
         return self._frame(found, problems, multiplied_quantities, watched)
