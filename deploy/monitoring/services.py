@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from deploy.alerting.runtime.measures import (
+    DIMENSION,
+    NAMESPACE,
+    NO_RECIPIENTS,
+    OVER_BUDGET,
+    RECIPIENTS_DOWN,
+    ROUTES_REJECTED,
+    UNREADABLE,
+)
 from deploy.lake.catalog import DELIVERED
 from deploy.monitoring.alarm import BELOW, DEVICES, PAGE, UP_TO, Alarm, Measure, one
 from deploy.names import Names
@@ -17,6 +26,13 @@ KEY_METRICS = ("KMSKeyDisabled", "KMSKeyInvalidState", "KMSKeyAccessDenied", "KM
 #: Answers 5xx within five minutes that are no accident.
 API_ERRORS = 3
 CANARY_S = 900
+_ALERTING = (
+    (NO_RECIPIENTS, "Alerting: tenants without recipients", "Alerts reach nobody: the routes name no recipient."),
+    (ROUTES_REJECTED, "Alerting: routes that cannot be used", "The last good routes are in force."),
+    (RECIPIENTS_DOWN, "Alerting: recipients that cannot be reached", "Messages to a recipient wait."),
+    (OVER_BUDGET, "Alerting: notices over a budget", "A recipient's budget of messages is spent."),
+    (UNREADABLE, "Alerting: unreadable alerts", "Records of the alerts stream were passed over."),
+)
 
 
 def functions(environment: Environment) -> list[str]:
@@ -153,6 +169,11 @@ def edge_alarms(names: Names, api_id: str, machine_arn: str) -> Iterator[Alarm]:
         "Uploads", "Uploaded files: failed runs", "A run of an uploaded file failed.", measures, 0,
         expression=f"SUM([{', '.join(measures)}])", period_s=300, periods=1,
     )  # fmt: skip
+    for name, title, meaning in _ALERTING:
+        yield Alarm(
+            name, title, meaning, one(Measure(NAMESPACE, name, {DIMENSION: names.prefix}, "Maximum")), 0,
+            period_s=300, periods=1,
+        )  # fmt: skip
     for topic in ("people", "people.fifo"):
         yield Alarm(
             f"NotDelivered-{topic.replace('.', '-')}", f"SNS {topic}: messages not delivered",
