@@ -21,6 +21,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "operate.md").read_text(e
 #: Resources without an alarm of their own, and why.
 EXEMPT = {
     "inbox.fifo": "a plant's own programs read it, when they like; what they cannot take goes to its dead-letter queue",
+    "check": "the check after a deployment reads it; what an earlier check left expires within the hour",
     "operators": "what tells of alarms cannot tell of itself: `python -m deploy drill` looks",
 }
 #: (namespace, dimension, metrics) that a resource of a kind must have an alarm on.
