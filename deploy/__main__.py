@@ -15,12 +15,14 @@ from rich.console import Console
 from deploy.alerting.reach import Reach
 from deploy.batch.image import ImageError, is_pushed, push
 from deploy.names import Names
+from deploy.release import drill as drills
 from deploy.release import smoke as smoke_check
 from deploy.release import smoke_alert
 from deploy.release.application import Application, ApplicationError
 from deploy.release.books import BooksError, has_tariffs, upload
 from deploy.release.bootstrap import bootstrap as bootstrap_account
 from deploy.release.cdk import Cdk, CdkError
+from deploy.release.costs import activate_tag
 from deploy.release.empty import empty_buckets
 from deploy.settings import Environment, SettingsError, check_account, check_operators, environment_named
 from deploy.stream_job.properties import RESTORE, SKIP
@@ -28,6 +30,11 @@ from deploy.stream_job.state import current_state
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 console = Console(highlight=False)
+#: What the commands fail with; each message says what to do.
+FAILURES = (
+    *(ApplicationError, BooksError, CdkError, ImageError, SettingsError),
+    *(drills.DrillError, smoke_check.SmokeError, smoke_alert.SmokeAlertError),
+)
 SAMPLES = Path("sample_data")
 Env = Annotated[str, typer.Option("--env", help="Environment of deploy/settings.py: dev, staging, prod.")]
 Limit = Annotated[float, typer.Option(help="Seconds to wait for the cost of the check's reading.")]
@@ -47,7 +54,7 @@ def up(
         bool, typer.Option(help="Where `bootstrap` was run before, by somebody who may change policies.")
     ] = False,
 ) -> None:
-    """Bootstrap, deploy all stacks, start the job, and check that a reading comes out as a cost.
+    """Bootstrap, deploy all stacks, start the job, check that an alarm arrives and that a reading comes out as a cost.
 
     An update takes a snapshot first, and is refused where the job's state would not fit the new version.
     """
@@ -73,6 +80,8 @@ def up(
     cdk.run("deploy", "--all", "--require-approval", approval)
     _push_image(environment, names)
     application.start(restore)
+    _activate_tag(environment)
+    console.print(_drill(environment, names).told())
     _smoke(environment, names, limit_s)
 
 
@@ -88,6 +97,23 @@ def smoke(env: Env = "dev", limit_s: Limit = smoke_check.LIMIT_S) -> None:
     """Send an alert and wait for its message, then one reading and wait for its cost in Athena."""
     environment, names, _ = _target(env)
     _smoke(environment, names, limit_s)
+
+
+@app.command()
+def drill(env: Env = "dev") -> None:
+    """Set an alarm off and see it arrive at the operators' topic; fails where nobody has confirmed a subscription."""
+    environment, names, _ = _target(env)
+    heard = _drill(environment, names)
+    heard.check()
+    console.print(heard.told())
+
+
+@app.command("cost-tag")
+def cost_tag(env: Env = "dev") -> None:
+    """Activate the tag that the budget counts by: a day after the first deployment billing knows it."""
+    environment, _, _ = _target(env)
+    if _activate_tag(environment):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -153,6 +179,22 @@ def _push_image(environment: Environment, names: Names) -> None:
         console.print(str(error), style="yellow", markup=False)
 
 
+def _activate_tag(environment: Environment) -> str:
+    """Why it could not be; nothing else is kept from being deployed by it."""
+    problem = activate_tag(_client("ce", environment))
+    if problem:
+        console.print(problem, style="yellow", markup=False)
+    else:
+        console.print("the budget counts what carries the tag of this deployment")
+    return problem
+
+
+def _drill(environment: Environment, names: Names) -> drills.Heard:
+    clients = drills.Clients(*(_client(name, environment) for name in ("cloudwatch", "sns", "sqs")))
+    with console.status("an alarm is set off; it is waited for at the operators' topic"):
+        return drills.drill(clients, names, datetime.now(UTC))
+
+
 def _smoke(environment: Environment, names: Names, limit_s: float) -> None:
     alerting = smoke_alert.Clients(*(_client(name, environment) for name in ("kinesis", "sqs")))
     with console.status("an alert goes in; its message comes out of a queue"):
@@ -186,15 +228,7 @@ def main() -> int:
         return int(app(standalone_mode=False) or 0)
     except typer.Abort:
         return 1
-    except (
-        ApplicationError,
-        BooksError,
-        CdkError,
-        ImageError,
-        SettingsError,
-        smoke_check.SmokeError,
-        smoke_alert.SmokeAlertError,
-    ) as error:
+    except FAILURES as error:
         message = str(error)
     except (ClientError, BotoCoreError) as error:
         message = f"AWS: {error}. Are credentials set? `aws sts get-caller-identity` shows who you are"

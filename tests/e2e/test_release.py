@@ -89,6 +89,51 @@ def test_cloudformation_is_no_administrator(account: Account, deployed: subproce
     assert [v["VersionId"] for v in versions if v["IsDefaultVersion"]] == ["v3"]
 
 
+def test_an_alarm_arrives_before_anything_else_is_said(
+    account: Account, deployed: subprocess.CompletedProcess[str]
+) -> None:
+    said = " ".join(deployed.stdout.split())
+    assert "alarms arrive at the operators' topic; subscribed: nobody" in said
+    assert "nobody is told of alarms" in said
+    # The endpoint has no billing: the budget's tag is told to be missing, and the deployment goes on.
+    assert "python -m deploy cost-tag" in said
+
+
+def test_a_drill_leaves_nothing_behind_and_fails_where_nobody_would_hear(account: Account, deployed: Any) -> None:
+    done = account.run("drill", "--env", "dev")
+    assert done.returncode == 1
+    assert "environments.toml" in done.stderr
+    assert "alarms arrive" in done.stderr
+    assert not account.client("sqs").list_queues(QueueNamePrefix="metering-dev-drill-").get("QueueUrls")
+    [alarm] = account.client("cloudwatch").describe_alarms(AlarmNames=["metering-dev-Drill"])["MetricAlarms"]
+    assert alarm["StateValue"] == "OK"
+    [topic] = alarm["AlarmActions"]
+    assert not account.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+
+
+def test_an_alarm_whose_actions_are_disabled_is_no_alarm(account: Account, deployed: Any) -> None:
+    cloudwatch = account.client("cloudwatch")
+    cloudwatch.disable_alarm_actions(AlarmNames=["metering-dev-Drill"])
+    try:
+        done = account.run("drill", "--env", "dev")
+    finally:
+        cloudwatch.enable_alarm_actions(AlarmNames=["metering-dev-Drill"])
+    assert done.returncode == 1
+    assert "enable-alarm-actions" in done.stderr
+
+
+def test_what_keeps_its_data_is_not_deployed_without_operators(
+    account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = tmp_path / "environments.toml"
+    said.write_text('[prod]\naccount = "000000000000"\n')
+    monkeypatch.setenv("METERING_ENVIRONMENTS", str(said))
+    done = account.run("up", "--env", "prod", "--yes")
+    assert done.returncode == 1
+    assert "[prod]" in done.stderr
+    assert "operators" in done.stderr
+
+
 def test_running_without_a_job_is_no_success(deployed: subprocess.CompletedProcess[str]) -> None:
     assert deployed.returncode == 1
     said = " ".join(deployed.stderr.split())
