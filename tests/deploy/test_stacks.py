@@ -125,7 +125,7 @@ def test_the_log_is_there_before_the_application(templates: Templates) -> None:
 def test_readings_that_a_rule_cannot_deliver_are_kept(templates: Templates) -> None:
     [rule] = of_kind(templates["metering-prod-pipeline"], "AWS::IoT::TopicRule").values()
     assert rule["TopicRulePayload"]["ErrorAction"]["Sqs"]["QueueUrl"]
-    assert rule["TopicRulePayload"]["Actions"][0]["Kinesis"]["PartitionKey"] == "${meter_id}"
+    assert rule["TopicRulePayload"]["Actions"][0]["Kinesis"]["PartitionKey"] == "${topic(3)}"
 
 
 def test_the_notifier_hands_back_what_it_could_not_note(templates: Templates) -> None:

@@ -52,7 +52,7 @@ def asked_of_trino() -> dict[str, str]:
             "to": "2026-03-30",
             **({"level": "line"} if "level" in question.conditions else {}),
         }
-        sql, literals = prepared(question, given, {"zaragoza", "pune"})
+        sql, literals = prepared(question, given, {"zaragoza", "pune"}, "default")
         parts = sql.split("?")
         found[f"asked {name}"] = "".join(a + b for a, b in zip(parts, [*literals, ""], strict=True))
     return found
@@ -78,8 +78,9 @@ def lake(sample_run: Path) -> duckdb.DuckDBPyConnection:
     for name, sql in views():
         connection.execute(f"CREATE VIEW {name} AS {sql}")
     connection.execute(
-        f"INSERT INTO repeated{ROWS} SELECT reading_id, meter_id, interval_start, revision, shard, record_position, "
-        f"arrival, costed_at + INTERVAL '1 second', event_date FROM costs{ROWS} ORDER BY reading_id LIMIT 1"
+        f"INSERT INTO repeated{ROWS} SELECT tenant, reading_id, meter_id, interval_start, revision, shard, "
+        f"record_position, arrival, costed_at + INTERVAL '1 second', event_date FROM costs{ROWS} "
+        "ORDER BY reading_id LIMIT 1"
     )
     return connection
 

@@ -26,7 +26,7 @@ def lake() -> duckdb.DuckDBPyConnection:
 def test_every_question_runs(name: str, lake: duckdb.DuckDBPyConnection) -> None:
     for sites in ({"zaragoza"}, {"a", "b"}, set(), None):
         for more in ({}, {p.name: "x" for p in QUESTIONS[name].parameters if p.optional and p.name != "site"}):
-            sql, literals = prepared(QUESTIONS[name], {**GIVEN[name], **more}, sites)
+            sql, literals = prepared(QUESTIONS[name], {**GIVEN[name], **more}, sites, "default")
             assert sql.count("?") == len(literals)
             # As Athena does it: literals take the places of the question marks.
             lake.execute(re.sub(r"\?", lambda _, left=iter(literals): next(left), sql))
@@ -41,7 +41,7 @@ def test_what_a_caller_says_never_becomes_sql(said: str, sites: set[str]) -> Non
     except ParameterError:
         assert any(ord(c) < 32 or ord(c) == 127 for text in (said, *sites) for c in text)
         return
-    plain, _ = prepared(QUESTIONS["costs"], {**DAYS, "meter": "m"}, {f"s{n}" for n in range(len(sites))})
+    plain, _ = prepared(QUESTIONS["costs"], {**DAYS, "meter": "m"}, {f"s{n}" for n in range(len(sites))}, "acme")
     assert sql == plain
     values = duckdb.execute("SELECT " + ", ".join(literals)).fetchone()
     assert values is not None
@@ -49,7 +49,7 @@ def test_what_a_caller_says_never_becomes_sql(said: str, sites: set[str]) -> Non
 
 
 def test_no_site_is_no_row() -> None:
-    sql, literals = prepared(QUESTIONS["costs"], DAYS, set())
+    sql, literals = prepared(QUESTIONS["costs"], DAYS, set(), "default")
     assert "AND FALSE AND" in sql
     assert literals[2:] == ["'default'"]
 
@@ -70,12 +70,12 @@ def test_no_site_is_no_row() -> None:
 )
 def test_parameters_that_are_wrong_are_named(said: dict[str, object], word: str) -> None:
     with pytest.raises(ParameterError, match=re.escape(word)):
-        prepared(QUESTIONS["costs"], said, {"s"})
+        prepared(QUESTIONS["costs"], said, {"s"}, "default")
 
 
 def test_a_level_is_one_of_four() -> None:
     with pytest.raises(ParameterError, match="meter, line, process, factory"):
-        prepared(QUESTIONS["hours"], {**DAYS, "level": "meter' OR 'a'='a"}, {"s"})
+        prepared(QUESTIONS["hours"], {**DAYS, "level": "meter' OR 'a'='a"}, {"s"}, "default")
 
 
 def test_a_quote_is_doubled() -> None:

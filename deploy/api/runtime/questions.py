@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-#: The tenant of callers whose token names none.
-DEFAULT = "default"
 MAX_SITES = 50
 LEVELS = ("meter", "line", "process", "factory")
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
@@ -131,7 +129,7 @@ ORDER BY episode_start DESC, alert_id""",
 
 
 def prepared(
-    question: Question, given: Mapping[str, Any], sites: Iterable[str] | None, tenant: str = DEFAULT
+    question: Question, given: Mapping[str, Any], sites: Iterable[str] | None, tenant: str
 ) -> tuple[str, list[str]]:
     """(SQL with `?`, Athena's execution parameters in their order). `sites` None is every site of the tenant.
 

@@ -15,6 +15,7 @@ import athena_views
 import fifo_topics
 import noted
 import permissions
+import rule_actions
 from buffers import Buffers
 
 
@@ -23,7 +24,7 @@ def main() -> None:
     os.environ.update(AUTH="true", BIND_HOST="127.0.0.1", IOT_MTLS_ENABLED="0")
     from ministack import app
     from ministack.core import iam_actions
-    from ministack.services import athena, firehose, glue, sns
+    from ministack.services import athena, firehose, glue, iot, kinesis, sns
     from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS
 
     buffers = Buffers(firehose)
@@ -31,6 +32,7 @@ def main() -> None:
     athena_views.install(athena, glue)
     noted.install(_RESOURCE_HANDLERS)
     fifo_topics.install(_RESOURCE_HANDLERS, sns)
+    rule_actions.install(iot, kinesis)
     permissions.install(app, iam_actions, athena, glue)
     threading.Thread(target=buffers.run, daemon=True).start()
     sys.argv[1:] = []
