@@ -1,12 +1,23 @@
-"""Sizing by hand: a thousand, a million and a hundred million meters."""
+"""Sizing by hand: a thousand and a million meters, and what prod costs with them."""
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
-from deploy.sizing.model import figures, size
+import pytest
+from typer.testing import CliRunner
+
+from deploy.settings import ENVIRONMENTS
+from deploy.sizing import ingest
+from deploy.sizing.__main__ import app
+from deploy.sizing.bill import Plan, bill, ways_down
+from deploy.sizing.kinds import FREE, ROWS
+from deploy.sizing.model import MONTH_S, size
+from deploy.sizing.prices import figures, prices
 
 DATA = figures()
+PROD = ENVIRONMENTS["prod"]
+MILLION = Plan(1_000_000, 300, 100, PROD)
 
 
 def test_a_thousand_meters_fit_into_the_smallest_of_everything() -> None:
@@ -29,6 +40,10 @@ def test_a_shorter_memory_is_the_lever() -> None:
     assert size(1_000_000, 300, 40).kpus_for_state == 18  # 599.04 GB / 35 GB = 17.1
 
 
+def test_the_parallelism_that_is_set_is_paid_for() -> None:
+    assert size(1000, 300, 100, PROD).kpus == PROD.parallelism + 1
+
+
 def test_limits_come_in_their_order_and_where_reckoned() -> None:
     limits = {limit.name: limit.meters for limit in size(1000, 300, 100).limits}
     # 63 KPU * 1,700 readings/s * 300 s.
@@ -38,18 +53,88 @@ def test_limits_come_in_their_order_and_where_reckoned() -> None:
     assert list(limits.values()) == sorted(limits.values())
 
 
-def test_what_firehose_costs_is_counted_in_steps_of_5_kb() -> None:
-    one = size(300, 300)
-    month_s, price = 86_400 * 30.4, 0.029 + 0.018 + 0.020
+def test_firehose_counts_each_row_of_each_table_in_steps_of_5_kb() -> None:
+    one, paid = size(300, 300), prices("us-east-1")
     kpis_s = 300 * (1 / 900 + 1 / 3600 + 1 / 86_400)
-    objects = 2 / 300 * month_s * 1.5
-    expected = (1.02 + kpis_s) * month_s * 5120 / 1e9 * price + objects / 1000 * 0.005
-    assert one.costs["Firehose"] == pytest.approx(expected)
+    # A reading a second; 2 % repeated, 0.1 % refused, 0.1 % register readings; four rows of alerts a meter and month.
+    rows_month = (1 + 0.02 + 0.001 + 0.001 + kpis_s) * MONTH_S + 300 * 4
+    jq_h = rows_month * 0.1 / 1000 / 3600
+    expected = rows_month * 5120 / 1e9 * (0.029 + 0.018 + 0.020) + jq_h * 0.07 + one.objects_month / 1000 * 0.005
+    assert ingest.firehose(one, paid) == pytest.approx(expected)
+
+
+def test_kinesis_on_demand_counts_each_record_as_1_kb() -> None:
+    paid, needed = prices("us-east-1"), size(1_000_000, 300, 100, PROD)
+    gb = needed.readings_s * MONTH_S * 1024 / 1e9
+    day_gb = needed.readings_s * 156 * 86_400 / 1e9
+    # The readings: in, out to one reader, six days beyond the first. Contracts and alerts: a shard each, kept longer.
+    readings = 730 * 0.04 + gb * (0.08 + 0.04) + day_gb * 6 * 0.10
+    shards = 2 * 730 * (0.015 + 0.02) + (100_000 + 4_000_000) / 1e6 * 0.014
+    contracts_long = 100_000 * 1000 / 1e9 / 30.4 * (8760 - 168) / 24 * 0.023
+    assert ingest.kinesis(needed, PROD, paid) == pytest.approx(readings + shards + contracts_long)
+
+
+def test_kinesis_provisioned_pays_for_shards_and_for_retention() -> None:
+    paid, needed = prices("us-east-1"), size(1_000_000, 300)
+    two, day = replace(PROD, shards=2), replace(PROD, shards=2, retention_h=24)
+    # Seven shards are needed, whatever the settings say; theirs and the alerts' one pay 0.02 an hour beyond 24 h.
+    assert ingest.kinesis(needed, two, paid) - ingest.kinesis(needed, day, paid) == pytest.approx(8 * 730 * 0.02)
+
+
+def test_iot_core_pays_for_connections_messages_rules_and_actions() -> None:
+    paid = prices("us-east-1")
+    needed = size(1000, 300)
+    messages = 1000 / 300 * MONTH_S
+    expected = 50 * MONTH_S / 60 / 1e6 * 0.08 + messages / 1e6 * (1.0 + 0.15 + 0.15)
+    assert ingest.iot(needed, 50, paid) == pytest.approx(expected)
+    assert ingest.iot(needed, 0, paid) == 0
+
+
+def test_the_bill_has_the_rows_that_resource_types_belong_to() -> None:
+    assert list(bill(MILLION, prices("eu-west-1"))) == list(ROWS)
+    assert not set(FREE) & {kind for kinds in ROWS.values() for kind in kinds}
+    assert all(FREE.values())
+
+
+def test_last_values_cost_writes() -> None:
+    paid = prices("us-east-1")
+    kept = replace(MILLION, environment=replace(PROD, last_values=True))
+    more = bill(kept, paid)["DynamoDB"] - bill(MILLION, paid)["DynamoDB"]
+    assert more > 1_000_000 / 300 * MONTH_S / 1e6 * 0.625
+
+
+def test_ways_down_save_what_the_bill_then_lacks_the_most_first() -> None:
+    paid = prices("us-east-1")
+    ways = {way.name: way.saved_usd for way in ways_down(replace(MILLION, devices=1000), paid)}
+    assert list(ways.values()) == sorted(ways.values(), reverse=True)
+    shorter = sum(bill(MILLION, paid).values()) - sum(bill(replace(MILLION, state_days=40), paid).values())
+    assert ways["state_days = 40"] == pytest.approx(shorter)
+    # A message in ten: nine tenths of what messages, rules and actions cost.
+    assert ways["10 readings in a message"] == pytest.approx(1e6 / 300 * MONTH_S / 1e6 * 1.3 * 0.9)
+    assert not any("message" in way.name for way in ways_down(MILLION, paid))
 
 
 def test_every_figure_says_where_it_comes_from() -> None:
-    assert all(f["from"] for f in DATA["measured"].values() if isinstance(f, dict))
-    assert all(DATA[part]["when"] for part in ("measured", "limits", "prices"))
+    assert all(f["from"] for part in ("measured", "assumed") for f in DATA[part].values() if isinstance(f, dict))
+    assert all(DATA[part]["when"] for part in ("measured", "assumed", "limits", "prices", "deployed"))
+    regions = DATA["prices"]["regions"]
+    assert {frozenset(entries) for entries in regions.values()} == {frozenset(regions["us-east-1"])}
+    for entry in (entry for entries in regions.values() for entry in entries.values()):
+        assert DATA["prices"]["sources"][entry["source"]]["read"]
+        assert entry["verified"] == (entry["source"] != "memory")
+
+
+def test_a_region_without_prices_is_said() -> None:
+    paid = prices("ap-south-2")
+    assert not paid.listed
+    assert paid["shard_hour"] == 0.015
+
+
+def test_the_command_says_what_is_not_verified() -> None:
+    done = CliRunner().invoke(app, ["--meters", "1000", "--env", "prod", "--devices", "10"])
+    assert done.exit_code == 0, done.output
+    for said in ("What prod costs", "per 1,000", "IoT Core", "Ways down", "NOT VERIFIED"):
+        assert said in done.output
 
 
 @pytest.mark.parametrize(("meters", "interval_s"), [(0, 300), (1, 0), (1, 90_000)])

@@ -1,0 +1,50 @@
+"""Figures of sizing: measurements, limits, assumptions, and prices of a region with their sources."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+FIGURES = Path(__file__).with_name("figures.json")
+#: Prices of a region that figures.json does not list.
+FALLBACK = "us-east-1"
+
+
+@cache
+def figures(path: Path = FIGURES) -> dict[str, Any]:
+    """Measurements, limits, assumptions and prices."""
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def values(part: str, known: dict[str, Any] | None = None) -> dict[str, float]:
+    """The figures of a part (`measured`, `assumed`) without where they come from."""
+    return {name: f["value"] for name, f in (known or figures())[part].items() if isinstance(f, dict)}
+
+
+@dataclass
+class Prices:
+    """Prices of a region in USD. `used` collects the names that were asked for."""
+
+    region: str
+    listed: bool
+    entries: dict[str, dict[str, Any]]
+    used: set[str] = field(default_factory=set)
+
+    def __getitem__(self, name: str) -> float:
+        self.used.add(name)
+        return float(self.entries[name]["usd"])
+
+    @property
+    def unverified(self) -> list[str]:
+        """Prices that were used and have no source."""
+        return sorted(name for name in self.used if not self.entries[name]["verified"])
+
+
+def prices(region: str, known: dict[str, Any] | None = None) -> Prices:
+    """Prices of a region; where it is not listed, those of FALLBACK."""
+    regions = (known or figures())["prices"]["regions"]
+    return Prices(region, region in regions, regions.get(region, regions[FALLBACK]))

@@ -1,0 +1,122 @@
+"""What the other services cost: the job, the lake, functions, state of alerts, the API, uploads, monitoring."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from deploy.settings import Environment
+from deploy.sizing.limits import GB, SECONDS_DAY
+from deploy.sizing.model import HOURS_MONTH, MONTH_S, Size
+from deploy.sizing.prices import Prices
+
+#: The task of deploy/ingest/uploads.py, and the states that one of its runs goes through.
+TASK_VCPU, TASK_GB, TRANSITIONS = 2, 8, 4
+SWEEPS_MONTH = MONTH_S / 60
+#: Of an ECS cluster with Container Insights, while a task runs.
+CONTAINER_METRICS = 10
+#: X-Ray takes one run a second and 5 % of the others.
+TRACED_A_S, TRACED_SHARE = 1, 0.05
+
+
+def managed_flink(size: Size, prices: Prices, kpu_disk_gb: float) -> float:
+    """KPUs with the one for orchestration, their disk, and a snapshot of the state."""
+    return (
+        size.kpus * HOURS_MONTH * prices["kpu_hour"]
+        + size.kpus * kpu_disk_gb * prices["kpu_storage_gb_month"]
+        + size.state_gb * prices["snapshot_gb_month"]
+    )
+
+
+def s3(size: Size, prices: Prices) -> float:
+    """A year of Parquet in the standard class, and what is put."""
+    return size.lake_gb_month * 12 * prices["s3_gb_month"] + size.objects_month / 1000 * prices["s3_put_1000"]
+
+
+def athena(size: Size, prices: Prices) -> float:
+    return size.lake_gb_month * size.assumed["lake_reads"] / 1000 * prices["athena_tb"]
+
+
+def lambda_runs(size: Size, environment: Environment) -> float:
+    """Runs of functions in a month."""
+    api = size.assumed["users"] * size.assumed["api_requests_per_user_month"]
+    written = size.readings_s * MONTH_S / size.assumed["readings_per_last_values_run"] if environment.last_values else 0
+    return SWEEPS_MONTH + size.alert_rows_month + api + written
+
+
+def functions(size: Size, environment: Environment, prices: Prices) -> float:
+    """Requests, time and traces."""
+    runs = lambda_runs(size, environment)
+    traced = min(runs, MONTH_S * TRACED_A_S + runs * TRACED_SHARE)
+    return (
+        runs / 1e6 * prices["lambda_million_requests"]
+        + runs * size.assumed["function_gb_s"] * prices["lambda_gb_s"]
+        + traced / 1e6 * prices["trace_million"]
+    )
+
+
+def dynamodb(size: Size, environment: Environment, prices: Prices) -> float:
+    """Writes of alerts, of what users asked and, where they are kept, of last values; up to 1 kB each, backed up."""
+    asked = size.assumed["users"] * size.assumed["api_requests_per_user_month"]
+    alerts = size.meters * size.assumed["alerts_per_meter_month"]
+    writes, kept_gb = asked + alerts * size.assumed["writes_per_alert"], alerts * 2 * 1024 / GB
+    if environment.last_values:
+        writes += size.readings_s * MONTH_S
+        kept_gb += size.readings_s * SECONDS_DAY * environment.last_values_days * 1024 / GB
+    stored = prices["dynamodb_gb_month"] + prices["dynamodb_pitr_gb_month"]
+    return writes / 1e6 * prices["dynamodb_million_writes"] + kept_gb * stored
+
+
+def cloudwatch(size: Size, environment: Environment, prices: Prices, deployed: Mapping[str, float]) -> float:
+    """Metrics of alarms, the dashboard, logs taken in and kept, metrics of containers."""
+    log_gb = size.assumed["log_gb_month"]
+    running = size.assumed["uploads_month"] * size.assumed["upload_hours"] / HOURS_MONTH
+    return (
+        deployed["alarm_metrics"] * prices["alarm_metric_month"]
+        + deployed["dashboards"] * prices["dashboard_month"]
+        + log_gb * prices["log_gb"]
+        + log_gb * environment.log_days / 30 * prices["log_stored_gb_month"]
+        + CONTAINER_METRICS * running * prices["container_metric_month"]
+    )
+
+
+def kms(size: Size, prices: Prices, deployed: Mapping[str, float]) -> float:
+    """Keys, and data keys for streams, queues and functions. Buckets have bucket keys."""
+    requests = size.assumed["kms_requests_hour"] * HOURS_MONTH
+    return deployed["keys"] * prices["kms_key_month"] + requests / 10_000 * prices["kms_10000_requests"]
+
+
+def api_gateway(size: Size, prices: Prices) -> float:
+    requests = size.assumed["users"] * size.assumed["api_requests_per_user_month"]
+    return requests / 1e6 * prices["api_million_requests"]
+
+
+def cognito(size: Size, prices: Prices) -> float:
+    return size.assumed["users"] * prices["cognito_user"]
+
+
+def uploads(size: Size, prices: Prices) -> float:
+    """A run of a container for each file, and its state machine."""
+    files = size.assumed["uploads_month"]
+    hour = TASK_VCPU * prices["fargate_vcpu_hour"] + TASK_GB * prices["fargate_gb_hour"]
+    transitions = files * TRANSITIONS / 1000 * prices["step_1000_transitions"]
+    return files * size.assumed["upload_hours"] * hour + transitions
+
+
+def ecr(size: Size, prices: Prices) -> float:
+    return size.assumed["image_gb"] * prices["ecr_gb_month"]
+
+
+def messages(size: Size, prices: Prices) -> float:
+    """A message to a topic and a queue for each change of an alert."""
+    return size.alert_rows_month / 1e6 * (prices["sns_million_requests"] + prices["sqs_million_requests"])
+
+
+def endpoints(prices: Prices, deployed: Mapping[str, float]) -> float:
+    """Interface endpoints; the one for S3 is a gateway, which is free."""
+    return deployed["interface_endpoints"] * HOURS_MONTH * prices["endpoint_interface_hour"]
+
+
+def secrets(environment: Environment, prices: Prices) -> float:
+    """Those that the settings name; they are made outside of the templates."""
+    count = len(environment.secrets) + bool(environment.sentry_secret_arn)
+    return count * prices["secret_month"]
