@@ -14,7 +14,9 @@ from rich.console import Console
 
 from deploy.alerting.reach import Reach
 from deploy.batch.image import ImageError, is_pushed, push
-from deploy.names import Names
+from deploy.contracts.publish import ContractFileError, publish_contracts
+from deploy.contracts.runtime.exporter import export
+from deploy.names import CONTRACTS, Names
 from deploy.release import drill as drills
 from deploy.release import smoke as smoke_check
 from deploy.release import smoke_alert
@@ -32,7 +34,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_mar
 console = Console(highlight=False)
 #: What the commands fail with; each message says what to do.
 FAILURES = (
-    *(ApplicationError, BooksError, CdkError, ImageError, SettingsError),
+    *(ApplicationError, BooksError, CdkError, ContractFileError, ImageError, SettingsError),
     *(drills.DrillError, smoke_check.SmokeError, smoke_alert.SmokeAlertError),
 )
 SAMPLES = Path("sample_data")
@@ -131,13 +133,30 @@ def books(
     tariffs: Annotated[Path | None, typer.Option(help="Folder of tariff documents.")] = None,
     rules: Annotated[Path | None, typer.Option(help="Alert rules.")] = None,
     routes: Annotated[Path | None, typer.Option(help="Who is told what (docs/alerts.md).")] = None,
-    contracts: Annotated[Path | None, typer.Option(help="Contracts for runs of uploaded files.")] = None,
 ) -> None:
-    """Check and upload tariffs, rules, routes, contracts; the job takes them up by itself."""
+    """Check and upload tariffs, rules and routes; the job takes them up by itself."""
     environment, names, account = _target(env)
     reach = Reach.of(environment, names, account)
-    for key in upload(_client("s3", environment), names.books, tariffs, rules, routes, contracts, reach):
+    for key in upload(_client("s3", environment), names.books, tariffs, rules, routes, reach):
         console.print(f"s3://{names.books}/{key}")
+
+
+@app.command()
+def contracts(
+    action: Annotated[str, typer.Argument(help="`publish` a file into the stream, or `export` the store.")],
+    env: Env = "dev",
+    file: Annotated[Path | None, typer.Option(help="NDJSON of contracts to publish.")] = None,
+) -> None:
+    """Publish contracts, or write the snapshot of the contract store that a job without state starts from."""
+    environment, names, _ = _target(env)
+    if action == "publish" and file:
+        console.print(f"published {publish_contracts(file, names.contracts)} contracts to {names.contracts}")
+    elif action == "export":
+        clients = _client("dynamodb", environment), _client("s3", environment)
+        count = export(*clients, names.contract_store, names.books, CONTRACTS)
+        console.print(f"exported {count} contracts to s3://{names.books}/{CONTRACTS}")
+    else:
+        _fail("say `contracts publish --file FILE` or `contracts export`")
 
 
 @app.command()

@@ -38,7 +38,9 @@ def build(app: App, environment: Environment, state: str) -> None:
     options = {"env": target, "termination_protection": environment.retain}
     data = Data(app, f"{environment.prefix}-data", environment, **options)
     pipeline = Pipeline(app, f"{environment.prefix}-pipeline", environment, data, **options)
-    job = Job(app, f"{environment.prefix}-job", environment, data, pipeline, state, **options)
+    job = Job(app, f"{environment.prefix}-job", environment, data, state, **options)
+    # The order of the first deployment; no export ties the job to the pipeline.
+    job.add_stack_dependency(pipeline)
     watch = Watch(app, f"{environment.prefix}-watch", environment, data, **options)
     watch.add_stack_dependency(job)
     for stack in (data, pipeline, job, watch):

@@ -37,12 +37,9 @@ _SHARED = ("deploy/__init__.py", "deploy/access.py", "deploy/documents.py", "dep
 _LOCK = PROJECT / "requirements-functions.txt"
 ALERTING = Code("alerting", PROJECT / "deploy/alerting/runtime", _LOCK, _SHARED)
 API = Code("queries", PROJECT / "deploy/api/runtime", _LOCK, _SHARED)
-LAST_VALUES = Code(
-    "last_values",
-    PROJECT / "deploy/lake/runtime",
-    _LOCK,
-    ("flink_job/__init__.py", "flink_job/tenants.py", "flink_job/metering"),
-)
+_METERING = ("flink_job/__init__.py", "flink_job/tenants.py", "flink_job/metering")
+CONTRACTS = Code("contracts", PROJECT / "deploy/contracts/runtime", _LOCK, _METERING)
+LAST_VALUES = Code("last_values", PROJECT / "deploy/lake/runtime", _LOCK, _METERING)
 
 
 def build(code: Code) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 #: Keys in the bucket of books.
-TARIFFS, RULES, ROUTES, CONTRACTS = "tariffs/", "rules/rules.yaml", "rules/routes.json", "contracts.ndjson"
+TARIFFS, RULES, ROUTES, CONTRACTS = "tariffs/", "rules/rules.yaml", "rules/routes.json", "contracts/contracts.ndjson.gz"
 #: Rules and routes of tenants other than `default` are in folders of their names: rules/<tenant>/routes.json.
 RULES_FOLDER = "rules/"
 
@@ -23,6 +23,11 @@ class Names:
 
     @property
     def contracts(self) -> str:
+        return f"{self.prefix}-contracts"
+
+    @property
+    def contract_store(self) -> str:
+        """Table of the newest contract of every meter."""
         return f"{self.prefix}-contracts"
 
     @property

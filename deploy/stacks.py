@@ -19,6 +19,8 @@ from deploy.alerting.storage import alert_state
 from deploy.api.infrastructure import ALERT_ROUTES, QUERY_ROUTES, Api, Queries
 from deploy.api.people import People
 from deploy.batch.image import tag
+from deploy.contracts.infrastructure import ContractStore
+from deploy.contracts.storage import contract_table
 from deploy.deployment import Deployment
 from deploy.grants import allow, read_objects
 from deploy.ingest.devices import Devices
@@ -34,7 +36,7 @@ from deploy.settings import Environment
 from deploy.stream_job.infrastructure import StreamJob
 from flink_job.schemas import ALERT_ACTIONS, OUTPUTS
 
-DEAD = ("batches", "events", "inbox.fifo", "uploads", "last-values", "messages")
+DEAD = ("contracts", "batches", "events", "inbox.fifo", "uploads", "last-values", "messages")
 #: Services that write into encrypted queues and topics, or encrypt logs, with the key.
 KEY_USERS = ("sns.amazonaws.com", "events.amazonaws.com", "s3.amazonaws.com")
 
@@ -52,6 +54,7 @@ class Data(Stack):
         self.streams = Streams(self, "Streams", deployment)
         self.storage = Storage(self, "Storage", deployment)
         self.alert_state = alert_state(self, deployment)
+        self.contract_table = contract_table(self, deployment)
         self.people = People(self, "People", names, environment)
         self.images = ecr.Repository(
             self,
@@ -89,6 +92,9 @@ class Pipeline(Stack):
         athena = Athena(self, "Athena", deployment)
 
         Devices(self, "Devices", deployment, data.streams.readings)
+        contracts = ContractStore(self, "Contracts", deployment, data.contract_table)
+        contracts.listen(data.streams.contracts)
+        contracts.export()
         network = Network(self, "Network", deployment)
         uploads = Uploads(self, "Uploads", deployment, network, data.images, tag())
         uploads.start_at(names.uploads)
@@ -144,7 +150,7 @@ class Job(Stack):
     """The stream job. Its state lives in snapshots, which go with the application: it is updated, not replaced."""
 
     def __init__(
-        self, scope: Construct, id: str, environment: Environment, data: Data, pipeline: Pipeline, state: str,
+        self, scope: Construct, id: str, environment: Environment, data: Data, state: str,
         **options: Any,
     ) -> None:  # fmt: skip
         super().__init__(scope, id, **options)
@@ -155,7 +161,10 @@ class Job(Stack):
         job.read(data.streams.contracts)
         job.write(data.streams.alerts)
         for name in OUTPUTS:
-            job.deliver(pipeline.delivery.arn(name))
+            # By name, not by an export of the pipeline, which can then be replaced while the job stays.
+            job.deliver(
+                self.format_arn(service="firehose", resource="deliverystream", resource_name=names.delivery(name))
+            )
         job.consult(names.books)
         output(self, "Application", names.application)
 

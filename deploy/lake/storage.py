@@ -13,6 +13,8 @@ from deploy.nag import accept
 
 #: Query results and what a failed delivery left are looked at soon or never.
 RESULTS_DAYS, ERRORS_DAYS, ACCESS_LOG_DAYS, UPLOAD_DAYS = 7, 90, 90, 30
+#: How long what was deleted from the lake, or written over, can be brought back.
+NONCURRENT_LAKE_DAYS = 30
 
 
 class Storage(Construct):
@@ -32,7 +34,9 @@ class Storage(Construct):
             **self._private(),
         )
         accept(self.access_logs, "AwsSolutions-S1", "It holds the access logs: logging itself would never end.")
-        self.lake = self._bucket("Lake", names.lake, self._lake_rules(), versioned=False)
+        self.lake = self._bucket(
+            "Lake", names.lake, self._lake_rules(), versioned=True, noncurrent_days=NONCURRENT_LAKE_DAYS
+        )
         self.books = self._bucket("Books", names.books, [], versioned=True)
         uploads = [s3.LifecycleRule(expiration=Duration.days(UPLOAD_DAYS))]
         self.uploads = self._bucket("Uploads", names.uploads, uploads, versioned=True)
@@ -43,7 +47,9 @@ class Storage(Construct):
             "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True
         )
 
-    def _bucket(self, id: str, name: str, rules: list[s3.LifecycleRule], versioned: bool) -> s3.Bucket:
+    def _bucket(
+        self, id: str, name: str, rules: list[s3.LifecycleRule], versioned: bool, noncurrent_days: int = 365
+    ) -> s3.Bucket:
         return s3.Bucket(
             self,
             id,
@@ -56,7 +62,7 @@ class Storage(Construct):
                 *rules,
                 s3.LifecycleRule(
                     abort_incomplete_multipart_upload_after=Duration.days(7),
-                    noncurrent_version_expiration=Duration.days(365) if versioned else None,
+                    noncurrent_version_expiration=Duration.days(noncurrent_days) if versioned else None,
                 ),
             ],
             server_access_logs_bucket=self.access_logs,

@@ -21,7 +21,7 @@ from deploy.settings import Environment
 FIREHOSE, KINESIS, LAMBDA, DYNAMODB = "AWS/Firehose", "AWS/Kinesis", "AWS/Lambda", "AWS/DynamoDB"
 MINUTE_MS = 60_000
 #: Tables, each with its index where it has one.
-TABLES = {"alert-state": "by_site", "last-values": "", "asked": ""}
+TABLES = {"alert-state": "by_site", "contracts": "", "last-values": "", "asked": ""}
 KEY_METRICS = ("KMSKeyDisabled", "KMSKeyInvalidState", "KMSKeyAccessDenied", "KMSKeyNotFound")
 #: Answers 5xx within five minutes that are no accident.
 API_ERRORS = 3
@@ -38,7 +38,7 @@ _ALERTING = (
 def functions(environment: Environment) -> list[str]:
     """Names of the functions that an environment has."""
     return [
-        *("notifier", "sweeper", "alerts-api", "queries-api"),
+        *("notifier", "sweeper", "alerts-api", "queries-api", "contracts-keeper", "contracts-exporter"),
         *(["last-values"] if environment.last_values else []),
         *(["canary"] if environment.canary else []),
     ]
@@ -113,7 +113,7 @@ def function_alarms(names: Names, environment: Environment) -> Iterator[Alarm]:
                 f"{id}-{name}", f"Lambda {name}: {metric.lower()}", meaning,
                 one(Measure(LAMBDA, metric, dimensions, "Sum")), 0, period_s=300, periods=1,
             )  # fmt: skip
-        if name in ("notifier", "last-values"):
+        if name in ("notifier", "last-values", "contracts-keeper"):
             yield Alarm(
                 f"Late-{name}", f"Lambda {name}: iterator age [ms]", f"The function {name} is behind its stream.",
                 one(Measure(LAMBDA, "IteratorAge", dimensions)), (1 if name == "notifier" else 5) * MINUTE_MS,

@@ -1,4 +1,4 @@
-"""Books: tariffs, rules, routes and contracts of files, checked and put where the job looks for them."""
+"""Books: tariffs, rules and routes, checked and put where the job looks for them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from deploy.alerting.reach import Reach
 from deploy.alerting.runtime.routes import read_routes
-from deploy.names import CONTRACTS, ROUTES, RULES, TARIFFS
+from deploy.names import ROUTES, RULES, TARIFFS
 from flink_job.alerts.document import read_rules
 from flink_job.tariffs.store import open_book
 
@@ -27,7 +27,6 @@ def upload(
     tariffs: Path | None = None,
     rules: Path | None = None,
     routes: Path | None = None,
-    contracts: Path | None = None,
     reach: Reach | None = None,
 ) -> list[str]:
     """Check every document, then upload them; returns their keys. Raises BooksError before anything is uploaded.
@@ -55,8 +54,6 @@ def upload(
                 check(found[key])
             except ValueError as error:
                 raise BooksError(f"{path}: {error}") from None
-    if contracts:
-        found[CONTRACTS] = contracts.read_bytes()
     for key, content in found.items():
         s3.put_object(Bucket=bucket, Key=key, Body=content)
     return list(found)

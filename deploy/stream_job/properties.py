@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from deploy.names import RULES, TARIFFS, Names
+from deploy.names import CONTRACTS, RULES, TARIFFS, Names
 from deploy.settings import Environment
 from flink_job.config import read_settings
 from flink_job.schemas import OUTPUTS
@@ -28,7 +28,11 @@ def property_groups(
     groups = {
         RUN_OPTIONS: OPTIONS,
         "readings": {"stream": names.readings, "region": region},
-        "contracts": {"stream": names.contracts, "region": region},
+        "contracts": {
+            "stream": names.contracts,
+            "region": region,
+            "snapshot_uri": f"s3://{names.books}/{CONTRACTS}",
+        },
         "outputs": {
             **{output: names.delivery(output) for output in OUTPUTS},
             "alerts_stream": names.alerts,

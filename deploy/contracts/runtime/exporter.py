@@ -1,0 +1,50 @@
+"""The table of contracts as one object, which flink_job/stored_contracts.py reads, and runs of uploaded files."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import boto3
+
+
+def handler(event: dict[str, Any], lambda_context: Any) -> dict[str, int]:
+    """Entry of the function, on a schedule."""
+    place = os.environ["BUCKET"], os.environ["KEY"]
+    return {"exported": export(_client("dynamodb"), _client("s3"), os.environ["TABLE"], *place)}
+
+
+def export(dynamodb: Any, s3: Any, table: str, bucket: str, key: str) -> int:
+    """Write every contract of the table to an object, which replaces the one before at once; returns their number."""
+    count = 0
+    with tempfile.TemporaryFile() as file:
+        with gzip.GzipFile(fileobj=file, mode="wb", mtime=0) as lines:
+            for line in contract_lines(dynamodb, table):
+                lines.write(line + b"\n")
+                count += 1
+        file.seek(0)
+        s3.upload_fileobj(file, bucket, key)
+    return count
+
+
+def contract_lines(dynamodb: Any, table: str) -> Iterator[bytes]:
+    """A line for each contract: the document with `published_ms`."""
+    start: dict[str, Any] = {}
+    while True:
+        answer = dynamodb.scan(TableName=table, **start)
+        for item in answer["Items"]:
+            document = json.loads(item["document"]["S"]) | {"published_ms": int(item["published_ms"]["N"])}
+            yield json.dumps(document, separators=(",", ":")).encode()
+        if "LastEvaluatedKey" not in answer:
+            return
+        start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+
+@cache
+def _client(service: str) -> Any:
+    return boto3.client(service)

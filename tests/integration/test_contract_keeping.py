@@ -1,0 +1,58 @@
+"""The functions of the contract store at the endpoint: stream records to the table, the table to the snapshot."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.contracts.runtime import exporter, keeper
+from deploy.local.endpoint import endpoint, free_port
+from deploy.names import CONTRACTS
+from flink_job.publish import client
+from flink_job.stored_contracts import StoredContractsError, stored_contracts
+
+TABLE, BUCKET = "contracts", "books"
+
+
+def record(position: int, meter: str, site: str, tenant: str = "") -> dict[str, Any]:
+    contract = {
+        "meter_id": meter,
+        "tenant": tenant,
+        "site_path": site,
+        "timezone": "UTC",
+        "assignments": [{"tariff_id": "t", "valid_from": "2026-01-01"}],
+    }
+    data = base64.b64encode(json.dumps(contract).encode()).decode()
+    return {"kinesis": {"data": data, "sequenceNumber": str(position), "approximateArrivalTimestamp": position}}
+
+
+def test_the_newest_is_kept_in_any_order_and_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with endpoint(tmp_path / "endpoint.log", free_port()) as url:
+        for name, value in {"AWS_ENDPOINT_URL": url, "TABLE": TABLE, "BUCKET": BUCKET, "KEY": CONTRACTS}.items():
+            monkeypatch.setenv(name, value)
+        keys = ("meter_id", "HASH"), ("tenant", "RANGE")
+        client("dynamodb", url).create_table(
+            TableName=TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
+        )
+        client("s3", url).create_bucket(Bucket=BUCKET)
+        uri = f"s3://{BUCKET}/{CONTRACTS}"
+        assert list(stored_contracts(uri, "us-east-1", url)) == []
+
+        later = [record(100, "a", "new"), record(99, "a", "old"), record(50, "a", "acmes", "acme")]
+        assert keeper.handler({"Records": later}, None) == {"kept": 2}
+        # An older batch is read again, with a record that is no contract.
+        older = [record(9, "a", "oldest"), record(60, "b", "only"), {"kinesis": {**later[0]["kinesis"], "data": ""}}]
+        assert keeper.handler({"Records": older}, None) == {"kept": 1}
+
+        assert exporter.handler({}, None) == {"exported": 3}
+        found = {meter: (json.loads(text)["site_path"], at) for meter, text, at in stored_contracts(uri, "", url)}
+        assert found == {"a": ("new", 100_000), "acme\x1fa": ("acmes", 50_000), "b": ("only", 60_000)}
+        with pytest.raises(StoredContractsError, match="elsewhere"):
+            list(stored_contracts("s3://elsewhere/contracts.ndjson", "us-east-1", url))

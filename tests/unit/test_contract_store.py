@@ -1,0 +1,84 @@
+"""The contract store: what is kept of the stream, and the snapshot that a job starts from."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.contracts.runtime.exporter import export
+from deploy.contracts.runtime.keeper import contract_item
+from flink_job.metering.contract import parse_contract
+from flink_job.stored_contracts import StoredContractsError, stored_contracts
+
+CONTRACT = {
+    "meter_id": "m",
+    "site_path": "f/p/l/m",
+    "timezone": "UTC",
+    "assignments": [{"tariff_id": "t", "valid_from": "2026-01-01"}],
+}
+
+
+def record(sequence: str, **changes: Any) -> dict[str, Any]:
+    payload = json.dumps(CONTRACT | changes).encode()
+    data = base64.b64encode(payload).decode()
+    return {"data": data, "sequenceNumber": sequence, "approximateArrivalTimestamp": 1774700000.123}
+
+
+def test_positions_sort_as_the_stream_does() -> None:
+    earlier, later = contract_item(record("9" * 29)), contract_item(record("1" + "0" * 29))
+    assert earlier and later
+    assert earlier["position"]["S"] < later["position"]["S"]
+    assert later["published_ms"]["N"] == "1774700000123"
+
+
+def test_what_is_no_contract_is_not_kept() -> None:
+    assert contract_item(record("1", assignments=[])) is None
+
+
+class Table:
+    """Two pages of a scan, and a bucket."""
+
+    def __init__(self) -> None:
+        self.objects: dict[tuple[str, str], bytes] = {}
+
+    def scan(self, TableName: str, ExclusiveStartKey: Any = None) -> dict[str, Any]:
+        number = ExclusiveStartKey or 0
+        document = json.dumps(CONTRACT | {"meter_id": f"m{number}"})
+        item = {"document": {"S": document}, "published_ms": {"N": str(number)}}
+        return {"Items": [item], **({} if number else {"LastEvaluatedKey": 1})}
+
+    def upload_fileobj(self, file: io.BytesIO, bucket: str, key: str) -> None:
+        self.objects[bucket, key] = file.read()
+
+
+def test_the_snapshot_has_every_page_and_is_read_as_contracts(tmp_path: Path) -> None:
+    place = Table()
+    assert export(place, place, "t", "b", "k") == 2
+    path = tmp_path / "contracts.ndjson.gz"
+    path.write_bytes(place.objects["b", "k"])
+    found = list(stored_contracts(str(path)))
+    assert [(meter, at_ms) for meter, _, at_ms in found] == [("m0", 0), ("m1", 1)]
+    assert [parse_contract(document).meter_id for _, document, _ in found] == ["m0", "m1"]
+
+
+def test_meters_of_tenants_are_apart(tmp_path: Path) -> None:
+    path = tmp_path / "contracts.ndjson"
+    path.write_text("\n".join(json.dumps(CONTRACT | {"tenant": tenant}) for tenant in ("", "acme")))
+    assert [meter for meter, _, _ in stored_contracts(str(path))] == ["m", "acme\x1fm"]
+    mine, theirs = contract_item(record("1")), contract_item(record("1", tenant="acme"))
+    assert mine and theirs
+    assert (mine["tenant"]["S"], theirs["tenant"]["S"]) == ("default", "acme")
+
+
+def test_nothing_stored_yet_is_no_fault_and_a_broken_snapshot_is(tmp_path: Path) -> None:
+    assert list(stored_contracts("")) == []
+    assert list(stored_contracts(str(tmp_path / "none.ndjson"))) == []
+    (tmp_path / "cut.ndjson.gz").write_bytes(gzip.compress(b'{"meter_id":"m"}\n' * 1000)[:40])
+    with pytest.raises(StoredContractsError, match="contracts export"):
+        list(stored_contracts(str(tmp_path / "cut.ndjson.gz")))
