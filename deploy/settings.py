@@ -28,8 +28,7 @@ class Environment:
     user of the API may ask of Athena. `last_values`: the function that keeps the last values of each
     meter in DynamoDB, whose writes cost more than the job does where meters are many. `operators`: addresses that
     alarms and the budget go to. `job` are settings of flink_job.config.Job. `quiet_s`: for how long no reading may
-    arrive before an alarm goes off, 0 for no such alarm. `canary`: a reading every quarter of an hour whose cost is
-    looked for in the lake.
+    arrive before an alarm goes off, 0 for no such alarm.
 
     `account`: the AWS account that this environment belongs to; another is refused. `recipients`: ARNs of SNS topics
     and SQS queues that routes may name besides the environment's own topics; `secrets`: ARNs of the secrets with which
@@ -69,7 +68,6 @@ class Environment:
     sentry_secret_arn: str = ""
     job: Mapping[str, str] = field(default_factory=dict)
     quiet_s: int = 0
-    canary: bool = False
 
     def __post_init__(self) -> None:
         if self.autoscaling and self.shards == 1:

@@ -14,7 +14,7 @@ from deploy.alerting.runtime.measures import (
     UNREADABLE,
 )
 from deploy.lake.catalog import DELIVERED
-from deploy.monitoring.alarm import BELOW, DEVICES, PAGE, UP_TO, Alarm, Measure, one
+from deploy.monitoring.alarm import DEVICES, PAGE, UP_TO, Alarm, Measure, one
 from deploy.names import Names
 from deploy.settings import Environment
 
@@ -25,7 +25,6 @@ TABLES = {"alert-state": "by_site", "contracts": "", "last-values": "", "asked":
 KEY_METRICS = ("KMSKeyDisabled", "KMSKeyInvalidState", "KMSKeyAccessDenied", "KMSKeyNotFound")
 #: Answers 5xx within five minutes that are no accident.
 API_ERRORS = 3
-CANARY_S = 900
 _ALERTING = (
     (NO_RECIPIENTS, "Alerting: tenants without recipients", "Alerts reach nobody: the routes name no recipient."),
     (ROUTES_REJECTED, "Alerting: routes that cannot be used", "The last good routes are in force."),
@@ -40,7 +39,6 @@ def functions(environment: Environment) -> list[str]:
     return [
         *("notifier", "sweeper", "alerts-api", "queries-api", "contracts-keeper", "contracts-exporter"),
         *(["last-values"] if environment.last_values else []),
-        *(["canary"] if environment.canary else []),
     ]
 
 
@@ -95,9 +93,8 @@ def stream_alarms(names: Names, environment: Environment) -> Iterator[Alarm]:
         yield Alarm(
             "NoReadings", "Kinesis readings: records", "No readings arrive.",
             one(Measure(KINESIS, "IncomingRecords", {"StreamName": names.readings}, "Sum")),
-            # The canary's own readings, and one that was due before.
-            environment.quiet_s // CANARY_S + 1 if environment.canary else 0, period_s=environment.quiet_s, periods=1,
-            comparison=UP_TO, missing_is_bad=True, severity=PAGE, owner=DEVICES,
+            0, period_s=environment.quiet_s, periods=1, comparison=UP_TO, missing_is_bad=True, severity=PAGE,
+            owner=DEVICES,
         )  # fmt: skip
 
 
@@ -118,13 +115,6 @@ def function_alarms(names: Names, environment: Environment) -> Iterator[Alarm]:
                 f"Late-{name}", f"Lambda {name}: iterator age [ms]", f"The function {name} is behind its stream.",
                 one(Measure(LAMBDA, "IteratorAge", dimensions)), (1 if name == "notifier" else 5) * MINUTE_MS,
                 periods=3, severity=PAGE if name == "notifier" else "ticket",
-            )  # fmt: skip
-        if name == "canary":
-            measures = {n.lower(): Measure(LAMBDA, n, dimensions, "Sum") for n in ("Invocations", "Errors")}
-            yield Alarm(
-                "Canary", "Canary: checks that passed", "The cost of the canary's reading does not come out.",
-                measures, 1, expression="invocations - errors", period_s=CANARY_S, periods=3, comparison=BELOW,
-                missing_is_bad=True, severity=PAGE,
             )  # fmt: skip
 
 

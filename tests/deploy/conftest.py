@@ -17,7 +17,6 @@ EVERYTHING = replace(
     environment_named("dev"),
     name="all",
     operators=("operations@plant.example",),
-    canary=True,
     recipients=("arn:aws:sns:eu-west-1:111122223333:shift-*", "arn:aws:sqs:eu-west-1:111122223333:cmms"),
     secrets=("arn:aws:secretsmanager:eu-west-1:111122223333:secret:hook-??????",),
     recipient_keys=("arn:aws:kms:eu-west-1:111122223333:key/0000",),
