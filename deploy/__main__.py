@@ -15,7 +15,7 @@ from rich.console import Console
 from deploy.alerting.reach import Reach
 from deploy.batch.image import ImageError, is_pushed, push
 from deploy.contracts.publish import ContractFileError, publish_contracts
-from deploy.contracts.runtime.exporter import export
+from deploy.contracts.runtime.exporter import Store, export
 from deploy.names import CONTRACTS, Names
 from deploy.release import drill as drills
 from deploy.release import smoke as smoke_check
@@ -152,8 +152,8 @@ def contracts(
     if action == "publish" and file:
         console.print(f"published {publish_contracts(file, names.contracts)} contracts to {names.contracts}")
     elif action == "export":
-        clients = _client("dynamodb", environment), _client("s3", environment)
-        count = export(*clients, names.contract_store, names.books, CONTRACTS)
+        store = Store(_client("dynamodb", environment), names.contract_store)
+        count = export(store, _client("s3", environment), names.books, CONTRACTS)
         console.print(f"exported {count} contracts to s3://{names.books}/{CONTRACTS}")
     else:
         _fail("say `contracts publish --file FILE` or `contracts export`")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from deploy.contracts.runtime.exporter import export
+from deploy.contracts.runtime.exporter import Store, export
 from deploy.contracts.runtime.keeper import contract_item
 from flink_job.metering.contract import parse_contract
 from flink_job.stored_contracts import StoredContractsError, stored_contracts
@@ -59,7 +59,7 @@ class Table:
 
 def test_the_snapshot_has_every_page_and_is_read_as_contracts(tmp_path: Path) -> None:
     place = Table()
-    assert export(place, place, "t", "b", "k") == 2
+    assert export(Store(place, "t"), place, "b", "k") == 2
     path = tmp_path / "contracts.ndjson.gz"
     path.write_bytes(place.objects["b", "k"])
     found = list(stored_contracts(str(path)))
