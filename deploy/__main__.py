@@ -27,7 +27,8 @@ from deploy.release.cdk import Cdk, CdkError
 from deploy.release.costs import activate_tag
 from deploy.release.empty import empty_buckets
 from deploy.settings import Environment, SettingsError, check_account, check_operators, environment_named
-from deploy.stream_job.properties import RESTORE, SKIP
+from deploy.stream_job.package import PACKAGE
+from deploy.stream_job.properties import RESTORE, SKIP, release_of
 from deploy.stream_job.state import current_state
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -82,6 +83,7 @@ def up(
     cdk.run("deploy", "--all", "--require-approval", approval)
     _push_image(environment, names)
     application.start(restore)
+    application.check_release(release_of(PACKAGE, environment, current_state()))
     _activate_tag(environment)
     console.print(_drill(environment, names).told())
     _smoke(environment, names, limit_s)

@@ -9,9 +9,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from deploy.stream_job.properties import DEPLOYMENT
+from deploy.stream_job.properties import DEPLOYMENT, RELEASE
 
-STARTED_S, SNAPSHOT_S, POLL_S = 900.0, 1800.0, 5.0
+STARTED_S, SNAPSHOT_S, SETTLED_S, POLL_S = 900.0, 1800.0, 1800.0, 5.0
+#: Statuses that the service leaves by itself. A job that is being scaled or maintained has state to save.
+PASSING = frozenset(
+    {"AUTOSCALING", "FORCE_STOPPING", "MAINTENANCE", "ROLLING_BACK", "STARTING", "STOPPING", "UPDATING"}
+)
 
 
 class ApplicationError(RuntimeError):
@@ -20,6 +24,10 @@ class ApplicationError(RuntimeError):
 
 class StateChangedError(ApplicationError):
     """The new version keeps other state than the one that is deployed."""
+
+
+class RolledBackError(ApplicationError):
+    """The service went back to the version before."""
 
 
 class Application:
@@ -45,11 +53,24 @@ class Application:
 
     def deployed_state(self) -> str | None:
         """The state that the deployed version keeps; None where nothing is deployed."""
+        return self._noted("state")
+
+    def check_release(self, expected: str) -> None:
+        """Raises RolledBackError where another release runs than the one that was deployed."""
+        found = self._noted(RELEASE)
+        if found != expected:
+            version = (self.detail() or {}).get("ApplicationVersionId")
+            raise RolledBackError(
+                f"{self.name} runs release {found or 'of an unknown name'} (version {version} of the application), not "
+                f"{expected}: the service has rolled the update back. Its log says why the new version did not start "
+                "(docs/operate.md#downtime); the version before goes on with its state"
+            )
+
+    def _noted(self, key: str) -> str | None:
+        """What the deployment has noted in the application's properties; None where it has not."""
         detail = self.detail()
-        if detail is None:
-            return None
-        state = groups_of(detail).get(DEPLOYMENT, {}).get("state")
-        return None if state is None else str(state)
+        value = groups_of(detail).get(DEPLOYMENT, {}).get(key) if detail else None
+        return None if value is None else str(value)
 
     def check_state(self, new: str) -> None:
         """Raises StateChangedError where the state that is deployed would not fit."""
@@ -62,8 +83,11 @@ class Application:
             )
 
     def snapshot(self, at: datetime) -> str | None:
-        """Take a snapshot of a running application and wait for it; None where it does not run."""
-        if self.status() != "RUNNING":
+        """Take a snapshot of a running application and wait for it; None where it does not run.
+
+        One that is being scaled, updated or maintained is waited for first.
+        """
+        if self._settled() != "RUNNING":
             return None
         name = f"before-{at:%Y%m%dT%H%M%S}"
         self._client.create_application_snapshot(ApplicationName=self.name, SnapshotName=name)
@@ -96,9 +120,20 @@ class Application:
 
     def stop(self) -> None:
         """Stop it where it runs, with a snapshot."""
-        if self.status() == "RUNNING":
+        if self._settled() == "RUNNING":
             self._client.stop_application(ApplicationName=self.name)
             self._until(lambda: self.status() == "READY", STARTED_S, f"{self.name} was not stopped")
+
+    def _settled(self) -> str:
+        """The status once it is none that the service leaves by itself."""
+        seen = [""]
+
+        def settled() -> bool:
+            seen.append(self.status())
+            return seen[-1] not in PASSING
+
+        self._until(settled, SETTLED_S, f"{self.name} was neither running nor stopped")
+        return seen[-1]
 
     def _until(self, condition: Callable[[], bool], limit_s: float, what: str) -> None:
         waited = 0.0

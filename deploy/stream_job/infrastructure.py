@@ -18,7 +18,7 @@ from deploy.grants import allow, read_objects, service, use_key
 from deploy.logs import log_group, log_stream_arn
 from deploy.names import CONTRACTS, RULES, TARIFFS
 from deploy.stream_job.package import PACKAGE
-from deploy.stream_job.properties import RESTORE, SKIP, property_groups
+from deploy.stream_job.properties import RESTORE, SKIP, property_groups, release_of
 
 RUNTIME = "FLINK-1_20"
 CHECKPOINT_MS, PAUSE_MS = 60_000, 5_000
@@ -61,7 +61,9 @@ class StreamJob(Construct):
 
     def _configuration(self, fingerprint: str) -> dict[str, Any]:
         environment = self._environment
-        groups = property_groups(self._names, environment, Stack.of(self).region, fingerprint)
+        groups = property_groups(
+            self._names, environment, Stack.of(self).region, fingerprint, release_of(PACKAGE, environment, fingerprint)
+        )
         return {
             "applicationCodeConfiguration": {
                 "codeContentType": "ZIPFILE",

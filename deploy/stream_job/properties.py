@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 
 from deploy.names import CONTRACTS, RULES, TARIFFS, Names
 from deploy.settings import Environment
@@ -13,12 +15,14 @@ RUN_OPTIONS = "kinesis.analytics.flink.run.options"
 OPTIONS = {"python": "main.py", "jarfile": "lib/flink-dependencies.jar", "pyFiles": "dep/"}
 #: A group of the deployment's own: says which state the application's package keeps.
 DEPLOYMENT = "deployment"
+#: Its key that tells releases apart: after an update the service may run the one before.
+RELEASE = "release"
 #: What an updated application starts from.
 RESTORE, SKIP = "RESTORE_FROM_LATEST_SNAPSHOT", "SKIP_RESTORE_FROM_SNAPSHOT"
 
 
 def property_groups(
-    names: Names, environment: Environment, region: str, fingerprint: str
+    names: Names, environment: Environment, region: str, fingerprint: str, release: str = ""
 ) -> Mapping[str, Mapping[str, str]]:
     """Every group. Raises ConfigError when the job would not start with them."""
     # Parallelism is the service's to set, and to change.
@@ -45,7 +49,14 @@ def property_groups(
             "region": region,
         },
         "job": job,
-        DEPLOYMENT: {"state": fingerprint},
+        DEPLOYMENT: {"state": fingerprint, RELEASE: release or "unknown"},
     }
     read_settings(groups)
     return groups
+
+
+def release_of(package: Path, environment: Environment, fingerprint: str) -> str:
+    """What tells a release from others: a digest of the package, of the environment's settings and of the state."""
+    digest = hashlib.sha256(package.read_bytes())
+    digest.update(f"{environment!r}|{fingerprint}".encode())
+    return digest.hexdigest()[:16]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from deploy.names import Names
-from deploy.release.application import Application, ApplicationError, StateChangedError
+from deploy.release.application import Application, ApplicationError, RolledBackError, StateChangedError
 from deploy.release.smoke import Clients, SmokeError, check
+from deploy.settings import Environment
+from deploy.stream_job.properties import release_of
 
 NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
 
@@ -26,9 +29,10 @@ class Service:
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
         if status == "ABSENT":
             raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "DescribeApplication")
-        groups = [{"PropertyGroupId": "deployment", "PropertyMap": {"state": self.state}}]
+        groups = [{"PropertyGroupId": "deployment", "PropertyMap": {"state": self.state, "release": "r1"}}]
         properties = {"EnvironmentPropertyDescriptions": {"PropertyGroupDescriptions": groups}}
-        return {"ApplicationDetail": {"ApplicationStatus": status, "ApplicationConfigurationDescription": properties}}
+        described = {"ApplicationVersionId": 7, "ApplicationConfigurationDescription": properties}
+        return {"ApplicationDetail": {"ApplicationStatus": status, **described}}
 
     def create_application_snapshot(self, **given: str) -> None:
         self.calls.append(("snapshot", given["SnapshotName"]))
@@ -54,6 +58,38 @@ def test_a_running_job_has_a_snapshot_taken_and_waited_for() -> None:
     assert application(service).snapshot(NOON) == "before-20260328T120000"
     assert service.calls == [("snapshot", "before-20260328T120000")]
     assert service.snapshots == ["READY"]
+
+
+@pytest.mark.parametrize("status", ["AUTOSCALING", "MAINTENANCE", "UPDATING", "STARTING", "ROLLING_BACK"])
+def test_a_job_that_the_service_works_on_is_waited_for(status: str) -> None:
+    """It has state: a deployment without a snapshot of it could lose what it knows."""
+    service = Service([status, status, "RUNNING"])
+    assert application(service).snapshot(NOON) == "before-20260328T120000"
+    with pytest.raises(ApplicationError, match="neither running nor stopped within 1800 s"):
+        application(Service([status])).snapshot(NOON)
+
+
+def test_a_release_that_was_rolled_back_is_no_success() -> None:
+    """The version before answers every check just as well: only its name tells it apart."""
+    application(Service(["RUNNING"])).check_release("r1")
+    with pytest.raises(RolledBackError, match=r"runs release r1 \(version 7 .*\), not r2"):
+        application(Service(["RUNNING"])).check_release("r2")
+    with pytest.raises(RolledBackError, match="not r2"):
+        application(Service(["ABSENT"])).check_release("r2")
+
+
+def test_a_release_is_of_its_package_settings_and_state(tmp_path: Path) -> None:
+    package = tmp_path / "app.zip"
+    package.write_bytes(b"one")
+    first = release_of(package, Environment("dev"), "s1")
+    assert first == release_of(package, Environment("dev"), "s1")
+    others = [
+        release_of(package, Environment("dev", parallelism=2), "s1"),
+        release_of(package, Environment("dev"), "s2"),
+    ]
+    package.write_bytes(b"two")
+    others.append(release_of(package, Environment("dev"), "s1"))
+    assert len({first, *others}) == 4
 
 
 @pytest.mark.parametrize("status", ["READY", "ABSENT"])
