@@ -8,16 +8,23 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 import duckdb
 import pyarrow as pa
 
+from flink_job.metering import bounds
+
 #: Widest file that is read [columns], and memory for reading one.
 MAX_COLUMNS, MEMORY = 1000, "2GB"
 BATCH = 10_000
+_ROWS = "SELECT * FROM read_parquet(?)"
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "memory_limit": MEMORY,
+    "autoinstall_known_extensions": False,
+}
 #: What DuckDB takes for a pattern of names.
 _WILDCARDS = frozenset("*?[")
 
@@ -28,34 +35,53 @@ class ParquetError(ValueError):
 
 def columns_in(stream: IO[bytes]) -> list[str]:
     """Names of the columns of a file. Raises ParquetError."""
-    with _opened(stream) as found:
-        return [str(column[0]) for column in found.description or ()]
+    with _opened(stream) as (connection, path):
+        return list(connection.sql(_ROWS, params=[path]).columns)
 
 
 def rows_in(stream: IO[bytes]) -> Iterator[dict[str, Any]]:
     """The rows of a file, in its order. Raises ParquetError."""
-    with _opened(stream) as found:
+    with _opened(stream) as (connection, path):
+        found = connection.execute(_ROWS, [path])
         names = [column[0] for column in found.description or ()]
         while rows := found.fetchmany(BATCH):
             for row in rows:
                 yield dict(zip(names, row, strict=True))
 
 
-def table_in(stream: IO[bytes]) -> pa.Table:
-    """The whole file as a table, without anything that the file says of Arrow's types. Raises ParquetError."""
-    with _opened(stream) as found:
-        return found.to_arrow_table()
+def table_in(stream: IO[bytes], columns: Sequence[str]) -> pa.Table:
+    """Those of `columns` that the file has, as a table without anything that the file says of Arrow's types.
+
+    A file of a megabyte can hold a hundred million rows that are alike: the table has at most `bounds.MAX_TABLE_BYTES`.
+    Raises ParquetError.
+    """
+    with _opened(stream) as (connection, path):
+        found = connection.sql(_ROWS, params=[path])
+        wanted = [duckdb.ColumnExpression(name) for name in found.columns if name in columns]
+        if not wanted:
+            raise ParquetError(f"none of the columns {', '.join(columns)}")
+        reader = found.project(*wanted).to_arrow_reader(BATCH)
+        batches: list[pa.RecordBatch] = []
+        size = 0
+        for batch in reader:
+            size += batch.nbytes
+            if size > bounds.MAX_TABLE_BYTES:
+                raise ParquetError(f"more than {bounds.MAX_TABLE_BYTES} bytes when unpacked; split the file")
+            batches.append(batch)
+        return pa.Table.from_batches(batches, reader.schema)
 
 
 @contextlib.contextmanager
-def _opened(stream: IO[bytes]) -> Iterator[duckdb.DuckDBPyConnection]:
-    with tempfile.TemporaryDirectory() as folder, duckdb.connect(config={"memory_limit": MEMORY}) as connection:
+def _opened(stream: IO[bytes]) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
+    """(connection, path of the file), the file being Parquet and not too wide. Raises ParquetError."""
+    with tempfile.TemporaryDirectory() as folder, duckdb.connect(config=_CONFIG) as connection:
         try:
-            path = _path(stream, Path(folder))
-            found = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
-            if len(found.description or ()) > MAX_COLUMNS:
-                raise ParquetError(f"{len(found.description or ())} columns; at most {MAX_COLUMNS} are read")
-            yield found
+            path = str(_path(stream, Path(folder)))
+            connection.execute("SET enable_progress_bar = false")
+            columns = len(connection.sql(_ROWS, params=[path]).columns)
+            if columns > MAX_COLUMNS:
+                raise ParquetError(f"{columns} columns; at most {MAX_COLUMNS} are read")
+            yield connection, path
         except duckdb.Error as error:
             raise ParquetError(str(error).splitlines()[0]) from None
 

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import zlib
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from urllib.parse import urlparse
 
 import msgspec
 
 from flink_job.batch.parquet import ParquetError, rows_in
-from flink_job.metering.bounds import MAX_RECORD_BYTES
+from flink_job.metering.bounds import MAX_HEADER_BYTES, MAX_RECORD_BYTES
 from flink_job.metering.record import CSV_ENVELOPE, CSV_SEPARATOR
 from flink_job.publish import client
 
@@ -26,6 +27,10 @@ from flink_job.publish import client
 PROGRESS_STEP = 10_000
 #: A byte more than the largest record: whoever reads the record rejects it.
 _LINE_LIMIT = MAX_RECORD_BYTES + 1
+
+
+class _HeaderError(ValueError):
+    """A CSV file whose header cannot travel with its lines."""
 
 
 class InputError(ValueError):
@@ -68,7 +73,7 @@ def read_records(name: str) -> Iterator[tuple[int, bytes]]:
             yield from readers[suffix](stream)  # type: ignore[arg-type]
     except (FileNotFoundError, IsADirectoryError):
         raise InputError(f"{name}: no such file") from None
-    except (EOFError, gzip.BadGzipFile, zlib.error, ParquetError) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error, ParquetError, _HeaderError) as error:
         raise InputError(f"{name}: {error}") from None
 
 
@@ -98,13 +103,24 @@ def _csv_lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     """Each line goes with its header, so that it can be read on its own; its bytes stay as they are."""
     lines = _lines(stream)
     _, header = next(lines, (0, b""))
+    if len(header) > MAX_HEADER_BYTES:
+        raise _HeaderError(f"line 1: the header has more than {MAX_HEADER_BYTES} bytes")
     for number, line in lines:
         yield number, CSV_ENVELOPE + header.removeprefix(b"\xef\xbb\xbf") + CSV_SEPARATOR + line
 
 
 def _parquet_rows(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     for number, row in enumerate(rows_in(stream), start=1):
-        yield number, msgspec.json.encode({k: v for k, v in row.items() if v is not None})
+        yield number, _encoded({k: v for k, v in row.items() if v is not None})[:_LINE_LIMIT]
+
+
+def _encoded(row: dict[str, Any]) -> bytes:
+    """A row as JSON. What JSON has no form for, such as keys that are no texts, is written as Python shows it."""
+    try:
+        return msgspec.json.encode(row)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        shown = {k: v if isinstance(v, int | float | str) else str(v) for k, v in row.items()}
+        return json.dumps(shown).encode()
 
 
 def open_input(name: str) -> IO[bytes]:

@@ -8,6 +8,10 @@ from datetime import UTC, date, datetime
 MAX_RECORD_BYTES = 262_144
 #: Largest document (tariff, alert rules, price series) [bytes].
 MAX_DOCUMENT_BYTES = 4_194_304
+#: Longest header of a CSV file, which travels with every line of it [bytes].
+MAX_HEADER_BYTES = 16_384
+#: Largest table that is held in memory as a whole, after decompression [bytes].
+MAX_TABLE_BYTES = 4 << 30
 #: Levels of a document within each other.
 MAX_DEPTH = 32
 #: Longest explanation of what is wrong, which may quote the record [characters].

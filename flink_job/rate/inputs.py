@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from flink_job.batch.parquet import ParquetError, columns_in
 from flink_job.batch.stage import InputError, open_input
+from flink_job.metering.bounds import MAX_DETAIL
 from flink_job.rate.columns import ReadingColumns
 from flink_job.rate.records import read_reading_records
 from flink_job.rate.tables import COLUMNS, has_columns, read_csv, read_parquet
@@ -59,4 +60,8 @@ def _read(name: str, zone: ZoneInfo, rejected: Counter[str]) -> ReadingColumns:
         raise InputError(f"{name}: no such file") from None
     except (EOFError, gzip.BadGzipFile, zlib.error, ParquetError) as error:
         raise InputError(f"{name}: {error}") from None
+    except InputError:
+        raise
+    except Exception as error:  # a file may hold anything: what was not foreseen is the file's fault, and named
+        raise InputError(f"{name}: {type(error).__name__}: {error}"[:MAX_DETAIL]) from error
     return read_reading_records(name, rejected, int(time.time() * 1000))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import io
+import tempfile
+from collections.abc import Iterator
 from typing import IO, Any
 from zoneinfo import ZoneInfo
 
@@ -14,13 +18,14 @@ import pyarrow.csv
 
 from flink_job.batch.parquet import ParquetError, table_in
 from flink_job.batch.stage import InputError
-from flink_job.metering.bounds import MAX_RECORD_BYTES
+from flink_job.metering import bounds
 from flink_job.metering.units import MICRO
 from flink_job.rate.columns import ReadingColumns, signed
 
 COLUMNS = ("meter_id", "ts", "interval_s", "kwh")
 REACTIVE = ("kvarh", "capacitive_kvarh")
 _MAX_KWH = 1e9
+_PIECE = 1 << 20
 #: Any date in seconds is below this, any since 1973 in milliseconds above.
 _EPOCH_SECONDS = 100_000_000_000
 
@@ -32,24 +37,51 @@ def read_csv(name: str, stream: IO[bytes], zone: ZoneInfo) -> ReadingColumns:
     options = pyarrow.csv.ConvertOptions(column_types={**strings, **reactive}, strings_can_be_null=False)
     try:
         # One thread: with several, a faulty field can end the process instead of raising (pyarrow 11).
-        table = pyarrow.csv.read_csv(stream, pyarrow.csv.ReadOptions(use_threads=False), convert_options=options)
-    except pa.ArrowInvalid as error:
+        with _native(name, stream) as source:
+            table = pyarrow.csv.read_csv(source, pyarrow.csv.ReadOptions(use_threads=False), convert_options=options)
+    except pa.ArrowException as error:
         raise InputError(f"{name}: {error}") from None
     return from_table(name, table, zone)
+
+
+@contextlib.contextmanager
+def _native(name: str, stream: IO[bytes]) -> Iterator[pa.NativeFile]:
+    """The bytes as a file that Arrow reads itself, of at most `bounds.MAX_TABLE_BYTES`. Raises InputError.
+
+    A Python stream would be read ahead by a thread that needs the interpreter's lock. When the first block is faulty,
+    pyarrow 11 waits for that thread while it holds the lock: for ever, more often than not.
+    """
+    if isinstance(stream, io.BufferedReader) and isinstance(stream.name, str):
+        with pa.OSFile(stream.name) as source:
+            _check_size(name, source.size())
+            yield source
+        return
+    with tempfile.NamedTemporaryFile(suffix=".csv") as copy:
+        while piece := stream.read(_PIECE):
+            _check_size(name, copy.tell() + len(piece))
+            copy.write(piece)
+        copy.flush()
+        with pa.OSFile(copy.name) as source:
+            yield source
+
+
+def _check_size(name: str, size: int) -> None:
+    if size > bounds.MAX_TABLE_BYTES:
+        raise InputError(f"{name}: more than {bounds.MAX_TABLE_BYTES} bytes when unpacked; split the file")
 
 
 def read_parquet(name: str, stream: IO[bytes], zone: ZoneInfo) -> ReadingColumns:
     """Columns of a Parquet file. Raises InputError, which names the file."""
     try:
-        return from_table(name, table_in(stream), zone)
-    except (pa.ArrowInvalid, ParquetError) as error:
+        return from_table(name, table_in(stream, (*COLUMNS, *REACTIVE)), zone)
+    except (pa.ArrowException, ParquetError) as error:
         raise InputError(f"{name}: {error}") from None
 
 
 def has_columns(stream: IO[bytes], gzipped: bool) -> bool:
     """True where a CSV file has the columns of this module, rather than those of a reading record."""
     with gzip.open(stream) if gzipped else stream as lines:
-        header = lines.readline(MAX_RECORD_BYTES).decode("utf-8-sig", "replace")
+        header = lines.readline(bounds.MAX_RECORD_BYTES).decode("utf-8-sig", "replace")
     return {"ts", "kwh"} <= {column.strip() for column in header.split(",")}
 
 
@@ -100,6 +132,8 @@ def _instants(name: str, column: pa.ChunkedArray, meter: Any, zone: ZoneInfo) ->
     if pa.types.is_timestamp(column.type):
         stamps = pd.DatetimeIndex(column.to_pandas())
         return _millis(stamps) if stamps.tz is not None else _localized(name, stamps, meter, zone)
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        raise InputError(f"{name}: column ts is {column.type}; it holds texts, integers or timestamps")
     first = column[0].as_py() if len(column) else ""
     if first.isdecimal():
         return _epoch(name, column)
