@@ -37,6 +37,9 @@ OUTCOME = "outcome.json"
 #: call that is still in it. A TaskManager that hangs ends itself, after this instead of three minutes; it is started
 #: again, as the service does.
 CANCELLATION = {"task.cancellation.timeout": 20_000}
+#: What a program may set is the rehearsal's to look at: Flink takes a cluster's own options for changes of the program
+#: where it writes them in another unit.
+ANY_PROGRAM = {"execution.program-config.enabled": True}
 ROUTES = {
     "recipients": {"crew": {"sns": "{fifo_topic}", "tokens": 100_000, "refill_s": 1, "group_s": 0}},
     "routes": [{"site": "*", "to": ["crew"]}],
@@ -178,7 +181,7 @@ def run(
         if alerting and fault.pager:
             change_environment(setting.url, alerting.functions["notifier"], AWS_ENDPOINT_URL_SNS=proxy.url)
         parallel = {"parallelism.default": fault.slots, "taskmanager.numberOfTaskSlots": fault.slots}
-        with setting.cluster(**parallel, **CANCELLATION, **fault.flink) as cluster:
+        with setting.cluster(**parallel, **CANCELLATION, **ANY_PROGRAM, **fault.flink) as cluster:
             running = Run(setting, cluster, setting.submit(cluster), proxy)
             time.sleep(CONTRACTS_S)
             fault.prepare(running)
