@@ -15,6 +15,7 @@ from deploy.lake.catalog import views
 from deploy.lake.questions import QUESTIONS
 from deploy.local.endpoint import endpoint, free_port
 from deploy.local.people import PASSWORD, call
+from deploy.names import CONTRACTS
 from deploy.settings import environment_named
 from flink_job.publish import client
 from flink_job.schemas import OUTPUTS
@@ -204,7 +205,7 @@ def test_an_uploaded_file_starts_a_run_of_itself(deployed: Deployment) -> None:
     name = execution["name"]
     assert commands()[0] == [
         *("run", "--input", f"s3://{NAMES.uploads}/inbox/march.csv"),
-        *("--contracts", f"s3://{NAMES.books}/contracts.ndjson", "--tariffs", f"s3://{NAMES.books}/tariffs/"),
+        *("--contracts", f"s3://{NAMES.books}/{CONTRACTS}", "--tariffs", f"s3://{NAMES.books}/tariffs/"),
         *("--output", f"s3://{NAMES.lake}/uploads/{name}/"),
     ]
 
