@@ -103,15 +103,6 @@ class StreamSource:
 
 
 @dataclass(frozen=True)
-class ContractSource(StreamSource):
-    """The contracts stream, and `snapshot_uri`: the stored contracts (a file or s3://bucket/key, flink_job/
-    stored_contracts.py) that a job without state reads besides; "" reads the stream alone.
-    """
-
-    snapshot_uri: str = ""
-
-
-@dataclass(frozen=True)
 class Outputs:
     """Firehose delivery streams by output, and the Kinesis stream of alerts ("" writes none). `lake` is where the
     delivery streams write, s3://bucket: the job does not use it, `redrive` and `gaps` do.
@@ -179,7 +170,7 @@ class Settings:
     """All property groups."""
 
     readings: StreamSource
-    contracts: ContractSource
+    contracts: StreamSource
     outputs: Outputs
     tariffs: Tariffs
     job: Job

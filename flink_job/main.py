@@ -85,12 +85,11 @@ def statements(t_env: StreamTableEnvironment, settings: Settings) -> StatementSe
     """The job's statements: sources and sinks of the settings, and all between."""
     from flink_job.pipeline import define_pipeline
     from flink_job.sinks import firehose_sinks
-    from flink_job.sources import CONTRACTS, READINGS, kinesis_source, stored_contracts_source, tick_source
+    from flink_job.sources import CONTRACTS, READINGS, kinesis_source, tick_source
 
     sources = [
         kinesis_source(READINGS, settings.readings),
         kinesis_source(CONTRACTS, settings.contracts),
-        stored_contracts_source(),
         tick_source(),
     ]
     return define_pipeline(t_env, sources, firehose_sinks(settings.outputs), settings)

@@ -40,7 +40,7 @@ def define_pipeline(
 ) -> StatementSet:
     """All statements of the job, ready to execute.
 
-    `sources` is the DDL of the sources (flink_job/sources.py), `sinks` the DDL of each output.
+    `sources` is the DDL of `source_readings` and `source_contracts`, `sinks` the DDL of each output.
     """
     register_functions(t_env, settings)
     for ddl in [*sources, *sinks.values()]:
@@ -54,8 +54,6 @@ def define_pipeline(
     cross(t_env, "decoded_rows", "decoded", with_arrival_time("arrival"))
     _views(t_env, contract_rows="20_contracts")
     cross(t_env, "contract_rows", "contracts", with_arrival_time("arrival"))
-    _views(t_env, stored_contract_rows="23_stored_contracts")
-    cross(t_env, "stored_contract_rows", "stored_contracts", with_arrival_time("arrival"))
     _views(t_env, checked_contracts="21_checked_contracts")
     _views(t_env, readings="30_readings", newest_contracts="31_newest_contracts")
     with_newest(t_env, "readings", "newest_contracts", "known", with_arrival_time("arrival"))

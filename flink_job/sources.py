@@ -16,7 +16,6 @@ from flink_job.tenants import DEFAULT, RIGHT, is_tenant
 READINGS = "source_readings"
 CONTRACTS = "source_contracts"
 TICKS = "source_ticks"
-STORED_CONTRACTS = "source_stored_contracts"
 
 _KINESIS_BODY = """`payload` BYTES,
   `tenant` AS '{tenant}',
@@ -67,12 +66,3 @@ def tick_source(bounded: bool = False) -> str:
     """DDL of a clock that ticks once a second; a bounded run has no use for it and gets a single tick."""
     options = {"connector": "datagen", "rows-per-second": "1"}
     return create_table(TICKS, "`tick` INT", options | ({"number-of-rows": "1"} if bounded else {}))
-
-
-def stored_contracts_source() -> str:
-    """DDL of the one row for which the stored contracts are read. It is part of the state: a job that resumes
-    does not read them again.
-    """
-    options = {"connector": "datagen", "fields.part.kind": "sequence"}
-    options |= {"fields.part.start": "0", "fields.part.end": "0"}
-    return create_table(STORED_CONTRACTS, "`part` INT", options)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from udfs.decode import check_contract, read_reading, split_payload
 from udfs.price import price_reading
 from udfs.resolve import resolve_reading
-from udfs.stored import stored_contracts_of
 from udfs.tally import tally
 from udfs.watch_kpi import watch_kpi
 
@@ -22,7 +21,6 @@ def register_functions(t_env: TableEnvironment, settings: Settings) -> None:
     job = settings.job
     t_env.create_temporary_function("read_reading", read_reading(job.max_record_bytes, job.max_future_s))
     t_env.create_temporary_function("check_contract", check_contract())
-    t_env.create_temporary_function("stored_contracts", stored_contracts_of(settings.contracts))
     t_env.create_temporary_function("split_payload", split_payload())
     t_env.create_temporary_function("resolve_reading", resolve_reading(settings))
     t_env.create_temporary_function("price_reading", price_reading(settings))

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from deploy.names import CONTRACTS, RULES, TARIFFS, Names
+from deploy.names import RULES, TARIFFS, Names
 from deploy.settings import Environment
 from flink_job.config import read_settings
 from flink_job.schemas import OUTPUTS
@@ -32,11 +32,7 @@ def property_groups(
     groups = {
         RUN_OPTIONS: OPTIONS,
         "readings": {"stream": names.readings, "region": region},
-        "contracts": {
-            "stream": names.contracts,
-            "region": region,
-            "snapshot_uri": f"s3://{names.books}/{CONTRACTS}",
-        },
+        "contracts": {"stream": names.contracts, "region": region},
         "outputs": {
             **{output: names.delivery(output) for output in OUTPUTS},
             "alerts_stream": names.alerts,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from flink_job.batch.collect import collect
 from flink_job.batch.stage import stage
-from flink_job.config import ContractSource, Job, Outputs, Settings, StreamSource, Tariffs
+from flink_job.config import Job, Outputs, Settings, StreamSource, Tariffs
 from flink_job.lake.account import rejected_readings
 from flink_job.schemas import ACCOUNTED
 from flink_job.tenants import DEFAULT
@@ -39,9 +39,9 @@ Report = Callable[[str, int], None]
 
 def batch_settings(tariffs: str, rules: str, job: Job, tenant: str = DEFAULT) -> Settings:
     """Settings of a run without streams, of files of a tenant."""
+    unused = StreamSource(stream="-", tenant=tenant)
     outputs = Outputs("-", "-", "-", "-", "-", "-")
-    sources = StreamSource(stream="-", tenant=tenant), ContractSource(stream="-", tenant=tenant)
-    return Settings(*sources, outputs, Tariffs(uri=tariffs, rules_uri=rules), job)
+    return Settings(unused, unused, outputs, Tariffs(uri=tariffs, rules_uri=rules), job)
 
 
 def run_bounded(
@@ -54,7 +54,7 @@ def run_bounded(
     from flink_job.environment import create_environment, mini_cluster
     from flink_job.pipeline import define_pipeline
     from flink_job.sinks import file_sinks
-    from flink_job.sources import CONTRACTS, READINGS, staged_source, stored_contracts_source, tick_source
+    from flink_job.sources import CONTRACTS, READINGS, staged_source, tick_source
 
     # One subtask, so that file order is the order of arrival; no shard to wait for.
     settings = dataclasses.replace(settings, job=dataclasses.replace(settings.job, parallelism=1))
@@ -68,7 +68,7 @@ def run_bounded(
         t_env = create_environment(settings.job, mini_cluster(settings.job, work / "state", short=read < SHORT_RUN))
         tenants = {READINGS: settings.readings.tenant, CONTRACTS: settings.contracts.tenant}
         staged = [staged_source(table, work / table, tenant) for table, tenant in tenants.items()]
-        sources = [*staged, stored_contracts_source(), tick_source(bounded=True)]
+        sources = [*staged, tick_source(bounded=True)]
         statements = define_pipeline(t_env, sources, file_sinks(work / "rows"), settings)
         report("running", 0)
         statements.execute().wait()

@@ -19,14 +19,13 @@ from urllib.parse import urlparse
 import msgspec
 
 from flink_job.batch.parquet import ParquetError, rows_in
-from flink_job.metering.bounds import MAX_HEADER_BYTES, MAX_RECORD_BYTES
+from flink_job.metering.bounds import MAX_HEADER_BYTES
 from flink_job.metering.record import CSV_ENVELOPE, CSV_SEPARATOR
 from flink_job.publish import client
 
 #: Records between two calls of the progress callback.
 PROGRESS_STEP = 10_000
-#: A byte more than the largest record: whoever reads the record rejects it.
-_LINE_LIMIT = MAX_RECORD_BYTES + 1
+_LINE_LIMIT = MAX_LINE_BYTES + 1
 
 
 class _HeaderError(ValueError):

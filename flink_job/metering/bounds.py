@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime
 
 #: Largest record of the streams and of files [bytes]. Kinesis takes 1 MiB; a reading is some 200 bytes.
 MAX_RECORD_BYTES = 262_144
+#: Of a longer line of a file only the beginning is kept; it is as long as a record that Kinesis takes [bytes].
+MAX_LINE_BYTES = 1_048_576
 #: Largest document (tariff, alert rules, price series) [bytes].
 MAX_DOCUMENT_BYTES = 4_194_304
 #: Longest header of a CSV file, which travels with every line of it [bytes].

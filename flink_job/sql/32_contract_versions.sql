@@ -2,7 +2,3 @@
 SELECT meter_id AS version_meter_id, document AS version, CAST(arrival AS TIMESTAMP_LTZ(3)) AS version_arrival
 FROM contracts
 WHERE meter_id IS NOT NULL
-UNION ALL
-SELECT meter_id AS version_meter_id, document AS version, CAST(arrival AS TIMESTAMP_LTZ(3)) AS version_arrival
-FROM stored_contracts
-WHERE meter_id IS NOT NULL

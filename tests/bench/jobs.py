@@ -14,7 +14,7 @@ from flink_job.ddl import create_table, sink_body
 from flink_job.pipeline import define_kpis, define_pipeline
 from flink_job.schemas import OUTPUTS
 from flink_job.sinks import sink_name
-from flink_job.sources import CONTRACTS, READINGS, stored_contracts_source, tick_source
+from flink_job.sources import CONTRACTS, READINGS, tick_source
 from flink_job.sql import read_sql
 from tests.bench.data import Input
 
@@ -96,7 +96,6 @@ def raw_sources(data: Input) -> list[str]:
     return [
         raw_source(READINGS, data.later or data.readings_file.parent, _NOW, watched),
         raw_source(CONTRACTS, data.contracts_file.parent, "TO_TIMESTAMP_LTZ(0, 3)", watched),
-        stored_contracts_source(),
         tick_source(bounded=True),
     ]
 

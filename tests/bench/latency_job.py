@@ -10,7 +10,7 @@ from flink_job.config import Job
 from flink_job.ddl import create_table
 from flink_job.pipeline import define_pipeline
 from flink_job.schemas import OUTPUTS
-from flink_job.sources import CONTRACTS, READINGS, stored_contracts_source, tick_source
+from flink_job.sources import CONTRACTS, READINGS, tick_source
 from tests.bench.data import INTERVAL_S, Input
 from tests.bench.jobs import blackholes, job_settings, raw_source
 
@@ -39,13 +39,7 @@ def latency_job(t_env: StreamTableEnvironment, data: Input, job: Job, rate: int,
     }
     view = _VIEW.format(readings=READINGS, meters=data.meters, interval_ms=INTERVAL_S * 1000, interval_s=INTERVAL_S)
     contracts = raw_source(CONTRACTS, data.contracts_file.parent, "TO_TIMESTAMP_LTZ(0, 3)")
-    sources = [
-        create_table("load_numbers", "`n` BIGINT", numbers),
-        view,
-        contracts,
-        stored_contracts_source(),
-        tick_source(bounded=True),
-    ]
+    sources = [create_table("load_numbers", "`n` BIGINT", numbers), view, contracts, tick_source(bounded=True)]
     others = [name for name in OUTPUTS if name not in ("costs", "alerts")]
     statements = define_pipeline(t_env, sources, blackholes(others), job_settings(data, job, rules=True))
     for name in ("costs", "alerts"):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flink_job.lake.database import open_lake
-from flink_job.metering.bounds import MAX_RECORD_BYTES
+from flink_job.metering.bounds import MAX_LINE_BYTES, MAX_RECORD_BYTES
 from tests.harness.jobs import SAMPLES, run_files
 
 GOOD = {"meter_id": "m", "interval_start": "2026-03-02T00:00:00Z", "interval_s": 900, "energy_kwh": 1.5}
@@ -81,7 +81,7 @@ def test_each_hostile_record_is_rejected_with_its_bytes(lake: Any) -> None:
 
 def test_of_a_line_without_end_the_beginning_is_kept(lake: Any) -> None:
     found = rows(lake, "SELECT payload FROM rejected WHERE reason = 'oversized' ORDER BY part")
-    assert b"".join(b64decode(payload) for (payload,) in found) == b"[" * (MAX_RECORD_BYTES + 1)
+    assert b"".join(b64decode(payload) for (payload,) in found) == b"[" * (MAX_LINE_BYTES + 1)
 
 
 def test_hostile_contracts_are_rejected(lake: Any) -> None:

@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from .routes import Recipient
+from .routes import CHECK, Recipient
 from .webhook import WebhookError, Webhooks
 
 _QUEUE = re.compile(r"https://sqs\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/\d{12}/[A-Za-z0-9_-]{1,80}(\.fifo)?")
@@ -54,7 +54,8 @@ class Channels:
         if recipient.sns:
             self._publish(recipient.sns, message)
         elif recipient.sqs:
-            self._queue(recipient.sqs, message)
+            # The check's queue is the deployment's own; no document can name it.
+            self._queue(recipient.sqs, message, self._any_queue or recipient.name == CHECK)
         else:
             self._post(recipient.webhook, recipient.secret, message)
 
@@ -65,8 +66,8 @@ class Channels:
         forms = {"default": message.text, "sms": message.short, "sqs": message.document()}
         self.sns.publish(TopicArn=topic, Subject=message.subject, Message=json.dumps(forms), MessageStructure="json")
 
-    def _queue(self, queue: str, message: Message) -> None:
-        if not (self._any_queue or _QUEUE.fullmatch(queue)):
+    def _queue(self, queue: str, message: Message, anywhere: bool) -> None:
+        if not (anywhere or _QUEUE.fullmatch(queue)):
             raise SendError(f"{queue!r} is no queue of SQS: https://sqs.<region>.amazonaws.com/<account>/<name>")
         self.sqs.send_message(
             QueueUrl=queue, MessageBody=message.document(), **(_once(message) if queue.endswith(".fifo") else {})

@@ -1,4 +1,4 @@
-"""The table of contracts as one object, which flink_job/stored_contracts.py reads, and runs of uploaded files."""
+"""The table of contracts as one object, which runs of uploaded files read."""
 
 from __future__ import annotations
 
