@@ -19,7 +19,7 @@ from urllib.parse import urlparse
 import msgspec
 
 from flink_job.batch.parquet import ParquetError, rows_in
-from flink_job.metering.bounds import MAX_HEADER_BYTES
+from flink_job.metering.bounds import MAX_HEADER_BYTES, MAX_LINE_BYTES
 from flink_job.metering.record import CSV_ENVELOPE, CSV_SEPARATOR
 from flink_job.publish import client
 
