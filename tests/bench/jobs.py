@@ -102,7 +102,7 @@ def raw_sources(data: Input) -> list[str]:
 
 def raw_source(table: str, folder: Path, arrival: str, options: Mapping[str, str] | None = None) -> str:
     """DDL of a table over the lines of a folder's files, `arrival` being an expression."""
-    body = f"`payload` BYTES,\n  `arrival` AS {arrival},\n  {_RECORD}"
+    body = f"`payload` BYTES,\n  `tenant` AS 'default',\n  `arrival` AS {arrival},\n  {_RECORD}"
     files = {"connector": "filesystem", "path": folder.as_uri(), "format": "raw"}
     return create_table(table, body, {**files, **(options or {})})
 

@@ -91,4 +91,6 @@ def test_a_meter_that_moves_in_mid_hour_is_still_one_row_an_hour() -> None:
     """
     t_env.create_temporary_view("all_15m", t_env.sql_query(all_15m))
     with t_env.sql_query(read_sql("95_all_1h")).execute().collect() as found:
-        assert [(row[1], row[3], row[10], row[12], row[16], row[17]) for row in found] == [("m", "f/q/new", 3, 6, 4, 12)]
+        assert [(row[1], row[3], row[10], row[12], row[16], row[17]) for row in found] == [
+            ("m", "f/q/new", 3, 6, 4, 12)
+        ]
