@@ -13,7 +13,8 @@ from deploy.lake.catalog import DELIVERED, TABLES, glue_table, views
 from deploy.monitoring.alarms import alarms
 from deploy.names import Names
 from deploy.settings import ENVIRONMENTS, Environment, SettingsError, environment_named
-from deploy.stream_job.properties import DEPLOYMENT, RUN_OPTIONS
+from deploy.stream_job.package import PACKAGE
+from deploy.stream_job.properties import DEPLOYMENT, RELEASE, RUN_OPTIONS, release_of
 from deploy.stream_job.state import current_state
 from flink_job.config import read_settings
 from flink_job.ddl import sink_body
@@ -102,7 +103,8 @@ def test_the_application_runs_the_package_and_keeps_its_state(templates: Templat
     configured = application["ApplicationConfiguration"]
     groups = {g["PropertyGroupId"]: g["PropertyMap"] for g in configured["EnvironmentProperties"]["PropertyGroups"]}
     assert groups[RUN_OPTIONS] == {"python": "main.py", "jarfile": "lib/flink-dependencies.jar", "pyFiles": "dep/"}
-    assert groups[DEPLOYMENT] == {"state": current_state()}
+    release = release_of(PACKAGE, environment_named(environment), current_state())
+    assert groups[DEPLOYMENT] == {"state": current_state(), RELEASE: release}
     # The job's own reader finds no fault in what it is given; parallelism is the service's.
     read_settings({name: {k: str(v) for k, v in values.items()} for name, values in groups.items()})
     assert "parallelism" not in groups["job"]

@@ -43,7 +43,7 @@ CONTRACTS = [
     json.dumps({"meter_id": "huge", **CONTRACT, "multiplier": 100_000}).encode(),
     NESTED,
     b'{"meter_id": "n", "x": ' + b"[" * 5_000 + b"]" * 5_000 + b"}",
-    json.dumps({"meter_id": "m", **CONTRACT, "x": "1" * MAX_RECORD_BYTES}).encode(),
+    json.dumps({"meter_id": "n", **CONTRACT, "x": "1" * MAX_RECORD_BYTES}).encode(),
     json.dumps({"meter_id": "n", **CONTRACT, "assignments": [
         {"tariff_id": "eur-flat", "valid_from": "0001-01-01", "contracted_kw": {"P1": "1e5000000"}}]}).encode(),
 ]  # fmt: skip

@@ -99,7 +99,7 @@ def test_columns_that_json_cannot_hold_do_not_stop_their_rows(tmp_path: Path) ->
 
 
 def test_a_row_longer_than_a_record_is_cut(tmp_path: Path) -> None:
-    path = parquet(tmp_path / "long.parquet", f"{RECORD}, repeat('x', 1000000) x")
+    path = parquet(tmp_path / "long.parquet", f"{RECORD}, repeat('x', 2000000) x")
     [(_, payload)] = read_records(str(path))
     assert len(payload) == bounds.MAX_LINE_BYTES + 1, "a byte more than any record has, so it is rejected as oversized"
 
