@@ -54,7 +54,8 @@ def reads_of(*statements: str) -> Reads:
 
 def tables_in(sql: str) -> frozenset[str]:
     """Names of the tables and views that a statement itself mentions. Raises LineageError where it cannot be parsed."""
-    [text] = duckdb.execute("SELECT json_serialize_sql(?)", [_PLACEHOLDER.sub("TRUE", sql)]).fetchone() or [""]
+    # Fetched to its end: the connection is that of the whole process.
+    [(text,)] = duckdb.execute("SELECT json_serialize_sql(?)", [_PLACEHOLDER.sub("TRUE", sql)]).fetchall()
     document = json.loads(text)
     if document["error"]:
         raise LineageError(f"{document['error_message']}: {sql[:100]}")

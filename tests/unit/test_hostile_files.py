@@ -43,7 +43,8 @@ for _ in range(20):
 
 
 def parquet(path: Path, columns: str, rows: int = 1) -> Path:
-    duckdb.sql(f"SELECT {columns} FROM range({rows})").write_parquet(str(path))
+    with duckdb.connect() as connection:
+        connection.sql(f"SELECT {columns} FROM range({rows})").write_parquet(str(path))
     return path
 
 

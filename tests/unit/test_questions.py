@@ -43,7 +43,7 @@ def test_what_a_caller_says_never_becomes_sql(said: str, sites: set[str]) -> Non
         return
     plain, _ = prepared(QUESTIONS["costs"], {**DAYS, "meter": "m"}, {f"s{n}" for n in range(len(sites))}, "acme")
     assert sql == plain
-    values = duckdb.execute("SELECT " + ", ".join(literals)).fetchone()
+    [values] = duckdb.execute("SELECT " + ", ".join(literals)).fetchall()
     assert values is not None
     assert list(values) == ["2026-03-01", "2026-03-31", "acme", *sorted(sites), said]
 
