@@ -64,7 +64,7 @@ def up(
     environment, names, account = _target(env)
     check_operators(environment)
     if not environment.operators:
-        console.print(f"nobody is told of alarms: {env} has no operators (environments.toml)", style="yellow")
+        console.print(f"nobody is notified of alarms: {env} has no operators (environments.toml)", style="yellow")
     application = Application(_client("kinesisanalyticsv2", environment), names.application)
     if not drop_state:
         application.check_state(current_state())
@@ -85,7 +85,7 @@ def up(
     application.start(restore)
     application.check_release(release_of(PACKAGE, environment, current_state()))
     _activate_tag(environment)
-    console.print(_drill(environment, names).told())
+    console.print(_drill(environment, names).summary())
     _smoke(environment, names, limit_s)
 
 
@@ -109,7 +109,7 @@ def drill(env: Env = "dev") -> None:
     environment, names, _ = _target(env)
     heard = _drill(environment, names)
     heard.check()
-    console.print(heard.told())
+    console.print(heard.summary())
 
 
 @app.command("cost-tag")

@@ -8,6 +8,7 @@ from typing import Any
 
 from deploy.local.stacks import Stacks
 from deploy.names import ROUTES
+from deploy.release.drill import queue_policy
 from flink_job.publish import client
 
 FUNCTIONS = {"notifier": "Notifier", "sweeper": "Sweeper", "alerts-api": "AlertsApi", "queries-api": "QueriesApi"}
@@ -33,7 +34,8 @@ def create_alerting(stacks: Stacks, routes: dict[str, Any] | None = None) -> Ale
     sns, sqs = client("sns", endpoint), client("sqs", endpoint)
     urls = {name: sqs.create_queue(QueueName=f"{names.prefix}-{name}")["QueueUrl"] for name in ("subscriber", "queue")}
     arn = sqs.get_queue_attributes(QueueUrl=urls["subscriber"], AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sqs.set_queue_attributes(QueueUrl=urls["subscriber"], Attributes={"Policy": _told_by(outputs["Topic"], arn)})
+    policy = json.dumps(queue_policy(arn, outputs["Topic"]))
+    sqs.set_queue_attributes(QueueUrl=urls["subscriber"], Attributes={"Policy": policy})
     sns.subscribe(TopicArn=outputs["Topic"], Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
     places = {
         **urls,
@@ -46,18 +48,6 @@ def create_alerting(stacks: Stacks, routes: dict[str, Any] | None = None) -> Ale
         document = document.replace(f"{{{name}}}", place)
     client("s3", endpoint).put_object(Bucket=names.books, Key=ROUTES, Body=document.encode())
     return Alerting(**places, functions={name: outputs[output] for name, output in FUNCTIONS.items()})
-
-
-def _told_by(topic: str, queue: str) -> str:
-    """The policy of a queue that a topic sends to."""
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "sns.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": queue,
-        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
-    }
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def default_routes() -> dict[str, Any]:

@@ -42,7 +42,7 @@ class Heard:
     confirmed: tuple[str, ...]
     pending: tuple[str, ...]
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """In a sentence."""
         found = f"alarms arrive at the operators' topic; subscribed: {', '.join(self.confirmed) or 'nobody'}"
         return found + (f"; not confirmed yet: {', '.join(self.pending)}" if self.pending else "")
@@ -51,8 +51,8 @@ class Heard:
         """Raises DrillError where nobody has confirmed a subscription."""
         if not self.confirmed:
             raise DrillError(
-                f"{self.told()}. Name operators in environments.toml and deploy; each address is then sent a message "
-                "with a link that has to be followed"
+                f"{self.summary()}. Name operators in environments.toml and deploy; each address is then sent a "
+                "message with a link that has to be followed"
             )
 
 
@@ -90,7 +90,7 @@ def _ear(clients: Clients, names: Names, topic: str, now: datetime) -> Iterator[
     subscription = None
     try:
         arn = clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        clients.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(_policy(arn, topic))})
+        clients.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(queue_policy(arn, topic))})
         subscription = clients.sns.subscribe(
             TopicArn=topic,
             Protocol="sqs",
@@ -105,7 +105,8 @@ def _ear(clients: Clients, names: Names, topic: str, now: datetime) -> Iterator[
         clients.sqs.delete_queue(QueueUrl=url)
 
 
-def _policy(queue: str, topic: str) -> dict[str, Any]:
+def queue_policy(queue: str, topic: str) -> dict[str, Any]:
+    """The policy of a queue (ARN) that a topic (ARN) sends to."""
     statement = {
         "Effect": "Allow",
         "Principal": {"Service": "sns.amazonaws.com"},

@@ -94,7 +94,7 @@ def test_an_alarm_arrives_before_anything_else_is_said(
 ) -> None:
     said = " ".join(deployed.stdout.split())
     assert "alarms arrive at the operators' topic; subscribed: nobody" in said
-    assert "nobody is told of alarms" in said
+    assert "nobody is notified of alarms" in said
     # The endpoint has no billing: the budget's tag is told to be missing, and the deployment goes on.
     assert "python -m deploy cost-tag" in said
 
