@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from flink_job.lake.selection import EVERYTHING, Selection, tables_of
+from flink_job.lake.selection import EVERYTHING, QueryError, Selection, tables_of
 from flink_job.schemas import BATCH_TABLES, EVENT_DATE, OUTCOMES, OUTPUTS, SERVICE_TABLES, Table
 from flink_job.tenants import DEFAULT
 
@@ -84,8 +84,11 @@ def _other_outcomes(table: Table) -> str:
 def needed_tables(sql: str) -> frozenset[str] | None:
     """The tables whose files a query reads, through views too; None (all of them) for what is not a SELECT."""
     views = {name: each_key_once(table) for name, table in TABLES.items()}
-    named = tables_of(sql, views | {name: read_view(name) for name in VIEWS})
-    return None if named is None else frozenset(name for name in TABLES if f"{name}{ROWS}" in named)
+    try:
+        named = tables_of(sql, views | {name: read_view(name) for name in VIEWS})
+    except QueryError:
+        return None
+    return frozenset(name for name in TABLES if f"{name}{ROWS}" in named)
 
 
 def open_lake(folder: Path, selection: Selection = EVERYTHING) -> duckdb.DuckDBPyConnection:

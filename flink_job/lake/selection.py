@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -58,41 +58,40 @@ class Selection:
 EVERYTHING = Selection()
 
 
-def tables_of(sql: str, views: Mapping[str, str]) -> frozenset[str] | None:
-    """Tables that a query reads, directly or through `views` (SQL by name); None where that cannot be known."""
-    names = _named(sql)
-    if names is None:
-        return None
+class QueryError(ValueError):
+    """A statement that is no SELECT, so that its tables cannot be found; the message is DuckDB's."""
+
+
+def tables_of(sql: str, views: Mapping[str, str]) -> frozenset[str]:
+    """Tables and views that a query reads, directly or through `views` (SQL by name). Raises QueryError."""
     found: set[str] = set()
-    waiting = set(names)
+    waiting = set(named_in(sql))
     while waiting:
         name = waiting.pop()
-        if name in found:
-            continue
         found.add(name)
         if name in views:
-            inner = _named(views[name])
-            if inner is None:
-                return None
-            waiting |= inner - found
+            waiting |= named_in(views[name]) - found
     return frozenset(found)
 
 
 @functools.lru_cache(maxsize=64)
-def _named(sql: str) -> frozenset[str] | None:
-    """Names of tables in a SELECT; None for other statements."""
+def named_in(sql: str) -> frozenset[str]:
+    """Names of the tables and views that a SELECT itself mentions. Raises QueryError for any other statement."""
     with duckdb.connect() as connection:
         [[text]] = connection.execute("SELECT json_serialize_sql(CAST(? AS VARCHAR))", [sql]).fetchall()
     tree = json.loads(text)
-    return None if tree.get("error") else frozenset(_base_tables(tree))
+    if tree["error"]:
+        raise QueryError(f"{tree['error_message']}: {sql[:100]}")
+    nodes = list(_nodes(tree))
+    mentioned = {node["table_name"].lower() for node in nodes if node.get("type") == "BASE_TABLE"}
+    named_here = {entry["key"].lower() for node in nodes if "cte_map" in node for entry in node["cte_map"]["map"]}
+    return frozenset(mentioned - named_here)
 
 
-def _base_tables(node: Any) -> Iterable[str]:
-    if isinstance(node, dict):
-        if node.get("type") == "BASE_TABLE":
-            yield node["table_name"].lower()
-        children: Iterable[Any] = node.values()
-    else:
-        children = node if isinstance(node, list) else ()
+def _nodes(value: Any) -> Iterator[dict[str, Any]]:
+    """Every object of a JSON document."""
+    if isinstance(value, dict):
+        yield value
+    children: Iterable[Any] = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     for child in children:
-        yield from _base_tables(child)
+        yield from _nodes(child)

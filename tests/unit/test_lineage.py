@@ -9,9 +9,10 @@ import pytest
 
 from deploy.api.runtime.questions import QUESTIONS
 from deploy.lake.catalog import TABLES, empty_lake, views
-from deploy.lake.lineage import LineageError, reads_of, tables_in
+from deploy.lake.lineage import LineageError, reads_of
 from deploy.lake.questions import QUESTIONS as SAVED
 from flink_job.lake.database import ROWS
+from flink_job.lake.selection import named_in
 
 STATEMENTS = {
     **{f"view {name}": f"SELECT * FROM {name}" for name, _ in views()},
@@ -47,7 +48,7 @@ def test_views_on_the_way_are_named_too() -> None:
 
 
 def test_what_a_statement_defines_itself_is_no_table() -> None:
-    assert tables_in("WITH a AS (SELECT * FROM costs) SELECT * FROM a JOIN bills USING (meter_id)") == {
+    assert named_in("WITH a AS (SELECT * FROM costs) SELECT * FROM a JOIN bills USING (meter_id)") == {
         "costs",
         "bills",
     }
