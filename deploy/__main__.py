@@ -149,7 +149,7 @@ def contracts(
     env: Env = "dev",
     file: Annotated[Path | None, typer.Option(help="NDJSON of contracts to publish.")] = None,
 ) -> None:
-    """Publish contracts, or write the snapshot of the contract store that a job without state starts from."""
+    """Publish contracts, or write the snapshot of the contract store that runs of uploaded files read."""
     environment, names, _ = _target(env)
     if action == "publish" and file:
         console.print(f"published {publish_contracts(file, names.contracts)} contracts to {names.contracts}")

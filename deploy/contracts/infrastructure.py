@@ -1,4 +1,4 @@
-"""The functions of the contract store: one keeps what the stream says, one writes the snapshot that the job reads."""
+"""The functions of the contract store: one keeps what the stream says, one writes the snapshot for runs of files."""
 
 from __future__ import annotations
 

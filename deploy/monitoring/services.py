@@ -14,7 +14,7 @@ from deploy.alerting.runtime.measures import (
     UNREADABLE,
 )
 from deploy.lake.catalog import DELIVERED
-from deploy.monitoring.alarm import DEVICES, PAGE, UP_TO, Alarm, Measure, one
+from deploy.monitoring.alarm import DEVICES, PAGE, TICKET, UP_TO, Alarm, Measure, one
 from deploy.names import Names
 from deploy.settings import Environment
 
@@ -114,7 +114,7 @@ def function_alarms(names: Names, environment: Environment) -> Iterator[Alarm]:
             yield Alarm(
                 f"Late-{name}", f"Lambda {name}: iterator age [ms]", f"The function {name} is behind its stream.",
                 one(Measure(LAMBDA, "IteratorAge", dimensions)), (1 if name == "notifier" else 5) * MINUTE_MS,
-                periods=3, severity=PAGE if name == "notifier" else "ticket",
+                periods=3, severity=PAGE if name == "notifier" else TICKET,
             )  # fmt: skip
 
 
@@ -140,7 +140,7 @@ def edge_alarms(names: Names, api_id: str, machine_arn: str) -> Iterator[Alarm]:
     )  # fmt: skip
     rule = f"{names.database}_readings"
     for id, metric, meaning, severity in (
-        ("RuleFailed", "Failure", "Messages of devices could not be put into the stream; they are kept.", "ticket"),
+        ("RuleFailed", "Failure", "Messages of devices could not be put into the stream; they are kept.", TICKET),
         ("MessagesLost", "ErrorActionFailure", "Messages of devices could not even be kept: they are lost.", PAGE),
     ):
         sql = f"""SELECT SUM({metric}) FROM SCHEMA("AWS/IoT", ActionType, RuleName) WHERE RuleName = '{rule}'"""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -82,7 +81,10 @@ def ways_down(plan: Plan, prices: Prices) -> list[WayDown]:
 
 def _changes(plan: Plan) -> list[tuple[str, Plan, str]]:
     environment = plan.environment
-    change: Callable[..., Plan] = lambda **fields: replace(plan, environment=replace(environment, **fields))  # noqa: E731
+
+    def change(**fields: Any) -> Plan:
+        return replace(plan, environment=replace(environment, **fields))
+
     shards = plan.size.shards
     if environment.autoscaling:
         shards = max(shards, 2)

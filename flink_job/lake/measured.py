@@ -21,9 +21,14 @@ from flink_job.tariffs.history import Intervals
 from flink_job.tenants import DEFAULT, SEPARATOR
 
 _ANY_TIME_MS = 1 << 52
-#: SQL of a meter's and a tariff's name, qualified by the tenant as the rest of re-rating knows them.
-_METER = f"CASE WHEN tenant = '{DEFAULT}' THEN meter_id ELSE tenant || chr({ord(SEPARATOR)}) || meter_id END"
-_TARIFF = f"CASE WHEN tenant = '{DEFAULT}' THEN tariff_id ELSE tenant || chr({ord(SEPARATOR)}) || tariff_id END"
+
+
+def _qualified(column: str) -> str:
+    """SQL of a name with its tenant, as the rest of re-rating knows it (flink_job.tenants.qualified)."""
+    return f"CASE WHEN tenant = '{DEFAULT}' THEN {column} ELSE tenant || chr({ord(SEPARATOR)}) || {column} END"
+
+
+_METER, _TARIFF = _qualified("meter_id"), _qualified("tariff_id")
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:

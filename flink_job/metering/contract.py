@@ -140,7 +140,7 @@ def _decoded(decoder: msgspec.json.Decoder[_Read], payload: bytes | str) -> _Rea
     contract: _Read
     try:
         contract = decoder.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
         raise ContractError(str(error)[:MAX_DETAIL]) from None
     if not contract.meter_id or not contract.site_path.strip("/"):
         raise ContractError("meter_id and site_path must not be empty")

@@ -12,8 +12,9 @@ import pytest
 from deploy.contracts.runtime import exporter, keeper
 from deploy.local.endpoint import endpoint, free_port
 from deploy.names import CONTRACTS
+from flink_job.batch.stage import read_records
+from flink_job.metering.contract import of_tenant, parse_contract
 from flink_job.publish import client
-from flink_job.stored_contracts import StoredContractsError, stored_contracts
 
 TABLE, BUCKET = "contracts", "books"
 
@@ -43,7 +44,8 @@ def test_the_newest_is_kept_in_any_order_and_exported(tmp_path: Path, monkeypatc
         )
         client("s3", url).create_bucket(Bucket=BUCKET)
         uri = f"s3://{BUCKET}/{CONTRACTS}"
-        assert list(stored_contracts(uri, "us-east-1", url)) == []
+        with pytest.raises(client("s3", url).exceptions.NoSuchKey):
+            list(read_records(uri))
 
         later = [record(100, "a", "new"), record(99, "a", "old"), record(50, "a", "acmes", "acme")]
         assert keeper.handler({"Records": later}, None) == {"kept": 2}
@@ -52,7 +54,6 @@ def test_the_newest_is_kept_in_any_order_and_exported(tmp_path: Path, monkeypatc
         assert keeper.handler({"Records": older}, None) == {"kept": 1}
 
         assert exporter.handler({}, None) == {"exported": 3}
-        found = {meter: (json.loads(text)["site_path"], at) for meter, text, at in stored_contracts(uri, "", url)}
+        lines = [json.loads(payload) for _, payload in read_records(uri)]
+        found = {of_tenant(parse_contract(json.dumps(c))).meter_id: (c["site_path"], c["published_ms"]) for c in lines}
         assert found == {"a": ("new", 100_000), "acme\x1fa": ("acmes", 50_000), "b": ("only", 60_000)}
-        with pytest.raises(StoredContractsError, match="elsewhere"):
-            list(stored_contracts("s3://elsewhere/contracts.ndjson", "us-east-1", url))

@@ -1,20 +1,17 @@
-"""The contract store: what is kept of the stream, and the snapshot that a job starts from."""
+"""The contract store: what is kept of the stream, and the snapshot that runs of files read."""
 
 from __future__ import annotations
 
 import base64
-import gzip
 import io
 import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from deploy.contracts.runtime.exporter import Store, export
 from deploy.contracts.runtime.keeper import contract_item
+from flink_job.batch.stage import read_records
 from flink_job.metering.contract import parse_contract
-from flink_job.stored_contracts import StoredContractsError, stored_contracts
 
 CONTRACT = {
     "meter_id": "m",
@@ -62,23 +59,13 @@ def test_the_snapshot_has_every_page_and_is_read_as_contracts(tmp_path: Path) ->
     assert export(Store(place, "t"), place, "b", "k") == 2
     path = tmp_path / "contracts.ndjson.gz"
     path.write_bytes(place.objects["b", "k"])
-    found = list(stored_contracts(str(path)))
-    assert [(meter, at_ms) for meter, _, at_ms in found] == [("m0", 0), ("m1", 1)]
-    assert [parse_contract(document).meter_id for _, document, _ in found] == ["m0", "m1"]
+    found = [payload for _, payload in read_records(str(path))]
+    lines = [json.loads(payload) for payload in found]
+    assert [(line["meter_id"], line["published_ms"]) for line in lines] == [("m0", 0), ("m1", 1)]
+    assert [parse_contract(payload).meter_id for payload in found] == ["m0", "m1"]
 
 
-def test_meters_of_tenants_are_apart(tmp_path: Path) -> None:
-    path = tmp_path / "contracts.ndjson"
-    path.write_text("\n".join(json.dumps(CONTRACT | {"tenant": tenant}) for tenant in ("", "acme")))
-    assert [meter for meter, _, _ in stored_contracts(str(path))] == ["m", "acme\x1fm"]
+def test_meters_of_tenants_are_apart() -> None:
     mine, theirs = contract_item(record("1")), contract_item(record("1", tenant="acme"))
     assert mine and theirs
     assert (mine["tenant"]["S"], theirs["tenant"]["S"]) == ("default", "acme")
-
-
-def test_nothing_stored_yet_is_no_fault_and_a_broken_snapshot_is(tmp_path: Path) -> None:
-    assert list(stored_contracts("")) == []
-    assert list(stored_contracts(str(tmp_path / "none.ndjson"))) == []
-    (tmp_path / "cut.ndjson.gz").write_bytes(gzip.compress(b'{"meter_id":"m"}\n' * 1000)[:40])
-    with pytest.raises(StoredContractsError, match="contracts export"):
-        list(stored_contracts(str(tmp_path / "cut.ndjson.gz")))
