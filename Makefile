@@ -8,6 +8,7 @@ CLUSTER  := .venv-flink
 AUDIT    := .venv-audit
 PEERS    := .venv-peers
 JAR      := build/flink-dependencies.jar
+JAVA     := $(shell find flink_job/java -type f 2>/dev/null)
 PROMTOOL := build/promtool
 BIN      := $(VENV)/bin
 ARGS     ?=
@@ -19,7 +20,7 @@ ENV      ?= dev
 help: ## Explain each target in a line
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.ready $(ENDPOINT)/.ready $(JAR) ## Install pinned dependencies and build the connector jar (run and test do it themselves)
+setup: $(VENV)/.ready $(ENDPOINT)/.ready $(JAR) ## Install pinned dependencies and build the jar (run and test do it themselves)
 
 run: setup ## Run the job on sample readings: local AWS endpoint, Kinesis -> Flink -> Firehose -> Parquet (ARGS="--help" for options)
 	@$(BIN)/python -m deploy.local run $(ARGS)
@@ -113,8 +114,8 @@ $(PROMTOOL):
 	    echo "promtool could not be fetched: its tests are skipped"; \
 	else echo "no promtool and no apt-get here: its tests are skipped"; fi
 
-$(JAR): pom.xml
+$(JAR): pom.xml $(JAVA)
 	@command -v $(MVN) >/dev/null || { echo "Maven not found: install it (Debian: apt-get install maven)"; exit 1; }
-	@echo "Building the connector jar (once) ..."
+	@echo "Building the jar of connectors and operators, and testing its operators (once) ..."
 	@$(MVN) --quiet --batch-mode --no-transfer-progress package
 	@touch $@
