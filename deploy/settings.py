@@ -27,8 +27,9 @@ class Environment:
     `scan_limit_gb`: what one Athena query may read. `queries_per_day`, `query_gb_per_day`, `queries_at_once`: what each
     user of the API may ask of Athena. `last_values`: the function that keeps the last values of each
     meter in DynamoDB, whose writes cost more than the job does where meters are many. `operators`: addresses that
-    alarms and the budget go to. `job` are settings of flink_job.config.Job. `quiet_s`: for how long no reading may
-    arrive before an alarm goes off, 0 for no such alarm.
+    alarms and the budget go to; `runbook_url`: where they read docs/runbook.md, for the links in alarms. `job` are
+    settings of flink_job.config.Job. `quiet_s`: for how long no reading may arrive before an alarm goes off, 0 for no
+    such alarm.
 
     `account`: the AWS account that this environment belongs to; another is refused. `recipients`: ARNs of SNS topics
     and SQS queues that routes may name besides the environment's own topics; `secrets`: ARNs of the secrets with which
@@ -61,6 +62,7 @@ class Environment:
     last_values_days: int = 7
     monthly_budget_usd: int = 100
     operators: tuple[str, ...] = ()
+    runbook_url: str = ""
     recipients: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     recipient_keys: tuple[str, ...] = ()

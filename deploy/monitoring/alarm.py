@@ -45,7 +45,7 @@ class Alarm:
 
     @property
     def section(self) -> str:
-        """Where docs/operate.md says what to do: a section for a kind of alarm, one for each queue."""
+        """The entry of docs/runbook.md: one for each kind of alarm, one for each queue."""
         return self.id.lower() if self.id.startswith("Dead-") else self.id.partition("-")[0].lower()
 
 

@@ -1,4 +1,4 @@
-"""Alarms, each with what to do in docs/operate.md; a dashboard of the same; a budget; a watch on the data's key."""
+"""Alarms, each with its entry in docs/runbook.md; a dashboard of the same; a budget; a watch on the data's key."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from constructs import Construct
 from deploy.deployment import Deployment
 from deploy.monitoring.alarm import Alarm, Measure
 from deploy.monitoring.topic import OperatorsTopic
-from deploy.names import Names
 from deploy.settings import Environment
 
 WIDTH, PER_ROW = 8, 3
+#: Where the runbook is, when the settings name no address of it.
+RUNBOOK = "docs/runbook.md"
 #: What takes the key away, at once or in days.
 KEY_EVENTS = ("DisableKey", "ScheduleKeyDeletion")
 
@@ -29,7 +30,7 @@ class Monitoring(Construct):
     def __init__(self, scope: Construct, id: str, deployment: Deployment, watched: Sequence[Alarm]) -> None:
         super().__init__(scope, id)
         names, environment = deployment.names, deployment.environment
-        self._names = names
+        self._names, self._runbook = names, environment.runbook_url or RUNBOOK
         self.operators = OperatorsTopic(self, "Operators", names, environment.operators).topic
         self.alarms = [self._alarm(alarm) for alarm in watched]
         self._dashboard(watched)
@@ -42,7 +43,7 @@ class Monitoring(Construct):
             alarm.id,
             alarm_name=f"{self._names.prefix}-{alarm.id}",
             alarm_description=f"[{alarm.severity}, {alarm.owner}] {alarm.meaning} "
-            f"What to do: docs/operate.md#{alarm.section}",
+            f"What to do: {self._runbook}#{alarm.section}",
             metric=metric(alarm),
             threshold=alarm.threshold,
             comparison_operator=getattr(cloudwatch.ComparisonOperator, alarm.comparison),
@@ -121,15 +122,14 @@ class Monitoring(Construct):
                 },
             ),
         )
-        rule.add_target(targets.SnsTopic(self.operators, message=_key_message(self._names)))
+        rule.add_target(targets.SnsTopic(self.operators, message=self._key_message()))
 
-
-def _key_message(names: Names) -> events.RuleTargetInput:
-    field = events.EventField.from_path
-    return events.RuleTargetInput.from_text(
-        f"[page, platform] {names.prefix}: {field('$.detail.userIdentity.arn')} called {field('$.detail.eventName')} "
-        f"on the key of the data. What to do: docs/operate.md#key"
-    )
+    def _key_message(self) -> events.RuleTargetInput:
+        field = events.EventField.from_path
+        return events.RuleTargetInput.from_text(
+            f"[page, platform] {self._names.prefix}: {field('$.detail.userIdentity.arn')} called "
+            f"{field('$.detail.eventName')} on the key of the data. What to do: {self._runbook}#key"
+        )
 
 
 def metric(alarm: Alarm) -> cloudwatch.IMetric:

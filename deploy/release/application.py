@@ -63,7 +63,7 @@ class Application:
             raise RolledBackError(
                 f"{self.name} runs release {found or 'of an unknown name'} (version {version} of the application), not "
                 f"{expected}: the service has rolled the update back. Its log says why the new version did not start "
-                "(docs/operate.md#downtime); the version before goes on with its state"
+                "(docs/runbook.md#downtime); the version before goes on with its state"
             )
 
     def _noted(self, key: str) -> str | None:
@@ -113,7 +113,7 @@ class Application:
         def runs() -> bool:
             status = self.status()
             if status in ("ABSENT", "DELETING", "ROLLED_BACK"):
-                raise ApplicationError(f"{self.name} is {status}; its log says why (docs/operate.md#downtime)")
+                raise ApplicationError(f"{self.name} is {status}; its log says why (docs/runbook.md#downtime)")
             return status == "RUNNING"
 
         self._until(runs, STARTED_S, f"{self.name} was not running")

@@ -12,11 +12,14 @@ import pytest
 from deploy.monitoring.alarms import alarms
 from deploy.names import Names
 from deploy.settings import ENVIRONMENTS, Environment
+from deploy.stacks import DEAD
 from tests.deploy.conftest import Templates
 from tests.deploy.paths import Account
 
+#: What each entry of the runbook says, in this order.
+STEPS = ["Means", "First look", "Remedy", "Escalate"]
 DEPLOYED = ["dev", "staging", "prod"]
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "operate.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "runbook.md").read_text(encoding="utf-8")
 #: Resources without an alarm of their own, and why.
 EXEMPT = {
     "inbox.fifo": "a plant's own programs read it, when they like; what they cannot take goes to its dead-letter queue",
@@ -145,11 +148,26 @@ def test_the_job_is_watched_at_the_level_that_it_reports_at(templates: Templates
     assert metrics <= APPLICATION_LEVEL
 
 
-def test_the_page_says_how_bad_each_alarm_is_and_whose() -> None:
+def entries() -> dict[str, str]:
+    """The runbook's entries of alarms: text by anchor."""
+    [part] = re.findall(r"^# Alarms\n(.*?)^# Procedures\n", PAGE, re.MULTILINE | re.DOTALL)
+    return {
+        name.lower(): text for name, text in re.findall(r"^### (.+?)\n(.*?)(?=^#|\Z)", part, re.MULTILINE | re.DOTALL)
+    }
+
+
+def test_each_alarm_has_an_entry_in_the_runbook_and_each_entry_an_alarm() -> None:
     full = Environment("x", autoscaling=True, quiet_s=3600)
-    for alarm in alarms(Names("x"), full, [f"x-dead-{what}" for what in ("batches", "inbox.fifo")]):
-        [section] = re.findall(rf"^### {alarm.section}\n(.*?)\n\n", PAGE, re.MULTILINE | re.IGNORECASE | re.DOTALL)
-        assert (alarm.severity, alarm.owner) in re.findall(r"\*(page|ticket), (\w+)\*", section), alarm.id
+    found = alarms(Names("x"), full, [f"x-dead-{what}" for what in DEAD])
+    assert {alarm.section for alarm in found} == set(entries())
+
+
+def test_an_entry_says_how_bad_it_is_whose_and_what_to_do() -> None:
+    full = Environment("x", autoscaling=True, quiet_s=3600)
+    for alarm in alarms(Names("x"), full, [f"x-dead-{what}" for what in DEAD]):
+        text = entries()[alarm.section]
+        assert (alarm.severity, alarm.owner) in re.findall(r"\*(page|ticket), (\w+)\*", text), alarm.id
+        assert re.findall(r"^- \*\*(.+?):\*\* .", text, re.MULTILINE) == STEPS, alarm.id
 
 
 def test_no_alarm_goes_off_because_of_an_update_or_is_missed_in_prod() -> None:

@@ -20,6 +20,7 @@ from flink_job.config import read_settings
 from flink_job.ddl import sink_body
 from flink_job.schemas import EVENT_DATE, OUTPUTS
 from tests.deploy.conftest import Templates, of_kind
+from tests.harness.documents import anchors
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOYED = ["dev", "staging", "prod"]
@@ -147,13 +148,13 @@ def test_every_route_of_the_api_wants_a_token(templates: Templates, environment:
 
 
 def test_each_alarm_is_explained_to_whoever_it_wakes(templates: Templates) -> None:
-    page = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
+    known = anchors((ROOT / "docs" / "runbook.md").read_text(encoding="utf-8"))
     found = of_kind(templates["metering-prod-watch"], "AWS::CloudWatch::Alarm").values()
     assert len(found) == len(alarms(Names("x"), ENVIRONMENTS["prod"], ["x-dead-a"] * 6))
     for alarm in found:
-        anchor = alarm["AlarmDescription"].rsplit("#", 1)[1]
-        headings = {line.lstrip("# ").lower() for line in page.splitlines() if line.startswith("#")}
-        assert anchor in headings, f"docs/operate.md has no section {anchor}"
+        page, anchor = alarm["AlarmDescription"].rsplit(" ", 1)[1].split("#")
+        assert page == "docs/runbook.md"
+        assert anchor in known, f"docs/runbook.md has no entry {anchor}"
         assert alarm["AlarmActions"]
 
 
