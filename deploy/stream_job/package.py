@@ -26,7 +26,9 @@ PACKAGES = ("flink_job", "udfs")
 #: Files of a package beside its modules.
 DATA = (".sql", ".json", ".java")
 #: Parts of the project that run on a developer's machine only.
-LEFT_OUT = tuple(f"flink_job/{name}" for name in ("__main__.py", "batch", "commands", "java", "lake", "publish.py", "rate/"))
+LEFT_OUT = tuple(
+    f"flink_job/{name}" for name in ("__main__.py", "batch", "commands", "java", "lake", "publish.py", "rate/")
+)
 PLATFORM, PYTHON = "manylinux2014_x86_64", "3.11"
 LIMIT_BYTES = 150 * 1024 * 1024
 #: Zip knows no time before.
