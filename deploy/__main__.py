@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import boto3
 import typer
@@ -16,20 +16,24 @@ from deploy.alerting.reach import Reach
 from deploy.batch.image import ImageError, is_pushed, push
 from deploy.contracts.publish import ContractFileError, publish_contracts
 from deploy.contracts.runtime.exporter import Store, export
-from deploy.names import CONTRACTS, Names
+from deploy.names import CONTRACTS, TARIFFS, Names
 from deploy.release import drill as drills
 from deploy.release import smoke as smoke_check
 from deploy.release import smoke_alert
 from deploy.release.application import Application, ApplicationError
-from deploy.release.books import BooksError, has_tariffs, upload
+from deploy.release.books import BooksError, has, upload
 from deploy.release.bootstrap import bootstrap as bootstrap_account
 from deploy.release.cdk import Cdk, CdkError
 from deploy.release.costs import activate_tag
 from deploy.release.empty import empty_buckets
-from deploy.settings import Environment, SettingsError, check_account, check_operators, environment_named
+from deploy.release.snapshots import prune as prune_snapshots
+from deploy.release.snapshots import snapshots as snapshots_of
+from deploy.settings import Environment, SettingsError, check_operators
 from deploy.stream_job.package import PACKAGE
 from deploy.stream_job.properties import RESTORE, SKIP, release_of
 from deploy.stream_job.state import current_state
+from deploy.target import client as _client
+from deploy.target import target as _target
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 console = Console(highlight=False)
@@ -78,12 +82,16 @@ def up(
     # The books are there before the job that reads them.
     cdk.run("deploy", f"{names.prefix}-data", "--require-approval", approval)
     s3 = _client("s3", environment)
-    if not has_tariffs(s3, names.books):
+    if not has(s3, names.books, TARIFFS):
         console.print(f"the books were empty: {', '.join(upload(s3, names.books, tariffs, rules))}")
+    if not has(s3, names.books, CONTRACTS):
+        # Runs of uploaded files read the snapshot of contracts, which is first exported an hour after a deployment.
+        _export_contracts(environment, names)
     cdk.run("deploy", "--all", "--require-approval", approval)
     _push_image(environment, names)
     application.start(restore)
     application.check_release(release_of(PACKAGE, environment, current_state()))
+    _prune(environment, application)
     _activate_tag(environment)
     console.print(_drill(environment, names).summary())
     _smoke(environment, names, limit_s)
@@ -130,6 +138,28 @@ def status(env: Env = "dev") -> None:
 
 
 @app.command()
+def snapshots(
+    env: Env = "dev",
+    prune: Annotated[bool, typer.Option("--prune", help="Delete those that `keep_snapshots` does not keep.")] = False,
+) -> None:
+    """List the snapshots of the application, the newest first, or delete surplus ones.
+
+    The newest `keep_snapshots` (a setting) of the deployments are kept, as many of the backups, and the one that the
+    running version started from. `up` deletes the others, too.
+    """
+    environment, names, _ = _target(env)
+    client = _client("kinesisanalyticsv2", environment)
+    application = Application(client, names.application)
+    if prune:
+        _prune(environment, application)
+    found = snapshots_of(client, application.name) if application.detail() else []
+    for one in found:
+        taken = one["SnapshotCreationTimestamp"].astimezone(UTC)
+        line = f"{taken:%Y-%m-%d %H:%M:%S} {one['SnapshotStatus']:8} version {one['ApplicationVersionId']}"
+        console.print(f"{line} {one['SnapshotName']}")
+
+
+@app.command()
 def books(
     env: Env = "dev",
     tariffs: Annotated[Path | None, typer.Option(help="Folder of tariff documents.")] = None,
@@ -154,9 +184,7 @@ def contracts(
     if action == "publish" and file:
         console.print(f"published {publish_contracts(file, names.contracts)} contracts to {names.contracts}")
     elif action == "export":
-        store = Store(_client("dynamodb", environment), names.contract_store)
-        count = export(store, _client("s3", environment), names.books, CONTRACTS)
-        console.print(f"exported {count} contracts to s3://{names.books}/{CONTRACTS}")
+        _export_contracts(environment, names)
     else:
         _fail("say `contracts publish --file FILE` or `contracts export`")
 
@@ -190,6 +218,12 @@ def down(
     cdk.run("destroy", f"{names.prefix}-data", "--force")
 
 
+def _export_contracts(environment: Environment, names: Names) -> None:
+    store = Store(_client("dynamodb", environment), names.contract_store)
+    count = export(store, _client("s3", environment), names.books, CONTRACTS)
+    console.print(f"exported {count} contracts to s3://{names.books}/{CONTRACTS}")
+
+
 def _push_image(environment: Environment, names: Names) -> None:
     """Without Docker everything else is deployed all the same."""
     ecr = _client("ecr", environment)
@@ -198,6 +232,16 @@ def _push_image(environment: Environment, names: Names) -> None:
             console.print(push(ecr, names.images))
     except ImageError as error:
         console.print(str(error), style="yellow", markup=False)
+
+
+def _prune(environment: Environment, application: Application) -> None:
+    """A deployment that has succeeded is not reported as failed because an old snapshot could not be deleted."""
+    try:
+        deleted = prune_snapshots(_client("kinesisanalyticsv2", environment), application, environment.keep_snapshots)
+    except ClientError as error:
+        console.print(f"snapshots were not pruned: {error}", style="yellow", markup=False)
+        return
+    console.print(f"deleted {len(deleted)} snapshots; kept are the newest {environment.keep_snapshots} and what runs")
 
 
 def _activate_tag(environment: Environment) -> str:
@@ -225,17 +269,6 @@ def _smoke(environment: Environment, names: Names, limit_s: float) -> None:
     with console.status("a reading goes in; its cost comes out of Firehose within minutes"):
         found = smoke_check.check(clients, names, datetime.now(UTC), limit_s)
     console.print("the job works: " + ", ".join(f"{name} {value}" for name, value in found.items()))
-
-
-def _target(env: str) -> tuple[Environment, Names, str]:
-    environment = environment_named(env)
-    account = _client("sts", environment).get_caller_identity()["Account"]
-    check_account(environment, account)
-    return environment, Names(environment.prefix, f"{account}-{environment.region}"), account
-
-
-def _client(service: str, environment: Environment) -> Any:
-    return boto3.client(service, region_name=environment.region)
 
 
 def _fail(message: str) -> NoReturn:

@@ -29,7 +29,8 @@ class Environment:
     meter in DynamoDB, whose writes cost more than the job does where meters are many. `operators`: addresses that
     alarms and the budget go to; `runbook_url`: where they read docs/runbook.md, for the links in alarms. `job` are
     settings of flink_job.config.Job. `quiet_s`: for how long no reading may arrive before an alarm goes off, 0 for no
-    such alarm.
+    such alarm. `keep_snapshots`: how many snapshots of the application remain after a deployment
+    (deploy/release/snapshots.py).
 
     `account`: the AWS account that this environment belongs to; another is refused. `recipients`: ARNs of SNS topics
     and SQS queues that routes may name besides the environment's own topics; `secrets`: ARNs of the secrets with which
@@ -70,6 +71,7 @@ class Environment:
     sentry_secret_arn: str = ""
     job: Mapping[str, str] = field(default_factory=dict)
     quiet_s: int = 0
+    keep_snapshots: int = 10
 
     def __post_init__(self) -> None:
         if self.autoscaling and self.shards == 1:
@@ -85,6 +87,11 @@ class Environment:
                     raise SettingsError(f"{self.name}: {field_name}: {arn!r} is not the ARN of a resource of {kind}")
         if not 0 <= self.quiet_s <= 86_400 or self.quiet_s % 60:
             raise SettingsError(f"{self.name}: quiet_s is whole minutes, and at most a day (86400)")
+        if not 1 <= self.keep_snapshots <= 400:
+            raise SettingsError(
+                f"{self.name}: keep_snapshots is {self.keep_snapshots}; it lies between 1 and 400, as an application "
+                "may have 1,000 snapshots, those of backups included"
+            )
 
     @property
     def prefix(self) -> str:

@@ -16,9 +16,9 @@ class BooksError(ValueError):
     """A document that the job could not use; the message says which and why."""
 
 
-def has_tariffs(s3: Any, bucket: str) -> bool:
-    """True when the bucket holds a tariff."""
-    return bool(s3.list_objects_v2(Bucket=bucket, Prefix=TARIFFS, MaxKeys=1).get("KeyCount"))
+def has(s3: Any, bucket: str, prefix: str) -> bool:
+    """True when the bucket holds an object below a prefix."""
+    return bool(s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("KeyCount"))
 
 
 def upload(

@@ -123,9 +123,13 @@ def _encoded(row: dict[str, Any]) -> bytes:
 
 
 def open_input(name: str) -> IO[bytes]:
-    """The bytes of a file, or of an object on S3."""
+    """The bytes of a file, or of an object on S3. Raises InputError where there is no such object."""
     parsed = urlparse(name)
     if parsed.scheme == "s3":
-        body = client("s3").get_object(Bucket=parsed.netloc, Key=parsed.path.lstrip("/"))["Body"]
+        s3 = client("s3")
+        try:
+            body = s3.get_object(Bucket=parsed.netloc, Key=parsed.path.lstrip("/"))["Body"]
+        except (s3.exceptions.NoSuchKey, s3.exceptions.NoSuchBucket):
+            raise InputError(f"{name}: no such object") from None
         return io.BytesIO(body.read())
     return Path(name).open("rb")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -15,7 +16,7 @@ import boto3
 import pytest
 
 from deploy.local.endpoint import CREDENTIALS, endpoint, free_port
-from deploy.names import Names
+from deploy.names import CONTRACTS, Names
 from deploy.release.application import Application, StateChangedError
 from deploy.release.books import BooksError, upload
 from deploy.stream_job.state import current_state
@@ -66,6 +67,13 @@ def test_everything_is_deployed_and_started(account: Account, deployed: subproce
     assert application.status() == "RUNNING"
     assert application.deployed_state() == current_state()
     assert "the books were empty" in deployed.stdout
+
+
+def test_an_uploaded_file_finds_the_snapshot_of_contracts_before_the_first_hourly_export(
+    account: Account, deployed: subprocess.CompletedProcess[str]
+) -> None:
+    body = account.client("s3").get_object(Bucket=NAMES.books, Key=CONTRACTS)["Body"].read()
+    assert gzip.decompress(body) == b""
 
 
 def test_cloudformation_is_no_administrator(account: Account, deployed: subprocess.CompletedProcess[str]) -> None:
