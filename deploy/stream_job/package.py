@@ -23,6 +23,8 @@ PACKAGE = PROJECT / "build" / "flink-app.zip"
 WHEELS = PROJECT / "build" / "wheels"
 
 PACKAGES = ("flink_job", "udfs")
+#: Connectors of the jar, by the class that registers each.
+FACTORIES = ("KinesisDynamicTableFactory", "KinesisFirehoseDynamicTableFactory", "PackedSinkFactory")
 #: Files of a package beside its modules.
 DATA = (".sql", ".json", ".java")
 #: Parts of the project that run on a developer's machine only.
@@ -170,7 +172,7 @@ def jar_faults(content: bytes) -> Iterator[str]:
         names = jar.namelist()
         factories = "META-INF/services/org.apache.flink.table.factories.Factory"
         found = jar.read(factories).decode() if factories in names else ""
-        for factory in ("KinesisDynamicTableFactory", "KinesisFirehoseDynamicTableFactory"):
+        for factory in FACTORIES:
             count = sum(line.strip().endswith(f".{factory}") for line in found.splitlines())
             if count != 1:
                 yield f"{factory} is registered {count} times in the jar"

@@ -76,6 +76,7 @@ def test_a_jar_whose_services_were_overwritten_is_refused() -> None:
         jar.writestr("org/apache/flink/streaming/api/environment/X.class", b"")
     assert list(jar_faults(content.getvalue())) == [
         "KinesisFirehoseDynamicTableFactory is registered 0 times in the jar",
+        "PackedSinkFactory is registered 0 times in the jar",
         "the jar holds the Kinesis connector's own copy of flink-connector-aws-base's classes",
         "the jar holds Flink itself, which the service supplies",
     ]

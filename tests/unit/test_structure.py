@@ -106,6 +106,7 @@ def test_the_jar_keeps_the_right_twins_and_every_factory() -> None:
         twin = jar.read("org/apache/flink/connector/aws/sink/throwable/AWSExceptionHandler.class")
     assert "KinesisDynamicTableFactory" in factories
     assert "KinesisFirehoseDynamicTableFactory" in factories
+    assert "metering.flink.PackedSinkFactory" in factories
     # aws-base's class, which knows Firehose's exceptions: it does not refer to the SDK that the Kinesis jar relocated.
     assert b"org/apache/flink/kinesis-streams/shaded" not in twin
     assert b"org/apache/flink/kinesis/shaded" not in twin
