@@ -112,7 +112,7 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
             )
             names[rows] = np.array(tariff.periods, dtype=object)[periods[rows]]
             if needed & BILLS and not tariff.depends_on_order:
-                bills[:, rows] = bills_of(tariff, Basis.of(segments, codes[rows]), _take(after, rows), end[rows])
+                bills[:, rows] = bills_of(tariff, segments, codes[rows], _take(after, rows), end[rows])
         self.counters.add({"costed": len(codes)})
         currencies = _spread([t.currency for t in tariffs], codes)
         watched = [NOTHING] * len(codes)

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from flink_job.alerts.signals import PROJECTED_FROM
+from flink_job.tariffs.cycle import Segment
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.model import Tariff
+from flink_job.tariffs.projection import projected_bills
 from flink_job.tariffs.rating import bill
 from flink_job.tariffs.state import Basis, State
 
 BILLS = frozenset({"bill", "projected_bill"})
 
 
-def bills_of(tariff: Tariff, basis: Basis, after: State, end: Ints) -> Any:
-    """(bill so far, bill at the cycle's end if it goes on so) of each reading; demand charges do not grow with time."""
-    charges = bill(tariff, basis, after, end)
+def bills_of(tariff: Tariff, segments: Sequence[Segment], index: Ints, after: State, end: Ints) -> Any:
+    """(bill so far, bill at the end of the cycle) of each reading [currency]; the second is NaN early in the cycle.
+
+    See flink_job.tariffs.projection. Reading i is of `segments[index[i]]`.
+    """
+    basis = Basis.of(list(segments), index)
     elapsed = (end - basis.cycle_start_ms) / (basis.cycle_end_ms - basis.cycle_start_ms)
-    so_far = charges.cost / 1e6
-    with np.errstate(divide="ignore"):
-        projected = charges.demand / 1e6 + (charges.cost - charges.demand) / 1e6 / elapsed
+    so_far = bill(tariff, basis, after, end).cost / 1e6
+    projected = projected_bills(tariff, segments, index, after, end)
     return so_far, np.where(elapsed >= PROJECTED_FROM, projected, np.nan)
 
 

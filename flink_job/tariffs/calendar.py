@@ -5,9 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,7 +118,7 @@ class Timeline:
     """A calendar in a time zone as sorted UTC boundaries, made a year at a time when first asked for."""
 
     calendar: Calendar
-    zone: ZoneInfo
+    zone: tzinfo
     _years: dict[int, tuple[list[int], list[int]]] = field(default_factory=dict)
 
     def period_at(self, instant_ms: int) -> int:
@@ -149,6 +148,23 @@ class Timeline:
             if (bad := (indices < 0) | (found[rows] == _UNDEFINED)).any():
                 self.period_at(int(instants_ms[rows][np.argmax(bad)]))
         return found
+
+    def spans(self, start_ms: int, end_ms: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(beginnings [epoch ms], TOU periods) of the spans of one period each in [start, end), in order of time.
+
+        Raises CalendarError where a year is missing.
+        """
+        starts, periods = [start_ms], [self.period_at(start_ms)]
+        years = (datetime.fromtimestamp(moment_ms / 1000, UTC).year for moment_ms in (start_ms, end_ms - 1))
+        for year in sorted(set(years)):
+            if year not in self._years:
+                self._years[year] = self._compile(year)
+            for boundary, period in zip(*self._years[year], strict=True):
+                if starts[-1] < boundary < end_ms and period != _UNDEFINED:
+                    starts.append(boundary)
+                    periods.append(period)
+        self.period_at(end_ms - 1)
+        return np.array(starts, dtype=np.int64), np.array(periods, dtype=np.int64)
 
     def _compile(self, year: int) -> tuple[list[int], list[int]]:
         """Boundaries (epoch ms) over the UTC year, a day's margin at both ends for any offset."""
