@@ -1,35 +1,51 @@
-"""Writes docs/tables.md from the schema: `python -m docs.generate`."""
+"""Writes docs/tables.md from the schemas of tables and views: `python -m docs.generate`."""
 
 from pathlib import Path
 
+from deploy.lake.catalog import view_columns
+from flink_job.lake.views import VIEWS, View
 from flink_job.schemas import BATCH_TABLES, EVENT_DATE, OUTPUTS, SERVICE_TABLES, Table
 
+PAGE = Path(__file__).with_name("tables.md")
+_HEAD = f"""# Output tables
 
-def main() -> None:
-    """Write the page."""
-    lines = ["# Output tables", "", "Written by `python -m docs.generate` from `flink_job/schemas.py`.", ""]
-    lines += [
-        "In Glue a table of the lake is `<name>_rows`: rows as they were delivered, some more than once. The view",
-        "`<name>` has each key once, and so has `python -m flink_job query`. Both have a column more, the partition:",
-        f"`{EVENT_DATE.name}`, {EVENT_DATE.doc[0].lower()}{EVENT_DATE.doc[1:]}. See [The lake](lake.md).",
-        "",
-    ]
-    for table in [*OUTPUTS.values(), *SERVICE_TABLES.values(), *BATCH_TABLES.values()]:
-        lines += [
-            f"## {table.name}",
-            "",
-            f"{table.doc} Key: {', '.join(f'`{k}`' for k in table.key)}.{_dated(table)}",
-            "",
-        ]
-        lines += ["| column | type | what it holds |", "| --- | --- | --- |"]
-        lines += [f"| `{c.name}` | {c.glue} | {c.doc} |" for c in table.columns]
-        lines += [""]
-    Path(__file__).with_name("tables.md").write_text("\n".join(lines), encoding="utf-8")
+Written by `python -m docs.generate` from `flink_job/schemas.py` and `flink_job/lake/views.py`.
+
+In Glue a table of the lake is `<name>_rows`: rows as they were delivered, some more than once. The view
+`<name>` has each key once, and so has `python -m flink_job query`. Both have a column more, the partition:
+`{EVENT_DATE.name}`, {EVENT_DATE.doc[0].lower()}{EVENT_DATE.doc[1:]}. See [The lake](lake.md).
+The [merged views](#views) over these tables are what most questions need.
+"""
+_VIEWS = """# Views
+
+Computed from the tables above by `flink_job/lake/<name>.sql`, in Athena and in `python -m flink_job query` alike. They
+include late readings and corrections; `bills` includes what `rerate` adds.
+"""
 
 
-def _dated(table: Table) -> str:
-    return f" Partition: date of `{table.event_time}`." if table.event_time else ""
+def page() -> str:
+    """The text of the page."""
+    types = view_columns()
+    sections = [_HEAD]
+    sections += [_table(table) for table in (*OUTPUTS.values(), *SERVICE_TABLES.values(), *BATCH_TABLES.values())]
+    sections += [_VIEWS, *(_view(view, types[view.name]) for view in VIEWS.values())]
+    return "\n".join(sections)
+
+
+def _table(table: Table) -> str:
+    dated = f" Partition: date of `{table.event_time}`." if table.event_time else ""
+    return _section(table.name, table.doc, table.key, dated, [(c.name, c.glue, c.doc) for c in table.columns])
+
+
+def _view(view: View, types: list[tuple[str, str]]) -> str:
+    return _section(view.name, view.doc, view.key, "", [(name, kind, view.columns[name]) for name, kind in types])
+
+
+def _section(name: str, doc: str, key: tuple[str, ...], more: str, columns: list[tuple[str, str, str]]) -> str:
+    head = [f"## {name}", "", f"{doc} Key: {', '.join(f'`{column}`' for column in key)}.{more}", ""]
+    rows = [f"| `{column}` | {kind} | {held} |" for column, kind, held in columns]
+    return "\n".join([*head, "| column | type | what it holds |", "| --- | --- | --- |", *rows, ""])
 
 
 if __name__ == "__main__":
-    main()
+    PAGE.write_text(page(), encoding="utf-8")

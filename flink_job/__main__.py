@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -135,10 +136,15 @@ def query(
 
 @app.command()
 def gaps(lake: Lake, first: From = None, last: To = None) -> None:
-    """Report which readings are missing, per device, and keep the report as table `gaps` beside the outputs.
+    """Find missing readings.
 
-    A gap lies between two readings further apart than their interval; the device's own counter tells how many readings
-    it numbered there.
+    Lists every span of at least one interval without readings: between two readings of a meter, before its first and
+    after its last, as far as readings of its site reach. The result is also written as table `gaps` beside the outputs.
+    Between two readings the counter of the device shows how many readings it had numbered.
+
+    \b
+      python -m flink_job gaps out
+      python -m flink_job gaps s3://bucket --from 2026-03-01 --to 2026-03-07
     """
     from flink_job.batch.report import print_rows
     from flink_job.lake.database import LakeError, needed_tables, write_gaps
@@ -153,7 +159,12 @@ def gaps(lake: Lake, first: From = None, last: To = None) -> None:
         _fail(str(error))
     if rows:
         print_rows(columns, rows)
-    print(f"{len(rows)} gaps, {sum(int(str(row[columns.index('missing_readings')])) for row in rows)} readings missing")
+    kinds = Counter(str(row[columns.index("kind")]) for row in rows)
+    missing = sum(int(str(row[columns.index("missing_readings")])) for row in rows)
+    print(
+        f"{len(rows):,} gaps, {missing:,} readings missing: {kinds['between']:,} between two readings, "
+        f"{kinds['before_first']:,} before the first of a meter, {kinds['after_last']:,} after the last"
+    )
 
 
 @app.command()

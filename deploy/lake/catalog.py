@@ -9,7 +9,8 @@ from typing import Any
 
 import duckdb
 
-from flink_job.lake.database import ROWS, VIEWS, each_key_once, read_view
+from flink_job.lake.database import ROWS, each_key_once, read_view
+from flink_job.lake.views import VIEWS
 from flink_job.metering.bounds import EARLIEST_DAY
 from flink_job.schemas import BATCH_TABLES, EVENT_DATE, OUTPUTS, SERVICE_TABLES, Column, Table
 

@@ -41,7 +41,12 @@ _READING = (
     Signal("contracted_share", "", READING, "demand_kw as a share of the contracted power (1 is all of it)", 0),
     Signal("cost", "currency", READING, "What the reading costs"),
     Signal("bill", "currency", READING, "Cost of the billing cycle so far: energy, demand, export, taxes on them"),
-    Signal("projected_bill", "currency", READING, "Bill at the end of the cycle, if the mean power so far continues in each TOU period"),
+    Signal(
+        "projected_bill",
+        "currency",
+        READING,
+        "Bill at the end of the cycle, if the mean power so far continues in each TOU period",
+    ),
     *(
         Signal(name, unit, READING, f"Measured channel {name}", *_CHANNEL_RANGES.get(name, (-inf, inf)))
         for name, unit in MEASURED_CHANNELS.items()

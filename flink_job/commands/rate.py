@@ -188,12 +188,13 @@ def explained() -> Iterator[None]:
 
 
 def _summary(totals: Totals, currency: str) -> None:
-    from flink_job.rate.run import BILL_COLUMNS, amount_text
+    from flink_job.rate.run import amount_text
+    from flink_job.tariffs.history.rate import LINES
 
     table = Table("", currency, title="All bills")
     table.columns[1].justify = "right"
-    for line, column in BILL_COLUMNS.items():
+    for line in LINES:
         if totals.lines[line]:
-            table.add_row(column.replace("_", " "), amount_text(totals.lines[line]))
+            table.add_row(line, amount_text(totals.lines[line]))
     table.add_row("total", amount_text(totals.total), style="bold")
     console.print(table)

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from flink_job.lake.selection import EVERYTHING, QueryError, Selection, tables_of
+from flink_job.lake.views import VIEWS
 from flink_job.schemas import BATCH_TABLES, EVENT_DATE, OUTCOMES, OUTPUTS, SERVICE_TABLES, Table
 from flink_job.tenants import DEFAULT
 
@@ -20,17 +21,6 @@ TENANT = "tenant"
 _TENANT = f"COALESCE({TENANT}, '{DEFAULT}')"
 #: What names a record, and the partition in which it lies.
 _RECORD = ("shard", "record_position", EVENT_DATE.name)
-VIEWS = (
-    "meter_15m",
-    "meter_levels",
-    "kpis_15m",
-    "kpis_1h",
-    "kpis_1d",
-    "gaps",
-    "bills",
-    "alert_episodes",
-    "alert_health",
-)
 
 
 class LakeError(ValueError):

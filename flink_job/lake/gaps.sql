@@ -1,21 +1,57 @@
--- What is missing: spans between two readings of a meter that are further apart than their interval, and how many
--- numbers the device's own counter skipped there. A span without skipped numbers was never measured or sent.
+-- Missing readings of each meter, one row for each span without any. `between`: between two readings that are further
+-- apart than their interval. `before_first` and `after_last`: from the first reading of the meter's site to the first of
+-- the meter, and from the last of the meter to the last of its site. The device's own counter shows how many numbers it
+-- skipped between two readings; a span without skipped numbers was never measured or sent.
+WITH readings AS (
+  SELECT
+    *,
+    LAG(interval_end) OVER device AS previous_end,
+    LAG(sequence_number) OVER device AS previous_sequence,
+    ROW_NUMBER() OVER (PARTITION BY tenant, meter_id ORDER BY interval_start) AS number_from_first,
+    ROW_NUMBER() OVER (PARTITION BY tenant, meter_id ORDER BY interval_start DESC) AS number_from_last,
+    MIN(interval_start) OVER (PARTITION BY tenant, site) AS site_start,
+    MAX(interval_end) OVER (PARTITION BY tenant, site) AS site_end
+  FROM (
+    SELECT
+      *,
+      split_part(site_path, '/', 1) AS site,
+      interval_start + INTERVAL '1' SECOND * interval_s AS interval_end
+    FROM costs
+    WHERE is_first
+  ) AS firsts
+  WINDOW device AS (PARTITION BY tenant, meter_id, site ORDER BY interval_start)
+),
+
+spans AS (
+  SELECT
+    tenant, meter_id, device_id, site_path, interval_s, 'between' AS kind, previous_end AS gap_start,
+    interval_start AS gap_end,
+    CASE WHEN sequence_number > previous_sequence THEN sequence_number - previous_sequence - 1 END AS missing_sequences
+  FROM readings
+  UNION ALL
+  SELECT
+    tenant, meter_id, device_id, site_path, interval_s, 'before_first' AS kind, site_start AS gap_start,
+    interval_start AS gap_end, NULL AS missing_sequences
+  FROM readings
+  WHERE number_from_first = 1
+  UNION ALL
+  SELECT
+    tenant, meter_id, device_id, site_path, interval_s, 'after_last' AS kind, interval_end AS gap_start,
+    site_end AS gap_end, NULL AS missing_sequences
+  FROM readings
+  WHERE number_from_last = 1
+)
+
 SELECT
   tenant,
   meter_id,
   device_id,
   site_path,
   interval_s,
-  previous_end AS gap_start,
-  interval_start AS gap_end,
-  CAST(FLOOR(date_diff('second', previous_end, interval_start) * 1.0 / interval_s) AS INTEGER) AS missing_readings,
-  CASE WHEN sequence_number > previous_sequence THEN sequence_number - previous_sequence - 1 END AS missing_sequences
-FROM (
-  SELECT
-    *,
-    LAG(interval_start + INTERVAL '1' SECOND * interval_s) OVER device AS previous_end,
-    LAG(sequence_number) OVER device AS previous_sequence
-  FROM (SELECT * FROM costs WHERE is_first)
-  WINDOW device AS (PARTITION BY tenant, meter_id, split_part(site_path, '/', 1) ORDER BY interval_start)
-) AS ordered
-WHERE interval_start >= previous_end + INTERVAL '1' SECOND * interval_s
+  kind,
+  gap_start,
+  gap_end,
+  CAST(FLOOR(date_diff('second', gap_start, gap_end) * 1.0 / interval_s) AS INTEGER) AS missing_readings,
+  missing_sequences
+FROM spans
+WHERE gap_end >= gap_start + INTERVAL '1' SECOND * interval_s

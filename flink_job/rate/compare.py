@@ -11,8 +11,9 @@ from rich.table import Table
 
 from flink_job.batch.stage import InputError
 from flink_job.rate.documents import load_document
-from flink_job.rate.run import BILL_COLUMNS, Pricing, Totals, amount_text, rate_meters
+from flink_job.rate.run import Pricing, Totals, amount_text, rate_meters
 from flink_job.tariffs.history import RATING_ERRORS, Intervals
+from flink_job.tariffs.history.rate import LINES
 from flink_job.tariffs.model import TariffError
 
 #: Why a tariff cannot rate the readings.
@@ -49,7 +50,7 @@ class Comparison:
         totals, by_meter = Totals(), {}
         for rated in rate_meters(pricing, self.meters, False, lambda done: None):
             totals.add(rated)
-            by_meter[rated.meter_id] = sum(bill.total for bill in rated.bills)
+            by_meter[rated.meter_id] = sum(billed.bill.total for billed in rated.bills)
         self.results[name] = (pricing.versions[0].currency, totals, by_meter)
 
     def ranked(self) -> Sequence[tuple[str, str, Totals]]:
@@ -59,7 +60,7 @@ class Comparison:
 
     def table(self, with_lines: bool) -> Table:
         """Totals, by line if asked for, and how much dearer than the cheapest."""
-        charged = [line for line in BILL_COLUMNS if any(totals.lines[line] for _, _, totals in self.ranked())]
+        charged = [line for line in LINES if any(totals.lines[line] for _, _, totals in self.ranked())]
         shown = charged if with_lines else []
         table = Table(title="Cheapest first", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
         table.add_column("tariff", no_wrap=True)
@@ -80,7 +81,7 @@ class Comparison:
         """A row for each tariff and meter."""
         with path.open("w", encoding="utf-8", newline="") as out:
             rows = csv.writer(out, lineterminator="\n")
-            rows.writerow(["tariff", "currency", "meter_id", "total"])
+            rows.writerow(["tariff_id", "currency", "meter_id", "cost"])
             for name, currency, _ in self.ranked():
                 for meter, amount in sorted(self.results[name][2].items()):
                     rows.writerow([name, currency, meter, amount_text(amount)])

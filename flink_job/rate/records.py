@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from flink_job.batch.stage import read_records
 from flink_job.metering.bounds import MAX_RECORD_BYTES
-from flink_job.metering.reading import parse_reading
+from flink_job.metering.reading import ParsedReading, parse_reading
 from flink_job.metering.registers import RegisterRead, keep_newest, register_energy
 from flink_job.rate.columns import QUANTITIES, ReadingColumns
 
@@ -18,14 +19,27 @@ _YEAR_S = 366 * 86_400
 _PACKED = ("import_packed", "export_packed", "reactive_import_packed", "reactive_export_packed")
 
 
-def read_reading_records(name: str, rejected: Counter[str], now_ms: int) -> ReadingColumns:
-    """Columns of the readings in a file; what is none is counted in `rejected` by its code. Raises InputError."""
+@dataclass
+class Rejects:
+    """Rejected records: their number by code, and the place and reason of the first."""
+
+    codes: Counter[str] = field(default_factory=Counter)
+    first: str = ""
+
+    def add(self, name: str, line: int, reading: ParsedReading) -> None:
+        """Count a record that is not a reading."""
+        self.codes[str(reading.reason)] += 1
+        self.first = self.first or f"{name}:{line}: {reading.detail or reading.reason}"
+
+
+def read_reading_records(name: str, rejects: Rejects, now_ms: int) -> ReadingColumns:
+    """Columns of the readings in a file; all other records are added to `rejects`. Raises InputError."""
     newest: dict[tuple[str, int], list[int]] = {}
     registers: dict[tuple[str, str], dict[int, RegisterRead]] = {}
-    for _, payload in read_records(name):
+    for line, payload in read_records(name):
         reading = parse_reading(payload, now_ms, MAX_RECORD_BYTES, _YEARS_AHEAD * _YEAR_S)
         if reading.reason is not None:
-            rejected[reading.reason] += 1
+            rejects.add(name, line, reading)
             continue
         assert reading.meter_id is not None and reading.start_ms is not None and reading.interval_s is not None
         row = newest.setdefault((reading.meter_id, reading.start_ms), [0, -1, -1, -1, -1])

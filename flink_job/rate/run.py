@@ -22,25 +22,23 @@ from flink_job.tariffs.history.rate import LINES
 from flink_job.tariffs.model import Tariff
 from flink_job.tariffs.prices import PriceSeries
 
-#: Columns of bills.csv and costs.parquet that hold each line of a bill.
-BILL_COLUMNS = {
-    "energy": "energy_charge",
-    "demand": "demand_charge",
-    "fixed": "fixed_charge",
-    "minimum": "minimum_charge",
-    "export": "export_credit",
-    "reactive": "reactive_charge",
-    "tax": "tax",
-}
+#: Lines of a bill by column, named as in the lake (flink_job.schemas.COSTS).
 COST_COLUMNS = {
-    "energy": "energy_cost",
-    "demand": "demand_cost",
-    "fixed": "fixed_cost",
-    "minimum": "minimum_cost",
-    "export": "export_credit",
-    "reactive": "reactive_cost",
-    "tax": "tax",
+    "energy_cost": ("energy",),
+    "demand_cost": ("demand",),
+    "fixed_cost": ("fixed",),
+    "export_credit": ("export",),
+    "other_cost": ("minimum", "reactive"),
+    "tax": ("tax",),
 }
+#: What `other_cost` is made of, in columns of their own; the lake does not have them.
+OTHER_COLUMNS = {"minimum_cost": "minimum", "reactive_cost": "reactive"}
+#: Columns of bills.csv, as those of the view `bills`; and the local days [bill_start, bill_end), which are a part of
+#: the cycle where a version of the tariff begins or ends within it.
+BILL_COLUMNS = (
+    *("meter_id", "cycle_start", "bill_start", "bill_end", "tariff_id", "tariff_version", "currency"),
+    *("energy_kwh", "export_kwh", *COST_COLUMNS, "cost", *OTHER_COLUMNS),
+)
 _AMOUNT = pa.decimal128(18, 6)
 #: Below so many readings, starting another process takes longer than it saves.
 _WORTH_A_PROCESS = 200_000
@@ -62,12 +60,32 @@ class Pricing:
 
 
 @dataclass(frozen=True)
+class BilledCycle:
+    """A bill with the meter, the currency and the energy [1e-6 kWh] that it is for."""
+
+    meter_id: str
+    bill: Bill
+    currency: str
+    import_ukwh: int
+    export_ukwh: int
+
+    def row(self) -> list[str]:
+        """Values of BILL_COLUMNS."""
+        bill, lines = self.bill, self.bill.lines
+        costs = [sum(lines[line] for line in parts) for parts in COST_COLUMNS.values()]
+        other = [lines[line] for line in OTHER_COLUMNS.values()]
+        amounts = (self.import_ukwh, self.export_ukwh, *costs, bill.total, *other)
+        days = map(str, (bill.cycle_start, bill.start, bill.end))
+        return [self.meter_id, *days, bill.tariff_id, bill.version, self.currency, *map(amount_text, amounts)]
+
+
+@dataclass(frozen=True)
 class Rated:
     """One meter's result. `costs` is None where only bills were asked for."""
 
     meter_id: str
     readings: int
-    bills: Sequence[Bill]
+    bills: Sequence[BilledCycle]
     costs: pa.RecordBatch | None
 
 
@@ -88,7 +106,7 @@ def write_results(rated: Iterator[Rated], folder: Path) -> Totals:
     """`folder`/costs.parquet, a row for each reading, and `folder`/bills.csv, a row for each bill."""
     folder.mkdir(parents=True, exist_ok=True)
     totals = Totals()
-    bills: list[tuple[str, Bill]] = []
+    bills: list[BilledCycle] = []
     writer: pq.ParquetWriter | None = None
     try:
         for one in rated:
@@ -96,7 +114,7 @@ def write_results(rated: Iterator[Rated], folder: Path) -> Totals:
             if writer is None:
                 writer = pq.ParquetWriter(folder / "costs.parquet", one.costs.schema)
             writer.write_table(pa.Table.from_batches([one.costs]))
-            bills += [(one.meter_id, bill) for bill in one.bills]
+            bills += one.bills
             totals.add(one)
     finally:
         if writer is not None:
@@ -116,22 +134,21 @@ class Totals:
         self.meters += 1
         self.readings += rated.readings
         self.bills += len(rated.bills)
-        for bill in rated.bills:
-            self.lines.update(bill.lines)
+        for billed in rated.bills:
+            self.lines.update(billed.bill.lines)
 
     @property
     def total(self) -> int:
         return sum(self.lines.values())
 
 
-def write_bills(bills: Sequence[tuple[str, Bill]], path: Path) -> None:
-    """A row for each bill, by meter and cycle; amounts have 6 decimals."""
+def write_bills(bills: Sequence[BilledCycle], path: Path) -> None:
+    """A row for each bill, by meter and cycle; amounts and quantities have 6 decimals."""
     with path.open("w", encoding="utf-8", newline="") as out:
         rows = csv.writer(out, lineterminator="\n")
-        rows.writerow(["tariff", "meter_id", "cycle_start", "cycle_end", *BILL_COLUMNS.values(), "total"])
-        for meter_id, bill in sorted(bills, key=lambda pair: (pair[0], pair[1].start)):
-            amounts = [amount_text(bill.lines[line]) for line in BILL_COLUMNS]
-            rows.writerow([bill.tariff_id, meter_id, bill.start, bill.end, *amounts, amount_text(bill.total)])
+        rows.writerow(BILL_COLUMNS)
+        for billed in sorted(bills, key=lambda one: (one.meter_id, one.bill.start)):
+            rows.writerow(billed.row())
 
 
 def amount_text(micro: int) -> str:
@@ -155,8 +172,19 @@ def _spread(
 def _rate_meter(pricing: Pricing, with_costs: bool, item: tuple[str, Intervals]) -> Rated:
     meter_id, data = item
     history = pricing.rate(data)
-    costs = _cost_rows(meter_id, history, pricing.versions[0].currency) if with_costs else None
-    return Rated(meter_id, len(data.start_ms), history.bills, costs)
+    currency = pricing.versions[0].currency
+    costs = _cost_rows(meter_id, history, currency) if with_costs else None
+    return Rated(meter_id, len(data.start_ms), list(_billed(meter_id, history, currency)), costs)
+
+
+def _billed(meter_id: str, history: History, currency: str) -> Iterator[BilledCycle]:
+    """The bills of a meter with the energy of their readings."""
+    data = history.intervals
+    for number, bill in enumerate(history.bills):
+        rows = history.segment == number
+        yield BilledCycle(
+            meter_id, bill, currency, int(data.import_ukwh[rows].sum()), int(data.export_ukwh[rows].sum())
+        )
 
 
 def _cost_rows(meter_id: str, history: History, currency: str) -> pa.RecordBatch:
@@ -173,8 +201,12 @@ def _cost_rows(meter_id: str, history: History, currency: str) -> pa.RecordBatch
         "tariff_version": _repeated([bill.version for bill in history.bills], history.segment),
         "tou_period": _repeated(history.period_names, history.period),
         "cycle_start": _repeated([bill.cycle_start.isoformat() for bill in history.bills], history.segment),
-        **{COST_COLUMNS[line]: decimals(history.costs[line]) for line in LINES},
+        **{
+            name: decimals(np.sum([history.costs[part] for part in parts], axis=0))
+            for name, parts in COST_COLUMNS.items()
+        },
         "cost": decimals(total),
+        **{name: decimals(history.costs[line]) for name, line in OTHER_COLUMNS.items()},
         "currency": _repeated([currency], np.zeros(count, np.int64)),
     }
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))

@@ -78,11 +78,11 @@ def read_parquet(name: str, stream: IO[bytes], zone: ZoneInfo) -> ReadingColumns
         raise InputError(f"{name}: {error}") from None
 
 
-def has_columns(stream: IO[bytes], gzipped: bool) -> bool:
-    """True where a CSV file has the columns of this module, rather than those of a reading record."""
+def header_of(stream: IO[bytes], gzipped: bool) -> str:
+    """The header of a CSV file, without blanks around its columns."""
     with gzip.open(stream) if gzipped else stream as lines:
         header = lines.readline(bounds.MAX_RECORD_BYTES).decode("utf-8-sig", "replace")
-    return {"ts", "kwh"} <= {column.strip() for column in header.split(",")}
+    return ",".join(column.strip() for column in header.split(","))
 
 
 def from_table(name: str, table: pa.Table, zone: ZoneInfo) -> ReadingColumns:

@@ -12,6 +12,7 @@ import pytest
 
 from flink_job.lake.database import query
 from flink_job.lake.redrive import stored_records
+from flink_job.lake.views import VIEWS, View
 from tests.harness.jobs import command
 from tests.harness.oracle import Oracle
 from tests.harness.samples import is_malformed
@@ -212,3 +213,12 @@ _NO_CONTRACT = ("00011", "00081", "00151")
 
 def _renamed(counts: dict[str, int]) -> dict[str, int]:
     return {"costs": counts["costed"], "repeated": counts["repeated"], "unpriced": counts["unpriced"]}
+
+
+@pytest.mark.parametrize("view", VIEWS.values(), ids=lambda v: v.name)
+def test_a_row_of_a_view_is_identified_by_its_key(sample_run: Path, view: View) -> None:
+    key = ", ".join(view.key)
+    _, [[rows, keys]] = query(
+        sample_run, f"SELECT COUNT(*), (SELECT COUNT(*) FROM (SELECT DISTINCT {key} FROM {view.name})) FROM {view.name}"
+    )
+    assert rows == keys

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from flink_job.lake.database import VIEWS, query
+from flink_job.lake.database import query
 from flink_job.lake.redrive import stored_records
+from flink_job.lake.views import VIEWS
 from flink_job.metering.envelope import MARKER, enclose
 from flink_job.metering.reading import parse_reading
 from tests.harness.jobs import SAMPLES, command, write_records

@@ -110,5 +110,5 @@ def test_every_charge_of_every_month(tmp_path: Path) -> None:
     )  # fmt: skip
     bills = [b for b in csv.DictReader((tmp_path / "out" / "bills.csv").open()) if b["meter_id"] == "metal-works"]
     for bill, theirs in zip(bills, json.loads(done.stdout), strict=True):
-        for column, kind in {"energy_charge": "energy", "demand_charge": "demand", "fixed_charge": "customer"}.items():
+        for column, kind in {"energy_cost": "energy", "demand_cost": "demand", "fixed_cost": "customer"}.items():
             assert abs(float(bill[column]) - theirs[kind]) < 1e-4, (bill["cycle_start"], column, theirs)

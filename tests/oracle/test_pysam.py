@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from flink_job.environment import PROJECT
+from flink_job.rate.run import BILL_COLUMNS
 from flink_job.tariffs.urdb import from_urdb
 from tests.harness.jobs import SAMPLES, command
 from tests.oracle.urdb import DAY, DEMAND, DOCUMENTS, FLAT, energy, schedule
@@ -73,7 +74,7 @@ def ours(
     )
     found: dict[str, dict[str, list[float]]] = {}
     for row in csv.DictReader((folder / "out" / "bills.csv").open()):
-        for column in row.keys() - {"tariff", "meter_id", "cycle_start", "cycle_end"}:
+        for column in row.keys() - {*BILL_COLUMNS[:7]}:
             found.setdefault(row["meter_id"], {}).setdefault(column, []).append(float(row[column]))
     return {meter: {column: np.array(values) for column, values in lines.items()} for meter, lines in found.items()}
 
@@ -82,11 +83,11 @@ def assert_same(
     bill: dict[str, np.ndarray], theirs: dict[str, list[float]], lines: str = "energy demand fixed minimum total"
 ) -> None:
     amounts = {
-        "energy": (bill["energy_charge"] + bill["export_credit"], np.array(theirs["energy"])),
-        "demand": (bill["demand_charge"], np.array(theirs["demand_flat"]) + np.array(theirs["demand_periods"])),
-        "fixed": (bill["fixed_charge"], np.array(theirs["fixed"])),
-        "minimum": (bill["minimum_charge"], np.array(theirs["minimum"])),
-        "total": (bill["total"], np.array(theirs["total"])),
+        "energy": (bill["energy_cost"] + bill["export_credit"], np.array(theirs["energy"])),
+        "demand": (bill["demand_cost"], np.array(theirs["demand_flat"]) + np.array(theirs["demand_periods"])),
+        "fixed": (bill["fixed_cost"], np.array(theirs["fixed"])),
+        "minimum": (bill["minimum_cost"], np.array(theirs["minimum"])),
+        "total": (bill["cost"], np.array(theirs["total"])),
     }
     for line in lines.split():
         mine, other = amounts[line]
@@ -106,7 +107,7 @@ def test_every_charge_of_every_month(name: str, theirs: Any, tmp_path: Path) -> 
     bills = ours(DOCUMENTS[name], tmp_path)
     for meter in METERS:
         assert_same(bills[meter], theirs[name, meter])
-        assert np.abs(bills[meter]["total"]).sum() > 1
+        assert np.abs(bills[meter]["cost"]).sum() > 1
 
 
 # Deliberate differences: each with its reason.
@@ -116,12 +117,12 @@ def test_daily_and_yearly_charges_count_actual_days(loads: Any, tmp_path: Path) 
     # PySAM charges 365/12 days in every month; a bill counts the month's own: 31 in January, 28 in February.
     by_day = energy(FLAT, FLAT, [{"rate": 0.1}], fixedchargefirstmeter=2, fixedchargeunits="$/day")
     assert pysam([case(by_day, loads["home-pv"])])[0]["fixed"][0] == pytest.approx(2 * 365 / 12)
-    fixed = ours(by_day, tmp_path)["home-pv"]["fixed_charge"]
+    fixed = ours(by_day, tmp_path)["home-pv"]["fixed_cost"]
     assert list(fixed[:3]) == [62.0, 56.0, 62.0]
     # PySAM charges a twelfth; January is 31 of 365 days. Over the year both are the same.
     by_year = energy(FLAT, FLAT, [{"rate": 0.1}], fixedchargefirstmeter=365, fixedchargeunits="$/year")
     assert pysam([case(by_year, loads["home-pv"])])[0]["fixed"][0] == pytest.approx(365 / 12)
-    fixed = ours(by_year, tmp_path)["home-pv"]["fixed_charge"]
+    fixed = ours(by_year, tmp_path)["home-pv"]["fixed_cost"]
     assert (fixed[0], fixed[1], fixed.sum()) == (31.0, 28.0, 365.0)
 
 
@@ -131,7 +132,7 @@ def test_monthly_fuel_adjustments_are_charged(loads: Any, tmp_path: Path) -> Non
     plain = np.array(pysam([case(adjusted, loads["factory"])])[0]["energy"])
     kwh = plain / 0.1
     expected = plain + kwh * np.array([0.01] + [0] * 10 + [-0.02])
-    np.testing.assert_allclose(ours(adjusted, tmp_path)["factory"]["energy_charge"], expected, atol=TOLERANCE)
+    np.testing.assert_allclose(ours(adjusted, tmp_path)["factory"]["energy_cost"], expected, atol=TOLERANCE)
 
 
 def test_ratchet_bills_the_months_own_peak_in_full(loads: Any, tmp_path: Path) -> None:
@@ -152,7 +153,7 @@ def test_ratchet_bills_the_months_own_peak_in_full(loads: Any, tmp_path: Path) -
     converted, own = pysam([as_converted, with_own_peak])
     bill = ours(document, tmp_path)["factory"]
     assert_same(bill, own)
-    assert bill["demand_charge"][0] > converted["demand_flat"][0] + converted["demand_periods"][0] + 100
+    assert bill["demand_cost"][0] > converted["demand_flat"][0] + converted["demand_periods"][0] + 100
 
 
 def test_ratchet_counts_only_the_months_that_the_document_names(loads: Any, tmp_path: Path) -> None:
@@ -171,7 +172,7 @@ def test_ratchet_counts_only_the_months_that_the_document_names(loads: Any, tmp_
     summer_peak = np.maximum.accumulate([peak if month in (5, 6) else 0 for month, peak in enumerate(peaks)])
     floor = np.append(0, summer_peak[:-1])
     expected = np.maximum(peaks, floor)
-    np.testing.assert_allclose(ours(summer, tmp_path)["factory"]["demand_charge"], expected, atol=TOLERANCE)
+    np.testing.assert_allclose(ours(summer, tmp_path)["factory"]["demand_cost"], expected, atol=TOLERANCE)
 
 
 _DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -197,14 +198,14 @@ def test_bank_of_a_period_that_pysam_does_not_look_at_is_kept(tmp_path: Path) ->
     theirs = pysam([case(document, net)])[0]
     # February: 28 days x 21 h x 0.1 = 58.80; the peak's 28 x 3 h x 0.2 = 16.80 is paid for by the bank.
     assert theirs["energy"][1] == pytest.approx(75.6)
-    assert _one_meter(document, net, tmp_path)["energy_charge"][1] == pytest.approx(58.8)
+    assert _one_meter(document, net, tmp_path)["energy_cost"][1] == pytest.approx(58.8)
 
 
 def test_year_that_does_not_begin_on_a_monday(loads: Any, tmp_path: Path) -> None:
     # The calendar trap: 2025 begins on a Wednesday, so weekday prices of the same load fall on other days.
     document = DOCUMENTS["seasonal time of use"] | {"energyweekendschedule": FLAT}
-    as_2018 = _one_meter(document, loads["metal-works"], tmp_path)["energy_charge"].sum()
-    as_2025 = _one_meter(document, loads["metal-works"], tmp_path, year=2025)["energy_charge"].sum()
+    as_2018 = _one_meter(document, loads["metal-works"], tmp_path)["energy_cost"].sum()
+    as_2025 = _one_meter(document, loads["metal-works"], tmp_path, year=2025)["energy_cost"].sum()
     theirs = sum(pysam([case(document, loads["metal-works"])])[0]["energy"])
     assert as_2018 == pytest.approx(theirs, abs=12 * TOLERANCE)
     assert abs(as_2025 / theirs - 1) > 0.05
@@ -225,7 +226,7 @@ def test_negative_prices_lower_the_bill(tmp_path: Path) -> None:
     document = energy(FLAT, FLAT, [{"rate": -0.05}])
     net = np.full(HOURS, 10.0)
     assert pysam([case(document, net)])[0]["energy"][0] == 0
-    assert _one_meter(document, net, tmp_path)["energy_charge"][0] == -372.0
+    assert _one_meter(document, net, tmp_path)["energy_cost"][0] == -372.0
 
 
 def test_year_end_price_is_paid_for_what_was_banked(tmp_path: Path) -> None:

@@ -99,16 +99,47 @@ def cost(meter: str, quarter: int, sequence: int, **more: Any) -> dict[str, Any]
     return {**row, "sequence_number": sequence, "is_first": True, "device_id": f"d-{meter}", **more}
 
 
+def gaps_of(tmp_path: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    columns, found = write_gaps(lake(tmp_path / "lake", costs=rows), tmp_path)
+    return [dict(zip(columns, gap, strict=True)) for gap in found]
+
+
 def test_gaps_are_found_and_the_devices_counter_tells_more(tmp_path: Path) -> None:
     # a: quarters 2 and 3 are missing, and the device numbered two readings there: they were lost on the way.
     # b: quarter 1 is missing and no number was skipped: it was never measured. c is complete, in any order.
     rows = [cost("a", q, s) for q, s in [(0, 1), (1, 2), (4, 5)]]
-    rows += [cost("b", q, s) for q, s in [(0, 1), (2, 2)]] + [cost("c", q, q) for q in (2, 0, 1)]
-    columns, gaps = write_gaps(lake(tmp_path / "lake", costs=rows), tmp_path)
-    found = [dict(zip(columns, gap, strict=True)) for gap in gaps]
-    assert [(g["meter_id"], g["missing_readings"], g["missing_sequences"]) for g in found] == [("a", 2, 2), ("b", 1, 0)]
+    rows += [cost("b", q, s) for q, s in [(0, 1), (2, 2), (3, 3), (4, 4)]]
+    rows += [cost("c", q, q) for q in (2, 0, 1, 4, 3)]
+    found = gaps_of(tmp_path, rows)
+    assert [(g["meter_id"], g["kind"], g["missing_readings"], g["missing_sequences"]) for g in found] == [
+        ("a", "between", 2, 2),
+        ("b", "between", 1, 0),
+    ]
     assert (found[0]["gap_start"], found[0]["gap_end"]) == (datetime(2026, 3, 28, 0, 30), datetime(2026, 3, 28, 1, 0))
     assert (tmp_path / "gaps.parquet").exists()
+
+
+def test_silence_before_the_first_reading_and_after_the_last_is_a_gap(tmp_path: Path) -> None:
+    # Site f has readings from quarter 0 to 8. Its meter `late` begins with quarter 3, `silent` ends with quarter 1.
+    # Site g is another: nothing is missing of its one meter.
+    rows = [cost("whole", q, q, site_path="f/p/l/whole") for q in range(9)]
+    rows += [cost("late", q, q, site_path="f/p/l/late") for q in range(3, 9)]
+    rows += [cost("silent", q, q, site_path="f/p/l/silent") for q in range(2)]
+    rows += [cost("other", q, q, site_path="g/p/l/other") for q in range(2, 5)]
+    found = gaps_of(tmp_path, rows)
+    assert [(g["meter_id"], g["kind"], g["missing_readings"], g["gap_start"], g["gap_end"]) for g in found] == [
+        ("late", "before_first", 3, datetime(2026, 3, 28, 0, 0), datetime(2026, 3, 28, 0, 45)),
+        ("silent", "after_last", 7, datetime(2026, 3, 28, 0, 30), datetime(2026, 3, 28, 2, 15)),
+    ]
+    assert [g["missing_sequences"] for g in found] == [None, None]
+
+
+def test_a_meter_that_moves_to_another_site_is_not_silent_at_the_old_one(tmp_path: Path) -> None:
+    rows = [cost("a", q, q, site_path="f/p/l/a") for q in range(8)] + [
+        cost("b", q, q, site_path="g/p/l/b") for q in range(8)
+    ]
+    rows += [cost("moved", q, q, site_path=("f" if q < 4 else "g") + "/p/l/moved") for q in range(8)]
+    assert gaps_of(tmp_path, rows) == []
 
 
 def test_a_row_written_twice_counts_once(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from flink_job.lake.views import BILLS
+from flink_job.schemas import COSTS
 from flink_job.tariffs.document import schema
 from tests.harness.jobs import SAMPLES, command
 from tests.oracle.urdb import FLAT, energy
@@ -63,9 +65,10 @@ def test_a_bill_and_its_costs(tmp_path: Path) -> None:
     )
     rate(tmp_path, readings)
     assert (tmp_path / "out" / "bills.csv").read_text() == (
-        "tariff,meter_id,cycle_start,cycle_end,energy_charge,demand_charge,fixed_charge,minimum_charge,export_credit,"
-        "reactive_charge,tax,total\n"
-        "t,a,2026-07-01,2026-08-01,0.500000,0.000000,31.000000,0.000000,-0.200000,0.000000,6.615000,37.915000\n"
+        "meter_id,cycle_start,bill_start,bill_end,tariff_id,tariff_version,currency,energy_kwh,export_kwh,energy_cost,"
+        "demand_cost,fixed_cost,export_credit,other_cost,tax,cost,minimum_cost,reactive_cost\n"
+        "a,2026-07-01,2026-07-01,2026-08-01,t,1,EUR,3.000000,4.000000,0.500000,"
+        "0.000000,31.000000,-0.200000,0.000000,6.615000,37.915000,0.000000,0.000000\n"
     )
     rows = costs(tmp_path)
     assert [(r["tou_period"], r["energy_kwh"], r["export_kwh"]) for r in rows] == [
@@ -140,7 +143,7 @@ def test_several_files_are_one_set_of_readings(tmp_path: Path) -> None:
     ]
     text = rate(tmp_path, files[0], *files[1:])
     assert "3 readings of 2 meters" in text
-    assert [bill["energy_charge"] for bill in bills(tmp_path)] == ["0.200000", "0.100000"]
+    assert [bill["energy_cost"] for bill in bills(tmp_path)] == ["0.200000", "0.100000"]
 
 
 def test_repeats_count_once_and_malformed_records_are_told(tmp_path: Path) -> None:
@@ -174,9 +177,9 @@ def test_a_cumulative_register_that_rolls_over(tmp_path: Path) -> None:
 def test_cycles_from_a_day_of_the_month_or_read_dates(tmp_path: Path) -> None:
     readings = write(tmp_path / "r.csv", HEADER + "a,2026-07-10T00:00:00Z,900,5\n")
     rate(tmp_path, readings, "--cycle-day", "15")
-    assert (bills(tmp_path)[0]["cycle_start"], bills(tmp_path)[0]["cycle_end"]) == ("2026-06-15", "2026-07-15")
+    assert (bills(tmp_path)[0]["cycle_start"], bills(tmp_path)[0]["bill_end"]) == ("2026-06-15", "2026-07-15")
     rate(tmp_path, readings, "--cycle-start", "2026-07-03", "--cycle-start", "2026-08-04")
-    assert (bills(tmp_path)[0]["cycle_start"], bills(tmp_path)[0]["cycle_end"]) == ("2026-07-03", "2026-08-04")
+    assert (bills(tmp_path)[0]["cycle_start"], bills(tmp_path)[0]["bill_end"]) == ("2026-07-03", "2026-08-04")
 
 
 def test_a_urdb_record_is_billed_by_calendar_months_whatever_its_dates(tmp_path: Path) -> None:
@@ -185,7 +188,7 @@ def test_a_urdb_record_is_billed_by_calendar_months_whatever_its_dates(tmp_path:
     text = rate(tmp_path, readings, "--timezone", "Etc/GMT-1", "--cycle-day", "7", tariff=urdb)
     assert "calendar months" in text
     (bill,) = bills(tmp_path)
-    assert (bill["cycle_start"], bill["energy_charge"]) == ("2026-07-01", "1.000000")
+    assert (bill["cycle_start"], bill["energy_cost"]) == ("2026-07-01", "1.000000")
 
 
 @pytest.mark.parametrize(
@@ -203,6 +206,41 @@ def test_a_urdb_record_is_billed_by_calendar_months_whatever_its_dates(tmp_path:
 )
 def test_input_that_cannot_be_read_is_named(tmp_path: Path, name: str, content: str, problem: str) -> None:
     assert problem in rate(tmp_path, write(tmp_path / name, content), code=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problems"),
+    [
+        (
+            "semicolons.csv",
+            "meter;date;kwh\na;2026-03-01;1,5\na;2026-03-02;1,5\n",
+            ["none of 2 records is a reading: 2 not_csv", "separated by ';', not by a comma"],
+        ),
+        (
+            "renamed.csv",
+            "meter,when,energy\na,2026-03-01,1.5\n",
+            ["none of 1 record is a reading: 1 missing_field", "the header is meter,when,energy; needed: meter_id,ts"],
+        ),
+        (
+            "local.ndjson",
+            '{"meter_id":"m","interval_start":"2026-03-01T10:00:00","interval_s":900,"energy_kwh":1}\n',
+            ["1 no_offset", "local.ndjson:1: interval_start '2026-03-01T10:00:00' has no UTC offset: add Z or +hh:mm"],
+        ),
+    ],
+)
+def test_rejected_records_are_reported_where_none_is_a_reading(
+    tmp_path: Path, name: str, content: str, problems: list[str]
+) -> None:
+    text = rate(tmp_path, write(tmp_path / name, content), code=2)
+    for problem in problems:
+        assert problem in text
+
+
+def test_columns_have_the_names_of_the_lake(tmp_path: Path) -> None:
+    rate(tmp_path, write(tmp_path / "r.csv", HEADER + "a,2026-07-10T05:30:00Z,900,1\n"))
+    parts = {"minimum_cost", "reactive_cost"}
+    assert bills(tmp_path)[0].keys() - BILLS.columns.keys() == parts | {"bill_start", "bill_end"}
+    assert costs(tmp_path)[0].keys() - {column.name for column in COSTS.columns} == parts
 
 
 def test_other_errors_say_what_to_do(tmp_path: Path) -> None:
@@ -228,7 +266,7 @@ def test_dynamic_prices_and_contracted_power_from_options(tmp_path: Path) -> Non
     spot = write(tmp_path / "spot.csv", "from,price\n2026-07-10T00:00:00Z,0.30\n2026-07-10T01:00:00Z,0.1\n")
     rate(tmp_path, readings, "--prices", f"spot={spot}", "--contracted-kw", "all=10", tariff=tariff)
     (bill,) = bills(tmp_path)
-    assert (bill["energy_charge"], bill["fixed_charge"]) == ("0.600000", "31.000000")
+    assert (bill["energy_cost"], bill["fixed_cost"]) == ("0.600000", "31.000000")
 
 
 def test_compare_puts_the_cheapest_first_and_names_what_it_leaves_out(tmp_path: Path) -> None:

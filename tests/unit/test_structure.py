@@ -13,8 +13,10 @@ from threading import Thread
 
 import pytest
 
-from deploy.lake.catalog import glue_table
+from deploy.lake.catalog import glue_table, view_columns
+from docs.generate import PAGE, page
 from flink_job.ddl import sink_body
+from flink_job.lake.views import VIEWS, View
 from flink_job.logs import report_errors
 from flink_job.schemas import OUTPUTS
 from flink_job.sql import read_sql
@@ -93,11 +95,15 @@ def test_glue_and_ddl_have_the_same_columns(table) -> None:  # type: ignore[no-u
     assert set(table.key) <= set(glue)
 
 
-def test_the_output_tables_in_the_docs_are_those_of_the_schema() -> None:
-    text = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
-    for table in OUTPUTS.values():
-        for column in table.columns:
-            assert f"| `{column.name}` | {column.glue} | {column.doc} |" in text
+def test_the_page_of_tables_and_views_is_that_of_the_schemas() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run: python -m docs.generate"
+
+
+@pytest.mark.parametrize("view", VIEWS.values(), ids=lambda v: v.name)
+def test_every_column_of_a_view_is_documented(view: View) -> None:
+    columns = [column for column, _ in view_columns()[view.name]]
+    assert sorted(columns) == sorted(view.columns)
+    assert set(view.key) <= set(columns)
 
 
 def test_the_jar_keeps_the_right_twins_and_every_factory() -> None:
