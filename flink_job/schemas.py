@@ -176,7 +176,7 @@ ALERTS = Table(
         _text("inhibited_by", "Rules whose open alerts on the same entity, or one above it, make this one no page"),
         _text("hint", "What to do, from the rule"),
         _text("detail", "Why it ended, where not by readings"),
-        _time("arrival", "When the stream received the record that made the change"),
+        _time("arrival", "When the stream received the record that made the change; of a KPI, its last record"),
     ),
     event_time="event_time",
 )

@@ -16,7 +16,7 @@ from udfs.watching import NOTHING, WATCH, Watches, columns_of
 
 
 class WatchKpi(ScalarFunction):  # type: ignore[misc]
-    """`watch_kpi(...)`: a KPI window is a sample of its entity; it arrives when it ends."""
+    """`watch_kpi(...)`: a KPI window is a sample of its entity, and arrives with the last reading in it."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -39,6 +39,7 @@ class WatchKpi(ScalarFunction):  # type: ignore[misc]
         reactive: pd.Series,
         cost: pd.Series,
         max_ukw: pd.Series,
+        arrival: pd.Series,
     ) -> pd.DataFrame:
         self.watches.refresh()
         rows = [NOTHING] * len(entity)
@@ -46,20 +47,29 @@ class WatchKpi(ScalarFunction):  # type: ignore[misc]
             # The planner hands a literal over as a number.
             windows, lengths = (np.broadcast_to(column, len(entity)) for column in (window_s, seconds))
             values = _signals(lengths, readings, expected, imported, reactive, cost, max_ukw)
-            start_ms = starts_at.to_numpy("datetime64[ms]").astype("int64").tolist()
             places = zip(entity, site_path, level, windows.tolist(), currency, strict=True)
-            for row, (place, at_ms, length_s) in enumerate(zip(places, start_ms, lengths.tolist(), strict=True)):
-                rows[row] = self._watch(place, at_ms, length_s, int(cost.iat[row]), values, row)
+            times = zip(_epoch_ms(starts_at), lengths.tolist(), _epoch_ms(arrival), strict=True)
+            for row, (place, when) in enumerate(zip(places, times, strict=True)):
+                rows[row] = self._watch(place, when, int(cost.iat[row]), values, row)
         return frame(list(WATCH), rows)
 
-    def _watch(self, place: Any, at_ms: int, length_s: int, cost_u: int, signals: Any, row: int) -> tuple[Any, ...]:
+    def _watch(self, place: Any, when: tuple[int, int, int], cost_u: int, signals: Any, row: int) -> tuple[Any, ...]:
         entity, site_path, level, window_s, currency = place
         gate = self.watches.of(Entity(entity, site_path), level, window_s)
         if gate is None:
             return NOTHING
         values = {name: signals[name][row] for name in gate.signals if signals[name][row] == signals[name][row]}
-        end_ms = at_ms + length_s * 1000
-        return columns_of(gate.observe(at_ms, length_s, 0, cost_u, end_ms, currency, values)) if values else NOTHING
+        if not values:
+            return NOTHING
+        at_ms, length_s, arrival_ms = when
+        # A window cannot be known before it ends, even where the clock of a device runs ahead.
+        arrival_ms = max(arrival_ms, at_ms + length_s * 1000)
+        return columns_of(gate.observe(at_ms, length_s, 0, cost_u, arrival_ms, currency, values))
+
+
+def _epoch_ms(column: pd.Series) -> list[int]:
+    found: list[int] = column.to_numpy("datetime64[ms]").astype("int64").tolist()
+    return found
 
 
 def _signals(

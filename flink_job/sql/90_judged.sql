@@ -15,6 +15,7 @@ SELECT
   reactive_import_uvarh,
   total_ucost,
   currency,
+  arrival,
   event_time,
   COALESCE(
     TO_TIMESTAMP_LTZ((start_ms / 900000 + 1) * 900000 - 1, 3) <= CURRENT_WATERMARK(event_time), FALSE

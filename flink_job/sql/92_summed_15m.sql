@@ -14,6 +14,7 @@ SELECT
   SUM(export_ukwh) AS export_ukwh,
   SUM(reactive_import_uvarh) AS reactive_uvarh,
   SUM(total_ucost) AS total_ucost,
+  MAX(arrival) AS arrival,
   SUM(import_ukwh) * 3600 / GREATEST(900, MAX(interval_s)) AS mean_ukw
 FROM TABLE(TUMBLE(TABLE on_time, DESCRIPTOR(row_time), INTERVAL '15' MINUTES))
 GROUP BY

@@ -16,6 +16,7 @@ SELECT
   export_ukwh,
   reactive_uvarh,
   total_ucost,
+  arrival,
   mean_ukw AS added_ukw,
   mean_ukw
 FROM summed_15m
@@ -36,6 +37,7 @@ SELECT
   export_ukwh,
   reactive_import_uvarh AS reactive_uvarh,
   total_ucost,
+  arrival,
   import_ukwh * 3600 / interval_s AS added_ukw,
   CASE WHEN is_first THEN import_ukwh * 3600 / interval_s END AS mean_ukw
 FROM filling

@@ -1,7 +1,7 @@
 -- Quarter hours of meters and of the levels above them. A meter's are apart by site; a level is of one site anyway. A level's demand is the sum of its meters' at one time.
 SELECT
   part_of, 'meter' AS level, meter_id AS entity, SPLIT_INDEX(site_path, '/', 0) AS site, site_path, currency, day_start_ms, day_s, starts_at, event_time,
-  interval_s, readings, expected_readings, import_ukwh, export_ukwh, reactive_uvarh, total_ucost, mean_ukw
+  interval_s, readings, expected_readings, import_ukwh, export_ukwh, reactive_uvarh, total_ucost, arrival, mean_ukw
 FROM meter_15m
 UNION ALL
 SELECT
@@ -9,6 +9,6 @@ SELECT
   window_start AS starts_at, window_time AS event_time,
   MAX(interval_s) AS interval_s, SUM(readings) AS readings, SUM(expected_readings) AS expected_readings,
   SUM(import_ukwh) AS import_ukwh, SUM(export_ukwh) AS export_ukwh, SUM(reactive_uvarh) AS reactive_uvarh,
-  SUM(total_ucost) AS total_ucost, SUM(mean_ukw) AS mean_ukw
+  SUM(total_ucost) AS total_ucost, MAX(arrival) AS arrival, SUM(mean_ukw) AS mean_ukw
 FROM TABLE(TUMBLE(TABLE level_parts_15m, DESCRIPTOR(event_time), INTERVAL '15' MINUTES))
 GROUP BY window_start, window_end, window_time, level, entity, currency, day_start_ms, day_s

@@ -17,6 +17,7 @@ SELECT
   m.export_ukwh,
   m.reactive_uvarh,
   m.total_ucost,
+  m.arrival,
   m.mean_ukw
 FROM (
   SELECT

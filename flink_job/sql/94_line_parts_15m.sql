@@ -13,5 +13,6 @@ SELECT
   export_ukwh,
   reactive_uvarh,
   total_ucost,
+  arrival,
   added_ukw AS mean_ukw
 FROM meter_15m

@@ -7,6 +7,6 @@ SELECT
   CASE WHEN level = 'meter' THEN GREATEST(1, 3600 / MAX(interval_s)) ELSE SUM(expected_readings) END
     AS expected_readings,
   SUM(import_ukwh) AS import_ukwh, SUM(export_ukwh) AS export_ukwh, SUM(reactive_uvarh) AS reactive_uvarh,
-  SUM(total_ucost) AS total_ucost, MIN(mean_ukw) AS min_ukw, MAX(mean_ukw) AS max_ukw
+  SUM(total_ucost) AS total_ucost, MAX(arrival) AS arrival, MIN(mean_ukw) AS min_ukw, MAX(mean_ukw) AS max_ukw
 FROM TABLE(TUMBLE(TABLE all_15m, DESCRIPTOR(row_time), INTERVAL '1' HOUR))
 GROUP BY window_start, window_end, window_time, level, entity, site, currency, day_start_ms, day_s

@@ -195,6 +195,19 @@ def test_what_is_found_in_old_readings_is_a_record(sample_run: Path) -> None:
     assert [row[0] for row in rows] == ["casting-power-high", "hot", "line-spend"]
 
 
+def test_an_alert_on_a_kpi_arrives_with_the_last_reading_of_its_window(sample_run: Path) -> None:
+    _, rows = query(
+        sample_run,
+        "SELECT a.arrival, MAX(c.arrival) FROM alerts AS a "
+        "JOIN costs AS c ON starts_with(c.site_path, a.entity || '/') "
+        "AND c.interval_start >= a.event_time AND c.interval_start < a.event_time + INTERVAL '1 hour' "
+        "AND NOT EXISTS (SELECT 1 FROM kpis AS k WHERE k.kpi_id = c.reading_id AND k.emission = 'late') "
+        "WHERE a.rule_id = 'line-spend' GROUP BY a.alert_id, a.change_number, a.arrival",
+    )
+    assert len(rows) > 10
+    assert all(arrival == last for arrival, last in rows)
+
+
 def test_redrive_shows_and_writes_the_records_as_they_were(
     sample_run: Path, sample_records: list[bytes], tmp_path: Path
 ) -> None:
