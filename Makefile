@@ -7,18 +7,27 @@ ORACLE   := .venv-oracle
 CLUSTER  := .venv-flink
 AUDIT    := .venv-audit
 PEERS    := .venv-peers
+BILLS    := .venv-bills
 JAR      := build/flink-dependencies.jar
 JAVA     := $(shell find flink_job/java -type f 2>/dev/null)
 PROMTOOL := build/promtool
 BIN      := $(VENV)/bin
 ARGS     ?=
+# A year of readings at UTC+1: the signs of Etc/ zones are reversed. Its tariffs are of another year.
+YEAR     := --readings sample_data/year.csv.gz --timezone Etc/GMT-1 --any-date
 ENV      ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test unit fuzz lint format lock clean package rehearse synth deploy destroy audit chaos bench
+.PHONY: help bills setup run test unit fuzz lint format lock clean package rehearse synth deploy destroy audit chaos bench
 
 help: ## Explain each target in a line
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+bills: $(BILLS)/.ready ## Bill a sample year, compare tariffs, and draw both: needs Python alone, one minute
+	@$(BILLS)/bin/python -m flink_job compare $(YEAR) --tariffs sample_data/tariffs --out build/bills/tariffs.csv \
+	  --chart build/bills/tariffs.png
+	@$(BILLS)/bin/python -m flink_job rate $(YEAR) --tariff sample_data/tariffs/eur-demand.json --out build/bills \
+	  --chart build/bills/bills.png
 
 setup: $(VENV)/.ready $(ENDPOINT)/.ready $(JAR) ## Install pinned dependencies and build the jar (run and test do it themselves)
 
@@ -68,7 +77,7 @@ audit: $(VENV)/.ready $(AUDIT)/.ready ## Look what is deployed up in databases o
 
 lock: $(VENV)/.ready ## Pin every dependency again from the requirements*.in files
 	@$(BIN)/python -m pip install --quiet uv
-	@for f in requirements requirements-app requirements-audit requirements-functions requirements-dev requirements-endpoint requirements-flink requirements-oracle requirements-peers; do \
+	@for f in requirements requirements-app requirements-audit requirements-functions requirements-dev requirements-bills requirements-endpoint requirements-flink requirements-oracle requirements-peers; do \
 	  $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-find-links --no-emit-index-url $$f.in -o $$f.txt || exit 1; done
 
@@ -78,11 +87,15 @@ clean: ## Remove what the build and the runs made (not the environments)
 # An environment is complete when its stamp exists; a half-made one is made again.
 define make_environment
 @command -v $(PYTHON) >/dev/null || { echo "Python 3.11 not found: install it or call make with PYTHON=/path/to/python3.11"; exit 1; }
-@echo "Setting up $(1) from $(2) (once, one to two minutes) ..."
+@echo "Setting up $(1) from $(2) (once, up to two minutes) ..."
 @rm -rf $(1) && $(PYTHON) -m venv $(1)
-@$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(2)
+@$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes $(3) -r $(2)
 @touch $(1)/.ready
 endef
+
+# Compiling every module would take longer than rating the year.
+$(BILLS)/.ready: requirements-bills.txt
+	$(call make_environment,$(BILLS),$<,--no-compile)
 
 $(VENV)/.ready: requirements-dev.txt
 	$(call make_environment,$(VENV),$<)

@@ -9,8 +9,6 @@ from functools import cache
 from itertools import islice
 from typing import Any
 
-import boto3
-import localstack_client.session
 import msgspec
 
 BATCH = 500
@@ -33,10 +31,17 @@ def client(service: str, endpoint: str | None = None) -> Any:
 
 @cache
 def _client(service: str, endpoint: str | None) -> Any:
-    """Making a client costs tens of milliseconds; it may be used by several threads."""
+    """Making a client costs tens of milliseconds; it may be used by several threads.
+
+    Files are rated without AWS's library, so it is imported here.
+    """
+    import boto3
+
     if endpoint:
         return boto3.client(service, endpoint_url=endpoint)
     if "LOCALSTACK_HOST" in os.environ or "LOCALSTACK_HOSTNAME" in os.environ:
+        import localstack_client.session
+
         return localstack_client.session.Session().client(service)
     return boto3.client(service)
 

@@ -31,7 +31,9 @@ Files = Annotated[
 More = Annotated[
     list[str] | None, typer.Argument(help="More files of readings, as of --readings *.csv.", show_default=False)
 ]
-Timezone = Annotated[str, typer.Option(help="Zone of the bill, such as Europe/Madrid or Etc/GMT-1.")]
+Timezone = Annotated[
+    str, typer.Option(help="Zone of the bill: Europe/Madrid, or without summer time Etc/GMT-1, which is UTC+1.")
+]
 Currency = Annotated[str, typer.Option(help="Of a URDB tariff, which names none.")]
 CycleDay = Annotated[int, typer.Option(min=1, max=31, help="Day of the month on which billing cycles begin.")]
 CycleStarts = Annotated[
@@ -41,7 +43,8 @@ CycleStarts = Annotated[
 Prices = Annotated[
     list[str] | None, typer.Option(help="NAME=FILE: a price series (CSV, Octopus or PVPC) that a tariff needs.")
 ]
-AnyDate = Annotated[bool, typer.Option(help="Price readings of any date by the newest version of a tariff.")]
+AnyDate = Annotated[bool, typer.Option(help="Rate readings of any date, such as last year's, by the newest version.")]
+Chart = Annotated[Path | None, typer.Option(help="Draw the result to this file: .png, .svg or .pdf.")]
 ContractedKw = Annotated[str, typer.Option(help="Contracted power, such as P1=50,P2=50.")]
 
 
@@ -57,13 +60,18 @@ def rate(
     prices: Prices = None,
     contracted_kw: ContractedKw = "",
     any_date: AnyDate = False,
+    chart: Chart = None,
 ) -> None:
-    """Rate readings in order of time: a cost for each, and a bill for each meter and cycle.
+    """Bills, and a cost for each reading, from files.
 
-    Energy below zero is export. Times without an offset are local to --timezone. A cycle in which a meter has a reading
-    is billed whole; the bills of a URDB tariff are calendar months.
+    Readings are rated in order of time, with a bill for each meter and cycle. Energy below zero is export. Times
+    without an offset are local to --timezone. A cycle in which a meter has a reading is billed whole; the bills of a
+    URDB tariff are calendar months.
 
-      python -m flink_job rate --tariff urdb.json --readings load.csv --timezone America/Los_Angeles --out out
+    \b
+      python -m flink_job rate --tariff sample_data/tariffs/eur-demand.json \\
+        --readings sample_data/year.csv.gz --timezone Etc/GMT-1 --any-date \\
+        --out out --chart out/bills.png
     """
     from flink_job.rate.run import rate_meters, write_results
 
@@ -72,12 +80,18 @@ def rate(
         pricing = make_pricing(tariff, timezone, currency, cycle_day, cycle_start, prices, contracted_kw, any_date)
         found = read([*readings, *(more or ())], pricing.terms.zone)
         with progress_bar("rating", found.count) as progress:
-            totals = write_results(rate_meters(pricing, found.meters, True, progress), out)
+            totals, bills = write_results(rate_meters(pricing, found.meters, True, progress), out)
+        if chart is not None:
+            from flink_job.rate.chart import draw_bills
+
+            draw_bills(bills, found.meters, pricing.terms.zone, chart)
     _summary(totals, pricing.versions[0].currency)
     console.print(
         f"{totals.readings:,} readings of {totals.meters:,} meters, {totals.bills:,} bills in "
         f"{time.monotonic() - started:.1f} s. See {out}/bills.csv and {out}/costs.parquet"
     )
+    if chart is not None:
+        console.print(f"picture: {chart}")
 
 
 def compare(
@@ -91,14 +105,16 @@ def compare(
     contracted_kw: ContractedKw = "",
     any_date: AnyDate = False,
     out: Annotated[Path | None, typer.Option(help="Write the bills under every tariff to this CSV file.")] = None,
+    chart: Chart = None,
 ) -> None:
-    """The same readings under each tariff of a folder, cheapest first.
+    """The same readings under several tariffs.
 
-    Documents of one tariff_id are its versions. A tariff that cannot rate these readings is named, with the reason.
-    With --any-date, last year's readings meet this year's tariffs.
+    Rates the readings under each tariff of a folder and lists the totals, cheapest first. Documents of one tariff_id
+    are its versions. A tariff that cannot rate these readings is reported with the reason.
 
-      python -m flink_job compare --readings sample_data/year.csv.gz --tariffs sample_data/tariffs \
-        --timezone Etc/GMT-1 --any-date
+    \b
+      python -m flink_job compare --readings sample_data/year.csv.gz \\
+        --tariffs sample_data/tariffs --timezone Etc/GMT-1 --any-date
     """
     from flink_job.rate.compare import REASONS, Comparison, alternatives
 
@@ -122,8 +138,15 @@ def compare(
     wide = console.width >= WIDE or not console.is_terminal
     Console(width=None if console.is_terminal else WIDE).print(comparison.table(wide))
     if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
         comparison.write(out)
         console.print(f"bills under every tariff: {out}")
+    if chart is not None:
+        from flink_job.rate.chart import draw_comparison
+
+        with explained():
+            draw_comparison(comparison.ranked(), chart)
+        console.print(f"picture: {chart}")
 
 
 def make_pricing(
@@ -176,6 +199,7 @@ def read(names: Sequence[str], zone: ZoneInfo) -> Readings:
 def explained() -> Iterator[None]:
     """Errors that a user can mend end the command with their message."""
     from flink_job.batch.stage import InputError
+    from flink_job.rate.chart import ChartError
     from flink_job.tariffs.history import RATING_ERRORS
     from flink_job.tariffs.model import TariffError
 
@@ -183,7 +207,7 @@ def explained() -> Iterator[None]:
         yield
     except TariffError as error:
         fail(f"{str(error).split(':', 1)[0]}:\n" + "\n".join(f"  {problem}" for problem in error.problems))
-    except (InputError, *RATING_ERRORS) as error:
+    except (InputError, ChartError, *RATING_ERRORS) as error:
         fail(str(error))
 
 

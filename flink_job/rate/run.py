@@ -102,8 +102,8 @@ def rate_meters(
         yield rated
 
 
-def write_results(rated: Iterator[Rated], folder: Path) -> Totals:
-    """`folder`/costs.parquet, a row for each reading, and `folder`/bills.csv, a row for each bill."""
+def write_results(rated: Iterator[Rated], folder: Path) -> tuple[Totals, Sequence[BilledCycle]]:
+    """Write `folder`/costs.parquet and `folder`/bills.csv; returns (totals, bills)."""
     folder.mkdir(parents=True, exist_ok=True)
     totals = Totals()
     bills: list[BilledCycle] = []
@@ -120,7 +120,7 @@ def write_results(rated: Iterator[Rated], folder: Path) -> Totals:
         if writer is not None:
             writer.close()
     write_bills(bills, folder / "bills.csv")
-    return totals
+    return totals, bills
 
 
 class Totals:
