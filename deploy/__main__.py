@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -35,7 +36,12 @@ from deploy.stream_job.state import current_state
 from deploy.target import client as _client
 from deploy.target import target as _target
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = typer.Typer(
+    help="Deploy into an AWS account. Settings: deploy/settings.py and environments.toml (docs/deploy.md).",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
 console = Console(highlight=False)
 #: What the commands fail with; each message says what to do.
 FAILURES = (
@@ -61,9 +67,11 @@ def up(
         bool, typer.Option(help="Where `bootstrap` was run before, by somebody who may change policies.")
     ] = False,
 ) -> None:
-    """Bootstrap, deploy all stacks, start the job, check that an alarm arrives and that a reading comes out as a cost.
+    """Deploy everything, start the job, check it.
 
-    An update takes a snapshot first, and is refused where the job's state would not fit the new version.
+    Bootstraps the account, deploys all stacks, starts the job, and checks that an alarm arrives and that a reading
+    comes out as a cost. An update takes a snapshot first, and is refused where the job's state would not fit the new
+    version.
     """
     environment, names, account = _target(env)
     check_operators(environment)
@@ -99,21 +107,30 @@ def up(
 
 @app.command()
 def bootstrap(env: Env = "dev") -> None:
-    """Prepare an account and region for CDK, with policies of least privilege for CloudFormation."""
+    """Prepare an account and region for CDK.
+
+    CloudFormation gets policies of least privilege.
+    """
     environment, _, account = _target(env)
     bootstrap_account(Cdk(environment, account), boto3.client("iam"), account, environment.region)
 
 
 @app.command()
 def smoke(env: Env = "dev", limit_s: Limit = smoke_check.LIMIT_S) -> None:
-    """Send an alert and wait for its message, then one reading and wait for its cost in Athena."""
+    """Check that an alert and a cost come out.
+
+    Sends an alert and waits for its message, then one reading and waits for its cost in Athena.
+    """
     environment, names, _ = _target(env)
     _smoke(environment, names, limit_s)
 
 
 @app.command()
 def drill(env: Env = "dev") -> None:
-    """Set an alarm off and see it arrive at the operators' topic; fails where nobody has confirmed a subscription."""
+    """Set an alarm off and see that it arrives.
+
+    Fails if nobody has confirmed a subscription to the operators' topic.
+    """
     environment, names, _ = _target(env)
     heard = _drill(environment, names)
     heard.check()
@@ -122,7 +139,10 @@ def drill(env: Env = "dev") -> None:
 
 @app.command("cost-tag")
 def cost_tag(env: Env = "dev") -> None:
-    """Activate the tag that the budget counts by: a day after the first deployment billing knows it."""
+    """Activate the cost allocation tag of the budget.
+
+    Billing knows the tag a day after the first deployment.
+    """
     environment, _, _ = _target(env)
     if _activate_tag(environment):
         raise typer.Exit(1)
@@ -130,7 +150,7 @@ def cost_tag(env: Env = "dev") -> None:
 
 @app.command()
 def status(env: Env = "dev") -> None:
-    """What is deployed: the application, its state, whether this version's state fits."""
+    """Show the application and whether its state fits."""
     environment, names, _ = _target(env)
     application = Application(_client("kinesisanalyticsv2", environment), names.application)
     console.print(f"{names.application}: {application.status()}, state {application.deployed_state() or '-'}")
@@ -166,7 +186,10 @@ def books(
     rules: Annotated[Path | None, typer.Option(help="Alert rules.")] = None,
     routes: Annotated[Path | None, typer.Option(help="Who is told what (docs/alerts.md).")] = None,
 ) -> None:
-    """Check and upload tariffs, rules and routes; the job takes them up by itself."""
+    """Check and upload tariffs, rules and routes.
+
+    The job reads them again within its refresh interval.
+    """
     environment, names, account = _target(env)
     reach = Reach.of(environment, names, account)
     for key in upload(_client("s3", environment), names.books, tariffs, rules, routes, reach):
@@ -179,7 +202,10 @@ def contracts(
     env: Env = "dev",
     file: Annotated[Path | None, typer.Option(help="NDJSON of contracts to publish.")] = None,
 ) -> None:
-    """Publish contracts, or write the snapshot of the contract store that runs of uploaded files read."""
+    """Publish contracts, or export their store.
+
+    Runs of uploaded files read the exported snapshot.
+    """
     environment, names, _ = _target(env)
     if action == "publish" and file:
         console.print(f"published {publish_contracts(file, names.contracts)} contracts to {names.contracts}")
@@ -191,7 +217,10 @@ def contracts(
 
 @app.command()
 def image(env: Env = "dev") -> None:
-    """Build the image of bounded runs with Docker and push it, where it is not there yet."""
+    """Build and push the image of bounded runs.
+
+    Needs Docker; an image that has been pushed already is not built again.
+    """
     environment, names, _ = _target(env)
     ecr = _client("ecr", environment)
     console.print("it is there" if is_pushed(ecr, names.images) else push(ecr, names.images))
@@ -202,7 +231,10 @@ def down(
     env: Env = "dev",
     yes: Annotated[bool, typer.Option(help="Do not ask.")] = False,
 ) -> None:
-    """Remove everything of an environment, its data too. Refused where data are to be kept."""
+    """Remove an environment with all its data.
+
+    Refused if the environment is set to retain its data.
+    """
     environment, names, account = _target(env)
     if environment.retain:
         _fail(
@@ -276,10 +308,10 @@ def _fail(message: str) -> NoReturn:
     raise typer.Exit(1)
 
 
-def main() -> int:
-    """Entry."""
+def main(arguments: Sequence[str] | None = None, name: str = "python -m deploy") -> int:
+    """Run a command line (that of the process if None), called `name` in help texts; returns the exit code."""
     try:
-        return int(app(standalone_mode=False) or 0)
+        return int(app(args=arguments, prog_name=name, standalone_mode=False) or 0)
     except typer.Abort:
         return 1
     except FAILURES as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -18,9 +19,9 @@ from flink_job.commands.tariffs import commands as tariffs_commands
 from flink_job.config import ConfigError, Job, load_settings, properties_path
 from flink_job.logs import configure_logging, report_errors
 from flink_job.tenants import DEFAULT, RIGHT, is_tenant
+from flink_job.version import NAME, version
 
 app = typer.Typer(
-    help="Meter costing: a cost for every reading, that adds up to the bill.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -30,6 +31,22 @@ app.command("compare")(rating.compare)
 app.command("rerate")(rerate)
 app.add_typer(tariffs_commands, name="tariffs")
 app.add_typer(alerts_commands, name="alerts")
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"{NAME} {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """A cost for every electricity reading that adds up to the bill."""
+
 
 Lake = Annotated[str, typer.Argument(help="Output of a run: a folder, or s3://bucket.")]
 
@@ -49,16 +66,22 @@ def run(
     ),
     savepoint: Annotated[str, typer.Option(help="Savepoint that a stream run resumes from.")] = "",
 ) -> None:
-    """Run the job: from files to Parquet when --input is given, else from Kinesis as the properties file says.
+    """Run the job on files, or from Kinesis.
 
-    From files, in file order as order of arrival, with no AWS at all:
+    With --input: from files to Parquet, in file order as order of arrival, without AWS.
 
-      python -m flink_job run --input readings.ndjson.gz --contracts contracts.ndjson --tariffs tariffs --output out
+    \b
+      python -m flink_job run --input sample_data/readings.ndjson.gz \\
+        --contracts sample_data/contracts.ndjson --tariffs sample_data/tariffs \\
+        --output out
 
-    From Kinesis on a local mini-cluster, until SIGTERM (the properties file is that of Managed Flink):
+    Without: from Kinesis on a local mini-cluster, until SIGTERM, as the properties file of Managed Flink says.
 
+    \b
       APPLICATION_PROPERTIES=application_properties.json python -m flink_job run
     """
+    if find_spec("pyflink") is None:
+        _fail("Flink is not installed: pip install 'meter-costing[job]'; it also needs a JDK, 11 or 17")
     configure_logging()
     if input:
         _run_files(input, contracts or [], tariffs, rules, output, tenant)
@@ -114,10 +137,14 @@ def query(
     first: From = None,
     last: To = None,
 ) -> None:
-    """Query the outputs of a run: costs, kpis, alerts, rejected, unpriced, repeated, each key once; the merged views
-    kpis_15m, kpis_1h, kpis_1d, gaps; and alert_episodes, alert_health.
+    """Query the output tables and views with SQL.
 
-      python -m flink_job query out "SELECT entity, window_start, cost FROM kpis_1d WHERE level = 'factory'"
+    Tables are costs, kpis, alerts, rejected, unpriced, repeated, each key once; views are bills, kpis_15m, kpis_1h,
+    kpis_1d, gaps, alert_episodes, alert_health. Columns are in docs/tables.md.
+
+    \b
+      python -m flink_job query out "SELECT entity, window_start, cost
+        FROM kpis_1d WHERE level = 'factory'"
     """
     import duckdb
 
@@ -178,8 +205,14 @@ def redrive(
     out: Annotated[Path | None, typer.Option(help="Write the records to this file instead of the stream.")] = None,
     dry_run: Annotated[bool, typer.Option(help="Only show what would be sent.")] = False,
 ) -> None:
-    """Send stored records again, after a contract arrived or a parser was mended. Repeats are recognised, so running it
-    twice changes nothing.
+    """Send rejected or unpriced records again.
+
+    After a contract or tariff has arrived, or a parser has been corrected. Repeats are recognised, so a second run
+    changes nothing.
+
+    \b
+      python -m flink_job redrive unpriced --lake out --out again.ndjson
+      python -m flink_job redrive rejected --reason no_offset --dry-run
     """
     from flink_job.lake.database import LakeError
     from flink_job.lake.redrive import REDRIVEN, selected, stored_records, summary
@@ -209,6 +242,25 @@ def redrive(
     source = settings.readings
     sent = publish(source.stream, (payload for _, payload in records), lambda count: None, source.endpoint or None)
     print(f"sent {sent} records to {source.stream}")
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
+def deploy(context: typer.Context) -> None:
+    """Deploy into an AWS account, from a checkout."""
+    try:
+        from deploy.__main__ import main as deploy_main
+    except ImportError as error:
+        _fail(f"{error.name} is not installed: in a checkout, run pip install -e '.[deploy]'")
+    from deploy.stream_job.package import PROJECT
+
+    if not (PROJECT / "pyproject.toml").is_file():
+        _fail("deploying needs the project's files: clone it, then run pip install -e '.[deploy]' in the clone")
+    raise typer.Exit(deploy_main(context.args, f"{context.command_path}"))
+
+
+def main() -> None:
+    """Entry point of the console command `metering`."""
+    app(prog_name="metering")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,12 @@ from deploy.local.latency import measure, report
 from deploy.local.summary import print_summary
 from flink_job.environment import PROJECT
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = typer.Typer(
+    help="Run the job with a local AWS endpoint.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
 #: What a shell reports for a program ended by Ctrl-C.
 INTERRUPTED = 130
 console = Console() if sys.stdout.isatty() else Console(width=120)
@@ -32,9 +37,10 @@ def run(
     port: Annotated[int, typer.Option(help="Port of the embedded endpoint; 0 is LocalStack's, 4566.")] = 0,
     work: Annotated[Path, typer.Option(help="Folder of the run; emptied first.")] = Path("build/run"),
 ) -> None:
-    """Publish readings to Kinesis, run the job, and show what arrives through Firehose.
+    """Run the whole path on sample readings.
 
-    Set AWS_ENDPOINT_URL to use an endpoint that is already there.
+    Publishes readings to Kinesis, runs the job, and shows what arrives through Firehose. Set AWS_ENDPOINT_URL to use an
+    endpoint that is already there.
     """
     started = time.monotonic()
     try:
@@ -66,7 +72,10 @@ def latency(
     pause_s: Annotated[float, typer.Option(help="Seconds between them.")] = 0.5,
     work: Annotated[Path, typer.Option(help="Folder of the run; emptied first.")] = Path("build/latency"),
 ) -> None:
-    """Measure how long it takes from a reading above a limit to the message in a queue."""
+    """Measure the time from a reading to its message.
+
+    From a reading above a limit to the message in a queue.
+    """
     shutil.rmtree(work, ignore_errors=True)
     try:
         with endpoint(PROJECT / "build" / "endpoint.log", free_port()) as url:

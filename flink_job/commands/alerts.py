@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flink_job.metering.contract import Contract
 
 commands = typer.Typer(
-    help="Alert rules: check, explain, replay over history; health of the alerting.",
+    help="Check, explain and replay alert rules.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -37,13 +37,15 @@ MAX_ROWS = 200
 @commands.command()
 def check(
     rules: Rules,
-    silence_s: Annotated[int, typer.Option(help="The job's setting of that name.")] = 600,
+    silence_s: Annotated[int, typer.Option(help="Setting `silence_s` of the job [s].")] = 600,
     contracts: Contracts = None,
 ) -> None:
-    """Check a rules document: every fault with its rule, such as one that can never fire or never clear.
+    """Report every fault of a rules document.
 
-    Ends with code 2 where there is one. With contracts it tells how many meters each rule watches.
+    Faults are reported with their rule, such as a rule that can never fire or never clear; the exit code is 2 if there
+    is one. With contracts the number of meters that each rule watches is shown.
 
+    \b
       python -m flink_job alerts check sample_data/rules.yaml --contracts sample_data/contracts.ndjson
     """
     from flink_job.alerts.durations import show_duration
@@ -65,7 +67,10 @@ def check(
 
 @commands.command()
 def schema() -> None:
-    """Print the JSON Schema of rules documents, for editors that check while you write."""
+    """Print the JSON Schema of rules documents.
+
+    Editors use it to check a document while it is written.
+    """
     import json
 
     from flink_job.alerts.document import schema as published
@@ -83,8 +88,9 @@ def explain(
     lake: Lake = "",
     every: Annotated[bool, typer.Option("--all", help="Every sample; else those that are not just clear.")] = False,
 ) -> None:
-    """Show, sample by sample, what a rule made of an entity's readings, and so why it did or did not fire.
+    """Why a rule did or did not fire, by sample.
 
+    \b
       python -m flink_job alerts explain sample_data/rules.yaml --rule hot --entity pun-00037 \\
         --readings sample_data/readings.ndjson.gz --contracts sample_data/contracts.ndjson
     """
@@ -120,8 +126,11 @@ def replay(
     limits: Annotated[str, typer.Option(help="Try the rule with each of these limits: 70,75,80.")] = "",
     out: Annotated[Path | None, typer.Option(help="Write every change to this NDJSON file.")] = None,
 ) -> None:
-    """Run rules over history and show what they would have told: the way to choose limits.
+    """Run rules over history, to choose limits.
 
+    Shows the alerts that the rules would have raised.
+
+    \b
       python -m flink_job alerts replay sample_data/rules.yaml --readings sample_data/readings.ndjson.gz \\
         --contracts sample_data/contracts.ndjson --rule hot --limits 75,80,85,90
     """
@@ -165,9 +174,12 @@ def health(
     first: From = None,
     last: To = None,
 ) -> None:
-    """How good the alerting itself is: alerts per operator and hour, floods, chattering, standing alerts, time to
-    acknowledge. Table `alert_health` has it by hour.
+    """Quality of the alerting: floods, chattering.
 
+    Alerts per operator and hour, floods, chattering and standing alerts, and the time to acknowledge. The view
+    `alert_health` has them by hour.
+
+    \b
       python -m flink_job alerts health out --operators 2
     """
     from flink_job.commands.alert_tables import HEALTH, health_table

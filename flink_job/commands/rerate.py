@@ -32,15 +32,17 @@ def rerate(
     first: From = None,
     last: To = None,
 ) -> None:
-    """Rate the lake's cycles again in order of time and write what the stream's costs lack as table `adjustments`.
+    """Settle cycles exactly: writes `adjustments`.
 
-    Costs and adjustments add up to the exact bills (table `bills`). The table is written anew each time, so running it
-    twice changes nothing. Cycles that end after the last reading are open: their time is charged until then.
+    Rates the lake's cycles again in order of time and writes the difference to the stream's costs as table
+    `adjustments`. Costs and adjustments add up to the exact bills (view `bills`). The table is replaced each time, so a
+    second run changes nothing. Cycles that end after the last reading are open: their time is charged until then.
 
     With --from and --to only partitions of those days are read, and only cycles that they cover are rated again: those
     that begin after --from and end by --to. Adjustments of other cycles stay. Where a tariff has a ratchet, let --from
     lie as far back as it looks.
 
+    \b
       python -m flink_job rerate out --contracts contracts.ndjson --tariffs tariffs
     """
     from flink_job.batch.stage import read_records

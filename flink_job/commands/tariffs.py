@@ -14,7 +14,7 @@ from rich.console import Console
 from flink_job.commands.console import errors, fail, note
 from flink_job.commands.rate import Currency, Prices, explained, parse_zone
 
-commands = typer.Typer(help="Tariff documents: check, show, import.", no_args_is_help=True, rich_markup_mode=None)
+commands = typer.Typer(help="Check, show and import tariff documents.", no_args_is_help=True, rich_markup_mode=None)
 
 Out = Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")]
 
@@ -27,9 +27,13 @@ def check(
     timezone: Annotated[str, typer.Option(help="For URDB documents.")] = "UTC",
     currency: Currency = "USD",
 ) -> None:
-    """Check tariff documents: every fault with its place. Ends with code 2 where there is one.
+    """Report every fault of tariff documents.
 
-    Says, too, what of a tariff the stream leaves to the batch layer.
+    Each fault is reported with its place; the exit code is 2 if there is one. Also lists the charges of a tariff that
+    the stream does not price, but the batch layer does.
+
+    \b
+      python -m flink_job tariffs check sample_data/tariffs
     """
     from flink_job.batch.stage import InputError
     from flink_job.rate.documents import load_document
@@ -63,9 +67,13 @@ def show(
     currency: Currency = "USD",
     prices: Prices = None,
 ) -> None:
-    """What a tariff charges, and a chart of a day's or a week's prices.
+    """Charges of a tariff, and a chart of its prices.
 
-    python -m flink_job tariffs show sample_data/tariffs/eur-tou.json --day 2026-03-29 --timezone Europe/Madrid
+    \b
+      python -m flink_job tariffs show sample_data/tariffs/eur-tou.json \\
+        --day 2026-03-29 --timezone Europe/Madrid
+      python -m flink_job tariffs show sample_data/tariffs/eur-demand.json \\
+        --week --timezone Europe/Madrid
     """
     from flink_job.rate.documents import load_document, load_series
     from flink_job.rate.show import charges_table, day_chart, week_chart
@@ -91,9 +99,14 @@ def import_urdb(
     currency: Annotated[str, typer.Option(help="ISO 4217 code: URDB names none.")],
     out: Out = None,
 ) -> None:
-    """Turn a record of the OpenEI Utility Rate Database into our document.
+    """Convert a record of OpenEI's rate database.
 
-    What cannot be represented is refused by name.
+    Writes a record of the Utility Rate Database as a tariff document. A rule that the document cannot represent is
+    refused by name.
+
+    \b
+      python -m flink_job tariffs import-urdb record.json \\
+        --timezone America/Denver --currency USD --out tariff.json
     """
     from flink_job.batch.stage import InputError
     from flink_job.rate.documents import load_document
@@ -118,10 +131,15 @@ def spain(
     zone: Annotated[str, typer.Option(help="peninsula, balearics, canaries, ceuta or melilla.")] = "peninsula",
     out: Out = None,
 ) -> None:
-    """Make the document of a Spanish access tariff: calendars, excess, reactive energy and taxes by law, your prices.
+    """Make the document of a Spanish access tariff.
 
-    echo '{"energy": {"P1": "0.20", "P2": "0.15", "P3": "0.10"}, "power": {"P1": "28", "P2": "1.5"}}' > prices.json
-    python -m flink_job tariffs spain 2.0TD --prices prices.json --out workshop.json
+    Calendars, excess power, reactive energy and taxes are those of the law; the prices are yours.
+
+    \b
+      echo '{"energy": {"P1": "0.20", "P2": "0.15", "P3": "0.10"},
+        "power": {"P1": "28", "P2": "1.5"}}' > prices.json
+      python -m flink_job tariffs spain 2.0TD --prices prices.json \\
+        --out workshop.json
     """
     from flink_job.tariffs.document import read_tariff
     from flink_job.tariffs.spain import SpainError, spanish_tariff

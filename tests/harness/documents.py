@@ -38,8 +38,14 @@ class Command:
 
 
 def pages() -> dict[str, str]:
-    """Text by name, of the README and every page that people write."""
-    found = {path.relative_to(ROOT).as_posix(): path for path in (ROOT / "README.md", *sorted(DOCS.glob("*.md")))}
+    """Text by name, of every page that people write."""
+    paths = (
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        *sorted(DOCS.glob("*.md")),
+        *sorted(DOCS.glob("decisions/*.md")),
+    )
+    found = {path.relative_to(ROOT).as_posix(): path for path in paths}
     return {name: path.read_text(encoding="utf-8") for name, path in found.items()}
 
 

@@ -86,11 +86,12 @@ def test_a_meter_that_moves_in_mid_hour_is_still_one_row_an_hour() -> None:
         SELECT
           'meter' AS level, 'm' AS entity, 'f' AS site, site_path, 'EUR' AS currency, CAST(0 AS BIGINT) AS day_start_ms,
           86400 AS day_s, row_time, 900 AS interval_s, 1 AS readings, 1 AS expected_readings, import_ukwh,
-          0 AS export_ukwh, 0 AS reactive_uvarh, 0 AS total_ucost, import_ukwh * 4 AS mean_ukw
+          0 AS export_ukwh, 0 AS reactive_uvarh, 0 AS total_ucost, row_time AS arrival,
+          import_ukwh * 4 AS mean_ukw
         FROM (VALUES {rows}) AS v (row_time, site_path, import_ukwh)
     """
     t_env.create_temporary_view("all_15m", t_env.sql_query(all_15m))
     with t_env.sql_query(read_sql("95_all_1h")).execute().collect() as found:
-        assert [(row[1], row[3], row[10], row[12], row[16], row[17]) for row in found] == [
+        assert [(row[1], row[3], row[10], row[12], row[17], row[18]) for row in found] == [
             ("m", "f/q/new", 3, 6, 4, 12)
         ]
