@@ -39,6 +39,12 @@ ALERTING = Code("alerting", PROJECT / "deploy/alerting/runtime", _LOCK, _SHARED)
 API = Code("queries", PROJECT / "deploy/api/runtime", _LOCK, _SHARED)
 _METERING = ("flink_job/__init__.py", "flink_job/tenants.py", "flink_job/metering")
 CONTRACTS = Code("contracts", PROJECT / "deploy/contracts/runtime", _LOCK, _METERING)
+_ASKING = (
+    "deploy/__init__.py",
+    "deploy/api/__init__.py",
+    *(f"deploy/api/runtime/{name}.py" for name in ("__init__", "athena", "questions")),
+)
+CANARY = Code("canary", PROJECT / "deploy/canary/runtime", _LOCK, (*_METERING, *_ASKING))
 LAST_VALUES = Code("last_values", PROJECT / "deploy/lake/runtime", _LOCK, _METERING)
 
 

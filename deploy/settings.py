@@ -29,8 +29,8 @@ class Environment:
     meter in DynamoDB, whose writes cost more than the job does where meters are many. `operators`: addresses that
     alarms and the budget go to; `runbook_url`: where they read docs/runbook.md, for the links in alarms. `job` are
     settings of flink_job.config.Job. `quiet_s`: for how long no reading may arrive before an alarm goes off, 0 for no
-    such alarm. `keep_snapshots`: how many snapshots of the application remain after a deployment
-    (deploy/release/snapshots.py).
+    such alarm. `canary`: a synthetic reading each quarter of an hour, with an alarm on its cost. `keep_snapshots`: how
+    many snapshots of the application remain after a deployment (deploy/release/snapshots.py).
 
     `account`: the AWS account that this environment belongs to; another is refused. `recipients`: ARNs of SNS topics
     and SQS queues that routes may name besides the environment's own topics; `secrets`: ARNs of the secrets with which
@@ -72,6 +72,7 @@ class Environment:
     job: Mapping[str, str] = field(default_factory=dict)
     quiet_s: int = 0
     keep_snapshots: int = 10
+    canary: bool = True
 
     def __post_init__(self) -> None:
         if self.autoscaling and self.shards == 1:

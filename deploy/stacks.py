@@ -19,6 +19,7 @@ from deploy.alerting.storage import alert_state
 from deploy.api.infrastructure import ALERT_ROUTES, QUERY_ROUTES, Api, Queries
 from deploy.api.people import People
 from deploy.batch.image import tag
+from deploy.canary.infrastructure import Canary
 from deploy.contracts.infrastructure import ContractStore
 from deploy.contracts.storage import contract_table
 from deploy.deployment import Deployment
@@ -126,6 +127,9 @@ class Pipeline(Stack):
         queries.read(last_values)
         api.route(ALERT_ROUTES, alerting.api.function, "Alerts")
         api.route(QUERY_ROUTES, queries.function.function, "Queries")
+
+        if environment.canary:
+            Canary(self, "Canary", deployment, athena.name).sing(data.streams.readings, data.streams.contracts)
 
         # By a parameter, not by an export: this stack can be replaced without the one that watches it.
         ssm.StringParameter(self, "ApiIdForWatch", parameter_name=names.api_id, string_value=api.api.api_id)

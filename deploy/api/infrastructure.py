@@ -14,9 +14,9 @@ from deploy.api.people import People
 from deploy.api.runtime.questions import QUESTIONS
 from deploy.deployment import Deployment
 from deploy.functions import API
-from deploy.grants import OBJECTS, allow, deliver_objects, read_objects, use_table
+from deploy.grants import use_table
+from deploy.lake.asking import let_ask
 from deploy.lake.delivery import Athena
-from deploy.lake.lineage import reads_of
 from deploy.lambdas import Function
 from deploy.logs import log_group
 from deploy.settings import Environment
@@ -36,7 +36,6 @@ QUERY_ROUTES = (
     "POST /queries/{query_id}/stop",
     "GET /meters/{meter_id}/last-values",
 )
-RESULTS = "athena-results/"
 RATE, BURST = 50, 100
 
 
@@ -117,32 +116,10 @@ class Queries(Construct):
 
     def read(self, last_values: dynamodb.ITable) -> None:
         """Grant asking Athena in the one workgroup, over what the questions read, and the last values."""
-        stack, role = Stack.of(self), self.function.role
-        workgroup = stack.format_arn(service="athena", resource="workgroup", resource_name=self._athena.name)
-        for action in ("GetQueryExecution", "GetQueryResults", "StartQueryExecution", "StopQueryExecution"):
-            allow(role, [f"athena:{action}"], workgroup)
-        reads = reads_of(*(question.sql for question in QUESTIONS.values()))
-        self._read_catalog(sorted(reads.relations))
-        read_objects(role, self._names.lake, *reads.prefixes)
-        deliver_objects(role, self._names.lake, RESULTS)
-        results = f"arn:{stack.partition}:s3:::{self._names.lake}/{RESULTS}*"
-        allow(role, ["s3:ListMultipartUploadParts"], results, because=OBJECTS)
+        role = self.function.role
+        questions = (question.sql for question in QUESTIONS.values())
+        let_ask(role, self._names, self._athena.name, *questions, may_stop=True)
         use_table(role, last_values, ["GetItem", "Query"])
-
-    def _read_catalog(self, relations: list[str]) -> None:
-        """Grant looking up tables and views. Athena looks at the database `default` whatever a query reads.
-
-        https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
-        """
-        stack, role, database = Stack.of(self), self.function.role, self._names.database
-
-        def arn(kind: str, name: str | None = None) -> str:
-            return stack.format_arn(service="glue", resource=kind, resource_name=name)
-
-        allow(role, ["glue:GetDatabase"], arn("catalog"), arn("database", "default"), arn("database", database))
-        tables = [arn("table", f"{database}/{name}") for name in relations]
-        actions = ["glue:GetPartition", "glue:GetPartitions", "glue:GetTable"]
-        allow(role, actions, arn("catalog"), arn("database", database), *tables)
 
 
 def _quotas(environment: Environment) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deploy.monitoring.alarm import Alarm, Measure, one
+from deploy.monitoring.canary import canary_alarms
 from deploy.monitoring.job import job_alarms
 from deploy.monitoring.services import (
     delivery_alarms,
@@ -30,6 +31,7 @@ def alarms(
         *stream_alarms(names, environment),
         *delivery_alarms(names),
         *function_alarms(names, environment),
+        *canary_alarms(names, environment),
         *table_alarms(names),
         *edge_alarms(names, api_id, machine_arn),
         *queue_alarms(names, queues),

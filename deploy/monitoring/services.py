@@ -15,6 +15,7 @@ from deploy.alerting.runtime.measures import (
 )
 from deploy.lake.catalog import DELIVERED
 from deploy.monitoring.alarm import DEVICES, PAGE, TICKET, UP_TO, Alarm, Measure, one
+from deploy.monitoring.canary import readings_of_canary
 from deploy.names import Names
 from deploy.settings import Environment
 
@@ -39,6 +40,7 @@ def functions(environment: Environment) -> list[str]:
     return [
         *("notifier", "sweeper", "alerts-api", "queries-api", "contracts-keeper", "contracts-exporter"),
         *(["last-values"] if environment.last_values else []),
+        *(["canary"] if environment.canary else []),
     ]
 
 
@@ -93,8 +95,8 @@ def stream_alarms(names: Names, environment: Environment) -> Iterator[Alarm]:
         yield Alarm(
             "NoReadings", "Kinesis readings: records", "No readings arrive.",
             one(Measure(KINESIS, "IncomingRecords", {"StreamName": names.readings}, "Sum")),
-            0, period_s=environment.quiet_s, periods=1, comparison=UP_TO, missing_is_bad=True, severity=PAGE,
-            owner=DEVICES,
+            readings_of_canary(environment), period_s=environment.quiet_s, periods=1, comparison=UP_TO,
+            missing_is_bad=True, severity=PAGE, owner=DEVICES,
         )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from deploy.api.runtime.athena import RUNNING, Athena
+from deploy.api.runtime.athena import AnswerError, Athena
 from deploy.api.runtime.questions import literal
 from deploy.names import TARIFFS, Names
 
@@ -21,7 +21,8 @@ INTERVAL_S = 300
 ENERGY_KWH = 1
 #: Firehose keeps rows up to its buffer's age, and the job has its own start.
 LIMIT_S, POLL_S = 1500.0, 10.0
-RESEND_S = 60.0
+COST = "SELECT meter_id, energy_kwh, cost, currency, tariff_id FROM costs WHERE meter_id = ? AND event_date = ?"
+RESEND_S, ANSWER_S = 60.0, 120.0
 
 
 class SmokeError(RuntimeError):
@@ -69,8 +70,9 @@ def check(
 
 
 def _tariff(s3: Any, names: Names) -> str:
-    """A tariff that the stream prices by energy alone, else any."""
-    keys = [o["Key"] for o in s3.list_objects_v2(Bucket=names.books, Prefix=TARIFFS).get("Contents", ())]
+    """A tariff of the default tenant that the stream prices by energy alone, else any of its."""
+    found = s3.list_objects_v2(Bucket=names.books, Prefix=TARIFFS, Delimiter="/")
+    keys = [o["Key"] for o in found.get("Contents", ())]
     if not keys:
         raise SmokeError(f"s3://{names.books}/{TARIFFS} is empty: upload tariffs (`python -m deploy books --help`)")
     chosen = next((key for key in keys if "flat" in key), keys[0])
@@ -101,12 +103,10 @@ def _put(kinesis: Any, stream: str, meter: str, document: dict[str, Any]) -> Non
 
 
 def _cost(athena: Athena, meter: str, start: datetime, wait: Callable[[float], None]) -> dict[str, str | None] | None:
-    sql = "SELECT meter_id, energy_kwh, cost, currency, tariff_id FROM costs WHERE meter_id = ? AND event_date = ?"
     day = f"{start.astimezone(UTC):%Y-%m-%d}"
-    execution = athena.start(sql, [literal(meter), literal(day)], f"{meter}-{time.monotonic_ns():032d}")
-    while (status := athena.status(execution))["status"].upper() in RUNNING:
-        wait(0.5)
-    if status["status"] != "succeeded":
-        raise SmokeError(f"Athena: {status['reason']}")
-    columns, rows, _ = athena.page(execution, None)
-    return dict(zip(columns, rows[0], strict=True)) if rows else None
+    parameters = [literal(meter), literal(day)]
+    try:
+        rows = athena.answer(COST, parameters, f"{meter}-{time.monotonic_ns():032d}", ANSWER_S, wait)
+    except AnswerError as error:
+        raise SmokeError(f"Athena: {error}") from None
+    return rows[0] if rows else None

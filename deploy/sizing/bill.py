@@ -49,7 +49,7 @@ def bill(plan: Plan, prices: Prices) -> dict[str, float]:
         "Firehose": ingest.firehose(needed, prices),
         "IoT Core": ingest.iot(needed, plan.devices, prices),
         "S3": services.s3(needed, prices),
-        "Athena": services.athena(needed, prices),
+        "Athena": services.athena(needed, environment, prices),
         "Lambda": services.functions(needed, environment, prices),
         "DynamoDB": services.dynamodb(needed, environment, prices),
         "CloudWatch": services.cloudwatch(needed, environment, prices, deployed),

@@ -12,8 +12,13 @@ from deploy.sizing.prices import Prices
 #: The task of deploy/ingest/uploads.py, and the states that one of its runs goes through.
 TASK_VCPU, TASK_GB, TRANSITIONS = 2, 8, 4
 SWEEPS_MONTH = MONTH_S / 60
+CANARIES_MONTH = MONTH_S / 900
+#: What Athena charges for a query at least, in TB: the canary's reads less. https://aws.amazon.com/athena/pricing/
+LEAST_TB = 10e6 / 1e12
 #: Of an ECS cluster with Container Insights, while a task runs.
 CONTAINER_METRICS = 10
+#: Metrics that functions report themselves: five of alerting, two of the canary. All are charged for as custom ones.
+OWN_METRICS = 7
 #: X-Ray takes one run a second and 5 % of the others.
 TRACED_A_S, TRACED_SHARE = 1, 0.05
 
@@ -32,15 +37,18 @@ def s3(size: Size, prices: Prices) -> float:
     return size.lake_gb_month * 12 * prices["s3_gb_month"] + size.objects_month / 1000 * prices["s3_put_1000"]
 
 
-def athena(size: Size, prices: Prices) -> float:
-    return size.lake_gb_month * size.assumed["lake_reads"] / 1000 * prices["athena_tb"]
+def athena(size: Size, environment: Environment, prices: Prices) -> float:
+    """What people read of the lake, and the canary's queries."""
+    canary_tb = CANARIES_MONTH * LEAST_TB if environment.canary else 0
+    return (size.lake_gb_month * size.assumed["lake_reads"] / 1000 + canary_tb) * prices["athena_tb"]
 
 
 def lambda_runs(size: Size, environment: Environment) -> float:
     """Runs of functions in a month."""
     api = size.assumed["users"] * size.assumed["api_requests_per_user_month"]
     written = size.readings_s * MONTH_S / size.assumed["readings_per_last_values_run"] if environment.last_values else 0
-    return SWEEPS_MONTH + size.alert_rows_month + api + written
+    canaries = CANARIES_MONTH if environment.canary else 0
+    return SWEEPS_MONTH + canaries + size.alert_rows_month + api + written
 
 
 def functions(size: Size, environment: Environment, prices: Prices) -> float:
@@ -67,7 +75,7 @@ def dynamodb(size: Size, environment: Environment, prices: Prices) -> float:
 
 
 def cloudwatch(size: Size, environment: Environment, prices: Prices, deployed: Mapping[str, float]) -> float:
-    """Metrics of alarms, the dashboard, logs taken in and kept, metrics of containers."""
+    """Metrics of alarms, the dashboard, logs taken in and kept, metrics of functions and containers."""
     log_gb = size.assumed["log_gb_month"]
     running = size.assumed["uploads_month"] * size.assumed["upload_hours"] / HOURS_MONTH
     return (
@@ -75,6 +83,7 @@ def cloudwatch(size: Size, environment: Environment, prices: Prices, deployed: M
         + deployed["dashboards"] * prices["dashboard_month"]
         + log_gb * prices["log_gb"]
         + log_gb * environment.log_days / 30 * prices["log_stored_gb_month"]
+        + OWN_METRICS * prices["container_metric_month"]
         + CONTAINER_METRICS * running * prices["container_metric_month"]
     )
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from deploy import functions
-from deploy.api.infrastructure import RESULTS
 from deploy.api.runtime.questions import QUESTIONS
+from deploy.lake.asking import RESULTS
 from deploy.lake.lineage import reads_of
 from flink_job.environment import PROJECT
 from tests.deploy import documented as aws
@@ -98,7 +98,7 @@ def _function(template: Mapping[str, Any], role: str) -> dict[str, str]:
     assert code in CODES, f"{name}: its code is not in deploy/functions.py"
     source = Code(path for _, path in CODES[code].sources())
     needed = dict.fromkeys(aws.FUNCTION, "any function")
-    needed |= _actions(source.calls(CODES[code].runtime / f"{module}.py", entry))
+    needed |= actions_of(source.calls(CODES[code].runtime / f"{module}.py", entry))
     for mapping in of_kind(dict(template), "AWS::Lambda::EventSourceMapping").values():
         if mapping["FunctionName"] == {"Ref": name}:
             needed |= dict.fromkeys(aws.POLLED_STREAM, "its event source")
@@ -113,7 +113,7 @@ def _job(template: Mapping[str, Any], role: str) -> dict[str, str]:
     for path, names in entries.items():
         calls |= source.calls(path, *names)
     connected = {action: name for name, actions in aws.CONNECTORS.items() for action in actions}
-    return dict.fromkeys(aws.MANAGED_FLINK, "Managed Flink") | connected | _actions(calls)
+    return dict.fromkeys(aws.MANAGED_FLINK, "Managed Flink") | connected | actions_of(calls)
 
 
 def _task(template: Mapping[str, Any], role: str) -> dict[str, str]:
@@ -124,7 +124,7 @@ def _task(template: Mapping[str, Any], role: str) -> dict[str, str]:
     ]
     if task["ExecutionRoleArn"] == {"Fn::GetAtt": [role, "Arn"]}:
         return dict.fromkeys(aws.TASK_EXECUTION, "ECS")
-    return _actions(Code(FLINK).calls(PROJECT / "flink_job" / "__main__.py", "run", registered=False))
+    return actions_of(Code(FLINK).calls(PROJECT / "flink_job" / "__main__.py", "run", registered=False))
 
 
 def _rule(template: Mapping[str, Any], role: str) -> dict[str, str]:
@@ -138,7 +138,7 @@ def _rule(template: Mapping[str, Any], role: str) -> dict[str, str]:
     return needed
 
 
-def _actions(calls: Iterable[Call]) -> dict[str, str]:
+def actions_of(calls: Iterable[Call]) -> dict[str, str]:
     """IAM's actions of calls and what they imply, each with where it is called."""
     found: dict[str, str] = {}
     for call in sorted(calls):

@@ -43,7 +43,7 @@ def test_no_action_is_a_wildcard_and_no_policy_is_amazons(templates: Templates, 
 def test_each_function_has_a_role_of_its_own(templates: Templates) -> None:
     functions = of_kind(templates["metering-dev-pipeline"], "AWS::Lambda::Function")
     roles = [str(properties["Role"]) for properties in functions.values()]
-    assert len(roles) == len(set(roles)) == 7
+    assert len(roles) == len(set(roles)) == 8
 
 
 def test_a_device_speaks_for_itself_alone(templates: Templates) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from deploy.grants import shown
 from deploy.lake.catalog import DELIVERED, TABLES, glue_table, views
 from deploy.monitoring.alarms import alarms
 from deploy.names import Names
@@ -20,6 +21,7 @@ from flink_job.config import read_settings
 from flink_job.ddl import sink_body
 from flink_job.schemas import EVENT_DATE, OUTPUTS
 from tests.deploy.conftest import Templates, of_kind
+from tests.deploy.iam import granted
 from tests.harness.documents import anchors
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -145,6 +147,26 @@ def test_every_route_of_the_api_wants_a_token(templates: Templates, environment:
     routes = of_kind(templates[f"metering-{environment}-pipeline"], "AWS::ApiGatewayV2::Route").values()
     assert len(routes) == 11
     assert {route["AuthorizationType"] for route in routes} == {"JWT"}
+
+
+@pytest.mark.parametrize("environment", DEPLOYED)
+def test_the_canary_sings_at_each_quarter_and_into_its_own_books(templates: Templates, environment: str) -> None:
+    pipeline = templates[f"metering-{environment}-pipeline"]
+    [canary] = [f for f in of_kind(pipeline, "AWS::Lambda::Function").values() if f["Handler"].startswith("canary.")]
+    rules = of_kind(pipeline, "AWS::Events::Rule")
+    [rule] = [rule for name, rule in rules.items() if name.startswith("CanaryQuarter")]
+    assert rule["ScheduleExpression"] == "cron(0/15 * * * ? *)"
+    assert canary["Environment"]["Variables"]["DEPLOYMENT"] == f"metering-{environment}"
+    written = {
+        shown(arn)
+        for role, actions in granted(pipeline).items()
+        if role.startswith("Canarycanary")
+        for arn in actions["s3:PutObject"]
+    }
+    assert {arn.rpartition("<AWS::Region>/")[2] for arn in written} == {
+        "tariffs/canary/canary.json",
+        "athena-results/*",
+    }
 
 
 def test_each_alarm_is_explained_to_whoever_it_wakes(templates: Templates) -> None:

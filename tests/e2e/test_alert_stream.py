@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from deploy.canary.runtime import probe
 from deploy.local.alerting import Alerting, create_alerting, received
 from deploy.local.demo import running_job, wait_until_running
 from deploy.local.endpoint import endpoint, free_port
@@ -65,6 +66,14 @@ class Stream:
         records = (reading(meter, self.second, temperature) for meter in meters)
         publish(self.names.readings, records, lambda sent: None, self.url)
 
+    def canary(self, slot: int) -> dict[str, Any]:
+        """What the canary's function returns when the schedule runs it at a slot."""
+        event = json.dumps({"time": probe.start_of(slot).isoformat()}).encode()
+        answer = client("lambda", self.url).invoke(FunctionName=f"{self.names.prefix}-canary", Payload=event)
+        found: dict[str, Any] = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, found
+        return found
+
     def rules(self, *rules: dict[str, Any]) -> None:
         body = json.dumps({"rules": rules}).encode()
         client("s3", self.url).put_object(Bucket=self.names.books, Key="rules/rules.yaml", Body=body)
@@ -89,22 +98,57 @@ def reading(meter: str, number: int, temperature: float) -> bytes:
     return json.dumps({"meter_id": meter, "interval_start": start, "interval_s": 1, "values": values}).encode()
 
 
-def test_heartbeats_and_rules_that_change(url: str, tmp_path: Path) -> None:
-    stream = Stream(url, tmp_path)
-    with running_job(tmp_path) as job:
-        wait_until_running(job, tmp_path, Console(quiet=True))
-        for _ in range(5):
-            stream.send("a", "b")
-            time.sleep(1)
-        # One of two meters falls silent; then the other: nothing at all arrives any more, and time goes on.
-        stream.until("silent", "a", "raised", lambda: stream.send("b"))
-        assert not any(entity == "b" for _, entity, *_ in stream.told)
-        stream.until("silent", "b", "raised")
-        stream.until("silent", "a", "cleared", lambda: stream.send("a"))
-        # A rule that comes while the job runs, and goes.
-        stream.rules(SILENT, HOT)
-        stream.until("hot", "a", "raised", lambda: stream.send("a", temperature=90))
-        stream.rules(SILENT)
-        assert stream.until("hot", "a", "cleared", lambda: stream.send("a", temperature=90)) == "the rule was removed"
+@pytest.fixture(scope="module")
+def stream(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stream]:
+    folder = tmp_path_factory.mktemp("stream")
+    stream = Stream(url, folder)
+    with running_job(folder) as job:
+        wait_until_running(job, folder, Console(quiet=True))
+        yield stream
+
+
+def test_heartbeats_and_rules_that_change(stream: Stream) -> None:
+    for _ in range(5):
+        stream.send("a", "b")
+        time.sleep(1)
+    # One of two meters falls silent; then the other: nothing at all arrives any more, and time goes on.
+    stream.until("silent", "a", "raised", lambda: stream.send("b"))
+    assert not any(entity == "b" for _, entity, *_ in stream.told)
+    stream.until("silent", "b", "raised")
+    stream.until("silent", "a", "cleared", lambda: stream.send("a"))
+    # A rule that comes while the job runs, and goes.
+    stream.rules(SILENT, HOT)
+    stream.until("hot", "a", "raised", lambda: stream.send("a", temperature=90))
+    stream.rules(SILENT)
+    assert stream.until("hot", "a", "cleared", lambda: stream.send("a", temperature=90)) == "the rule was removed"
     told = [found[:3] for found in stream.told]
     assert len(told) == len(set(told)), told
+
+
+def test_the_canary_finds_the_costs_of_its_readings(stream: Stream) -> None:
+    """The deployed function, run slot by slot: nothing at first, then costs that are exact; a wrong one is noticed."""
+    first = probe.slot_of(datetime.now(UTC)) - 3
+    found = stream.canary(first)
+    assert (found["found"], found["wrong"]) == (0, 0)
+    assert found["age_s"] >= 6 * 3600
+    deadline = time.monotonic() + 2 * TIMEOUT_S
+    while (found := stream.canary(first + 1))["found"] < 1:
+        assert time.monotonic() < deadline, found
+        time.sleep(1)
+    while (found := stream.canary(first + 2))["found"] < 2:
+        assert time.monotonic() < deadline, found
+        time.sleep(1)
+    assert found["wrong"] == 0
+    # The newest with a cost was due between two and three quarters of an hour ago.
+    assert 2 * 900 <= found["age_s"] <= 3 * 900 + 60
+    false = {
+        "reading_id": "false", "tenant": probe.NAME, "meter_id": probe.NAME, "revision": 0, "energy_kwh": 0,
+        "interval_start": f"{probe.interval_of(first + 1):%Y-%m-%d %H:%M:%S}", "cost": 0.000001, "currency": "EUR",
+    }  # fmt: skip
+    client("firehose", stream.url).put_record(
+        DeliveryStreamName=stream.names.delivery("costs"), Record={"Data": json.dumps(false).encode()}
+    )
+    while not (found := stream.canary(first + 2))["wrong"]:
+        assert time.monotonic() < deadline, found
+        time.sleep(1)
+    assert found["wrong"] == 1

@@ -52,14 +52,15 @@ class AmbiguousError(AssertionError):
 class Code:
     """Source files as one body of code."""
 
-    def __init__(self, files: Iterable[Path]) -> None:
+    def __init__(self, files: Iterable[Path], services: Iterable[str] = ()) -> None:
+        """`services`: those that clients are made for by a name that the source does not spell out there."""
         self._trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in files}
         self._functions: dict[str, list[Place]] = {}
         self._classes: dict[str, list[tuple[Path, ast.ClassDef]]] = {}
         for path, tree in self._trees.items():
             self._define(path, tree)
         self._imported = {path: set(_imported(tree)) for path, tree in self._trees.items()}
-        self._services = sorted({name for tree in self._trees.values() for name in _clients(tree)})
+        self._services = sorted({*services, *(name for tree in self._trees.values() for name in _clients(tree))})
 
     def _define(self, path: Path, tree: ast.AST) -> None:
         """Note functions and classes by name."""

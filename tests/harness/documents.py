@@ -17,7 +17,7 @@ from typer.main import get_command
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 #: Commands of the AWS command line that are no operations of an API.
-CUSTOMIZED = {("s3", "cp"), ("s3", "ls"), ("s3", "sync"), ("s3", "rm"), ("s3", "mv")}
+CUSTOMIZED = {("cloudformation", "deploy"), ("s3", "cp"), ("s3", "ls"), ("s3", "sync"), ("s3", "rm"), ("s3", "mv")}
 GLOBAL = {"--region", "--output", "--query", "--profile", "--endpoint-url"}
 _FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 

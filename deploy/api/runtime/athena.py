@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 PAGE_ROWS = 500
 RUNNING = ("QUEUED", "RUNNING")
+POLL_S = 0.5
+
+
+class AnswerError(RuntimeError):
+    """A query that failed, or did not end in time; the message is Athena's reason."""
 
 
 class Athena:
@@ -47,6 +53,26 @@ class Athena:
         columns = [column["Name"] for column in found["ResultSetMetadata"]["ColumnInfo"]]
         rows = [[cell.get("VarCharValue") for cell in row["Data"]] for row in found["Rows"]]
         return columns, rows if following else rows[1:], answer.get("NextToken")
+
+    def answer(
+        self,
+        sql: str,
+        parameters: Sequence[str],
+        token: str,
+        limit_s: float,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> list[dict[str, str | None]]:
+        """The first page of a query's rows, waited for. Raises AnswerError."""
+        execution, waited = self.start(sql, parameters, token), 0.0
+        while (status := self.status(execution))["status"].upper() in RUNNING:
+            if waited >= limit_s:
+                raise AnswerError(f"no answer within {limit_s:.0f} s")
+            wait(POLL_S)
+            waited += POLL_S
+        if status["status"] != "succeeded":
+            raise AnswerError(str(status["reason"]))
+        columns, rows, _ = self.page(execution, None)
+        return [dict(zip(columns, row, strict=True)) for row in rows]
 
     def stop(self, execution: str) -> None:
         """Stop a query; one that has ended stays as it is."""

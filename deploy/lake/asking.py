@@ -1,0 +1,42 @@
+"""Permissions to ask Athena: of one workgroup, about what queries read, found in their SQL."""
+
+from __future__ import annotations
+
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+
+from deploy.grants import OBJECTS, allow, deliver_objects, read_objects
+from deploy.lake.lineage import reads_of
+from deploy.names import Names
+
+RESULTS = "athena-results/"
+_ACTIONS = ("GetQueryExecution", "GetQueryResults", "StartQueryExecution")
+
+
+def let_ask(role: iam.IRole, names: Names, workgroup: str, *statements: str, may_stop: bool = False) -> None:
+    """Grant asking `statements`, and stopping them where a function does so."""
+    stack, reads = Stack.of(role), reads_of(*statements)
+    arn = stack.format_arn(service="athena", resource="workgroup", resource_name=workgroup)
+    for action in (*_ACTIONS, *(["StopQueryExecution"] if may_stop else [])):
+        allow(role, [f"athena:{action}"], arn)
+    _read_catalog(role, names.database, sorted(reads.relations))
+    read_objects(role, names.lake, *reads.prefixes)
+    deliver_objects(role, names.lake, RESULTS)
+    results = f"arn:{stack.partition}:s3:::{names.lake}/{RESULTS}*"
+    allow(role, ["s3:ListMultipartUploadParts"], results, because=OBJECTS)
+
+
+def _read_catalog(role: iam.IRole, database: str, relations: list[str]) -> None:
+    """Grant looking up tables and views. Athena looks at the database `default` whatever a query reads.
+
+    https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
+    """
+    stack = Stack.of(role)
+
+    def arn(kind: str, name: str | None = None) -> str:
+        return stack.format_arn(service="glue", resource=kind, resource_name=name)
+
+    allow(role, ["glue:GetDatabase"], arn("catalog"), arn("database", "default"), arn("database", database))
+    tables = [arn("table", f"{database}/{name}") for name in relations]
+    actions = ["glue:GetPartition", "glue:GetPartitions", "glue:GetTable"]
+    allow(role, actions, arn("catalog"), arn("database", database), *tables)
