@@ -11,6 +11,7 @@ BILLS    := .venv-bills
 JAR      := build/flink-dependencies.jar
 JAVA     := $(shell find flink_job/java -type f 2>/dev/null)
 PROMTOOL := build/promtool
+ACTIONLINT := build/actionlint
 BIN      := $(VENV)/bin
 ARGS     ?=
 # A year of readings at UTC+1: the signs of Etc/ zones are reversed. Its tariffs are of another year.
@@ -55,7 +56,7 @@ chaos: package $(CLUSTER)/.ready ## Break a real cluster on purpose and compare 
 bench: setup $(PEERS)/.ready ## Measure this job beside SQL alone, the naive way and peers; hours (ARGS="--readings 300000 --runs 2" for a look)
 	@$(BIN)/python -m tests.bench --write $(ARGS)
 
-test: setup $(ORACLE)/.ready $(CLUSTER)/.ready $(PROMTOOL) lint ## Set up, lint, type-check and run every test (ARGS="-k name" to choose)
+test: setup $(ORACLE)/.ready $(CLUSTER)/.ready $(PROMTOOL) $(ACTIONLINT) lint ## Set up, lint, type-check and run every test (ARGS="-k name" to choose)
 	@$(BIN)/python -m pytest $(ARGS)
 
 unit: $(VENV)/.ready ## Run only the tests that need no JVM (seconds)
@@ -126,6 +127,16 @@ $(PROMTOOL):
 	    dpkg-deb -x prometheus_*.deb . && cp usr/bin/promtool ../promtool && rm -rf ../prometheus; } || \
 	    echo "promtool could not be fetched: its tests are skipped"; \
 	else echo "no promtool and no apt-get here: its tests are skipped"; fi
+
+# The checker of GitHub's workflows; where it cannot be had, its test says so.
+$(ACTIONLINT):
+	@mkdir -p build
+	@if command -v actionlint >/dev/null; then ln -sf "$$(command -v actionlint)" $@; \
+	elif command -v go >/dev/null; then \
+	  echo "Building actionlint (once) ..."; \
+	  GOBIN="$$PWD/build" go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 2>/dev/null || \
+	    echo "actionlint could not be built: its test is skipped"; \
+	else echo "no actionlint and no Go here: its test is skipped"; fi
 
 $(JAR): pom.xml $(JAVA)
 	@command -v $(MVN) >/dev/null || { echo "Maven not found: install it (Debian: apt-get install maven)"; exit 1; }

@@ -116,6 +116,13 @@ def bootstrap(env: Env = "dev") -> None:
 
 
 @app.command()
+def diff(env: Env = "dev") -> None:
+    """Show what a deployment would change, from the templates alone: nothing is created for it."""
+    environment, _, account = _target(env)
+    Cdk(environment, account).run("diff", "--all", "--no-change-set")
+
+
+@app.command()
 def smoke(env: Env = "dev", limit_s: Limit = smoke_check.LIMIT_S) -> None:
     """Check that an alert and a cost come out.
 

@@ -54,18 +54,23 @@ def synthesize(environments: list[Environment], out: Path, checked: bool = True,
     """
     context = json.loads(CONTEXT.read_text(encoding="utf-8"))["context"]
     app = App(outdir=str(out), context={**context, RESTORE_CONTEXT: restore})
-    if checked:
-        Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True))
     state = current_state()
     for environment in environments:
         build(app, environment, state)
+    finish(app, out, checked)
+    return out
+
+
+def finish(app: App, out: Path, checked: bool) -> None:
+    """Synthesise an app, with cdk-nag over it where `checked`. Raises FindingsError."""
+    if checked:
+        Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True))
     try:
         app.synth()
     except RuntimeError as error:
         if "ValidationFailed" not in str(error):
             raise
         raise FindingsError("\n".join(findings(out))) from None
-    return out
 
 
 def findings(out: Path) -> list[str]:

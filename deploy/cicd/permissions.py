@@ -1,0 +1,95 @@
+"""What `python -m deploy up --skip-bootstrap` does itself, beside CloudFormation: snapshot, books, image, checks."""
+
+from __future__ import annotations
+
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+
+from deploy.grants import allow, read_objects, write_objects
+from deploy.lake.asking import let_ask
+from deploy.monitoring.alarms import DRILL
+from deploy.nag import accept
+from deploy.names import RULES_FOLDER, TARIFFS, Names
+from deploy.release.smoke import COST
+
+_NO_RESOURCES = "AWS knows no resources for it (service authorization reference)."
+_DRILL_QUEUE = "The drill's queue has a name of its own each time, and is gone after it."
+_KEY = "The key's id is not known before it is made; the condition names its alias."
+#: Docker's push: https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
+_PUSH = (
+    "BatchCheckLayerAvailability",
+    "CompleteLayerUpload",
+    "InitiateLayerUpload",
+    "PutImage",
+    "UploadLayerPart",
+)
+
+
+def release(role: iam.Role, names: Names) -> None:
+    """Grant the steps of a deployment, in their order."""
+    _application(role, names)
+    _books(role, names)
+    _image(role, names)
+    allow(role, ["ce:UpdateCostAllocationTagsStatus"], "*", because=_NO_RESOURCES)
+    _drill(role, names)
+    _checks(role, names)
+    _use_key(role, names)
+
+
+def _application(role: iam.Role, names: Names) -> None:
+    operations = ("CreateApplicationSnapshot", "DescribeApplication", "DescribeApplicationSnapshot", "StartApplication")
+    actions = [f"kinesisanalytics:{operation}" for operation in operations]
+    allow(role, actions, _arn(role, "kinesisanalytics", "application", names.application))
+
+
+def _books(role: iam.Role, names: Names) -> None:
+    """Samples into books that are empty yet."""
+    read_objects(role, names.books, TARIFFS)
+    write_objects(role, names.books, TARIFFS, RULES_FOLDER)
+
+
+def _image(role: iam.Role, names: Names) -> None:
+    repository = _arn(role, "ecr", "repository", names.images)
+    operations = ("DescribeImages", "DescribeRepositories", *_PUSH)
+    allow(role, [f"ecr:{operation}" for operation in operations], repository)
+    allow(role, ["ecr:GetAuthorizationToken"], "*", because=_NO_RESOURCES)
+
+
+def _drill(role: iam.Role, names: Names) -> None:
+    actions = [f"cloudwatch:{action}" for action in ("DescribeAlarmHistory", "DescribeAlarms", "SetAlarmState")]
+    allow(role, actions, _arn(role, "cloudwatch", "alarm", f"{names.prefix}-{DRILL}", ":"))
+    topic = _arn(role, "sns", f"{names.prefix}-operators")
+    allow(role, ["sns:ListSubscriptionsByTopic", "sns:Subscribe"], topic)
+    allow(role, ["sns:Unsubscribe"], "*", because=_NO_RESOURCES)
+    operations = ("CreateQueue", "DeleteQueue", "GetQueueAttributes", "ReceiveMessage", "SetQueueAttributes")
+    queue = _arn(role, "sqs", f"{names.prefix}-drill-*")
+    allow(role, [f"sqs:{operation}" for operation in operations], queue, because=_DRILL_QUEUE)
+
+
+def _checks(role: iam.Role, names: Names) -> None:
+    """An alert through the functions, a reading through the job."""
+    streams = [_arn(role, "kinesis", "stream", name) for name in (names.alerts, names.contracts, names.readings)]
+    allow(role, ["kinesis:PutRecord"], *streams)
+    actions = ["sqs:DeleteMessage", "sqs:GetQueueUrl", "sqs:ReceiveMessage"]
+    allow(role, actions, _arn(role, "sqs", names.check_queue))
+    let_ask(role, names, names.prefix, COST)
+
+
+def _use_key(role: iam.Role, names: Names) -> None:
+    """The data's key, known by its alias."""
+    alias = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": f"alias/{names.prefix}"}}
+    role.add_to_principal_policy(
+        iam.PolicyStatement(
+            actions=["kms:Decrypt", "kms:GenerateDataKey"],
+            resources=[_arn(role, "kms", "key", "*")],
+            conditions=alias,
+        )
+    )
+    stack = Stack.of(role)
+    accept(role, f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:kms:{stack.region}:{stack.account}:key/*]", _KEY)
+
+
+def _arn(role: iam.Role, service: str, resource: str, name: str = "", separator: str = "/") -> str:
+    stack = Stack.of(role)
+    text = f"{resource}{separator}{name}" if name else resource
+    return f"arn:{stack.partition}:{service}:{stack.region}:{stack.account}:{text}"
