@@ -37,7 +37,8 @@ def release(role: iam.Role, names: Names) -> None:
 
 
 def _application(role: iam.Role, names: Names) -> None:
-    operations = ("CreateApplicationSnapshot", "DescribeApplication", "DescribeApplicationSnapshot", "StartApplication")
+    snapshots = [f"{what}ApplicationSnapshot" for what in ("Create", "Delete", "Describe")]
+    operations = (*snapshots, "ListApplicationSnapshots", "DescribeApplication", "StartApplication")
     actions = [f"kinesisanalytics:{operation}" for operation in operations]
     allow(role, actions, _arn(role, "kinesisanalytics", "application", names.application))
 
