@@ -52,7 +52,7 @@ def roles(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def test_roles_trust_one_repository_and_one_environment(prod: dict[str, Any]) -> None:
     subjects = {
-        "metering-prod-deploy": f"repo:{REPOSITORY}:environment:prod",
+        "metering-prod-deploy": [f"repo:{REPOSITORY}:environment:prod"],
         "metering-prod-plan": [f"repo:{REPOSITORY}:pull_request", f"repo:{REPOSITORY}:ref:refs/heads/main"],
     }
     assert roles(prod).keys() == subjects.keys()
@@ -81,7 +81,7 @@ def test_an_immutable_subject_is_taken_as_it_is(tmp_path: Path) -> None:
     found = template(tmp_path, "prod", "plant-example@123/metering@456")
     [statement] = roles(found)["metering-prod-deploy"]["AssumeRolePolicyDocument"]["Statement"]
     subject = statement["Condition"]["StringEquals"][f"{ISSUER}:sub"]
-    assert subject == "repo:plant-example@123/metering@456:environment:prod"
+    assert subject == ["repo:plant-example@123/metering@456:environment:prod"]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_the_deploy_role_may_do_what_a_deployment_does_and_no_more(prod: dict[st
     ]
     source = Code(files, ("athena", "cloudwatch", "kinesis", "sns", "sqs"))
     calls = source.calls(PROJECT / "deploy" / "__main__.py", "up", registered=False)
-    for module, function in (("smoke", "check"), ("smoke_alert", "check"), ("drill", "drill")):
+    for module, function in (("smoke", "check"), ("smoke_alert", "check"), ("drill", "drill"), ("snapshots", "prune")):
         calls |= source.calls(RELEASE / f"{module}.py", function, registered=False)
     needed = actions_of(calls)
     assert {f"{needed[action]}: {action}" for action in needed.keys() - actions.keys() - FREE} == set()
