@@ -1,36 +1,15 @@
-"""Java text for operators of Flink's SQL runtime, which Flink compiles where they run, as it does its planner's own."""
+"""Keys and row types of operators that are put into the dataflow by hand, and Java text that Flink compiles for one of
+its own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from string import Template
 
 from pyflink.java_gateway import get_gateway
 from pyflink.util.java_utils import to_jarray
 
 from flink_job.boundary import JavaObject, row_type
-
-_KEY = Template("""
-public class KeyOfRow implements org.apache.flink.table.runtime.generated.Projection {
-  private final org.apache.flink.table.data.binary.BinaryRowData key =
-      new org.apache.flink.table.data.binary.BinaryRowData($columns);
-  private final org.apache.flink.table.data.writer.BinaryRowWriter writer =
-      new org.apache.flink.table.data.writer.BinaryRowWriter(key);
-  public KeyOfRow(Object[] references) {}
-  public org.apache.flink.table.data.RowData apply(org.apache.flink.table.data.RowData row) {
-    writer.reset();
-    $writes
-    writer.complete();
-    return key;
-  }
-}
-""")
-#: How the columns of a key are read and written, by their type.
-_ACCESS = {"VARCHAR": "String", "BIGINT": "Long"}
-
-
-class KeyTypeError(TypeError):
-    """A column that no key is made of."""
 
 
 def generated(kind: str, name: str, code: str) -> JavaObject:
@@ -41,22 +20,16 @@ def generated(kind: str, name: str, code: str) -> JavaObject:
 
 
 def key_of(schema: JavaObject, columns: Sequence[str]) -> tuple[JavaObject, JavaObject]:
-    """What takes the key of a row with the columns of a (Java) schema, and the key's type.
+    """The (Java) key selector of rows with the columns of a (Java) schema, and the type of its keys.
 
-    The columns of the key are STRING or BIGINT, and never NULL. Raises KeyTypeError.
+    The columns of the key are STRING or BIGINT and never NULL; Java raises IllegalArgumentException for another type.
     """
-    runtime = get_gateway().jvm.org.apache.flink.table.runtime
+    gateway = get_gateway()
     names = list(schema.getColumnNames())
-    types = [schema.getColumnDataTypes()[names.index(column)].getLogicalType().copy(True) for column in columns]
-    writes = []
-    for at, (column, kind) in enumerate(zip(columns, types, strict=True)):
-        access = _ACCESS.get(kind.getTypeRoot().toString())
-        if access is None:
-            raise KeyTypeError(f"{column} is {kind.asSummaryString()}; a key is of STRING and BIGINT columns: cast it")
-        writes.append(f"writer.write{access}({at}, row.get{access}({names.index(column)}));")
-    code = _KEY.substitute(columns=len(columns), writes="\n    ".join(writes))
-    key = runtime.typeutils.InternalTypeInfo.ofFields(logical_types(types))
-    return runtime.keyselector.BinaryRowDataKeySelector(key, generated("Projection", "KeyOfRow", code)), key
+    positions = [names.index(column) for column in columns]
+    types = [schema.getColumnDataTypes()[position].getLogicalType() for position in positions]
+    key = gateway.jvm.metering.flink.ColumnKey(to_jarray(gateway.jvm.int, positions), logical_types(types))
+    return key, key.getProducedType()
 
 
 def logical_types(types: Sequence[JavaObject]) -> JavaObject:

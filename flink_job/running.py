@@ -1,23 +1,20 @@
 """Running values of the rows under a key: the highest, the sum, the count so far; what a highest was before the row.
 
-An OVER window tells how it is after a row. How it was before, only LAG tells, in an operator of its own: one more way
-for all rows, and one more state. So is a sum by one more column, even where most rows need none. Here one operator does
-all of it: Flink's own for OVER windows (in processing time, from the first row to the current one), with what computes
-the values written here instead of by the planner (`running.java`).
+An OVER window gives the value after a row. The value before it needs a LAG, which is a further operator with a further
+state for all rows; so does a sum by one more column, even where most rows need none. Here one operator computes all of
+them: `flink_job/java/main/metering/flink/KeyedAggregate.java`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from string import Template
 from typing import NamedTuple
 
 from pyflink.java_gateway import get_gateway
 from pyflink.table import StreamTableEnvironment
 
 from flink_job.boundary import JavaObject, as_it_is, as_stream, register
-from flink_job.generated import generated, key_of, logical_types, widened
+from flink_job.generated import key_of, widened
 
 _DAY_MS = 86_400_000
 
@@ -71,12 +68,9 @@ class Running(NamedTuple):
         return f"Running(by=[{', '.join(self.key)}], values=[{'; '.join(told)}], packed)"
 
 
-_CODE = Template(Path(__file__).with_suffix(".java").read_text(encoding="utf-8"))
-_UPDATES = {
-    "Highest": "now[{at}] = Math.max(now[{at}], {of});",
-    "Total": "now[{at}] += {of};",
-    "Count": "now[{at}]++;",
-}
+#: The accumulators of KeyedAggregate.java by the kinds of values, and what it takes in place of a column.
+_KINDS = {"Highest": "MAX", "Total": "SUM", "Count": "COUNT"}
+_PART, _NONE = -1, -2
 
 
 def with_running(t_env: StreamTableEnvironment, rows: str, view: str, running: Running, kept_days: int) -> None:
@@ -101,49 +95,12 @@ def with_running(t_env: StreamTableEnvironment, rows: str, view: str, running: R
 
 def _operator(columns: Sequence[str], running: Running, kept_days: int) -> JavaObject:
     jvm = get_gateway().jvm
-    packed = jvm.org.apache.flink.table.types.logical.VarBinaryType(2**31 - 1)
-    function = jvm.org.apache.flink.table.runtime.operators.over.ProcTimeUnboundedPrecedingFunction(
-        jvm.org.apache.flink.table.runtime.util.StateConfigUtil.createTtlConfig(kept_days * _DAY_MS),
-        generated("AggsHandleFunction", "RunningValues", code(columns, running, kept_days)),
-        logical_types([packed]),
-    )
-    return jvm.org.apache.flink.streaming.api.operators.KeyedProcessOperator(function)
-
-
-def code(columns: Sequence[str], running: Running, kept_days: int) -> str:
-    """The (Java) class that computes the values of rows with these columns."""
-    values = running.values
-    before = [at for at, value in enumerate(values) if value.before]
-    tell_before = [f"told.setLong({len(values) + to}, now[{at}]);" for to, at in enumerate(before)]
-    return _CODE.substitute(
-        told=len(running.names()),
-        kept=len(values),
-        has_parts=str(running.parts is not None).lower(),
-        kept_ms=kept_days * _DAY_MS,
-        starts=", ".join(f"{value.start}L" for value in values),
-        before="\n    ".join([*tell_before, *_part(columns, running)]),
-        updates="\n    ".join(_update(columns, at, value, running.parts) for at, value in enumerate(values)),
-    )
-
-
-def _part(columns: Sequence[str], running: Running) -> list[str]:
-    if not running.parts:
-        return []
-    whole, part, by = (columns.index(name) for name in (running.parts.whole, running.parts.part, running.parts.by))
-    return [
-        f"long part = row.isNullAt({whole}) ? added(row.getLong({by}), row.getLong({part})) : row.getLong({whole});",
-        f"told.setLong({len(running.names()) - 1}, part);",
-    ]
-
-
-def _update(columns: Sequence[str], at: int, value: Value, parts: Parts | None) -> str:
-    conditions, of = [], ""
-    if parts and value.of == parts.name:
-        of = "part"
-    elif value.of:
-        of = f"row.getLong({columns.index(value.of)})"
-        conditions.append(f"!row.isNullAt({columns.index(value.of)})")
-    if value.when:
-        conditions.append(f"row.getInt({columns.index(value.when[0])}) == {value.when[1]}")
-    update = _UPDATES[value.kind].format(at=at, of=of)
-    return f"if ({' && '.join(conditions)}) {update}" if conditions else update
+    aggregate = jvm.metering.flink.KeyedAggregate(kept_days * _DAY_MS)
+    if parts := running.parts:
+        aggregate.withParts(*(columns.index(name) for name in (parts.whole, parts.part, parts.by)))
+    for value in running.values:
+        of_part = running.parts is not None and value.of == running.parts.name
+        column = _PART if of_part else columns.index(value.of) if value.of else _NONE
+        filtered, wanted = (columns.index(value.when[0]), value.when[1]) if value.when else (_NONE, 0)
+        aggregate.accumulate(_KINDS[value.kind], column, value.start, bool(value.before), filtered, wanted)
+    return jvm.org.apache.flink.streaming.api.operators.KeyedProcessOperator(aggregate)

@@ -26,7 +26,7 @@ PACKAGES = ("flink_job", "udfs")
 #: Connectors of the jar, by the class that registers each.
 FACTORIES = ("KinesisDynamicTableFactory", "KinesisFirehoseDynamicTableFactory", "PackedSinkFactory")
 #: Files of a package beside its modules.
-DATA = (".sql", ".json", ".java")
+DATA = (".sql", ".json")
 #: Parts of the project that run on a developer's machine only.
 LEFT_OUT = tuple(
     f"flink_job/{name}" for name in ("__main__.py", "batch", "commands", "java", "lake", "publish.py", "rate/")

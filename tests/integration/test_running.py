@@ -10,6 +10,7 @@ from pyflink.common import Configuration
 from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.table import DataTypes, StreamTableEnvironment
 
+from flink_job.environment import CONNECTOR_JAR
 from flink_job.running import Parts, Running, Value, with_running
 
 Told = Callable[..., list[tuple[Any, ...]]]
@@ -25,6 +26,7 @@ def told(request: pytest.FixtureRequest) -> Told:
         configuration = Configuration()
         configuration.set_string("state.backend.type", request.param)
         configuration.set_string("pipeline.object-reuse", "true")
+        configuration.set_string("pipeline.jars", CONNECTOR_JAR.as_uri())
         stream_env = StreamExecutionEnvironment.get_execution_environment(configuration)
         stream_env.set_parallelism(1)
         t_env = StreamTableEnvironment.create(stream_env)
