@@ -12,19 +12,24 @@ from typing import Any, TypeAlias
 
 from pyflink.common import Types
 from pyflink.common.typeinfo import TypeInformation
-from pyflink.datastream import KeyedProcessFunction
+from pyflink.datastream import DataStream, KeyedProcessFunction
 from pyflink.java_gateway import get_gateway
 from pyflink.table import Schema, StreamTableEnvironment, Table
 from pyflink.table.expressions import col, lit
 from pyflink.table.window import Session
 
+from flink_job.uids import Uid, assign_uids
+
 #: What the JVM holds: Python's types end here.
 JavaObject: TypeAlias = Any
 
 
-def cross(t_env: StreamTableEnvironment, view: str, crossed: str, schema: Schema.Builder) -> None:
-    """Register the rows of `view` as view `crossed`, with the further columns and watermark of `schema`."""
-    register(t_env, crossed, as_stream(t_env, t_env.from_path(view)), schema)
+def cross(t_env: StreamTableEnvironment, view: str, crossed: str, schema: Schema.Builder, step: Uid) -> None:
+    """Register the rows of `view` as view `crossed`, with the further columns and watermark of `schema`.
+
+    The operators that compute the rows are those of `step`.
+    """
+    register(t_env, crossed, as_stream(t_env, t_env.from_path(view), step), schema)
 
 
 def row_type(resolved_schema: JavaObject) -> JavaObject:
@@ -33,9 +38,11 @@ def row_type(resolved_schema: JavaObject) -> JavaObject:
     return resolved_schema.toPhysicalRowDataType().bridgedTo(row_data)
 
 
-def as_stream(t_env: StreamTableEnvironment, table: Table) -> JavaObject:
-    """The (Java) stream of a table's rows."""
-    return t_env._j_tenv.toDataStream(table._j_table, row_type(table._j_table.getResolvedSchema()))
+def as_stream(t_env: StreamTableEnvironment, table: Table, step: str) -> JavaObject:
+    """The (Java) stream of a table's rows; the operators that compute them are those of `step`."""
+    stream = t_env._j_tenv.toDataStream(table._j_table, row_type(table._j_table.getResolvedSchema()))
+    assign_uids(step, stream.getTransformation())
+    return stream
 
 
 def register(t_env: StreamTableEnvironment, view: str, stream: JavaObject, schema: Schema.Builder) -> None:
@@ -105,18 +112,22 @@ def silences(t_env: StreamTableEnvironment, view: str, silent: str, silence_s: i
 
 
 def machines(
-    t_env: StreamTableEnvironment, view: str, functions: Mapping[str, KeyedProcessFunction], row: TypeInformation
+    t_env: StreamTableEnvironment,
+    view: str,
+    functions: Mapping[Uid, tuple[str, KeyedProcessFunction]],
+    row: TypeInformation,
 ) -> None:
-    """Register as `view` what keyed functions make of the views they are given; the first column is the key."""
-    streams = [
-        t_env.to_data_stream(t_env.from_path(source))
-        .key_by(_first, key_type=Types.STRING())
-        .process(function, output_type=row)
-        .uid(f"{source}-machines")
-        .name(f"{source} machines")
-        for source, function in functions.items()
-    ]
+    """Register as `view` the rows that keyed functions return for the rows of views; the first column is the key."""
+    streams = [_processed(t_env, uid, source, function, row) for uid, (source, function) in functions.items()]
     t_env.create_temporary_view(view, t_env.from_data_stream(streams[0].union(*streams[1:])))
+
+
+def _processed(
+    t_env: StreamTableEnvironment, uid: Uid, source: str, function: KeyedProcessFunction, row: TypeInformation
+) -> DataStream:
+    rows = t_env.to_data_stream(t_env.from_path(source)).key_by(_first, key_type=Types.STRING())
+    assign_uids(uid.rows, rows._j_data_stream.getTransformation())
+    return rows.process(function, output_type=row).uid(uid).name(f"{source} machines")
 
 
 def _first(row: object) -> str:

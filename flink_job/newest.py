@@ -16,6 +16,7 @@ from pyflink.table import Schema, StreamTableEnvironment
 
 from flink_job.boundary import JavaObject, as_it_is, as_stream, register, row_type
 from flink_job.generated import generated, key_of, widened
+from flink_job.uids import Uid
 
 _MATCH = """
 public class RowsMatch extends org.apache.flink.api.common.functions.AbstractRichFunction
@@ -28,20 +29,22 @@ public class RowsMatch extends org.apache.flink.api.common.functions.AbstractRic
 """
 
 
-def with_newest(t_env: StreamTableEnvironment, rows: str, versions: str, joined: str, schema: Schema.Builder) -> None:
+def with_newest(
+    t_env: StreamTableEnvironment, rows: str, versions: str, joined: str, schema: Schema.Builder, uid: Uid
+) -> None:
     """Register as view `joined` the rows of view `rows`, each with the newest row so far of view `versions` that begins
     with the same string; NULL where there is none. The newest is kept for ever.
 
     The columns are those of both, so no name may be in both; `schema` adds further ones and a watermark.
     """
-    left, right = _of(t_env, rows), _of(t_env, versions)
+    left, right = _of(t_env, rows, uid.rows), _of(t_env, versions, uid.versions)
     operator = _joins().TemporalProcessTimeJoinOperator(right.row_type(), _always(), 0, 0, True)
-    stream = _joined(f"Newest({joined})", left.without_watermarks(), right, operator, kept=right.columns)
-    register(t_env, joined, stream.uid(f"{joined}-newest"), schema)
+    stream = _joined(f"Newest({joined})", left.without_watermarks(uid), right, operator, kept=right.columns)
+    register(t_env, joined, stream.uid(uid), schema)
 
 
 def with_version(
-    t_env: StreamTableEnvironment, rows: str, versions: str, joined: str, time: str, version_time: str
+    t_env: StreamTableEnvironment, rows: str, versions: str, joined: str, time: str, version_time: str, uid: Uid
 ) -> None:
     """Register as view `joined` the rows of view `rows`, each with the row of view `versions` that begins with the same
     string and is the newest that is not newer than it; NULL where there is none. The newest is kept for ever.
@@ -49,11 +52,11 @@ def with_version(
     `time` and `version_time` are their times, TIMESTAMP_LTZ(3). A row waits until the watermarks of both have passed
     it. The columns are those of both, so no name may be in both.
     """
-    left, right = _of(t_env, rows), _of(t_env, versions)
+    left, right = _of(t_env, rows, uid.rows), _of(t_env, versions, uid.versions)
     times = left.columns.index(time), right.columns.index(version_time)
     operator = _joins().TemporalRowTimeJoinOperator(left.row_type(), right.row_type(), _always(), *times, 0, 0, True)
     stream = _joined(f"Version({joined})", left, right, operator, kept=[*left.columns, *right.columns])
-    register(t_env, joined, stream.uid(f"{joined}-version"), as_it_is())
+    register(t_env, joined, stream.uid(uid), as_it_is())
 
 
 class _Side(NamedTuple):
@@ -73,19 +76,20 @@ class _Side(NamedTuple):
     def keyed(self) -> JavaObject:
         return self.stream.keyBy(*key_of(self.schema, self.columns[:1]))
 
-    def without_watermarks(self) -> _Side:
+    def without_watermarks(self, uid: Uid) -> _Side:
         """Without watermarks and idleness, but the end.
 
         A join in processing time takes the watermark of its right side for the end of time: once the left were idle, it
         would tell that to all that follows, and every later reading would be late.
         """
         strategy = get_gateway().jvm.org.apache.flink.api.common.eventtime.WatermarkStrategy
-        return self._replace(stream=self.stream.assignTimestampsAndWatermarks(strategy.noWatermarks()))
+        stream = self.stream.assignTimestampsAndWatermarks(strategy.noWatermarks())
+        return self._replace(stream=stream.uid(f"{uid.rows}/without-watermarks"))
 
 
-def _of(t_env: StreamTableEnvironment, view: str) -> _Side:
+def _of(t_env: StreamTableEnvironment, view: str, step: str) -> _Side:
     table = t_env.from_path(view)
-    return _Side(as_stream(t_env, table), table._j_table.getResolvedSchema())
+    return _Side(as_stream(t_env, table, step), table._j_table.getResolvedSchema())
 
 
 def _joined(name: str, left: _Side, right: _Side, operator: JavaObject, kept: Sequence[str]) -> JavaObject:

@@ -15,6 +15,7 @@ from pyflink.table import StreamTableEnvironment
 
 from flink_job.boundary import JavaObject, as_it_is, as_stream, register
 from flink_job.generated import key_of, widened
+from flink_job.uids import Uid
 
 _DAY_MS = 86_400_000
 
@@ -73,7 +74,9 @@ _KINDS = {"Highest": "MAX", "Total": "SUM", "Count": "COUNT"}
 _PART, _NONE = -1, -2
 
 
-def with_running(t_env: StreamTableEnvironment, rows: str, view: str, running: Running, kept_days: int) -> None:
+def with_running(
+    t_env: StreamTableEnvironment, rows: str, view: str, running: Running, kept_days: int, uid: Uid
+) -> None:
     """Register as `view` the rows of view `rows` with running values, in the order in which they arrive.
 
     The columns of `rows` come first. A key from which nothing has come for `kept_days` is forgotten.
@@ -84,11 +87,11 @@ def with_running(t_env: StreamTableEnvironment, rows: str, view: str, running: R
     whole = get_gateway().jvm.org.apache.flink.table.api.DataTypes.BIGINT().notNull()
     operator = _operator(list(schema.getColumnNames()), running, kept_days)
     stream = (
-        as_stream(t_env, table)
+        as_stream(t_env, table, uid.rows)
         .keyBy(*key_of(schema, running.key))
         .transform(f"Running({view})", widened(schema, names, [whole] * len(names)), operator)
         .setDescription(str(running))
-        .uid(f"{view}-running")
+        .uid(uid)
     )
     register(t_env, view, stream, as_it_is())
 

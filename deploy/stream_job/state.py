@@ -1,28 +1,27 @@
 """What state the job keeps, as a file that is looked at in review: `python -m deploy.stream_job.state` writes it.
 
-Flink finds the state of an operator by the operator's place in the dataflow. A line is an operator with those it reads
-from; for one that keeps state also what it keeps it by. A savepoint of another such file may not fit: a deployment
-compares the two and refuses, unless it is told to go on.
+Flink finds the state of an operator by its uid (`flink_job/uids.py`). The file has a line for every source, every sink
+and every operator that keeps state from one record to another; for the last also what it keeps. A savepoint of a
+version with another file may not fit: a deployment compares the two and refuses, unless it is told to go on. Operators
+without state are not in the file: they come and go as they like.
 """
 
 from __future__ import annotations
 
 import difflib
 import hashlib
-import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 GOLDEN = Path(__file__).with_name("state.txt")
-#: Operators that keep state from one record to another; sources and sinks too.
+#: Operators that keep state from one record to another, by their names.
 STATEFUL = re.compile(
     r"OverAggregate|TemporalJoin|GlobalWindowAggregate|^WindowAggregate|GroupWindowAggregate|Deduplicate"
-    r"|^Newest|^Version|^Running"
+    r"|^Newest|^Version|^Running|machines$"
 )
-_PLAN = "== Physical Execution Plan =="
 
 
 def current_state(golden: Path = GOLDEN) -> str:
@@ -30,21 +29,34 @@ def current_state(golden: Path = GOLDEN) -> str:
     return hashlib.sha256(golden.read_bytes()).hexdigest()[:16]
 
 
-def described(explained: str, max_parallelism: int) -> str:
-    """The file's text, from what Flink explains with the JSON plan."""
-    nodes = json.loads(explained[explained.index(_PLAN) + len(_PLAN) :])["nodes"]
-    order = {node["id"]: number for number, node in enumerate(nodes)}
+class Operator(NamedTuple):
+    """An operator of Flink's graph: uid, name, the planner's description, and whether it is a source or a sink."""
+
+    uid: str
+    name: str
+    contents: str = ""
+    is_end: bool = False
+
+    @property
+    def keeps_rows(self) -> bool:
+        """Whether its state depends on what the planner's description says."""
+        return bool(STATEFUL.search(self.name))
+
+    @property
+    def has_state(self) -> bool:
+        """Whether a savepoint may hold state of it: positions of sources and buffers of sinks are state, too."""
+        return self.is_end or self.keeps_rows
+
+
+def described(operators: Iterable[Operator], max_parallelism: int) -> str:
+    """The file's text."""
     lines = [f"max_parallelism {max_parallelism}"]
-    lines += [line for node in nodes for line in _operator(node, order)]
+    for operator in sorted(operators):
+        if operator.has_state:
+            lines.append(f"{operator.uid}: {_without_numbers(operator.name)}")
+        if operator.keeps_rows and operator.contents != operator.name:
+            lines.append(f"    {_without_numbers(operator.contents)}")
     return "\n".join(lines) + "\n"
-
-
-def _operator(node: dict[str, Any], order: dict[int, int]) -> Iterator[str]:
-    kind = _without_numbers(node["type"])
-    inputs = (f"{order[p['id']]} {p['ship_strategy'].lower()}" for p in node.get("predecessors", ()))
-    yield f"{order[node['id']]} {kind} <- {', '.join(inputs) or 'nothing'}"
-    if STATEFUL.search(kind):
-        yield f"    {_without_numbers(node['contents'])}"
 
 
 def _without_numbers(text: str) -> str:
@@ -52,11 +64,11 @@ def _without_numbers(text: str) -> str:
     return re.sub(r"\$\d+\*", "*", re.sub(r"^\[\d+\]:|\[\d+\]", "", text))
 
 
-def plan() -> str:
-    """The text for the job as it is now; starts a JVM."""
+def operators() -> tuple[list[Operator], int]:
+    """The operators of the job as it is now, and its greatest parallelism; starts a JVM."""
     import tempfile
 
-    from pyflink.table import ExplainDetail
+    from pyflink.java_gateway import get_gateway
 
     from deploy.names import Names
     from deploy.settings import environment_named
@@ -64,18 +76,25 @@ def plan() -> str:
     from flink_job.config import read_settings
     from flink_job.environment import create_environment, mini_cluster
     from flink_job.main import statements
+    from flink_job.submission import stream_graph
 
     settings = read_settings(property_groups(Names("plan"), environment_named("local"), "us-east-1", ""))
     with tempfile.TemporaryDirectory() as folder:
         environment = create_environment(settings.job, mini_cluster(settings.job, Path(folder), short=True))
-        explained = statements(environment, settings).explain(ExplainDetail.JSON_EXECUTION_PLAN)
-    return described(explained, settings.job.max_parallelism)
+        graph = stream_graph(environment, statements(environment, settings))
+        nodes = list(get_gateway().jvm.java.util.ArrayList(graph.getStreamNodes()))
+    return [_operator(node) for node in nodes], settings.job.max_parallelism
+
+
+def _operator(node: Any) -> Operator:
+    is_end = node.getInEdges().isEmpty() or node.getOutEdges().isEmpty()
+    return Operator(node.getTransformationUID(), node.getOperatorName(), node.getOperatorDescription(), is_end)
 
 
 def main(check: bool) -> int:
     """Write the file, and say whether it is another than before; with `--check` only say it, with code 1."""
     before = GOLDEN.read_text(encoding="utf-8") if GOLDEN.is_file() else ""
-    text = plan()
+    text = described(*operators())
     if text == before:
         print("the state is what it was")
         return 0

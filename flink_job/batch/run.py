@@ -55,6 +55,7 @@ def run_bounded(
     from flink_job.pipeline import define_pipeline
     from flink_job.sinks import file_sinks
     from flink_job.sources import CONTRACTS, READINGS, staged_source, tick_source
+    from flink_job.submission import start
 
     # One subtask, so that file order is the order of arrival; no shard to wait for.
     settings = dataclasses.replace(settings, job=dataclasses.replace(settings.job, parallelism=1))
@@ -71,6 +72,6 @@ def run_bounded(
         sources = [*staged, tick_source(bounded=True)]
         statements = define_pipeline(t_env, sources, file_sinks(work / "rows"), settings)
         report("running", 0)
-        statements.execute().wait()
+        start(t_env, statements, settings.job.name).get_job_execution_result().result()
         rows = collect(work / "rows", output, report)
         return Account(read, rows | {"rejected": rejected_readings(output / "rejected")})

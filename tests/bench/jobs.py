@@ -16,6 +16,7 @@ from flink_job.schemas import OUTPUTS
 from flink_job.sinks import sink_name
 from flink_job.sources import CONTRACTS, READINGS, tick_source
 from flink_job.sql import read_sql
+from flink_job.uids import Uid
 from tests.bench.data import Input
 
 _NOW = "CURRENT_ROW_TIMESTAMP()"
@@ -77,9 +78,9 @@ def _plain_costs(t_env: StreamTableEnvironment, data: Input, job: Job, sinks: Ma
     for ddl in [json_readings(data), json_contracts(data), *sinks.values()]:
         t_env.execute_sql(ddl)
     _plain_views(t_env, "00_newest_contracts", "10_placed_rows")
-    cross(t_env, "placed_rows", "placed", with_processing_time("processed_at"))
+    cross(t_env, "placed_rows", "placed", with_processing_time("processed_at"), Uid.RESOLVE)
     _plain_views(t_env, "20_revised", "21_previous_revisions", "30_accumulated", "40_costed_rows")
-    cross(t_env, "costed_rows", "costed", with_event_time("event_time", "start_ms", job.watermark_delay_s))
+    cross(t_env, "costed_rows", "costed", with_event_time("event_time", "start_ms", job.watermark_delay_s), Uid.COSTS)
 
 
 def _plain_views(t_env: StreamTableEnvironment, *names: str) -> None:

@@ -12,6 +12,7 @@ from pyflink.table import DataTypes, StreamTableEnvironment
 
 from flink_job.environment import CONNECTOR_JAR
 from flink_job.running import Parts, Running, Value, with_running
+from flink_job.uids import Uid
 
 Told = Callable[..., list[tuple[Any, ...]]]
 METER = ("meter_id", DataTypes.STRING())
@@ -32,7 +33,7 @@ def told(request: pytest.FixtureRequest) -> Told:
         t_env = StreamTableEnvironment.create(stream_env)
         schema = DataTypes.ROW([DataTypes.FIELD(name, kind) for name, kind in columns])
         t_env.create_temporary_view("given", t_env.from_elements(list(rows), schema))
-        with_running(t_env, "given", "told", running, kept_days=1)
+        with_running(t_env, "given", "told", running, kept_days=1, uid=Uid.BILL)
         found = t_env.sql_query(f"SELECT {', '.join(running.names())} FROM told").execute()
         with found.collect() as results:
             return [tuple(row) for row in results]

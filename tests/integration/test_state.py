@@ -1,56 +1,85 @@
-"""The state that the job keeps is the one that is written down, so that a deployment can tell whether it fits."""
+"""The state that the job keeps is the one in the file, and a view that is added leaves the others' state alone."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from deploy.stream_job.state import GOLDEN, current_state, described
+import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from deploy.stream_job.state import GOLDEN, Operator, current_state, described, operators
+from flink_job import pipeline
+from flink_job.sql import read_sql
+from flink_job.uids import Uid
 
 
-def explained(contents: str = "[2]:OverAggregate(partitionBy=[meter_id])", strategy: str = "HASH") -> str:
-    nodes = [
-        {"id": 1, "type": "Source: readings[1]", "contents": "[1]:TableSourceScan"},
-        {
-            "id": 3,
-            "type": "OverAggregate[2]",
-            "contents": contents,
-            "predecessors": [{"id": 1, "ship_strategy": strategy}],
-        },
+@pytest.fixture(scope="module")
+def job() -> tuple[list[Operator], int]:
+    return operators()
+
+
+def test_the_state_is_the_one_in_the_file(job: tuple[list[Operator], int]) -> None:
+    assert described(*job) == GOLDEN.read_text(encoding="utf-8"), "run python -m deploy.stream_job.state"
+
+
+def test_every_operator_has_a_uid_of_its_own(job: tuple[list[Operator], int]) -> None:
+    uids = [operator.uid for operator in job[0]]
+    assert all(uids)
+    assert len(uids) == len(set(uids))
+    assert set(Uid) <= {part for uid in uids for part in (uid.split("/")[0], uid.split("/")[0].removesuffix("-rows"))}
+
+
+def test_a_view_that_is_added_changes_no_uid_of_what_has_state(
+    job: tuple[list[Operator], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A join without state, before the operators of every step that reads these views."""
+    views = pipeline._views
+    changed_views = {"decoded_rows", "placed_rows", "demand", "costed_rows", "filling", "passed"}
+
+    def with_joins(t_env: object, read: Callable[[str], str] = read_sql, **files: str) -> None:
+        for name, file in files.items():
+            query = read(file)
+            if name in changed_views:
+                query = f"SELECT rows_of.* FROM ({query}\n) AS rows_of CROSS JOIN UNNEST(ARRAY[1]) AS extra (n)"
+            views(t_env, lambda _, query=query: query, **{name: file})
+
+    monkeypatch.setattr(pipeline, "_views", with_joins)
+    changed, _ = operators()
+    assert len(changed) > len(job[0])
+    assert {o.uid for o in changed if o.has_state} == {o.uid for o in job[0] if o.has_state}
+    steps = {o.uid.split("/")[0] for o in changed}
+    touched = {uid.split("/")[0] for uid in {o.uid for o in changed} ^ {o.uid for o in job[0]}}
+    assert len(touched) <= 6 < len(steps)
+
+
+def test_an_operator_is_listed_with_what_it_keeps() -> None:
+    found = [
+        Operator("outputs/sink-costs", "sink_costs[9]: Writer", is_end=True),
+        Operator("bill", "OverAggregate[2]", "[2]:OverAggregate(partitionBy=[meter_id])"),
+        Operator("decode/calc", "Calc[3]", "[3]:Calc(select=[payload])"),
     ]
-    return "== Abstract Syntax Tree ==\n...\n== Physical Execution Plan ==\n" + json.dumps({"nodes": nodes})
-
-
-def test_the_dataflow_is_the_one_that_is_written_down() -> None:
-    line = [sys.executable, "-m", "deploy.stream_job.state", "--check"]
-    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
-    assert done.returncode == 0, done.stdout
-
-
-def test_an_operator_is_told_with_what_it_reads_and_keeps() -> None:
-    assert described(explained(), 128).splitlines() == [
+    assert described(found, 128).splitlines() == [
         "max_parallelism 128",
-        "0 Source: readings <- nothing",
-        "1 OverAggregate <- 0 hash",
+        "bill: OverAggregate",
         "    OverAggregate(partitionBy=[meter_id])",
+        "outputs/sink-costs: sink_costs: Writer",
     ]
 
 
 def test_what_drops_state_is_told_from_what_does_not(tmp_path: Path) -> None:
-    def state(text: str) -> str:
-        (tmp_path / "state.txt").write_text(text)
+    def state(*operators: Operator, max_parallelism: int = 128) -> str:
+        (tmp_path / "state.txt").write_text(described(operators, max_parallelism))
         return current_state(tmp_path / "state.txt")
 
-    same = state(described(explained(), 128))
-    assert state(described(explained("[7]:OverAggregate(partitionBy=[meter_id])"), 128)) == same
+    kept = Operator("bill", "OverAggregate[2]", "[2]:OverAggregate(partitionBy=[meter_id])")
+    same = state(kept)
+    assert state(kept._replace(name="OverAggregate[7]", contents=kept.contents.replace("[2]", "[7]"))) == same
+    assert state(kept, Operator("decode/calc", "Calc[3]", "[3]:Calc(select=[payload])")) == same
     others = {
-        state(described(explained("[2]:OverAggregate(partitionBy=[meter_id, day])"), 128)),
-        state(described(explained(strategy="FORWARD"), 128)),
-        state(described(explained(), 256)),
+        state(kept._replace(contents="[2]:OverAggregate(partitionBy=[meter_id, day])")),
+        state(kept._replace(uid="bills")),
+        state(kept, kept._replace(uid="more")),
+        state(kept, max_parallelism=256),
     }
-    assert len(others | {same}) == 4
+    assert len(others | {same}) == 5
     assert current_state(GOLDEN) != same
