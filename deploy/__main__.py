@@ -98,11 +98,14 @@ def up(
     cdk.run("deploy", "--all", "--require-approval", approval)
     _push_image(environment, names)
     application.start(restore)
-    application.check_release(release_of(PACKAGE, environment, current_state()))
+    release = release_of(PACKAGE, environment, current_state())
+    application.check_release(release)
     _prune(environment, application)
     _activate_tag(environment)
     console.print(_drill(environment, names).summary())
     _smoke(environment, names, limit_s)
+    # The service may have rolled the update back meanwhile: the version before passes the smoke check, too.
+    application.check_running(release)
 
 
 @app.command()
@@ -237,6 +240,9 @@ def image(env: Env = "dev") -> None:
 def down(
     env: Env = "dev",
     yes: Annotated[bool, typer.Option(help="Do not ask.")] = False,
+    force: Annotated[
+        bool, typer.Option(help="Stop the job at once, without a snapshot, whatever it is doing.")
+    ] = False,
 ) -> None:
     """Remove an environment with all its data.
 
@@ -250,7 +256,7 @@ def down(
         )
     if not yes:
         typer.confirm(f"Remove {names.prefix} in {account}, {environment.region}, with all its data?", abort=True)
-    Application(_client("kinesisanalyticsv2", environment), names.application).stop()
+    Application(_client("kinesisanalyticsv2", environment), names.application).stop(force)
     cdk = Cdk(environment, account)
     cdk.run("destroy", *(f"{names.prefix}-{stack}" for stack in ("watch", "job", "pipeline")), "--force")
     empty_buckets(_client("s3", environment), [names.lake, names.books, names.uploads, names.access_logs])

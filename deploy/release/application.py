@@ -16,6 +16,15 @@ STARTED_S, SNAPSHOT_S, SETTLED_S, POLL_S = 900.0, 1800.0, 1800.0, 5.0
 PASSING = frozenset(
     {"AUTOSCALING", "FORCE_STOPPING", "MAINTENANCE", "ROLLING_BACK", "STARTING", "STOPPING", "UPDATING"}
 )
+#: Statuses in which the application can be updated.
+SETTLED = frozenset({"ABSENT", "READY", "RUNNING"})
+#: Statuses in which the service takes a forced stop.
+FORCED = frozenset({"AUTOSCALING", "RUNNING", "STARTING", "STOPPING", "UPDATING"})
+_LOOK = "look at it in the console of Managed Service for Apache Flink"
+_WAYS_OUT = {
+    "DELETING": "wait until it is gone, then deploy again",
+    "ROLLED_BACK": "its log says why the update failed (docs/runbook.md#downtime); `down --force` removes it",
+}
 
 
 class ApplicationError(RuntimeError):
@@ -24,6 +33,10 @@ class ApplicationError(RuntimeError):
 
 class StateChangedError(ApplicationError):
     """The new version keeps other state than the one that is deployed."""
+
+
+class StuckError(ApplicationError):
+    """The application is in a status that it does not leave by itself, or in one that is not known."""
 
 
 class RolledBackError(ApplicationError):
@@ -65,6 +78,13 @@ class Application:
                 f"{expected}: the service has rolled the update back. Its log says why the new version did not start "
                 "(docs/runbook.md#downtime); the version before goes on with its state"
             )
+
+    def check_running(self, release: str) -> None:
+        """Raises StuckError where the application does not run, RolledBackError where it runs another release."""
+        status = self._settled()
+        if status != "RUNNING":
+            raise StuckError(f"{self.name} is {status}, it does not run; its log says why (docs/runbook.md#downtime)")
+        self.check_release(release)
 
     def _noted(self, key: str) -> str | None:
         """What the deployment has noted in the application's properties; None where it has not."""
@@ -110,22 +130,27 @@ class Application:
                 RunConfiguration={"ApplicationRestoreConfiguration": {"ApplicationRestoreType": restore}},
             )
 
+        seen: set[str] = set()
+
         def runs() -> bool:
             status = self.status()
-            if status in ("ABSENT", "DELETING", "ROLLED_BACK"):
-                raise ApplicationError(f"{self.name} is {status}; its log says why (docs/runbook.md#downtime)")
+            seen.add(status)
+            stopped_again = status == "READY" and "STARTING" in seen
+            if stopped_again or status not in PASSING | SETTLED - {"ABSENT"}:
+                raise StuckError(f"{self.name} is {status}; its log says why (docs/runbook.md#downtime)")
             return status == "RUNNING"
 
         self._until(runs, STARTED_S, f"{self.name} was not running")
 
-    def stop(self) -> None:
-        """Stop it where it runs, with a snapshot."""
-        if self._settled() == "RUNNING":
-            self._client.stop_application(ApplicationName=self.name)
-            self._until(lambda: self.status() == "READY", STARTED_S, f"{self.name} was not stopped")
+    def stop(self, force: bool = False) -> None:
+        """Stop it where it runs, with a snapshot; with `force` at once and without one, whatever it is doing."""
+        status = self.status() if force else self._settled()
+        if status in FORCED if force else status == "RUNNING":
+            self._client.stop_application(ApplicationName=self.name, Force=force)
+            self._until(lambda: self.status() in ("READY", "ABSENT"), STARTED_S, f"{self.name} was not stopped")
 
     def _settled(self) -> str:
-        """The status once it is none that the service leaves by itself."""
+        """RUNNING, READY or ABSENT, once the service has done what it is doing. Raises StuckError for other ones."""
         seen = [""]
 
         def settled() -> bool:
@@ -133,6 +158,10 @@ class Application:
             return seen[-1] not in PASSING
 
         self._until(settled, SETTLED_S, f"{self.name} was neither running nor stopped")
+        if seen[-1] not in SETTLED:
+            raise StuckError(
+                f"{self.name} is {seen[-1]}, neither running nor stopped: {_WAYS_OUT.get(seen[-1], _LOOK)}"
+            )
         return seen[-1]
 
     def _until(self, condition: Callable[[], bool], limit_s: float, what: str) -> None:

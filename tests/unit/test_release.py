@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from deploy.names import Names
-from deploy.release.application import Application, ApplicationError, RolledBackError, StateChangedError
+from deploy.release.application import Application, ApplicationError, RolledBackError, StateChangedError, StuckError
 from deploy.release.smoke import Clients, SmokeError, check
 from deploy.settings import Environment
 from deploy.stream_job.properties import release_of
@@ -45,8 +45,8 @@ class Service:
         restored = given["RunConfiguration"]["ApplicationRestoreConfiguration"]["ApplicationRestoreType"]
         self.calls.append(("start", restored))
 
-    def stop_application(self, ApplicationName: str) -> None:
-        self.calls.append(("stop", ApplicationName))
+    def stop_application(self, ApplicationName: str, Force: bool) -> None:
+        self.calls.append(("force stop" if Force else "stop", ApplicationName))
 
 
 def application(service: Service) -> Application:
@@ -124,6 +124,44 @@ def test_stopping_waits_until_it_has_stopped() -> None:
     service = Service(["RUNNING", "STOPPING", "READY"])
     application(service).stop()
     assert service.calls == [("stop", "job")]
+
+
+@pytest.mark.parametrize("status", ["DELETING", "ROLLED_BACK", "A_NEW_STATUS"])
+def test_a_job_that_is_stuck_is_neither_updated_nor_stopped(status: str) -> None:
+    """Waiting would not help, and going on without a snapshot would lose what the job knows."""
+    service = Service(["UPDATING", status])
+    for act in (lambda: application(service).snapshot(NOON), application(service).stop):
+        with pytest.raises(StuckError, match=f"job is {status}, neither running nor stopped"):
+            act()
+    assert service.calls == []
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "STARTING", "UPDATING", "AUTOSCALING", "STOPPING"])
+def test_a_job_is_stopped_at_once_where_that_is_asked_for(status: str) -> None:
+    service = Service([status, "FORCE_STOPPING", "READY"])
+    application(service).stop(force=True)
+    assert service.calls == [("force stop", "job")]
+
+
+@pytest.mark.parametrize("status", ["ROLLED_BACK", "DELETING", "READY", "ABSENT"])
+def test_what_cannot_be_stopped_does_not_keep_an_environment_from_being_removed(status: str) -> None:
+    service = Service([status])
+    application(service).stop(force=True)
+    assert service.calls == []
+
+
+def test_a_job_that_stops_again_while_it_starts_is_reported_at_once() -> None:
+    service = Service(["READY", "READY", "STARTING", "READY"])
+    with pytest.raises(StuckError, match="job is READY; its log says why"):
+        application(service).start("RESTORE_FROM_LATEST_SNAPSHOT")
+
+
+def test_an_update_that_is_rolled_back_during_the_checks_is_no_success() -> None:
+    application(Service(["RUNNING"])).check_running("r1")
+    with pytest.raises(RolledBackError, match="not r2"):
+        application(Service(["ROLLING_BACK", "RUNNING"])).check_running("r2")
+    with pytest.raises(StuckError, match="job is READY, it does not run"):
+        application(Service(["READY"])).check_running("r1")
 
 
 def test_only_a_state_that_fits_is_deployed_over() -> None:
