@@ -35,6 +35,9 @@ from deploy.stream_job.properties import RESTORE, SKIP, release_of
 from deploy.stream_job.state import current_state
 from deploy.target import client as _client
 from deploy.target import target as _target
+from flink_job.lake import agreement
+from flink_job.lake.database import LakeError
+from flink_job.lake.remote import downloaded
 
 app = typer.Typer(
     help="Deploy into an AWS account. Settings: deploy/settings.py and environments.toml (docs/deploy.md).",
@@ -45,10 +48,12 @@ app = typer.Typer(
 console = Console(highlight=False)
 #: What the commands fail with; each message says what to do.
 FAILURES = (
-    *(ApplicationError, BooksError, CdkError, ContractFileError, ImageError, SettingsError),
+    *(ApplicationError, BooksError, CdkError, ContractFileError, ImageError, LakeError, SettingsError),
     *(drills.DrillError, smoke_check.SmokeError, smoke_alert.SmokeAlertError),
 )
 SAMPLES = Path("sample_data")
+#: Differences that `compare` prints.
+SHOWN = 50
 Env = Annotated[str, typer.Option("--env", help="Environment of deploy/settings.py: dev, staging, prod.")]
 Limit = Annotated[float, typer.Option(help="Seconds to wait for the cost of the check's reading.")]
 
@@ -187,6 +192,39 @@ def snapshots(
         taken = one["SnapshotCreationTimestamp"].astimezone(UTC)
         line = f"{taken:%Y-%m-%d %H:%M:%S} {one['SnapshotStatus']:8} version {one['ApplicationVersionId']}"
         console.print(f"{line} {one['SnapshotName']}")
+
+
+@app.command()
+def compare(
+    env: Env = "dev",
+    other: Annotated[str, typer.Option("--with", help="Another lake: s3://bucket[/prefix] or a folder.")] = "",
+    replayed_at: Annotated[
+        datetime | None, typer.Option(help="When a job started without state (UTC): compare with what was before.")
+    ] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only bills of cycles that begin then or later.")
+    ] = None,
+) -> None:
+    """Compare the bills of an environment with those of another lake, or with its own before a replay.
+
+    Ends with 1 where an amount differs in the last digit, or a bill is missing.
+    """
+    if bool(other) == bool(replayed_at):
+        _fail("say either --with LAKE or --replayed-at TIME")
+    _, names, _ = _target(env)
+    first = None if since is None else since.date()
+    selection = agreement.selected(first)
+    with downloaded(f"s3://{names.lake}", selection) as ours:
+        if replayed_at:
+            found = agreement.compare_replay(ours, replayed_at, first)
+        else:
+            with downloaded(other, selection) as theirs:
+                found = agreement.compare(ours, theirs, first)
+    for difference in found.differences[:SHOWN]:
+        console.print(str(difference), markup=False)
+    if found.differences:
+        _fail(f"{len(found.differences)} amounts of {found.bills} bills differ")
+    console.print(f"{found.bills} bills agree to the last digit")
 
 
 @app.command()

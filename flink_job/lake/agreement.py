@@ -1,0 +1,120 @@
+"""Whether bills agree: of two lakes written from the same readings, or of a lake before and after a replay."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+from flink_job.lake.database import needed_tables, open_lake, query
+from flink_job.lake.selection import Selection
+from flink_job.tenants import DEFAULT
+
+KEY = ("tenant", "meter_id", "site", "cycle_start", "tariff_id", "tariff_version")
+#: What must agree to the last digit.
+AMOUNTS = (
+    "energy_kwh",
+    "export_kwh",
+    "energy_cost",
+    "demand_cost",
+    "fixed_cost",
+    "export_credit",
+    "other_cost",
+    "tax",
+    "cost",
+)
+_BILLS = f"SELECT {', '.join((*KEY, *AMOUNTS))} FROM bills"
+#: Bills of the readings that had been costed before an instant, by the newest copies of their rows before it, or ever.
+_BILLS_OF_COPIES = f"""
+SELECT {", ".join(KEY).replace("site,", "split_part(site_path, '/', 1) AS site,")},
+  {", ".join(f"SUM({amount})" for amount in AMOUNTS)}
+FROM (
+  SELECT *, ROW_NUMBER() OVER (PARTITION BY tenant, reading_id, event_date ORDER BY costed_at DESC) AS copy_number,
+    MIN(costed_at) OVER (PARTITION BY tenant, reading_id, event_date) AS first_costed_at
+  FROM (SELECT * REPLACE (COALESCE(tenant, '{DEFAULT}') AS tenant) FROM costs_rows) AS delivered
+  WHERE costed_at < CAST(? AS TIMESTAMP)
+) AS copies
+WHERE copy_number = 1 AND first_costed_at < CAST(? AS TIMESTAMP) AND cycle_start >= ?
+GROUP BY ALL
+"""
+_EVER = datetime(9999, 1, 1)
+
+Bills = dict[tuple[object, ...], tuple[Decimal, ...]]
+
+
+class Difference(NamedTuple):
+    """An amount of a bill in each of two lakes; None where a lake has no such bill."""
+
+    bill: tuple[object, ...]
+    amount: str
+    one: Decimal | None
+    other: Decimal | None
+
+    def __str__(self) -> str:
+        bill = " ".join(f"{name}={value}" for name, value in zip(KEY, self.bill, strict=True))
+        return f"{bill}: {self.amount} is {_said(self.one)} and {_said(self.other)}"
+
+
+class Agreement(NamedTuple):
+    """How many bills two lakes have between them, and every amount in which they differ."""
+
+    bills: int
+    differences: list[Difference]
+
+
+def compare(one: Path, other: Path, since: date | None = None) -> Agreement:
+    """Compare the bills of two lakes, of cycles that begin on `since` (a local date) or later. Raises LakeError."""
+    return _agreement(bills(one, since), bills(other, since))
+
+
+def compare_replay(lake: Path, replayed_at: datetime, since: date | None = None) -> Agreement:
+    """Compare what readings were costed before `replayed_at` (UTC) with what they are costed now.
+
+    A job that starts without state costs what the stream still keeps once more, and the newest copies count. Where the
+    stream went back to the beginning of a cycle its bill is what it was. Raises LakeError.
+    """
+    return _agreement(*(_bills_of_copies(lake, until, replayed_at, since) for until in (replayed_at, _EVER)))
+
+
+def _agreement(ours: Bills, theirs: Bills) -> Agreement:
+    keys = sorted(ours.keys() | theirs.keys(), key=str)
+    differences = [found for key in keys for found in _differences(key, ours.get(key), theirs.get(key))]
+    return Agreement(len(keys), differences)
+
+
+def selected(since: date | None) -> Selection:
+    """The part of a lake that bills of cycles since a date are made of. A local day may begin a day earlier in UTC."""
+    return Selection(needed_tables(_BILLS), None if since is None else since - timedelta(days=1))
+
+
+def bills(lake: Path, since: date | None = None) -> Bills:
+    """The amounts of each bill of a lake, of cycles that begin on `since` or later. Raises LakeError."""
+    first = "" if since is None else since.isoformat()
+    _, rows = query(lake, f"{_BILLS} WHERE cycle_start >= '{first}'", selected(since))
+    return _by_key(rows)
+
+
+def _bills_of_copies(lake: Path, until: datetime, replayed_at: datetime, since: date | None) -> Bills:
+    first = "" if since is None else since.isoformat()
+    with open_lake(lake, selected(since)) as connection:
+        return _by_key(connection.execute(_BILLS_OF_COPIES, [until, replayed_at, first]).fetchall())
+
+
+def _by_key(rows: list[tuple[object, ...]]) -> Bills:
+    width = len(KEY)
+    return {tuple(row[:width]): tuple(Decimal(str(amount)) for amount in row[width:]) for row in rows}
+
+
+def _differences(
+    key: tuple[object, ...], one: tuple[Decimal, ...] | None, other: tuple[Decimal, ...] | None
+) -> list[Difference]:
+    if one is None or other is None:
+        at = AMOUNTS.index("cost")
+        return [Difference(key, "cost", one[at] if one else None, other[at] if other else None)]
+    pairs = zip(AMOUNTS, one, other, strict=True)
+    return [Difference(key, name, a, b) for name, a, b in pairs if a != b]
+
+
+def _said(amount: Decimal | None) -> str:
+    return "absent" if amount is None else str(amount)
