@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from deploy.stream_job.state import GOLDEN, Operator, current_state, described, operators
-from flink_job import pipeline
-from flink_job.sql import read_sql
 from flink_job.uids import Uid
 
 
@@ -27,29 +24,6 @@ def test_every_operator_has_a_uid_of_its_own(job: tuple[list[Operator], int]) ->
     assert all(uids)
     assert len(uids) == len(set(uids))
     assert set(Uid) <= {part for uid in uids for part in (uid.split("/")[0], uid.split("/")[0].removesuffix("-rows"))}
-
-
-def test_a_view_that_is_added_changes_no_uid_of_what_has_state(
-    job: tuple[list[Operator], int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A join without state, before the operators of every step that reads these views."""
-    views = pipeline._views
-    changed_views = {"decoded_rows", "placed_rows", "demand", "costed_rows", "filling", "passed"}
-
-    def with_joins(t_env: object, read: Callable[[str], str] = read_sql, **files: str) -> None:
-        for name, file in files.items():
-            query = read(file)
-            if name in changed_views:
-                query = f"SELECT rows_of.* FROM ({query}\n) AS rows_of CROSS JOIN UNNEST(ARRAY[1]) AS extra (n)"
-            views(t_env, lambda _, query=query: query, **{name: file})
-
-    monkeypatch.setattr(pipeline, "_views", with_joins)
-    changed, _ = operators()
-    assert len(changed) > len(job[0])
-    assert {o.uid for o in changed if o.has_state} == {o.uid for o in job[0] if o.has_state}
-    steps = {o.uid.split("/")[0] for o in changed}
-    touched = {uid.split("/")[0] for uid in {o.uid for o in changed} ^ {o.uid for o in job[0]}}
-    assert len(touched) <= 6 < len(steps)
 
 
 def test_an_operator_is_listed_with_what_it_keeps() -> None:
