@@ -177,10 +177,10 @@ def snapshots(
     env: Env = "dev",
     prune: Annotated[bool, typer.Option("--prune", help="Delete those that `keep_snapshots` does not keep.")] = False,
 ) -> None:
-    """List the snapshots of the application, the newest first, or delete surplus ones.
+    """List snapshots of the application, or prune them.
 
-    The newest `keep_snapshots` (a setting) of the deployments are kept, as many of the backups, and the one that the
-    running version started from. `up` deletes the others, too.
+    The newest are listed first. The newest `keep_snapshots` (a setting) of the deployments are kept, as many of the
+    backups, and the one that the running version started from. `up` deletes the others, too.
     """
     environment, names, _ = _target(env)
     client = _client("kinesisanalyticsv2", environment)

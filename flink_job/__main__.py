@@ -12,6 +12,7 @@ import typer
 
 from flink_job.commands import rate as rating
 from flink_job.commands.alerts import commands as alerts_commands
+from flink_job.commands.console import counted
 from flink_job.commands.console import fail as _fail
 from flink_job.commands.period import From, To, day_of
 from flink_job.commands.rerate import rerate
@@ -189,8 +190,9 @@ def gaps(lake: Lake, first: From = None, last: To = None) -> None:
     kinds = Counter(str(row[columns.index("kind")]) for row in rows)
     missing = sum(int(str(row[columns.index("missing_readings")])) for row in rows)
     print(
-        f"{len(rows):,} gaps, {missing:,} readings missing: {kinds['between']:,} between two readings, "
-        f"{kinds['before_first']:,} before the first of a meter, {kinds['after_last']:,} after the last"
+        f"{counted(len(rows), 'gap')}, {counted(missing, 'reading')} missing: "
+        f"{kinds['between']:,} between two readings, {kinds['before_first']:,} before the first of a meter, "
+        f"{kinds['after_last']:,} after the last"
     )
 
 

@@ -25,6 +25,11 @@ def fail(message: str) -> NoReturn:
     raise typer.Exit(2)
 
 
+def counted(count: int, thing: str) -> str:
+    """A number with its noun: 1 meter, 2,000 meters."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
 def note(message: str) -> None:
     """Something to know, on standard error; not broken into lines, so that it can be searched."""
     errors.print(message, style="yellow", markup=False, highlight=False, soft_wrap=True)

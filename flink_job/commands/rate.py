@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from flink_job.commands.console import errors, fail, note, progress_bar
+from flink_job.commands.console import counted, errors, fail, note, progress_bar
 
 if TYPE_CHECKING:
     from flink_job.rate.inputs import Readings
@@ -87,7 +87,8 @@ def rate(
             draw_bills(bills, found.meters, pricing.terms.zone, chart)
     _summary(totals, pricing.versions[0].currency)
     console.print(
-        f"{totals.readings:,} readings of {totals.meters:,} meters, {totals.bills:,} bills in "
+        f"{counted(totals.readings, 'reading')} of {counted(totals.meters, 'meter')}, "
+        f"{counted(totals.bills, 'bill')} in "
         f"{time.monotonic() - started:.1f} s. See {out}/bills.csv and {out}/costs.parquet"
     )
     if chart is not None:
@@ -189,9 +190,9 @@ def read(names: Sequence[str], zone: ZoneInfo) -> Readings:
     with errors.status("reading"):
         found = read_readings(names, zone)
     for code, count in found.rejected.most_common():
-        note(f"{count:,} records rejected: {code}")
+        note(f"{counted(count, 'record')} rejected: {code}")
     if found.repeats:
-        note(f"{found.repeats:,} repeats: each interval counts once")
+        note(f"{counted(found.repeats, 'repeat')}: each interval counts once")
     return found
 
 

@@ -10,13 +10,15 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from deploy.__main__ import app as deploy_app
+from deploy.local.__main__ import app as local_app
 from flink_job.__main__ import app
 from flink_job.version import version
 from tests.harness.documents import Command, commands, fault_of_python
 
 #: Longest summary of a command [letters]: the list of commands shows it whole in a terminal of 80 columns.
 LONGEST = 50
-APPS = {"flink_job": app}
+APPS = {"flink_job": app, "deploy": deploy_app, "deploy.local": local_app}
 
 
 def leaves(found: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -42,7 +44,7 @@ def shown(module: str, words: tuple[str, ...]) -> str:
 @pytest.mark.parametrize(("module", "words", "command"), COMMANDS)
 def test_a_command_has_a_summary_that_fits(module: str, words: tuple[str, ...], command: Any) -> None:
     summary = command.help.split("\n\n")[0].strip()
-    assert 0 < len(summary) <= LONGEST
+    assert 0 < len(summary) <= LONGEST, "a docstring begins with a summary of at most 50 letters and an empty line"
     assert summary.endswith(".")
     # In the list of its group it stands whole.
     assert f"{words[-1]} " in shown(module, words[:-1])

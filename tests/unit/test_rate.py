@@ -150,8 +150,8 @@ def test_repeats_count_once_and_malformed_records_are_told(tmp_path: Path) -> No
     good = {"meter_id": "a", "interval_start": "2026-07-10T00:00:00Z", "interval_s": 900, "energy_kwh": 5}
     records = [good, good, {**good, "revision": 1, "energy_kwh": 7}, {"meter_id": "a"}]
     text = rate(tmp_path, write(tmp_path / "r.ndjson", "\n".join(map(json.dumps, records)) + "\nnonsense\n"))
-    assert "1 records rejected: missing_field" in text
-    assert text.count("1 records rejected: ") == 2
+    assert "1 record rejected: missing_field" in text
+    assert text.count("1 record rejected: ") == 2
     (row,) = costs(tmp_path)
     assert row["energy_kwh"] == 7
     csv_text = rate(tmp_path, write(tmp_path / "r.csv", HEADER + "a,2026-07-10T00:00:00Z,900,5\n" * 3))
