@@ -125,7 +125,10 @@ def bootstrap(env: Env = "dev") -> None:
 
 @app.command()
 def diff(env: Env = "dev") -> None:
-    """Show what a deployment would change, from the templates alone: nothing is created for it."""
+    """Show what a deployment would change.
+
+    From the templates alone: nothing is created for it.
+    """
     environment, _, account = _target(env)
     Cdk(environment, account).run("diff", "--all", "--no-change-set")
 
@@ -205,9 +208,10 @@ def compare(
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only bills of cycles that begin then or later.")
     ] = None,
 ) -> None:
-    """Compare the bills of an environment with those of another lake, or with its own before a replay.
+    """Compare the bills of two lakes exactly.
 
-    Ends with 1 where an amount differs in the last digit, or a bill is missing.
+    Those of an environment with those of another lake, or with its own before a replay. Ends with 1 where an amount
+    differs in the last digit, or a bill is missing.
     """
     if bool(other) == bool(replayed_at):
         _fail("say either --with LAKE or --replayed-at TIME")
