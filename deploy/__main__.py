@@ -85,7 +85,8 @@ def up(
     application = Application(_client("kinesisanalyticsv2", environment), names.application)
     if not drop_state:
         application.check_state(current_state())
-    snapshot = application.snapshot(datetime.now(UTC))
+    started = datetime.now(UTC)
+    snapshot = application.snapshot(started)
     console.print(f"snapshot {snapshot}" if snapshot else "no job runs yet: no snapshot")
     approval = "never" if yes else "broadening"
     restore = SKIP if drop_state else RESTORE
@@ -111,6 +112,8 @@ def up(
     _smoke(environment, names, limit_s)
     # The service may have rolled the update back meanwhile: the version before passes the smoke check, too.
     application.check_running(release)
+    if drop_state and snapshot:
+        console.print(agreement.after_replay(env, started, environment.retention_h), style="yellow", markup=False)
 
 
 @app.command()

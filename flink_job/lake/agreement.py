@@ -77,6 +77,15 @@ def compare_replay(lake: Path, replayed_at: datetime, since: date | None = None)
     return _agreement(*(_bills_of_copies(lake, until, replayed_at, since) for until in (replayed_at, _EVER)))
 
 
+def after_replay(env: str, replayed_at: datetime, retention_h: int) -> str:
+    """What is to be done once a job that started without state has read its stream again."""
+    return (
+        f"the job started without state and reads the last {retention_h} h of readings again. Once it has caught up: "
+        f"python -m deploy compare --env {env} --replayed-at {replayed_at:%Y-%m-%dT%H:%M:%S}; "
+        "where bills differ, python -m flink_job rerate settles them (docs/operate.md#state-that-does-not-fit)"
+    )
+
+
 def _agreement(ours: Bills, theirs: Bills) -> Agreement:
     keys = sorted(ours.keys() | theirs.keys(), key=str)
     differences = [found for key in keys for found in _differences(key, ours.get(key), theirs.get(key))]

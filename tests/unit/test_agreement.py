@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flink_job.batch.collect import arrow_schema
-from flink_job.lake.agreement import Agreement, compare, compare_replay, selected
+from flink_job.lake.agreement import Agreement, after_replay, compare, compare_replay, selected
 from flink_job.schemas import OUTPUTS
 
 REPLAYED_AT = datetime(2026, 3, 29, 1)
@@ -89,6 +89,12 @@ def test_a_replay_that_begins_in_mid_cycle_is_found_out(tmp_path: Path) -> None:
     assert [(d.bill[1], d.one, d.other) for d in found.differences if d.amount == "cost"] == [
         ("a", Decimal("0.35"), Decimal("0.20"))
     ]
+
+
+def test_a_deployment_that_drops_state_says_how_to_check_the_bills() -> None:
+    said = after_replay("prod", REPLAYED_AT, 168)
+    assert "the last 168 h" in said
+    assert "python -m deploy compare --env prod --replayed-at 2026-03-29T01:00:00" in said
 
 
 def test_only_what_the_bills_are_made_of_is_read() -> None:
