@@ -55,7 +55,6 @@ def define_pipeline(
     cross(t_env, "decoded_rows", "decoded", with_arrival_time("arrival"), Uid.DECODE)
     _views(t_env, contract_rows="20_contracts")
     cross(t_env, "contract_rows", "contracts", with_arrival_time("arrival"), Uid.CONTRACTS)
-    _views(t_env, checked_contracts="21_checked_contracts")
     _views(t_env, readings="30_readings", newest_contracts="31_newest_contracts")
     with_newest(t_env, "readings", "newest_contracts", "known", with_arrival_time("arrival"), Uid.NEWEST_CONTRACT)
     _views(t_env, contract_versions="32_contract_versions", awaiting="33_awaiting")

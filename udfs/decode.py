@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -10,11 +11,14 @@ import pandas as pd
 from pyflink.table import DataTypes
 from pyflink.table.udf import ScalarFunction, TableFunction, udf, udtf
 
+from flink_job.metering.bounds import MAX_DETAIL
 from flink_job.metering.contract import ContractError, parse_contract
 from flink_job.metering.reading import parse_reading
 from udfs.columns import BIGINT, INT, STRING, frame, row_type
 from udfs.metrics import Counters
 from udfs.worker import settle_memory
+
+log = logging.getLogger(__name__)
 
 READING = dict(
     reason=STRING,
@@ -89,6 +93,9 @@ def _contract_problem(payload: bytes) -> str | None:
         return None
     except ContractError as error:
         return str(error)
+    except Exception as error:  # one contract that was not foreseen is rejected and stops nothing
+        log.exception("a contract cannot be read")
+        return f"{type(error).__name__}: {error}"[:MAX_DETAIL]
 
 
 def read_reading(max_record_bytes: int, max_future_s: int) -> Any:

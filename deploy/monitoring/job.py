@@ -66,8 +66,12 @@ def job_alarms(names: Names, environment: Environment) -> list[Alarm]:
         ),
         alarm("Heap", "Job: heap [%]", "The JVM is short of heap.", "heapMemoryUtilization", 90),
         *_ceiling(dimensions, environment),
-        _share("Rejected", "records that are no readings [%]", "read", "rejected", dimensions),
-        _share("Unpriced", "readings without contract or tariff [%]", "resolved", "unpriced", dimensions),
+        _share("Rejected", "records that are no readings [%]", "read", "rejected", "rejected", dimensions),
+        _share("Unpriced", "readings without contract or tariff [%]", "resolved", "unpriced", "unpriced", dimensions),
+        _share(
+            "ForeignDevice", "readings of devices that the contract does not list [%]", "resolved",
+            "rejected_foreign_device", "sent by a device that the meter's contract does not list", dimensions,
+        ),
     ]  # fmt: skip
 
 
@@ -82,13 +86,13 @@ def _ceiling(dimensions: dict[str, str], environment: Environment) -> Iterator[A
     )  # fmt: skip
 
 
-def _share(id: str, what: str, all_: str, bad: str, dimensions: dict[str, str]) -> Alarm:
+def _share(id: str, what: str, all_: str, bad: str, is_bad: str, dimensions: dict[str, str]) -> Alarm:
     """A share of what the job counts (udfs/metrics.py). Each subtask reports both counts since its start, four times a
     minute, so their averages grow as the counts of a subtask do, whatever their number; a start sets them back to zero.
     """
     measures = {name: Measure(FLINK, name, dimensions, "Average") for name in (all_, bad)}
     expression = f"IF(DIFF({all_}) > {JUDGED_READINGS}, 100 * DIFF({bad}) / DIFF({all_}), 0)"
     return Alarm(
-        id, f"Job: {what}", f"More than {BAD_PERCENT:.0f} % of what arrives is {id.lower()}.", measures, BAD_PERCENT,
+        id, f"Job: {what}", f"More than {BAD_PERCENT:.0f} % of what arrives is {is_bad}.", measures, BAD_PERCENT,
         expression=expression, period_s=3600, periods=1, comparison=OVER, owner=DATA,
     )  # fmt: skip

@@ -1,5 +1,6 @@
--- Contract records: the meter, as the dataflow names those of a tenant, and the document. Whether the document is a contract
--- is for the reading's side to judge; one whose meter or tenant cannot be part of a name meets no reading.
+-- Contract records: the qualified meter ID (see flink_job/tenants.py), the document, and in `problem` why it is not a valid
+-- contract, NULL where it is one. Only valid contracts are joined with readings, so an invalid one never replaces the contract
+-- that was published before it.
 SELECT
   CASE
     WHEN NOT REGEXP(named_tenant, '^[a-z0-9-]{1,32}$') OR POSITION(CHR(31) IN named_meter) > 0 THEN CAST(NULL AS STRING)
@@ -11,7 +12,8 @@ SELECT
   payload,
   shard,
   record_position,
-  arrival
+  arrival,
+  check_contract(payload) AS problem
 FROM (
   SELECT
     *,

@@ -30,7 +30,7 @@ FROM (
   SELECT
     tenant, 'not_a_contract' AS reason, problem AS detail, payload, CAST(NULL AS STRING) AS device,
     CAST(arrival AS TIMESTAMP(3)) AS dated, shard, record_position, CAST(arrival AS TIMESTAMP(3)) AS arrival
-  FROM checked_contracts
+  FROM contracts
   WHERE problem IS NOT NULL
 ) AS d
 CROSS JOIN LATERAL TABLE(split_payload(d.payload)) AS p (part, parts, payload)

@@ -52,7 +52,7 @@ NEEDED = {
     "AWS::KinesisAnalyticsV2::Application": (
         "AWS/KinesisAnalytics",
         "Application",
-        ("downtime", "fullRestarts", "containerDiskUtilization", "rejected", "unpriced"),
+        ("downtime", "fullRestarts", "containerDiskUtilization", "rejected", "unpriced", "rejected_foreign_device"),
     ),
 }
 #: Metrics that Managed Flink reports at level APPLICATION with no dimension but the application, and those of the job.
@@ -65,7 +65,7 @@ APPLICATION_LEVEL = {
         "heapMemoryUtilization",
         "KPUs",
     ),
-    *("read", "rejected", "resolved", "unpriced"),
+    *("read", "rejected", "resolved", "unpriced", "rejected_foreign_device"),
 }
 
 Watched = set[tuple[str, str, str, str]]

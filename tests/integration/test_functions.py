@@ -108,8 +108,24 @@ def test_unpriced_readings_are_counted_by_reason(context: FakeContext) -> None:
     assert list(rows.columns) == list(PLACE)
     assert rows["reason"].tolist() == [None, "no_contract", "unknown_tariff"]
     # Both counts that an alarm compares are there from the beginning (deploy/monitoring/job.py).
-    assert at_first == {"resolved": 0, "unpriced": 0}
-    assert context.counts == {"resolved": 3, "unpriced": 2, "unpriced_no_contract": 1, "unpriced_unknown_tariff": 1}
+    assert at_first == {"resolved": 0, "unpriced": 0, "rejected_foreign_device": 0}
+    counted = {"resolved": 3, "unpriced": 2, "unpriced_no_contract": 1, "unpriced_unknown_tariff": 1}
+    assert context.counts == {**at_first, **counted}
+
+
+def test_a_reading_of_a_foreign_device_is_not_counted_as_unpriced(context: FakeContext) -> None:
+    function = ResolveReading(batch_settings(str(SAMPLES / "tariffs"), "", Job()))
+    function.open(context)
+    contract = {**json.loads((SAMPLES / "contracts.ndjson").read_text().splitlines()[0]), "devices": ["g-1"]}
+    number, text = pd.Series([-1] * 3, dtype="int64"), pd.Series([None] * 3, dtype=object)
+    documents = pd.Series([json.dumps(contract), json.dumps(contract), None], dtype=object)
+    devices = pd.Series(["g-1", "g-2", "g-2"], dtype=object)
+    start, interval = pd.Series([1_774_700_000_000] * 3), pd.Series([900] * 3)
+    arrival, revision = pd.Series(pd.to_datetime(start, unit="ms")), pd.Series([0] * 3)
+    rows = function.eval(documents, devices, arrival, revision, start, interval, *[number] * 6, text)
+    assert rows["reason"].tolist() == [None, "foreign_device", "no_contract"]
+    counted = {"resolved": 3, "unpriced": 1, "unpriced_no_contract": 1, "rejected_foreign_device": 1}
+    assert context.counts == counted
 
 
 def test_a_tally_counts_and_hands_on(context: FakeContext) -> None:

@@ -56,6 +56,8 @@ def contracts(tmp_path_factory: pytest.TempPathFactory) -> Path:
         contract("early", "eur-flat", assignments=[{"tariff_id": "eur-flat", "valid_from": "2026-04-01"}]),
         contract("dial", "eur-flat"),
         b'{"meter_id": "broken", "site_path": "f"}',
+        contract("kept", "eur-flat"),
+        contract("kept", "eur-flat", timezone="Nowhere/None"),
     ]
     return write_records(tmp_path_factory.mktemp("contracts") / "contracts.ndjson", lines)
 
@@ -92,6 +94,7 @@ def two_orders(contracts: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
         reading("nameless", 0, 1),
         reading("early", 0, 1),
         reading("broken", 0, 1),
+        *(reading("kept", minute, 1) for minute in range(0, 1440, 15)),
         reading("stranger", 0, 1),
         b"x" * (1 << 20),
         *(
@@ -155,12 +158,20 @@ def test_what_cannot_be_priced_says_why(two_orders: tuple[Path, Path]) -> None:
     assert dict(rows) == {
         "nameless": "unknown_tariff",
         "early": "no_assignment",
-        "broken": "bad_contract",
+        "broken": "no_contract",
         "stranger": "no_contract",
     }
 
 
+def test_an_invalid_contract_does_not_replace_the_one_before_it(two_orders: tuple[Path, Path]) -> None:
+    assert costs_by_meter(two_orders[0])["kept"][1] == 96  # type: ignore[index]
+    _, rows = query(
+        two_orders[0], "SELECT detail FROM rejected WHERE reason = 'not_a_contract' AND detail LIKE '%kept%'"
+    )
+    assert rows == [("contract of kept: no IANA time zone 'Nowhere/None'",)]
+
+
 def test_a_mebibyte_is_rejected_in_parts_and_kept_whole(two_orders: tuple[Path, Path]) -> None:
     _, rows = query(two_orders[0], "SELECT reason, parts, COUNT(*) FROM rejected GROUP BY ALL ORDER BY reason")
-    assert rows == [("not_a_contract", 1, 1), ("oversized", 2, 2)]
+    assert rows == [("not_a_contract", 1, 2), ("oversized", 2, 2)]
     assert stored_records(two_orders[0], "rejected") == [("oversized", b"x" * (1 << 20))]
