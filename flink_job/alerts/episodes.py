@@ -67,6 +67,16 @@ def step(rule: Rule, entity: str, state: RuleState, point: Point, arrival_ms: in
     return _observe_past(rule, entity, state, point)
 
 
+def recall(rule: Rule, state: RuleState, point: Point) -> None:
+    """Put back a sample that was taken in before and led to nothing, without judging it again."""
+    track = state.live
+    if rule.applies(point.at_ms):
+        insert(track.points, point)
+        forget(rule, track.points)
+    elif not track.points or point.at_ms >= track.points[-1].at_ms:
+        track.points.clear()
+
+
 def _observe_past(rule: Rule, entity: str, state: RuleState, point: Point) -> list[Change]:
     """A sample from before all that is known live: a historical record at most."""
     found: list[Change] = []

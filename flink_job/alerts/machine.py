@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from flink_job.alerts.changes import Change
-from flink_job.alerts.episodes import RuleState, close, is_idle, step
+from flink_job.alerts.episodes import RuleState, close, is_idle, recall, step
 from flink_job.alerts.points import Point
 from flink_job.alerts.rules import CLEAR, Entity, Rule, RuleSet, Scope
 from flink_job.alerts.samples import Batch
@@ -36,17 +36,25 @@ def rules_of(rules: RuleSet, batch: Batch) -> tuple[Rule, ...]:
 
 
 def observe(rules: tuple[Rule, ...], states: States, batch: Batch) -> Iterator[tuple[Rule, Change]]:
-    """Take a batch in, rule by rule; `states` is changed in place, and keeps only what matters."""
+    """Take a batch in, rule by rule; `states` is changed in place, and keeps only what matters.
+
+    Samples that have passed before are put back for a rule without state, which has not kept them. A rule with
+    state has seen them, and what it has forgotten must not come back.
+    """
     for rule in rules:
         state = states.get(rule.rule_id)
+        is_new = state is None
         points = list(samples_of(rule, batch))
         if state is None:
-            if all(rule.judge(point.value) == CLEAR for point in points):
+            if all(rule.judge(point.value) == CLEAR for point, _ in points):
                 continue  # nothing is known of the rule, and this changes nothing
             state = RuleState()
-        for point in points:
-            for change in step(rule, batch.entity, state, point, batch.arrival_ms):
-                yield rule, change
+        for point, passed in points:
+            if not passed:
+                for change in step(rule, batch.entity, state, point, batch.arrival_ms):
+                    yield rule, change
+            elif is_new:
+                recall(rule, state, point)
         if is_idle(rule, state):
             states.pop(rule.rule_id, None)
         else:
@@ -89,9 +97,9 @@ def is_quiet(rules: tuple[Rule, ...], series: str, value: float, at_ms: int) -> 
     return all(rule.judge(value) == CLEAR or not rule.applies(at_ms) for rule in rules if rule.series == series)
 
 
-def samples_of(rule: Rule, batch: Batch) -> Iterator[Point]:
-    """The values of a batch that concern a rule."""
+def samples_of(rule: Rule, batch: Batch) -> Iterator[tuple[Point, bool]]:
+    """The values of a batch that concern a rule, and whether they have passed before."""
     for sample in batch.samples:
         value = sample.values.get(rule.series)
         if value is not None:
-            yield Point(sample.at_ms, sample.interval_s, sample.revision, value, sample.cost_u)
+            yield Point(sample.at_ms, sample.interval_s, sample.revision, value, sample.cost_u), sample.passed

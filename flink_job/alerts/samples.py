@@ -6,17 +6,21 @@ import msgspec
 
 
 class Sample(msgspec.Struct, frozen=True, array_like=True):
-    """The signals of an interval. Event time is `at_ms`, the interval's beginning; `cost_u` what it cost [1e-6]."""
+    """The signals of an interval. Event time is `at_ms`, the interval's beginning; `cost_u` what it cost [1e-6].
+
+    `passed`: an earlier batch already contained it, so a machine that has state has seen it.
+    """
 
     at_ms: int
     interval_s: int
     revision: int
     cost_u: int
     values: dict[str, float]
+    passed: bool = False
 
 
 class Batch(msgspec.Struct, frozen=True, array_like=True):
-    """What reaches an entity's machines at one arrival: samples in order of event time.
+    """What reaches an entity's machines at one arrival: samples in order of arrival.
 
     `source` is `reading`, or `kpi` with level and window; `currency` is that of the costs.
     """

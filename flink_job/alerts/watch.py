@@ -26,7 +26,7 @@ REMEMBERED = 16
 
 
 #: A sample as the gate keeps it: the fields of Sample.
-_Seen = tuple[int, int, int, int, dict[str, float]]
+_Seen = tuple[int, int, int, int, dict[str, float], bool]
 
 
 class Passed(NamedTuple):
@@ -80,7 +80,7 @@ class Watch:
                 if not low < value < high:
                     break
             else:
-                seen = (at_ms, interval_s, revision, cost_u, values)
+                seen = (at_ms, interval_s, revision, cost_u, values, False)
                 self.newest_ms, self.newest = at_ms, (seen,)
                 self.recent.append(seen)
                 return None
@@ -94,7 +94,7 @@ class Watch:
             if not low < value < high and not is_quiet(self.rules, series, value, at_ms):
                 quiet = False
         late = at_ms <= self.newest_ms
-        seen = (at_ms, interval_s, revision, cost_u, values)
+        seen = (at_ms, interval_s, revision, cost_u, values, False)
         if quiet and not late and self.live_left_ms <= 0:
             self.newest_ms, self.newest = at_ms, (seen,)
             self.recent.append(seen)
@@ -107,23 +107,36 @@ class Watch:
             return self._cool()
         samples: tuple[_Seen, ...] = (sample,)
         certain = self.certain or not quiet
-        if not quiet and late:
-            # What is quiet to one rule may have passed for another: the newest sample goes along in any case.
-            samples = (*self.recent, *self.newest, sample)
-        elif not quiet:
-            samples = (*self.newest, sample)
+        if not quiet:
+            samples = (*self._context(late), sample)
         self.certain = certain
         self._count(sample, quiet, late)
         self.cooled = False
-        if quiet:
-            self.recent.append(sample)
+        sent: _Seen = (*sample[:5], True)
+        self.recent.append(sent)
         if not late:
-            self.newest = (sample,)
+            self.newest = (sent,)
         batch = Batch(
             self.entity.name, self.entity.site_path, self.entity.tags,
             self.source, self.level, self.window_s, arrival_ms, currency, tuple(Sample(*seen) for seen in samples),
         )  # fmt: skip
         return Passed(encode_batch(batch), certain, None if quiet else 1)
+
+    def _context(self, late: bool) -> tuple[_Seen, ...]:
+        """What goes along with a breach, in order of arrival: the newest sample, or with a late breach all of them.
+
+        A sample that is quiet to one rule may have passed for another, whose machine alone kept it.
+        """
+        context = tuple(self.recent)
+        if self.newest and self.newest[0] not in context:
+            context = (*self.newest, *context)
+        if not late:
+            context = self.newest
+        marked = {id(seen): (*seen[:5], True) for seen in context if not seen[5]}
+        if marked:
+            self.recent = deque((marked.get(id(seen), seen) for seen in self.recent), REMEMBERED)
+            self.newest = tuple(marked.get(id(seen), seen) for seen in self.newest)
+        return context
 
     def _count(self, sample: _Seen, quiet: bool, late: bool) -> None:
         """How long it must still be seen quiet; a gap begins the count anew, on either side of the newest sample."""
@@ -134,6 +147,9 @@ class Watch:
             steady = 0 < advance <= self._gap(interval_s)
             self.late_left_ms = self.late_left_ms - advance if quiet and steady else memory_ms
             self.late_ms = at_ms
+            if not quiet:
+                # It may begin an episode that only newer samples end.
+                self.live_left_ms = max(self.live_left_ms, memory_ms)
             return
         advance = at_ms - self.newest_ms if self.newest_ms >= 0 else 0
         steady = advance <= self._gap(interval_s)

@@ -260,4 +260,4 @@ def _points(rule: Rule, entity: str, batch: Batch) -> Iterator[tuple[Point, int]
     from flink_job.alerts.rules import RuleSet
 
     if batch.entity == entity and rules_of(RuleSet("", (rule,)), batch):
-        yield from ((point, batch.arrival_ms) for point in samples_of(rule, batch))
+        yield from ((point, batch.arrival_ms) for point, passed in samples_of(rule, batch) if not passed)
