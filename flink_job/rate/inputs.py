@@ -73,9 +73,10 @@ def _read(name: str, zone: ZoneInfo, rejects: Rejects) -> ReadingColumns:
     suffix = Path(name.removesuffix(".gz")).suffix.lower()
     gzipped = name.endswith(".gz")
     try:
-        if suffix == ".csv" and {"ts", "kwh"} <= set(header_of(open_input(name), gzipped).split(",")):
+        header = header_of(open_input(name), gzipped).split(",") if suffix == ".csv" else []
+        if {"ts", "kwh"} <= set(header):
             with open_input(name) as raw:
-                return read_csv(name, gzip.open(raw) if gzipped else raw, zone)  # type: ignore[arg-type]
+                return read_csv(name, gzip.open(raw) if gzipped else raw, zone, header)  # type: ignore[arg-type]
         if suffix == ".parquet":
             with open_input(name) as raw:
                 if set(COLUMNS) <= set(columns_in(raw)):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
+import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO, Any
 from zoneinfo import ZoneInfo
 
@@ -26,12 +27,18 @@ COLUMNS = ("meter_id", "ts", "interval_s", "kwh")
 REACTIVE = ("kvarh", "capacitive_kvarh")
 _MAX_KWH = 1e9
 _PIECE = 1 << 20
+#: What Arrow's CSV reader says of a value and of a line; lines are counted with the header.
+_CONVERSION = re.compile(
+    r"In CSV column #(?P<column>\d+): Row #(?P<line>\d+): CSV conversion error to (?P<kind>\w+): "
+    r"invalid value '(?P<value>.*)'"
+)
+_CELLS = re.compile(r"CSV parse error: Row #(?P<line>\d+): Expected (?P<expected>\d+) columns, got (?P<found>\d+)")
 #: Any date in seconds is below this, any since 1973 in milliseconds above.
 _EPOCH_SECONDS = 100_000_000_000
 
 
-def read_csv(name: str, stream: IO[bytes], zone: ZoneInfo) -> ReadingColumns:
-    """Columns of a CSV file with a header. Raises InputError, which names the file."""
+def read_csv(name: str, stream: IO[bytes], zone: ZoneInfo, header: Sequence[str]) -> ReadingColumns:
+    """Columns of a CSV file; `header` are the names in its first line. Raises InputError, which names the place."""
     strings = {"meter_id": pa.string(), "ts": pa.string(), "interval_s": pa.int64(), "kwh": pa.float64()}
     reactive = dict.fromkeys(REACTIVE, pa.float64())
     options = pyarrow.csv.ConvertOptions(column_types={**strings, **reactive}, strings_can_be_null=False)
@@ -40,8 +47,22 @@ def read_csv(name: str, stream: IO[bytes], zone: ZoneInfo) -> ReadingColumns:
         with _native(name, stream) as source:
             table = pyarrow.csv.read_csv(source, pyarrow.csv.ReadOptions(use_threads=False), convert_options=options)
     except pa.ArrowException as error:
-        raise InputError(f"{name}: {error}") from None
+        raise InputError(_csv_problem(name, str(error), header)) from None
     return from_table(name, table, zone)
+
+
+def _csv_problem(name: str, problem: str, header: Sequence[str]) -> str:
+    """An error of Arrow's CSV reader, with the line and the name of the column where it says them."""
+    if found := _CONVERSION.search(problem):
+        column, line, value = int(found["column"]), found["line"], found["value"]
+        kind = "a whole number" if found["kind"].startswith("int") else "a number"
+        hint = "; decimals have a point" if "," in value else ""
+        title = header[column] if column < len(header) else f"number {column + 1}"
+        return f"{name}:{line}: column {title}: '{value}' is not {kind}{hint}"
+    if found := _CELLS.search(problem):
+        hint = "; decimals have a point" if int(found["found"]) > int(found["expected"]) else ""
+        return f"{name}:{found['line']}: {found['found']} cells under a header of {found['expected']}{hint}"
+    return f"{name}: {problem}"
 
 
 @contextlib.contextmanager

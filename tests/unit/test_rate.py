@@ -195,7 +195,10 @@ def test_a_urdb_record_is_billed_by_calendar_months_whatever_its_dates(tmp_path:
     ("name", "content", "problem"),
     [
         ("r.csv", "meter_id,ts,kwh\na,2026-07-10T00:00:00Z,1\n", "no column interval_s; the header is meter_id,ts"),
-        ("r.csv", HEADER + "a,2026-07-10T00:00:00Z,900,much\n", "r.csv"),
+        ("r.csv", HEADER + "a,2026-07-10T00:00:00Z,900,much\n", "r.csv:2: column kwh: 'much' is not a number"),
+        ("r.csv", HEADER + 'a,2026-07-10T00:00:00Z,900,"1,5"\n', "kwh: '1,5' is not a number; decimals have a point"),
+        ("r.csv", HEADER + "a,2026-07-10T00:00:00Z,15min,1\n", "column interval_s: '15min' is not a whole number"),
+        ("r.csv", HEADER + "a,2026-07-10T00:00:00Z,900,1,5\n", "r.csv:2: 5 cells under a header of 4"),
         ("r.csv", HEADER + "a,2026-07-10T00:00:00Z,0,1\n", "interval_s must be positive; row 1"),
         ("r.csv", HEADER + "a,2026-07-10T00:00:00Z,900,1e12\n", "row 1: energy is"),
         ("r.csv", HEADER + "a,someday,900,1\n", "column ts"),
