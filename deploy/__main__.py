@@ -77,6 +77,9 @@ def up(
     Bootstraps the account, deploys all stacks, starts the job, and checks that an alarm arrives and that a reading
     comes out as a cost. An update takes a snapshot first, and is refused where the job's state would not fit the new
     version.
+
+    \b
+      python -m deploy up --env dev
     """
     environment, names, account = _target(env)
     check_operators(environment)
@@ -121,6 +124,9 @@ def bootstrap(env: Env = "dev") -> None:
     """Prepare an account and region for CDK.
 
     CloudFormation gets policies of least privilege.
+
+    \b
+      python -m deploy bootstrap --env dev
     """
     environment, _, account = _target(env)
     bootstrap_account(Cdk(environment, account), boto3.client("iam"), account, environment.region)
@@ -131,6 +137,9 @@ def diff(env: Env = "dev") -> None:
     """Show what a deployment would change.
 
     From the templates alone: nothing is created for it.
+
+    \b
+      python -m deploy diff --env dev
     """
     environment, _, account = _target(env)
     Cdk(environment, account).run("diff", "--all", "--no-change-set")
@@ -141,6 +150,9 @@ def smoke(env: Env = "dev", limit_s: Limit = smoke_check.LIMIT_S) -> None:
     """Check that an alert and a cost come out.
 
     Sends an alert and waits for its message, then one reading and waits for its cost in Athena.
+
+    \b
+      python -m deploy smoke --env dev
     """
     environment, names, _ = _target(env)
     _smoke(environment, names, limit_s)
@@ -151,6 +163,9 @@ def drill(env: Env = "dev") -> None:
     """Set an alarm off and see that it arrives.
 
     Fails if nobody has confirmed a subscription to the operators' topic.
+
+    \b
+      python -m deploy drill --env prod
     """
     environment, names, _ = _target(env)
     heard = _drill(environment, names)
@@ -163,6 +178,9 @@ def cost_tag(env: Env = "dev") -> None:
     """Activate the cost allocation tag of the budget.
 
     Billing knows the tag a day after the first deployment.
+
+    \b
+      python -m deploy cost-tag --env prod
     """
     environment, _, _ = _target(env)
     if _activate_tag(environment):
@@ -171,7 +189,11 @@ def cost_tag(env: Env = "dev") -> None:
 
 @app.command()
 def status(env: Env = "dev") -> None:
-    """Show the application and whether its state fits."""
+    """Show the application and whether its state fits.
+
+    \b
+      python -m deploy status --env prod
+    """
     environment, names, _ = _target(env)
     application = Application(_client("kinesisanalyticsv2", environment), names.application)
     console.print(f"{names.application}: {application.status()}, state {application.deployed_state() or '-'}")
@@ -187,6 +209,10 @@ def snapshots(
 
     The newest are listed first. The newest `keep_snapshots` (a setting) of the deployments are kept, as many of the
     backups, and the one that the running version started from. `up` deletes the others, too.
+
+    \b
+      python -m deploy snapshots --env prod
+      python -m deploy snapshots --env prod --prune
     """
     environment, names, _ = _target(env)
     client = _client("kinesisanalyticsv2", environment)
@@ -215,6 +241,9 @@ def compare(
 
     Those of an environment with those of another lake, or with its own before a replay. Ends with 1 where an amount
     differs in the last digit, or a bill is missing.
+
+    \b
+      python -m deploy compare --env prod --with s3://other-lake
     """
     if bool(other) == bool(replayed_at):
         _fail("say either --with LAKE or --replayed-at TIME")
@@ -244,6 +273,9 @@ def books(
     """Check and upload tariffs, rules and routes.
 
     The job reads them again within its refresh interval.
+
+    \b
+      python -m deploy books --env dev --tariffs my-tariffs --rules my-rules.yaml
     """
     environment, names, account = _target(env)
     reach = Reach.of(environment, names, account)
@@ -260,6 +292,10 @@ def contracts(
     """Publish contracts, or export their store.
 
     Runs of uploaded files read the exported snapshot.
+
+    \b
+      python -m deploy contracts publish --env dev --file contracts.ndjson
+      python -m deploy contracts export --env dev
     """
     environment, names, _ = _target(env)
     if action == "publish" and file:
@@ -275,6 +311,9 @@ def image(env: Env = "dev") -> None:
     """Build and push the image of bounded runs.
 
     Needs Docker; an image that has been pushed already is not built again.
+
+    \b
+      python -m deploy image --env dev
     """
     environment, names, _ = _target(env)
     ecr = _client("ecr", environment)
@@ -292,6 +331,9 @@ def down(
     """Remove an environment with all its data.
 
     Refused if the environment is set to retain its data.
+
+    \b
+      python -m deploy down --env dev
     """
     environment, names, account = _target(env)
     if environment.retain:

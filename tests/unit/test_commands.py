@@ -62,13 +62,16 @@ def test_examples_can_be_pasted(module: str, words: tuple[str, ...], command: An
     assert [problem for example in examples if (problem := fault_of_python(example))] == []
 
 
-def test_commands_of_the_job_have_examples() -> None:
+@pytest.mark.parametrize(
+    ("module", "plain"), [("flink_job", {"tariffs schema", "alerts schema", "deploy"}), ("deploy", set())]
+)
+def test_commands_have_examples(module: str, plain: set[str]) -> None:
     without = {
         " ".join(words)
-        for words, command in leaves(get_command(app))
-        if not hasattr(command, "commands") and "python -m flink_job" not in command.help
+        for words, command in leaves(get_command(APPS[module]))
+        if not hasattr(command, "commands") and f"python -m {module} {' '.join(words)}" not in command.help
     }
-    assert without == {"tariffs schema", "alerts schema", "deploy"}
+    assert without == plain
 
 
 def test_the_version_is_shown() -> None:
