@@ -14,6 +14,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from deploy.alerting.reach import Reach
+from deploy.backup.commands import app as backup_commands
+from deploy.backup.commands import restore_into
+from deploy.backup.store import BackupError
 from deploy.batch.image import ImageError, is_pushed, push
 from deploy.contracts.publish import ContractFileError, publish_contracts
 from deploy.contracts.runtime.exporter import Store, export
@@ -25,10 +28,11 @@ from deploy.release.application import Application, ApplicationError
 from deploy.release.books import BooksError, has, upload
 from deploy.release.bootstrap import bootstrap as bootstrap_account
 from deploy.release.cdk import Cdk, CdkError
+from deploy.release.commands import app as release_commands
+from deploy.release.commands import prune_snapshots
 from deploy.release.costs import activate_tag
 from deploy.release.empty import empty_buckets
-from deploy.release.snapshots import prune as prune_snapshots
-from deploy.release.snapshots import snapshots as snapshots_of
+from deploy.release.imports import ImportPlanError
 from deploy.settings import Environment, SettingsError, check_operators
 from deploy.stream_job.package import PACKAGE
 from deploy.stream_job.properties import RESTORE, SKIP, release_of
@@ -45,10 +49,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(backup_commands)
+app.add_typer(release_commands)
 console = Console(highlight=False)
 #: What the commands fail with; each message says what to do.
 FAILURES = (
-    *(ApplicationError, BooksError, CdkError, ContractFileError, ImageError, LakeError, SettingsError),
+    *(ApplicationError, BackupError, BooksError, CdkError, ContractFileError, ImageError, ImportPlanError),
+    *(LakeError, SettingsError),
     *(drills.DrillError, smoke_check.SmokeError, smoke_alert.SmokeAlertError),
 )
 SAMPLES = Path("sample_data")
@@ -71,6 +78,9 @@ def up(
     skip_bootstrap: Annotated[
         bool, typer.Option(help="Where `bootstrap` was run before, by somebody who may change policies.")
     ] = False,
+    restore_from: Annotated[
+        str, typer.Option("--restore", help="s3://bucket/prefix/backups/ID to restore before the job is started.")
+    ] = "",
 ) -> None:
     """Deploy everything, start the job, check it.
 
@@ -98,6 +108,8 @@ def up(
         bootstrap_account(cdk, boto3.client("iam"), account, environment.region)
     # The books are there before the job that reads them.
     cdk.run("deploy", f"{names.prefix}-data", "--require-approval", approval)
+    if restore_from:
+        restore_into(env, restore_from)
     s3 = _client("s3", environment)
     if not has(s3, names.books, TARIFFS):
         console.print(f"the books were empty: {', '.join(upload(s3, names.books, tariffs, rules))}")
@@ -109,7 +121,7 @@ def up(
     application.start(restore)
     release = release_of(PACKAGE, environment, current_state())
     application.check_release(release)
-    _prune(environment, application)
+    prune_snapshots(environment, application)
     _activate_tag(environment)
     console.print(_drill(environment, names).summary())
     _smoke(environment, names, limit_s)
@@ -198,32 +210,6 @@ def status(env: Env = "dev") -> None:
     application = Application(_client("kinesisanalyticsv2", environment), names.application)
     console.print(f"{names.application}: {application.status()}, state {application.deployed_state() or '-'}")
     console.print(f"this version keeps state {current_state()}")
-
-
-@app.command()
-def snapshots(
-    env: Env = "dev",
-    prune: Annotated[bool, typer.Option("--prune", help="Delete those that `keep_snapshots` does not keep.")] = False,
-) -> None:
-    """List snapshots of the application, or prune them.
-
-    The newest are listed first. The newest `keep_snapshots` (a setting) of the deployments are kept, as many of the
-    backups, and the one that the running version started from. `up` deletes the others, too.
-
-    \b
-      python -m deploy snapshots --env prod
-      python -m deploy snapshots --env prod --prune
-    """
-    environment, names, _ = _target(env)
-    client = _client("kinesisanalyticsv2", environment)
-    application = Application(client, names.application)
-    if prune:
-        _prune(environment, application)
-    found = snapshots_of(client, application.name) if application.detail() else []
-    for one in found:
-        taken = one["SnapshotCreationTimestamp"].astimezone(UTC)
-        line = f"{taken:%Y-%m-%d %H:%M:%S} {one['SnapshotStatus']:8} version {one['ApplicationVersionId']}"
-        console.print(f"{line} {one['SnapshotName']}")
 
 
 @app.command()
@@ -346,7 +332,9 @@ def down(
     Application(_client("kinesisanalyticsv2", environment), names.application).stop(force)
     cdk = Cdk(environment, account)
     cdk.run("destroy", *(f"{names.prefix}-{stack}" for stack in ("watch", "job", "pipeline")), "--force")
-    empty_buckets(_client("s3", environment), [names.lake, names.books, names.uploads, names.access_logs])
+    empty_buckets(
+        _client("s3", environment), [names.lake, names.books, names.uploads, names.backups, names.access_logs]
+    )
     cdk.run("destroy", f"{names.prefix}-data", "--force")
 
 
@@ -364,16 +352,6 @@ def _push_image(environment: Environment, names: Names) -> None:
             console.print(push(ecr, names.images))
     except ImageError as error:
         console.print(str(error), style="yellow", markup=False)
-
-
-def _prune(environment: Environment, application: Application) -> None:
-    """A deployment that has succeeded is not reported as failed because an old snapshot could not be deleted."""
-    try:
-        deleted = prune_snapshots(_client("kinesisanalyticsv2", environment), application, environment.keep_snapshots)
-    except ClientError as error:
-        console.print(f"snapshots were not pruned: {error}", style="yellow", markup=False)
-        return
-    console.print(f"deleted {len(deleted)} snapshots; kept are the newest {environment.keep_snapshots} and what runs")
 
 
 def _activate_tag(environment: Environment) -> str:

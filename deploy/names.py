@@ -31,6 +31,11 @@ class Names:
         return f"{self.prefix}-contracts"
 
     @property
+    def alert_state(self) -> str:
+        """Table of the alerts and of what was sent about them."""
+        return f"{self.prefix}-alert-state"
+
+    @property
     def alerts(self) -> str:
         return f"{self.prefix}-alerts"
 
@@ -46,6 +51,10 @@ class Names:
     @property
     def uploads(self) -> str:
         return f"{self.prefix}-uploads-{self.suffix}"
+
+    @property
+    def backups(self) -> str:
+        return f"{self.prefix}-backups-{self.suffix}"
 
     @property
     def access_logs(self) -> str:

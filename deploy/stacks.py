@@ -18,6 +18,7 @@ from deploy.alerting.infrastructure import Alerting, Channels
 from deploy.alerting.storage import alert_state
 from deploy.api.infrastructure import ALERT_ROUTES, QUERY_ROUTES, Api, Queries
 from deploy.api.people import People
+from deploy.backup.infrastructure import Backups
 from deploy.batch.image import tag
 from deploy.canary.infrastructure import Canary
 from deploy.contracts.infrastructure import ContractStore
@@ -43,7 +44,7 @@ KEY_USERS = ("sns.amazonaws.com", "events.amazonaws.com", "s3.amazonaws.com")
 
 
 class Data(Stack):
-    """What outlives every deployment: key, streams, buckets, the state of alerts, people, images."""
+    """What outlives every deployment: keys, streams, buckets, backups, the state of alerts, people, images."""
 
     def __init__(self, scope: Construct, id: str, environment: Environment, **options: Any) -> None:
         super().__init__(scope, id, **options)
@@ -54,6 +55,7 @@ class Data(Stack):
         deployment = Deployment(names, environment, self.key)
         self.streams = Streams(self, "Streams", deployment)
         self.storage = Storage(self, "Storage", deployment)
+        self.backups = Backups(self, "Backups", names, environment, self.storage.access_logs)
         self.alert_state = alert_state(self, deployment)
         self.contract_table = contract_table(self, deployment)
         self.people = People(self, "People", names, environment)
@@ -72,6 +74,7 @@ class Data(Stack):
         output(self, "Readings", names.readings)
         output(self, "Books", names.books)
         output(self, "Uploads", names.uploads)
+        output(self, "Backups", names.backups)
         output(self, "Pool", self.people.pool.user_pool_id)
         output(self, "SignIn", self.people.sign_in_url)
         output(self, "Client", self.people.client.user_pool_client_id)

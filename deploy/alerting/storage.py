@@ -16,7 +16,7 @@ def alert_state(scope: Construct, deployment: Deployment) -> dynamodb.Table:
     table = dynamodb.Table(
         scope,
         "AlertState",
-        table_name=f"{names.prefix}-alert-state",
+        table_name=names.alert_state,
         billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
         partition_key=dynamodb.Attribute(name="pk", type=text),
         sort_key=dynamodb.Attribute(name="sk", type=text),

@@ -49,6 +49,11 @@ class Application:
     def __init__(self, client: Any, name: str, wait: Callable[[float], None] = time.sleep) -> None:
         self._client, self.name, self._wait = client, name, wait
 
+    @property
+    def client(self) -> Any:
+        """boto3's client of Managed Flink."""
+        return self._client
+
     def detail(self) -> dict[str, Any] | None:
         """What the service says of it; None where there is none."""
         try:
@@ -68,9 +73,13 @@ class Application:
         """The state that the deployed version keeps; None where nothing is deployed."""
         return self._noted("state")
 
+    def deployed_release(self) -> str | None:
+        """The release that runs; None where nothing is deployed."""
+        return self._noted(RELEASE)
+
     def check_release(self, expected: str) -> None:
         """Raises RolledBackError where another release runs than the one that was deployed."""
-        found = self._noted(RELEASE)
+        found = self.deployed_release()
         if found != expected:
             version = (self.detail() or {}).get("ApplicationVersionId")
             raise RolledBackError(
@@ -102,14 +111,15 @@ class Application:
                 "docs/operate.md#state-that-does-not-fit for how to go on; then deploy with --drop-state"
             )
 
-    def snapshot(self, at: datetime) -> str | None:
-        """Take a snapshot of a running application and wait for it; None where it does not run.
+    def snapshot(self, at: datetime, name: str = "") -> str | None:
+        """Take a snapshot of a running application and wait for it; None where it does not run. `name` is its name, by
+        default `before-` and the time.
 
         One that is being scaled, updated or maintained is waited for first.
         """
         if self._settled() != "RUNNING":
             return None
-        name = f"before-{at:%Y%m%dT%H%M%S}"
+        name = name or f"before-{at:%Y%m%dT%H%M%S}"
         self._client.create_application_snapshot(ApplicationName=self.name, SnapshotName=name)
 
         def taken() -> bool:
@@ -122,12 +132,14 @@ class Application:
         self._until(taken, SNAPSHOT_S, f"snapshot {name} was not ready")
         return name
 
-    def start(self, restore: str) -> None:
-        """Start it where it is stopped, from what `restore` says, and wait until it runs."""
+    def start(self, restore: str, snapshot: str = "") -> None:
+        """Start it where it is stopped, from what `restore` says, and wait until it runs. `snapshot` is the name of the
+        one to start from where `restore` is CUSTOM.
+        """
         if self.status() == "READY":
+            origin = {"ApplicationRestoreType": restore, **({"SnapshotName": snapshot} if snapshot else {})}
             self._client.start_application(
-                ApplicationName=self.name,
-                RunConfiguration={"ApplicationRestoreConfiguration": {"ApplicationRestoreType": restore}},
+                ApplicationName=self.name, RunConfiguration={"ApplicationRestoreConfiguration": origin}
             )
 
         seen: set[str] = set()

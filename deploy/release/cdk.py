@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from deploy.npm import NODE, NpmError, installed
 from deploy.settings import Environment
@@ -34,16 +38,27 @@ class Cdk:
 
     def run(self, *arguments: str) -> None:
         """`cdk <arguments>`. Raises CdkError."""
-        line = [str(NODE / "node"), str(_installed()), *arguments, "--app", str(self._assembly)]
         variables = {
             **os.environ,
             "AWS_REGION": self._environment.region,
             "CDK_DEFAULT_ACCOUNT": self._account,
             "PATH": f"{NODE}:{os.environ.get('PATH', '')}",
         }
-        done = subprocess.run(line, env=variables, cwd=PROJECT, check=False)
+        done = subprocess.run(self._line(arguments), env=variables, cwd=PROJECT, check=False)
         if done.returncode:
             raise CdkError(f"cdk {arguments[0]} ended with code {done.returncode}; nothing after it was done")
+
+    def line(self, *arguments: str) -> str:
+        """`cdk <arguments>` as it is typed into a shell."""
+        return shlex.join(self._line(arguments))
+
+    def templates(self) -> dict[str, dict[str, Any]]:
+        """Templates by the name of their stack."""
+        found = {path.name.removesuffix(".template.json"): path for path in self._assembly.glob("*.template.json")}
+        return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in sorted(found.items())}
+
+    def _line(self, arguments: Sequence[str]) -> list[str]:
+        return [str(NODE / "node"), str(_installed()), *arguments, "--app", str(self._assembly)]
 
 
 def _installed() -> Path:

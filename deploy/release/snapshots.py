@@ -15,14 +15,14 @@ BACKUP = "backup-"
 READY, FAILED = "READY", "FAILED"
 
 
-def prune(client: Any, application: Application, keep: int) -> list[str]:
-    """Delete surplus snapshots of an application; returns their names. `client` is boto3's kinesisanalyticsv2."""
+def prune(application: Application, keep: int) -> list[str]:
+    """Delete surplus snapshots of an application; returns their names."""
     detail = application.detail()
     if detail is None:
         return []
     deleted = []
-    for found in surplus(snapshots(client, application.name), keep, detail):
-        client.delete_application_snapshot(
+    for found in surplus(snapshots(application), keep, detail):
+        application.client.delete_application_snapshot(
             ApplicationName=application.name,
             SnapshotName=found["SnapshotName"],
             SnapshotCreationTimestamp=found["SnapshotCreationTimestamp"],
@@ -31,9 +31,9 @@ def prune(client: Any, application: Application, keep: int) -> list[str]:
     return deleted
 
 
-def snapshots(client: Any, application: str) -> list[dict[str, Any]]:
+def snapshots(application: Application) -> list[dict[str, Any]]:
     """Every snapshot of an application, the newest first."""
-    pages = client.get_paginator("list_application_snapshots").paginate(ApplicationName=application)
+    pages = application.client.get_paginator("list_application_snapshots").paginate(ApplicationName=application.name)
     found = [snapshot for page in pages for snapshot in page["SnapshotSummaries"]]
     # Of two that were taken at the same time the later one of the list is the newer.
     found.sort(key=lambda snapshot: snapshot["SnapshotCreationTimestamp"])

@@ -19,6 +19,8 @@ DEPLOYMENT = "deployment"
 RELEASE = "release"
 #: What an updated application starts from.
 RESTORE, SKIP = "RESTORE_FROM_LATEST_SNAPSHOT", "SKIP_RESTORE_FROM_SNAPSHOT"
+#: A start from a snapshot that is named.
+CUSTOM = "RESTORE_FROM_CUSTOM_SNAPSHOT"
 
 
 def property_groups(

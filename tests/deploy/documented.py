@@ -13,6 +13,10 @@ RENAMED = {
     "s3:ListObjects": "s3:ListBucket",
     "s3:HeadObject": "s3:GetObject",
     "s3:HeadBucket": "s3:ListBucket",
+    # https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html, Permissions
+    "s3:ListObjectVersions": "s3:ListBucketVersions",
+    "s3:DeleteObjects": "s3:DeleteObject",
+    "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
     "lambda:Invoke": "lambda:InvokeFunction",
     "sqs:SendMessageBatch": "sqs:SendMessage",
     "sns:PublishBatch": "sns:Publish",

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from deploy.backup.parts import JOB, PARTS, buckets
+from deploy.backup.parts import tables as backed_up_tables
 from deploy.grants import shown
 from deploy.lake.catalog import DELIVERED, TABLES, glue_table, views
 from deploy.monitoring.alarms import alarms
@@ -42,7 +44,7 @@ def test_data_are_encrypted_private_and_kept_where_they_must_be(templates: Templ
         if resource["Type"] in ("AWS::Kinesis::Stream", "AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key")
         and resource["DeletionPolicy"] == "Retain"
     }
-    assert len(kept) == (10 if ENVIRONMENTS[environment].retain else 0)
+    assert len(kept) == (12 if ENVIRONMENTS[environment].retain else 0)
 
 
 @pytest.mark.parametrize("environment", DEPLOYED)
@@ -237,6 +239,29 @@ def test_the_pipeline_can_be_replaced_while_the_others_stay(templates: Templates
     assert not [o for o in templates[pipeline].get("Outputs", {}).values() if "Export" in o]
     for name, template in templates.items():
         assert f'"Fn::ImportValue": "{pipeline}' not in json.dumps(template), name
+
+
+def test_everything_that_is_kept_is_backed_up_or_is_no_data(templates: Templates) -> None:
+    data = templates["metering-prod-data"]
+    names = Names("metering-prod", "*")
+    kept = {str(bucket["BucketName"]["Fn::Join"][1][0]) for bucket in of_kind(data, "AWS::S3::Bucket").values()}
+    not_data = {names.access_logs.removesuffix("*"), names.backups.removesuffix("*")}
+    assert kept - not_data == {bucket.removesuffix("*") for bucket in buckets(names).values()}
+    tables = {table["TableName"] for table in of_kind(data, "AWS::DynamoDB::Table").values()}
+    assert tables == set(backed_up_tables(names).values())
+    assert {*buckets(names), *backed_up_tables(names), JOB} == set(PARTS)
+
+
+def test_backups_outlive_the_key_of_the_data(templates: Templates) -> None:
+    data = templates["metering-prod-data"]
+    keys = {
+        str(bucket["BucketName"]): rule["ServerSideEncryptionByDefault"].get("KMSMasterKeyID")
+        for bucket in of_kind(data, "AWS::S3::Bucket").values()
+        for rule in bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    }
+    [own] = [key for name, key in keys.items() if "-backups-" in name]
+    assert own
+    assert list(keys.values()).count(own) == 1
 
 
 def test_the_store_of_contracts_and_the_lake_can_be_brought_back(templates: Templates) -> None:

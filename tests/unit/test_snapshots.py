@@ -88,13 +88,13 @@ def test_surplus_snapshots_are_deleted_from_every_page(service: tuple[Any, Stubb
     for name, number in (("b", 2), ("a", 1)):
         at = {"SnapshotCreationTimestamp": NOON + timedelta(hours=number)}
         stubber.add_response("delete_application_snapshot", {}, named | {"SnapshotName": name} | at)
-    assert prune(client, Application(client, "job"), 1) == ["b", "a"]
+    assert prune(Application(client, "job"), 1) == ["b", "a"]
 
 
 def test_an_application_that_is_not_there_has_none(service: tuple[Any, Stubber]) -> None:
     client, stubber = service
     stubber.add_client_error("describe_application", "ResourceNotFoundException", http_status_code=400)
-    assert prune(client, Application(client, "job"), 1) == []
+    assert prune(Application(client, "job"), 1) == []
 
 
 @pytest.mark.parametrize("keep", [0, 401])
