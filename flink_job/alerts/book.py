@@ -21,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from flink_job.alerts.document import RuleError, read_rules
 from flink_job.alerts.rules import RuleSet
+from flink_job.metering.bounds import MAX_DOCUMENT_BYTES
 from flink_job.tenants import DEFAULT, is_tenant
 
 log = logging.getLogger(__name__)
@@ -179,4 +180,6 @@ def _read_object(region: str | None, endpoint: str, bucket: str, key: str, tag: 
         if error.response["ResponseMetadata"]["HTTPStatusCode"] == 304:
             return None
         raise
-    return answer["ETag"], answer["Body"].read()
+    with answer["Body"] as body:
+        # Enough to see that a document is too large; who parses it says so.
+        return answer["ETag"], body.read(MAX_DOCUMENT_BYTES + 1)

@@ -7,8 +7,9 @@ on S3. The payload is base64, so that bytes which are no text arrive as they are
 from __future__ import annotations
 
 import gzip
-import io
 import json
+import shutil
+import tempfile
 import zlib
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
@@ -19,12 +20,14 @@ from urllib.parse import urlparse
 import msgspec
 
 from flink_job.batch.parquet import ParquetError, rows_in
-from flink_job.metering.bounds import MAX_HEADER_BYTES, MAX_LINE_BYTES
+from flink_job.metering.bounds import MAX_HEADER_BYTES, MAX_INPUT_BYTES, MAX_LINE_BYTES
 from flink_job.metering.record import CSV_ENVELOPE, CSV_SEPARATOR
 from flink_job.publish import client
 
 #: Records between two calls of the progress callback.
 PROGRESS_STEP = 10_000
+#: Bytes of an object on S3 that are in memory at a time.
+COPIED_BYTES = 1 << 20
 _LINE_LIMIT = MAX_LINE_BYTES + 1
 
 
@@ -123,13 +126,27 @@ def _encoded(row: dict[str, Any]) -> bytes:
 
 
 def open_input(name: str) -> IO[bytes]:
-    """The bytes of a file, or of an object on S3. Raises InputError where there is no such object."""
+    """The bytes of a file, or of an object on S3, which is copied to a temporary file.
+
+    Raises InputError where there is no such object, or it is too large.
+    """
     parsed = urlparse(name)
     if parsed.scheme == "s3":
         s3 = client("s3")
         try:
-            body = s3.get_object(Bucket=parsed.netloc, Key=parsed.path.lstrip("/"))["Body"]
+            answer = s3.get_object(Bucket=parsed.netloc, Key=parsed.path.lstrip("/"))
         except (s3.exceptions.NoSuchKey, s3.exceptions.NoSuchBucket):
             raise InputError(f"{name}: no such object") from None
-        return io.BytesIO(body.read())
+        return _copied(name, answer)
     return Path(name).open("rb")
+
+
+def _copied(name: str, answer: dict[str, Any]) -> IO[bytes]:
+    """A temporary file with the bytes of an answer of S3; it is gone when it is closed."""
+    if answer["ContentLength"] > MAX_INPUT_BYTES:
+        answer["Body"].close()
+        raise InputError(f"{name}: {answer['ContentLength']} bytes; an object has at most {MAX_INPUT_BYTES}: split it")
+    copy = tempfile.TemporaryFile()  # noqa: SIM115 - whoever reads it closes it
+    shutil.copyfileobj(answer["Body"], copy, COPIED_BYTES)
+    copy.seek(0)
+    return copy

@@ -6,12 +6,14 @@ A local folder is used as it is.
 from __future__ import annotations
 
 import contextlib
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+from flink_job.batch.stage import COPIED_BYTES
 from flink_job.lake.database import LakeError
 from flink_job.lake.selection import EVERYTHING, Selection
 from flink_job.publish import client
@@ -65,7 +67,10 @@ def sync(
         target = folder / output / key.removeprefix(base)
         if key.endswith(".parquet") and not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+            partial = target.with_suffix(".partial")
+            with partial.open("wb") as file:
+                shutil.copyfileobj(s3.get_object(Bucket=bucket, Key=key)["Body"], file, COPIED_BYTES)
+            partial.rename(target)
             count += 1
     return count
 

@@ -12,6 +12,8 @@ MAX_LINE_BYTES = 1_048_576
 MAX_DOCUMENT_BYTES = 4_194_304
 #: Longest header of a CSV file, which travels with every line of it [bytes].
 MAX_HEADER_BYTES = 16_384
+#: Largest object on S3 that is read as an input file [bytes]. It is copied to a temporary file, not held in memory.
+MAX_INPUT_BYTES = 8 << 30
 #: Largest table that is held in memory as a whole, after decompression [bytes].
 MAX_TABLE_BYTES = 4 << 30
 #: Levels of a document within each other.

@@ -10,6 +10,7 @@ from urllib.parse import urlparse
 
 import boto3
 
+from flink_job.metering.bounds import MAX_DOCUMENT_BYTES
 from flink_job.tariffs.book import DocumentStore, TariffBook
 
 
@@ -44,7 +45,10 @@ class S3Store:
                 key, tag = item["Key"], item["ETag"]
                 name = key.removeprefix(self.prefix).lstrip("/")
                 if key.endswith(".json") and known.get(name) != tag:
-                    yield name, tag, s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+                    # Enough to see that a document is too large; who parses it says so.
+                    body = s3.get_object(Bucket=self.bucket, Key=key)["Body"]
+                    yield name, tag, body.read(MAX_DOCUMENT_BYTES + 1)
+                    body.close()
 
 
 def open_store(uri: str, region: str | None = None, endpoint: str = "") -> DocumentStore:
