@@ -5,6 +5,7 @@ from pathlib import Path
 from deploy.lake.catalog import view_columns
 from flink_job.lake.views import VIEWS, View
 from flink_job.schemas import BATCH_TABLES, EVENT_DATE, OUTPUTS, SERVICE_TABLES, Table
+from flink_job.wire import wire_names
 
 PAGE = Path(__file__).with_name("tables.md")
 _HEAD = f"""# Output tables
@@ -15,6 +16,9 @@ In Glue a table of the lake is `<name>_rows`: rows as they were delivered, some 
 `<name>` has each key once, and so has `python -m flink_job query`. Both have a column more, the partition:
 `{EVENT_DATE.name}`, {EVENT_DATE.doc[0].lower()}{EVENT_DATE.doc[1:]}. See [The lake](lake.md).
 The [merged views](#views) over these tables are what most questions need.
+
+Records to Firehose have shorter names of columns, for their bytes are billed (`flink_job/wire.py`): so has what lies in
+the error prefix. The alerts stream has the columns' own names.
 """
 _VIEWS = """# Views
 
@@ -34,17 +38,31 @@ def page() -> str:
 
 def _table(table: Table) -> str:
     dated = f" Partition: date of `{table.event_time}`." if table.event_time else ""
-    return _section(table.name, table.doc, table.key, dated, [(c.name, c.glue, c.doc) for c in table.columns])
+    wire = wire_names(table) if table.name in OUTPUTS else {}
+    columns = [(c.name, c.glue, c.doc) for c in table.columns]
+    return _section(table.name, table.doc, table.key, dated, columns, wire)
 
 
 def _view(view: View, types: list[tuple[str, str]]) -> str:
     return _section(view.name, view.doc, view.key, "", [(name, kind, view.columns[name]) for name, kind in types])
 
 
-def _section(name: str, doc: str, key: tuple[str, ...], more: str, columns: list[tuple[str, str, str]]) -> str:
+def _section(
+    name: str,
+    doc: str,
+    key: tuple[str, ...],
+    more: str,
+    columns: list[tuple[str, str, str]],
+    wire: dict[str, str] | None = None,
+) -> str:
+    """A table or view; with the names that columns have in records where `wire` gives them."""
     head = [f"## {name}", "", f"{doc} Key: {', '.join(f'`{column}`' for column in key)}.{more}", ""]
     rows = [f"| `{column}` | {kind} | {held} |" for column, kind, held in columns]
-    return "\n".join([*head, "| column | type | what it holds |", "| --- | --- | --- |", *rows, ""])
+    top = ["| column | type | what it holds |", "| --- | --- | --- |"]
+    if wire:
+        top = [f"{top[0]} in records |", f"{top[1]} --- |"]
+        rows = [f"{row} `{wire[column]}` |" for row, (column, _, _) in zip(rows, columns, strict=True)]
+    return "\n".join([*head, *top, *rows, ""])
 
 
 if __name__ == "__main__":

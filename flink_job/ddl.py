@@ -13,9 +13,10 @@ def create_table(name: str, body: str, options: Mapping[str, str]) -> str:
     return f"CREATE TEMPORARY TABLE `{name}` (\n  {body}\n) WITH (\n  {rendered}\n)"
 
 
-def sink_body(table: Table) -> str:
-    """Column definitions of an output."""
-    return ",\n  ".join(f"`{column.name}` {column.flink}" for column in table.columns)
+def sink_body(table: Table, names: Mapping[str, str] | None = None) -> str:
+    """Column definitions of an output; `names` gives columns other names."""
+    named = names or {}
+    return ",\n  ".join(f"`{named.get(column.name, column.name)}` {column.flink}" for column in table.columns)
 
 
 def _quoted(text: str) -> str:

@@ -7,12 +7,35 @@ from pathlib import Path
 from flink_job.config import Outputs
 from flink_job.ddl import create_table, sink_body
 from flink_job.schemas import OUTPUTS, Table
+from flink_job.wire import wire_names
 
 #: Times as `yyyy-MM-dd HH:mm:ss.SSS` and decimals in plain digits: what Firehose's OpenX SerDe reads.
 _JSON = {
     "format": "json",
     "json.timestamp-format.standard": "SQL",
     "json.encode.decimal-as-plain-number": "true",
+}
+
+_WITHOUT_NULLS = {"json.encode.ignore-null-fields": "true"}
+
+#: Limits of a record, into which rows are packed, for Firehose bills each record as a multiple of 5 kB. Firehose takes
+#: at most 500 rows out of a record. A row waits up to 4 s for others, and the record then up to 1 s: together the 5 s
+#: that the Firehose connector waits by default.
+RECORD_BYTES, RECORD_ROWS, LINGER_S = 50_000, 500, 4
+
+#: The Firehose connector limits what it holds by the number of records, so its defaults would allow 500 MB for each
+#: output and slot. A batch is 80 records, the most that fit into the 4 MiB of a request; a throttled slot holds at most
+#: 200 records and five batches, 30 MB, for each output.
+PACKED = {
+    "connector": "packed",
+    "packed.connector": "firehose",
+    "packed.max-bytes": f"{RECORD_BYTES} b",
+    "packed.max-rows": str(RECORD_ROWS),
+    "packed.linger": f"{LINGER_S} s",
+    "sink.flush-buffer.timeout": "1000",
+    "sink.batch.max-size": "80",
+    "sink.requests.max-buffered": "200",
+    "sink.requests.max-inflight": "5",
 }
 
 #: How long the alerts stream may wait for more alerts, instead of the connector's five seconds.
@@ -43,14 +66,16 @@ def file_sinks(folder: Path) -> dict[str, str]:
 
 
 def _firehose(table: Table, delivery_stream: str, outputs: Outputs) -> str:
-    options = {"connector": "firehose", "delivery-stream": delivery_stream, **_aws(outputs), **_JSON}
-    return create_table(sink_name(table.name), sink_body(table), {**options, **outputs.connector})
+    # Firehose takes what is missing for NULL, and bills what is not.
+    options = {**PACKED, "delivery-stream": delivery_stream, **_aws(outputs), **_JSON, **_WITHOUT_NULLS}
+    return create_table(sink_name(table.name), sink_body(table, wire_names(table)), {**options, **outputs.connector})
 
 
 def _alerts_stream(outputs: Outputs) -> str:
     options = {"connector": "kinesis", "stream": outputs.alerts_stream, **_aws(outputs), **_JSON}
     options["sink.flush-buffer.timeout"] = ALERTS_FLUSH_MS
-    ddl = create_table(sink_name("alerts_stream"), sink_body(OUTPUTS["alerts"]), {**options, **outputs.connector})
+    options |= {name: value for name, value in outputs.connector.items() if not name.startswith("packed.")}
+    ddl = create_table(sink_name("alerts_stream"), sink_body(OUTPUTS["alerts"]), options)
     return ddl.replace("\n) WITH (", "\n) PARTITIONED BY (`entity`) WITH (")
 
 

@@ -17,6 +17,7 @@ from deploy.lake.questions import QUESTIONS
 from deploy.logs import log_group, log_stream_arn
 from deploy.names import Names
 from flink_job.schemas import EVENT_DATE, Table
+from flink_job.wire import wire_names
 
 GB = 1_000_000_000
 
@@ -88,10 +89,12 @@ class Delivery(Construct):
                 "logStreamName": log.log_stream_name,
             },
             dynamic_partitioning_configuration={"enabled": True},
-            processing_configuration=_event_date(table),
+            processing_configuration=_rows_by_date(table),
             data_format_conversion_configuration={
                 "enabled": True,
-                "inputFormatConfiguration": {"deserializer": {"openXJsonSerDe": {}}},
+                "inputFormatConfiguration": {
+                    "deserializer": {"openXJsonSerDe": {"columnToJsonKeyMappings": wire_names(table)}}
+                },
                 "outputFormatConfiguration": {"serializer": {"parquetSerDe": {"compression": "SNAPPY"}}},
                 "schemaConfiguration": {
                     "databaseName": self._names.database,
@@ -153,19 +156,23 @@ class Athena(Construct):
             named.add_resource_dependency(workgroup)
 
 
-def _event_date(table: Table) -> dict[str, object]:
-    """What tells a record's partition: the first ten characters of its event time."""
-    query = f"{{{EVENT_DATE.name}: .{table.event_time}[0:10]}}"
+def _rows_by_date(table: Table) -> dict[str, object]:
+    """How rows are taken out of a record, and a row's partition: the first ten characters of its event time."""
+    query = f"{{{EVENT_DATE.name}: .{wire_names(table)[table.event_time]}[0:10]}}"
     return {
         "enabled": True,
         "processors": [
+            {
+                "type": "RecordDeAggregation",
+                "parameters": [{"parameterName": "SubRecordType", "parameterValue": "JSON"}],
+            },
             {
                 "type": "MetadataExtraction",
                 "parameters": [
                     {"parameterName": "MetadataExtractionQuery", "parameterValue": query},
                     {"parameterName": "JsonParsingEngine", "parameterValue": "JQ-1.6"},
                 ],
-            }
+            },
         ],
     }
 

@@ -46,11 +46,13 @@ def run(
     try:
         with endpoint(PROJECT / "build" / "endpoint.log", port or None) as url:
             delivery, messages = run_demo(url, work.resolve(), readings, contracts, console)
+            firehose = delivery.received()
     except (EndpointError, DemoError, ClientError, BotoCoreError) as error:
         Console(stderr=True).print(str(error), style="red", markup=False, highlight=False)
         raise typer.Exit(1) from None
     published = sum(1 for _ in records_of(readings))
-    if not print_summary(console, work / "lake", published, delivery.account(), messages, time.monotonic() - started):
+    seconds = time.monotonic() - started
+    if not print_summary(console, work / "lake", published, delivery.account(), messages, firehose, seconds):
         raise typer.Exit(1)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -10,7 +12,25 @@ from deploy.names import Names
 from flink_job.lake.account import ONE_REJECTED_READING, rejected_readings
 from flink_job.lake.database import open_lake
 from flink_job.lake.remote import sync
+from flink_job.publish import client
 from flink_job.schemas import ACCOUNTED, OUTPUTS
+
+#: Metrics of a delivery stream at the local endpoint. AWS shows on the invoice alone what it bills.
+_METRICS = (
+    ("AWS/Firehose", "IncomingRecords"),
+    ("AWS/Firehose", "IncomingBytes"),
+    ("Emulator/Firehose", "BilledBytes"),
+)
+_RECENT = timedelta(hours=12)
+
+
+@dataclass(frozen=True)
+class Received:
+    """What a delivery stream received: records, their bytes, and the bytes that are billed for them."""
+
+    records: int
+    size_bytes: int
+    billed_bytes: int
 
 
 class Delivery:
@@ -40,6 +60,10 @@ class Delivery:
         """Records by outcome, each key once; parts of one rejected record are one."""
         return account(self.folder)
 
+    def received(self) -> dict[str, Received]:
+        """What each delivery stream of an embedded endpoint has delivered so far."""
+        return {output: received(self.names.delivery(output), self.endpoint) for output in OUTPUTS}
+
     def _records(self, output: str, path: Path) -> int:
         if output != "rejected":
             return int(pq.read_metadata(path).num_rows)
@@ -53,3 +77,25 @@ def account(lake: Path) -> dict[str, int]:
             name: connection.execute(f"SELECT COUNT(*) FROM {name} WHERE {condition}").fetchall()[0][0]
             for name, condition in (dict.fromkeys(OUTPUTS, "TRUE") | {"rejected": ONE_REJECTED_READING}).items()
         }
+
+
+def received(delivery_stream: str, endpoint: str) -> Received:
+    """What a delivery stream of an embedded endpoint has delivered so far."""
+    now = datetime.now(UTC)
+    cloudwatch = client("cloudwatch", endpoint)
+    sums = (
+        sum(
+            point["Sum"]
+            for point in cloudwatch.get_metric_statistics(
+                Namespace=namespace,
+                MetricName=metric,
+                Dimensions=[{"Name": "DeliveryStreamName", "Value": delivery_stream}],
+                StartTime=now - _RECENT,
+                EndTime=now + timedelta(minutes=1),
+                Period=60 * 60,
+                Statistics=["Sum"],
+            )["Datapoints"]
+        )
+        for namespace, metric in _METRICS
+    )
+    return Received(*map(int, sums))

@@ -11,6 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from deploy.local.delivery import Received
 from flink_job.lake.database import query
 from flink_job.schemas import ACCOUNTED
 
@@ -52,6 +53,7 @@ def print_summary(
     published: int,
     account: dict[str, int],
     messages: list[dict[str, Any]],
+    firehose: dict[str, Received],
     seconds: float,
 ) -> bool:
     """Print it; True when every published record is accounted for exactly once."""
@@ -67,6 +69,7 @@ def print_summary(
     console.print(_table(lake, _TOP_METERS, "Dearest meters"))
     console.print(_table(lake, _ALERTS, "Alerts"))
     _print_messages(console, messages)
+    _print_firehose(console, firehose)
     late = query(lake, _LATE)[1][0][0]
     console.print(f"{account['kpis']:,} KPI rows, {late:,} of them from late readings; {seconds:.0f} s in all")
     console.print(f"Parquet: {lake}/<table>/ (a copy of the bucket). Try:", highlight=False)
@@ -75,6 +78,15 @@ def print_summary(
     console.print(f"  .venv/bin/python -m flink_job rerate {lake} {RERATE}", highlight=False, soft_wrap=True)
     console.print(f"  .venv/bin/python -m flink_job alerts replay {REPLAY}", highlight=False, soft_wrap=True)
     return closes
+
+
+def _print_firehose(console: Console, firehose: dict[str, Received]) -> None:
+    """What Firehose received and would bill; nothing where the endpoint does not say it."""
+    records, size, billed = (
+        sum(getattr(found, name) for found in firehose.values()) for name in ("records", "size_bytes", "billed_bytes")
+    )
+    if billed:
+        console.print(f"Firehose: {records:,} records of {size / 1e6:.1f} MB, billed as {billed / 1e6:.1f} MB")
 
 
 def _print_messages(console: Console, messages: list[dict[str, Any]]) -> None:

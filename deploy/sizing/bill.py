@@ -10,7 +10,7 @@ from deploy.sizing import ingest, services
 from deploy.sizing.model import MONTH_S, Size, size
 from deploy.sizing.prices import Prices, figures
 
-#: What the ways down suppose: readings in a message or record, days of state, rows in a Firehose record.
+#: What the ways down suppose: readings in a message, days of state.
 READINGS_A_MESSAGE, STATE_DAYS = 10, 40
 
 
@@ -68,7 +68,6 @@ def ways_down(plan: Plan, prices: Prices) -> list[WayDown]:
     """What saves money, the most first. Each is reckoned alone: two of them may save less than their sum."""
     now = sum(bill(plan, prices).values())
     found = [
-        WayDown("pack rows into Firehose records", _packed(plan, prices), "not built: the job sends a row a record"),
         *(
             WayDown(name, now - sum(bill(changed, prices).values()), price)
             for name, changed, price in _changes(plan)
@@ -96,14 +95,6 @@ def _changes(plan: Plan) -> list[tuple[str, Plan, str]]:
         ("last_values = false", change(last_values=False), "current values come from Athena, minutes later"),
         ("parallelism = 1", change(parallelism=1), "a longer time to catch up until the job has scaled"),
     ]
-
-
-def _packed(plan: Plan, prices: Prices) -> float:
-    """Billed by the bytes of the rows instead of 5 kB each."""
-    known = figures()
-    row, step = known["measured"]["cost_row_json_bytes"]["value"], known["limits"]["firehose_record_rounding_bytes"]
-    each_gb = prices["firehose_gb"] + prices["firehose_conversion_gb"] + prices["firehose_partitioning_gb"]
-    return float(plan.size.firehose_gb_month * (1 - row / step) * each_gb)
 
 
 def _fewer_messages(plan: Plan, prices: Prices) -> list[WayDown]:

@@ -61,7 +61,7 @@ def _long_term(gb_day: float, retention_h: int, prices: Prices) -> float:
 
 
 def firehose(size: Size, prices: Prices) -> float:
-    """One row a record, counted in steps of 5 kB; conversion, dynamic partitioning by JQ, objects; all tables."""
+    """Packed records, billed as multiples of 5 kB; conversion, dynamic partitioning by JQ, objects; all tables."""
     each_gb = prices["firehose_gb"] + prices["firehose_conversion_gb"] + prices["firehose_partitioning_gb"]
     jq_h = size.firehose_rows_s * MONTH_S * size.assumed["jq_ms_per_record"] / 1000 / 3600
     return (

@@ -12,6 +12,7 @@ from typing import Any
 
 from deploy.settings import Environment
 from deploy.sizing.limits import DISK_SHARE, GB, LOAD, SECONDS_DAY, SHARD_LOAD, Limit, limits_of
+from deploy.sizing.packing import billed_bytes_s
 from deploy.sizing.prices import figures, values
 
 HOURS_MONTH, DAYS_MONTH = 730, 30.4
@@ -89,6 +90,8 @@ def size(
     # Autoscaling never goes below the parallelism that is set.
     kpus_of_settings = _ceil(environment.parallelism / environment.parallelism_per_kpu)
     rows_s = _rows_s(meters, interval_s, measured, assumed)
+    row_bytes = dict.fromkeys(rows_s, measured["cost_row_json_bytes"]) | {"kpis": measured["kpi_row_json_bytes"]}
+    slots = max(kpus_for_load, kpus_for_state, kpus_of_settings) * environment.parallelism_per_kpu
     parquet_s = readings_s * measured["cost_row_parquet_bytes"] + rows_s["kpis"] * measured["kpi_row_parquet_bytes"]
     return Size(
         meters=meters,
@@ -103,10 +106,11 @@ def size(
         applications=_ceil(max(kpus_for_load, kpus_for_state, kpus_of_settings) / (limits["kpu"] - 1)),
         cost_bytes_s=readings_s * measured["cost_row_json_bytes"],
         rows_s=rows_s,
-        # Firehose counts each record in steps of 5 kB, whatever is in it.
-        firehose_gb_month=sum(rows_s.values()) * MONTH_S * limits["firehose_record_rounding_bytes"] / GB,
+        firehose_gb_month=billed_bytes_s(rows_s, row_bytes, slots, limits["firehose_record_rounding_bytes"])
+        * MONTH_S
+        / GB,
         lake_gb_month=parquet_s * MONTH_S / GB,
-        objects_month=_objects_month(rows_s, environment, measured),
+        objects_month=_objects_month(rows_s, row_bytes, environment),
         assumed=assumed,
         limits=limits_of(measured, limits, interval_s, state_days),
     )
@@ -130,13 +134,12 @@ def _rows_s(
     }
 
 
-def _objects_month(rows_s: Mapping[str, float], environment: Environment, measured: Mapping[str, float]) -> float:
+def _objects_month(rows_s: Mapping[str, float], row_bytes: Mapping[str, float], environment: Environment) -> float:
     """An object for each day of each table whenever a buffer is full or old."""
-    row_bytes = {"kpis": measured["kpi_row_json_bytes"]}
     objects_s = (
         max(
             min(rate, 1 / environment.buffer_s),
-            rate * row_bytes.get(table, measured["cost_row_json_bytes"]) / (environment.buffer_mb * MIB),
+            rate * row_bytes[table] / (environment.buffer_mb * MIB),
         )
         for table, rate in rows_s.items()
     )

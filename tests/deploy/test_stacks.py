@@ -22,6 +22,7 @@ from deploy.stream_job.state import current_state
 from flink_job.config import read_settings
 from flink_job.ddl import sink_body
 from flink_job.schemas import EVENT_DATE, OUTPUTS
+from flink_job.wire import wire_names
 from tests.deploy.conftest import Templates, of_kind
 from tests.deploy.iam import granted
 from tests.harness.documents import anchors
@@ -78,9 +79,18 @@ def test_glue_firehose_and_flink_have_the_columns_of_the_schema(templates: Templ
         destination = stream["ExtendedS3DestinationConfiguration"]
         schema = destination["DataFormatConversionConfiguration"]["SchemaConfiguration"]
         assert schema["TableName"] == f"{table.name}_rows"
-        [processor] = destination["ProcessingConfiguration"]["Processors"]
-        query = processor["Parameters"][0]["ParameterValue"]
-        assert query == f"{{event_date: .{table.event_time}[0:10]}}"
+        # Flink writes the names that Firehose reads.
+        names = wire_names(table)
+        deserializer = destination["DataFormatConversionConfiguration"]["InputFormatConfiguration"]["Deserializer"]
+        assert deserializer["OpenXJsonSerDe"]["ColumnToJsonKeyMappings"] == names
+        assert list(names) == [name for name, _ in columns]
+        # Rows are taken out of a record before their partitions are determined.
+        rows_out, dates = destination["ProcessingConfiguration"]["Processors"]
+        assert rows_out["Type"] == "RecordDeAggregation"
+        assert rows_out["Parameters"] == [{"ParameterName": "SubRecordType", "ParameterValue": "JSON"}]
+        assert dates["Type"] == "MetadataExtraction"
+        query = dates["Parameters"][0]["ParameterValue"]
+        assert query == f"{{event_date: .{names[table.event_time]}[0:10]}}"
         assert table.event_time in [name for name, _ in columns]
         assert f"{table.name}/event_date=" in destination["Prefix"]
         assert destination["ErrorOutputPrefix"].startswith(f"errors/{table.name}/")

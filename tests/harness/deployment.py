@@ -9,11 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 from deploy.api.runtime.athena import RUNNING, Athena
+from deploy.lake.catalog import DELIVERED
 from deploy.local.people import Api, api_of, call, token_of
 from deploy.local.resources import create
 from deploy.local.stacks import Stacks
 from deploy.names import Names
 from flink_job.publish import client
+from flink_job.wire import wire_names
 from tests.harness.jobs import SAMPLES
 
 NAMES = Names("deployed")
@@ -72,6 +74,12 @@ def kpi_row(site: str, day: str, quarter: int) -> dict[str, Any]:
     }
 
 
+def on_the_wire(output: str, row: dict[str, Any]) -> dict[str, Any]:
+    """A row as the job sends it to Firehose."""
+    names = wire_names(DELIVERED[output])
+    return {names[column]: value for column, value in row.items()}
+
+
 class Deployment:
     """A deployment with rows in its lake and people."""
 
@@ -94,7 +102,7 @@ class Deployment:
         wait_for(lambda: self.ask("SELECT COUNT(*) FROM kpis")[0][0] == "16")
 
     def put(self, output: str, rows: list[dict[str, Any]]) -> None:
-        records = [{"Data": json.dumps(row).encode() + b"\n"} for row in rows]
+        records = [{"Data": json.dumps(on_the_wire(output, row)).encode()} for row in rows]
         for start in range(0, len(records), 500):
             answer = client("firehose", self.url).put_record_batch(
                 DeliveryStreamName=NAMES.delivery(output), Records=records[start : start + 500]

@@ -13,6 +13,7 @@ from deploy.sizing.__main__ import app
 from deploy.sizing.bill import Plan, bill, ways_down
 from deploy.sizing.kinds import FREE, ROWS
 from deploy.sizing.model import MONTH_S, size
+from deploy.sizing.packing import row_billed_bytes
 from deploy.sizing.prices import figures, prices
 
 DATA = figures()
@@ -48,18 +49,37 @@ def test_limits_come_in_their_order_and_where_reckoned() -> None:
     limits = {limit.name: limit.meters for limit in size(1000, 300, 100).limits}
     # 63 KPU * 1,700 readings/s * 300 s.
     assert limits["64 KPU, throughput"] == 63 * 1700 * 300
-    # 5 MiB/s over rows of 900 bytes, each 300 s.
-    assert limits["Firehose, bytes of one delivery stream"] == pytest.approx(5_242_880 / 900 * 300)
+    # 5 MiB/s over rows of 557 bytes, each 300 s.
+    assert limits["Firehose, bytes of one delivery stream"] == pytest.approx(5_242_880 / 557 * 300)
     assert list(limits.values()) == sorted(limits.values())
 
 
-def test_firehose_counts_each_row_of_each_table_in_steps_of_5_kb() -> None:
+def test_a_row_alone_in_its_record_is_billed_as_5_kb() -> None:
+    assert row_billed_bytes(0, 900, 5120) == 5120
+    # Five rows a second for 4 s and the first: 21 of 900 bytes are 3.7 steps, billed as 4.2 on average.
+    assert row_billed_bytes(5, 900, 5120) == pytest.approx((21 * 900 + 2560) / 21)
+    # A record of 50,000 bytes: half a step more than its ten.
+    assert row_billed_bytes(1e6, 900, 5120) == pytest.approx(900 * (50_000 + 2560) / 50_000)
+    # 500 rows are the most, whatever their size.
+    assert row_billed_bytes(1e6, 10, 5120) == pytest.approx((5000 + 2560) / 500)
+
+
+def test_a_row_is_never_billed_below_its_size_nor_above_a_record_of_its_own() -> None:
+    billed = [row_billed_bytes(10 ** (power / 10), 900, 5120) for power in range(-50, 50)]
+    assert billed == sorted(billed, reverse=True)
+    assert 900 < billed[-1] < billed[0] <= 5120
+
+
+def test_firehose_pays_for_what_is_billed_of_each_table() -> None:
     one, paid = size(300, 300), prices("us-east-1")
     kpis_s = 300 * (1 / 900 + 1 / 3600 + 1 / 86_400)
     # A reading a second; 2 % repeated, 0.1 % refused, 0.1 % register readings; four rows of alerts a meter and month.
-    rows_month = (1 + 0.02 + 0.001 + 0.001 + kpis_s) * MONTH_S + 300 * 4
-    jq_h = rows_month * 0.1 / 1000 / 3600
-    expected = rows_month * 5120 / 1e9 * (0.029 + 0.018 + 0.020) + jq_h * 0.07 + one.objects_month / 1000 * 0.005
+    alerts_s = 300 * 4 / MONTH_S
+    rows_s = {1.0: 1, 0.02: 1, 0.0005: 2, 0.001: 1, alerts_s / 2: 1}
+    billed = sum(rate * tables * row_billed_bytes(rate, 557, 5120) for rate, tables in rows_s.items())
+    billed += kpis_s * row_billed_bytes(kpis_s, 339, 5120) + alerts_s / 2 * 5120
+    jq_h = (1 + 0.02 + 0.001 + 0.001 + kpis_s + alerts_s) * MONTH_S * 0.1 / 1000 / 3600
+    expected = billed * MONTH_S / 1e9 * (0.029 + 0.018 + 0.020) + jq_h * 0.07 + one.objects_month / 1000 * 0.005
     assert ingest.firehose(one, paid) == pytest.approx(expected)
 
 

@@ -1,5 +1,5 @@
-"""Firehose as the service does it: records are collected up to a size or an age, and one object is made of those of a
-partition.
+"""Firehose as the service does it: records are collected up to a size or an age, rows are taken out of them, and one
+object is made of those of a partition. Metrics say how many records came and what they are billed as.
 """
 
 from __future__ import annotations
@@ -11,14 +11,17 @@ import threading
 import time
 from typing import Any
 
+from packed import billed_bytes, rows_of, separates_rows
+
 CHECK_S = 0.25
 
 
 class Buffers:
     """Records waiting for delivery, by delivery stream."""
 
-    def __init__(self, firehose: Any) -> None:
+    def __init__(self, firehose: Any, cloudwatch: Any) -> None:
         self.firehose = firehose
+        self.cloudwatch = cloudwatch
         self.deliver_one = firehose._deliver_records_to_s3
         self.lock = threading.Lock()
         self.waiting: dict[str, list[bytes]] = {}
@@ -46,6 +49,7 @@ class Buffers:
                     self.sizes.pop(name)
                     self.since.pop(name)
                     stream, dest, context = self.targets[name]
+                context.run(self._measure, name, payloads)
                 context.run(self._deliver, stream, dest, payloads)
 
     def _due(self) -> list[str]:
@@ -57,8 +61,20 @@ class Buffers:
         full = self.sizes[name] >= hints.get("SizeInMBs", 5) * 1_000_000
         return full or time.monotonic() - self.since[name] >= hints.get("IntervalInSeconds", 300)
 
+    def _measure(self, name: str, records: list[bytes]) -> None:
+        """AWS's two metrics, and one of the emulator's own, which the service has on the invoice only."""
+        dimensions = {"DeliveryStreamName": name}
+        for namespace, metric, value, unit in (
+            ("AWS/Firehose", "IncomingRecords", len(records), "Count"),
+            ("AWS/Firehose", "IncomingBytes", sum(map(len, records)), "Bytes"),
+            ("Emulator/Firehose", "BilledBytes", sum(map(billed_bytes, records)), "Bytes"),
+        ):
+            self.cloudwatch.record_metric(namespace, metric, value, unit, dimensions)
+
     def _deliver(self, stream: dict, dest: dict, payloads: list[bytes]) -> None:
         """An object for each partition; where one cannot be made, each record by itself as ministack does."""
+        if separates_rows(dest["config"]):
+            payloads = [row for record in payloads for row in rows_of(record)]
         for keys, group in self._partitions(dest["config"], payloads):
             self._deliver_partition(stream, dest, keys, group)
 
@@ -102,15 +118,19 @@ class Buffers:
         table = glue._tables[f"{schema['DatabaseName']}/{schema['TableName']}"]
         columns = table["StorageDescriptor"]["Columns"]
         kinds = {c["Name"]: self.firehose._hive_to_duckdb_type(c["Type"]) for c in columns}
+        openx = conversion["InputFormatConfiguration"]["Deserializer"].get("OpenXJsonSerDe") or {}
+        keys = openx.get("ColumnToJsonKeyMappings") or {}
         with tempfile.TemporaryDirectory() as folder:
             source, target = f"{folder}/in.json", f"{folder}/out.parquet"
             with open(source, "wb") as file:
                 file.write(b"\n".join(payloads))
-            described = ", ".join(f"{name}: '{kind}'" for name, kind in kinds.items())
+            described = ", ".join(f"'{keys.get(name, name)}': '{kind}'" for name, kind in kinds.items())
+            selected = ", ".join(f'"{keys.get(name, name)}" AS "{name}"' for name in kinds)
             with duckdb.connect() as connection:
                 connection.execute(
-                    f"COPY (SELECT * FROM read_json('{source}', format='newline_delimited', columns={{{described}}}, "
-                    f"maximum_object_size=4000000)) TO '{target}' (FORMAT PARQUET, COMPRESSION SNAPPY)"
+                    f"COPY (SELECT {selected} FROM read_json('{source}', format='newline_delimited', "
+                    f"columns={{{described}}}, maximum_object_size=4000000)) "
+                    f"TO '{target}' (FORMAT PARQUET, COMPRESSION SNAPPY)"
                 )
             with open(target, "rb") as file:
                 return file.read()

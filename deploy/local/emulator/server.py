@@ -1,6 +1,6 @@
-"""The embedded AWS endpoint: ministack, and what it lacks: Firehose that buffers, Athena's views and parameters,
-FIFO topics of templates. Permissions are enforced (AUTH): functions may do what their roles allow, and the credentials
-`test` are those of the account's root.
+"""The embedded AWS endpoint: ministack, and what it lacks: Firehose that buffers and takes rows out of records,
+Athena's views and parameters, FIFO topics of templates. Permissions are enforced (AUTH): functions may do what their
+roles allow, and the credentials `test` are those of the account's root.
 
 Runs in the endpoint's own environment (.venv-endpoint), not the job's.
 """
@@ -24,10 +24,10 @@ def main() -> None:
     os.environ.update(AUTH="true", BIND_HOST="127.0.0.1", IOT_MTLS_ENABLED="0")
     from ministack import app
     from ministack.core import iam_actions
-    from ministack.services import athena, firehose, glue, iot, kinesis, sns
+    from ministack.services import athena, cloudwatch, firehose, glue, iot, kinesis, sns
     from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS
 
-    buffers = Buffers(firehose)
+    buffers = Buffers(firehose, cloudwatch)
     firehose._deliver_records_to_s3 = buffers.add
     athena_views.install(athena, glue)
     noted.install(_RESOURCE_HANDLERS)

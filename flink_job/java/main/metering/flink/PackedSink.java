@@ -17,16 +17,19 @@ import org.apache.flink.table.types.DataType;
 
 /** A sink of records, with {@link PackOperator} in front of it. */
 final class PackedSink implements DynamicTableSink {
+    private final String name;
     private final DynamicTableSink records;
     private final EncodingFormat<SerializationSchema<RowData>> format;
     private final DataType rowType;
     private final PackLimits limits;
 
     PackedSink(
+            String name,
             DynamicTableSink records,
             EncodingFormat<SerializationSchema<RowData>> format,
             DataType rowType,
             PackLimits limits) {
+        this.name = name;
         this.records = records;
         this.format = format;
         this.rowType = rowType;
@@ -45,12 +48,12 @@ final class PackedSink implements DynamicTableSink {
         if (!(provider instanceof SinkV2Provider)) {
             throw new TableException("Rows cannot be packed for " + records.asSummaryString() + ": it is no SinkV2.");
         }
-        return new Provider(serializer, limits, (SinkV2Provider) provider);
+        return new Provider(name, serializer, limits, (SinkV2Provider) provider);
     }
 
     @Override
     public DynamicTableSink copy() {
-        return new PackedSink(records.copy(), format, rowType, limits);
+        return new PackedSink(name, records.copy(), format, rowType, limits);
     }
 
     @Override
@@ -58,13 +61,19 @@ final class PackedSink implements DynamicTableSink {
         return "packed " + records.asSummaryString();
     }
 
-    /** Adds the operator and the sink to the rows, both as parallel as what comes before them. */
+    /**
+     * Adds the operator and the sink to the rows, both as parallel as what comes before them. They have the name of the
+     * table, as the planner's own sinks have, so that uids can be made of names.
+     */
     private static final class Provider implements DataStreamSinkProvider {
+        private final String name;
         private final SerializationSchema<RowData> serializer;
         private final PackLimits limits;
         private final SinkV2Provider records;
 
-        private Provider(SerializationSchema<RowData> serializer, PackLimits limits, SinkV2Provider records) {
+        private Provider(
+                String name, SerializationSchema<RowData> serializer, PackLimits limits, SinkV2Provider records) {
+            this.name = name;
             this.serializer = serializer;
             this.limits = limits;
             this.records = records;
@@ -74,12 +83,12 @@ final class PackedSink implements DynamicTableSink {
         public DataStreamSink<?> consumeDataStream(ProviderContext context, DataStream<RowData> rows) {
             SingleOutputStreamOperator<RowData> packed =
                     rows.transform(
-                            "pack",
+                            name + " pack",
                             InternalTypeInfo.of(PackedSinkFactory.RECORD.getLogicalType()),
                             new PackOperator(serializer, limits));
             packed.getTransformation().setParallelism(rows.getParallelism(), false);
             context.generateUid("pack").ifPresent(packed::uid);
-            DataStreamSink<RowData> sink = packed.sinkTo(records.createSink()).name("records");
+            DataStreamSink<RowData> sink = packed.sinkTo(records.createSink()).name(name);
             sink.getTransformation().setParallelism(rows.getParallelism(), false);
             context.generateUid("records").ifPresent(sink::uid);
             return sink;

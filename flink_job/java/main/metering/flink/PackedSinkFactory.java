@@ -85,7 +85,8 @@ public final class PackedSinkFactory implements DynamicTableSinkFactory {
         FactoryUtil.validateFactoryOptions(this, options);
         refuseUnknown(context.getCatalogTable().getOptions().keySet());
         PackLimits limits = new PackLimits(options.get(MAX_BYTES), options.get(MAX_ROWS), options.get(LINGER));
-        return new PackedSink(records(context, options), format, context.getPhysicalRowDataType(), limits);
+        String name = context.getObjectIdentifier().getObjectName();
+        return new PackedSink(name, records(context, options), format, context.getPhysicalRowDataType(), limits);
     }
 
     private void refuseUnknown(Set<String> keys) {
