@@ -19,8 +19,8 @@ from deploy.backup.commands import restore_into
 from deploy.backup.store import BackupError
 from deploy.batch.image import ImageError, is_pushed, push
 from deploy.contracts.publish import ContractFileError, publish_contracts
-from deploy.contracts.runtime.exporter import Store, export
-from deploy.names import CONTRACTS, TARIFFS, Names
+from deploy.contracts.runtime.exporter import Keys, Store, export
+from deploy.names import CONTRACTS, SNAPSHOT, TARIFFS, Names
 from deploy.release import drill as drills
 from deploy.release import smoke as smoke_check
 from deploy.release import smoke_alert
@@ -113,9 +113,8 @@ def up(
     s3 = _client("s3", environment)
     if not has(s3, names.books, TARIFFS):
         console.print(f"the books were empty: {', '.join(upload(s3, names.books, tariffs, rules))}")
-    if not has(s3, names.books, CONTRACTS):
-        # Runs of uploaded files read the snapshot of contracts, which is first exported an hour after a deployment.
-        _export_contracts(environment, names)
+    # Runs of uploaded files read the exported contracts; a job that starts without state starts with their snapshot.
+    _export_contracts(environment, names)
     cdk.run("deploy", "--all", "--require-approval", approval)
     _push_image(environment, names)
     application.start(restore)
@@ -277,7 +276,7 @@ def contracts(
 ) -> None:
     """Publish contracts, or export their store.
 
-    Runs of uploaded files read the exported snapshot.
+    Runs of uploaded files read the exported contracts, and a job that starts without state starts with their snapshot.
 
     \b
       python -m deploy contracts publish --env dev --file contracts.ndjson
@@ -340,8 +339,8 @@ def down(
 
 def _export_contracts(environment: Environment, names: Names) -> None:
     store = Store(_client("dynamodb", environment), names.contract_store)
-    count = export(store, _client("s3", environment), names.books, CONTRACTS)
-    console.print(f"exported {count} contracts to s3://{names.books}/{CONTRACTS}")
+    count = export(store, _client("s3", environment), names.books, Keys(CONTRACTS, SNAPSHOT))
+    console.print(f"exported {count} contracts to s3://{names.books}/{SNAPSHOT}")
 
 
 def _push_image(environment: Environment, names: Names) -> None:

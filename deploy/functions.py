@@ -38,7 +38,7 @@ _LOCK = PROJECT / "requirements-functions.txt"
 ALERTING = Code("alerting", PROJECT / "deploy/alerting/runtime", _LOCK, _SHARED)
 API = Code("queries", PROJECT / "deploy/api/runtime", _LOCK, _SHARED)
 _METERING = ("flink_job/__init__.py", "flink_job/tenants.py", "flink_job/metering")
-CONTRACTS = Code("contracts", PROJECT / "deploy/contracts/runtime", _LOCK, _METERING)
+CONTRACTS = Code("contracts", PROJECT / "deploy/contracts/runtime", _LOCK, (*_METERING, "flink_job/snapshot.py"))
 _ASKING = (
     "deploy/__init__.py",
     "deploy/api/__init__.py",

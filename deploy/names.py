@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 #: Keys in the bucket of books.
 TARIFFS, RULES, ROUTES, CONTRACTS = "tariffs/", "rules/rules.yaml", "rules/routes.json", "contracts/contracts.ndjson.gz"
+#: The newest contract of each meter, in the form in which a job without state reads them (flink_job/snapshot.py).
+SNAPSHOT = "contracts/snapshot.ndjson.gz"
 #: Rules and routes of tenants other than `default` are in folders of their names: rules/<tenant>/routes.json.
 RULES_FOLDER = "rules/"
 

@@ -106,6 +106,15 @@ class StreamSource:
 
 
 @dataclass(frozen=True)
+class ContractSource(StreamSource):
+    """The stream of contracts, and a snapshot of the newest contract of each meter, which a job without state reads
+    before it takes readings: a path, or s3://bucket/key with region and endpoint as for tariffs; "" for none.
+    """
+
+    snapshot_uri: str = ""
+
+
+@dataclass(frozen=True)
 class Outputs:
     """Firehose delivery streams by output, and the Kinesis stream of alerts ("" writes none). `lake` is where the
     delivery streams write, s3://bucket: the job does not use it, `redrive` and `gaps` do.
@@ -173,7 +182,7 @@ class Settings:
     """All property groups."""
 
     readings: StreamSource
-    contracts: StreamSource
+    contracts: ContractSource
     outputs: Outputs
     tariffs: Tariffs
     job: Job

@@ -1,9 +1,9 @@
 """Each row with a row of another stream under the same key: the newest so far, or the one that held at the row's time.
 
-Flink has the operators. The first, a join that keeps one row a key and only reads it for each row that passes, SQL
-gives to inner joins alone, and those lose rows that find nothing. For the second, SQL wants the other stream to have
-one row a key, and keeps all once more to see to that. So they are put into the dataflow here, with what the planner
-would generate for them: how to take the key of a row, and that rows of one key always match.
+The first is an operator of flink_job/java: Flink's own, a temporal join in processing time, is for inner joins alone,
+and neither compares versions nor starts with a snapshot. The second is Flink's temporal join in event time. SQL would
+require the other stream to have one row a key, and keep all of it once more to ensure that; so the operator is put into
+the dataflow here, with what the planner would generate for it: the key of a row, and that rows of one key always match.
 """
 
 from __future__ import annotations
@@ -29,16 +29,35 @@ public class RowsMatch extends org.apache.flink.api.common.functions.AbstractRic
 """
 
 
+class StoredRows(NamedTuple):
+    """A file of rows (flink_job/snapshot.py), at a path or at s3://bucket/key; `region` and `endpoint` are those of S3.
+    The empty URI stands for no file.
+    """
+
+    uri: str
+    region: str
+    endpoint: str
+
+
 def with_newest(
-    t_env: StreamTableEnvironment, rows: str, versions: str, joined: str, schema: Schema.Builder, uid: Uid
+    t_env: StreamTableEnvironment,
+    rows: str,
+    versions: str,
+    joined: str,
+    schema: Schema.Builder,
+    snapshot: StoredRows,
+    uid: Uid,
 ) -> None:
     """Register as view `joined` the rows of view `rows`, each with the newest row so far of view `versions` that begins
     with the same string; NULL where there is none. The newest is kept for ever.
 
-    The columns are those of both, so no name may be in both; `schema` adds further ones and a watermark.
+    The columns of `versions` are a key, a value, a version (TIMESTAMP_LTZ(3)) and a position, a decimal number as text
+    that orders rows of one version. Where the operator has no state it reads `snapshot` before it takes any row. The
+    columns are those of both views, so no name may be in both; `schema` adds further ones and a watermark.
     """
     left, right = _of(t_env, rows, uid.rows), _of(t_env, versions, uid.versions)
-    operator = _joins().TemporalProcessTimeJoinOperator(right.row_type(), _always(), 0, 0, True)
+    own = get_gateway().jvm.metering.flink
+    operator = own.NewestJoin(right.row_type(), right.key()[0], own.Snapshot(*snapshot))
     stream = _joined(f"Newest({joined})", left.without_watermarks(uid), right, operator, kept=right.columns)
     register(t_env, joined, stream.uid(uid), schema)
 
@@ -73,14 +92,17 @@ class _Side(NamedTuple):
         runtime = get_gateway().jvm.org.apache.flink.table.runtime
         return runtime.typeutils.InternalTypeInfo.of(row_type(self.schema).getLogicalType())
 
+    def key(self) -> tuple[JavaObject, JavaObject]:
+        return key_of(self.schema, self.columns[:1])
+
     def keyed(self) -> JavaObject:
-        return self.stream.keyBy(*key_of(self.schema, self.columns[:1]))
+        return self.stream.keyBy(*self.key())
 
     def without_watermarks(self, uid: Uid) -> _Side:
         """Without watermarks and idleness, but the end.
 
-        A join in processing time takes the watermark of its right side for the end of time: once the left were idle, it
-        would tell that to all that follows, and every later reading would be late.
+        What follows would take the watermark of the other side for the time of the rows once this side were idle, and
+        every later row would be late.
         """
         strategy = get_gateway().jvm.org.apache.flink.api.common.eventtime.WatermarkStrategy
         stream = self.stream.assignTimestampsAndWatermarks(strategy.noWatermarks())

@@ -23,7 +23,7 @@ from flink_job.boundary import (
 )
 from flink_job.config import Settings
 from flink_job.kept import BILL, REVISIONS
-from flink_job.newest import with_newest, with_version
+from flink_job.newest import StoredRows, with_newest, with_version
 from flink_job.running import with_running
 from flink_job.sinks import sink_name
 from flink_job.sql import read_sql
@@ -56,7 +56,9 @@ def define_pipeline(
     _views(t_env, contract_rows="20_contracts")
     cross(t_env, "contract_rows", "contracts", with_arrival_time("arrival"), Uid.CONTRACTS)
     _views(t_env, readings="30_readings", newest_contracts="31_newest_contracts")
-    with_newest(t_env, "readings", "newest_contracts", "known", with_arrival_time("arrival"), Uid.NEWEST_CONTRACT)
+    snapshot = StoredRows(settings.contracts.snapshot_uri, settings.tariffs.region, settings.tariffs.endpoint)
+    known = with_arrival_time("arrival")
+    with_newest(t_env, "readings", "newest_contracts", "known", known, snapshot, Uid.NEWEST_CONTRACT)
     _views(t_env, contract_versions="32_contract_versions", awaiting="33_awaiting")
     with_version(t_env, "awaiting", "contract_versions", "awaited", "arrival", "version_arrival", Uid.CONTRACT_VERSION)
     _views(t_env, joined="34_joined", resolved="40_resolved", placed_rows="41_placed")

@@ -1,4 +1,5 @@
-"""The functions of the contract store: one keeps what the stream says, one writes the snapshot for runs of files."""
+"""The functions of the contract store: one keeps what the stream says, one exports it for runs of
+files and for jobs without state."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from deploy.deployment import Deployment
 from deploy.functions import CONTRACTS as CODE
 from deploy.grants import use_table, write_objects
 from deploy.lambdas import Function
-from deploy.names import CONTRACTS
+from deploy.names import CONTRACTS, SNAPSHOT
 
 BATCH, RETRIES, WINDOW_S = 200, 100, 5
 #: What is published between two exports is read from the stream, which keeps records for a day at least.
@@ -28,7 +29,12 @@ class ContractStore(Construct):
     def __init__(self, scope: Construct, id: str, deployment: Deployment, table: dynamodb.ITable) -> None:
         super().__init__(scope, id)
         names = deployment.names
-        variables = {"TABLE": table.table_name, "BUCKET": names.books, "KEY": CONTRACTS}
+        variables = {
+            "TABLE": table.table_name,
+            "BUCKET": names.books,
+            "CONTRACTS_KEY": CONTRACTS,
+            "SNAPSHOT_KEY": SNAPSHOT,
+        }
         self.keeper = Function(
             self, "contracts-keeper", deployment, CODE, "keeper.handler", {"TABLE": table.table_name}
         )
@@ -37,7 +43,7 @@ class ContractStore(Construct):
         )
         use_table(self.keeper.role, table, ["PutItem"])
         use_table(self.exporter.role, table, ["Scan"])
-        write_objects(self.exporter.role, names.books, CONTRACTS)
+        write_objects(self.exporter.role, names.books, CONTRACTS, SNAPSHOT)
         self._dead = queue(self, "Dead", deployment.key, name=f"{names.prefix}-dead-contracts")
 
     def listen(self, contracts: kinesis.IStream) -> None:

@@ -16,7 +16,7 @@ from constructs import Construct
 from deploy.deployment import Deployment
 from deploy.grants import allow, read_objects, service, use_key
 from deploy.logs import log_group, log_stream_arn
-from deploy.names import RULES, TARIFFS
+from deploy.names import RULES, SNAPSHOT, TARIFFS
 from deploy.stream_job.package import PACKAGE
 from deploy.stream_job.properties import RESTORE, SKIP, property_groups, release_of
 
@@ -137,8 +137,8 @@ class StreamJob(Construct):
         allow(self.role, ["firehose:PutRecordBatch"], delivery_stream_arn)
 
     def consult(self, books: str) -> None:
-        """Grant reading tariffs and rules in the bucket of a name."""
-        read_objects(self.role, books, TARIFFS, RULES)
+        """Grant reading tariffs, rules and the snapshot of contracts in the bucket of a name."""
+        read_objects(self.role, books, TARIFFS, RULES, SNAPSHOT)
 
 
 def _run_configuration(scope: Construct) -> dict[str, Any]:

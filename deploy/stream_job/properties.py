@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from deploy.names import RULES, TARIFFS, Names
+from deploy.names import RULES, SNAPSHOT, TARIFFS, Names
 from deploy.settings import Environment
 from flink_job.config import read_settings
 from flink_job.schemas import OUTPUTS
@@ -34,7 +34,11 @@ def property_groups(
     groups = {
         RUN_OPTIONS: OPTIONS,
         "readings": {"stream": names.readings, "region": region},
-        "contracts": {"stream": names.contracts, "region": region},
+        "contracts": {
+            "stream": names.contracts,
+            "region": region,
+            "snapshot_uri": f"s3://{names.books}/{SNAPSHOT}",
+        },
         "outputs": {
             **{output: names.delivery(output) for output in OUTPUTS},
             "alerts_stream": names.alerts,

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flink_job.batch.collect import collect
+from flink_job.batch.snapshot import write_snapshot
 from flink_job.batch.stage import stage
-from flink_job.config import Job, Outputs, Settings, StreamSource, Tariffs
+from flink_job.config import ContractSource, Job, Outputs, Settings, StreamSource, Tariffs
 from flink_job.lake.account import rejected_readings
 from flink_job.schemas import ACCOUNTED
 from flink_job.tenants import DEFAULT
@@ -39,9 +40,9 @@ Report = Callable[[str, int], None]
 
 def batch_settings(tariffs: str, rules: str, job: Job, tenant: str = DEFAULT) -> Settings:
     """Settings of a run without streams, of files of a tenant."""
-    unused = StreamSource(stream="-", tenant=tenant)
+    sources = StreamSource(stream="-", tenant=tenant), ContractSource(stream="-", tenant=tenant)
     outputs = Outputs("-", "-", "-", "-", "-", "-")
-    return Settings(unused, unused, outputs, Tariffs(uri=tariffs, rules_uri=rules), job)
+    return Settings(*sources, outputs, Tariffs(uri=tariffs, rules_uri=rules), job)
 
 
 def run_bounded(
@@ -65,7 +66,10 @@ def run_bounded(
         read = stage(inputs, work / READINGS / "records.json", arrival_ms, lambda n: report("staged", n))
         # Contracts are all known before the first reading arrives.
         read_contracts = stage(contracts, work / CONTRACTS / "records.json", 0, lambda n: None)
+        write_snapshot(work / CONTRACTS / "records.json", work / "contracts.ndjson.gz", settings.contracts.tenant)
         report("contracts", read_contracts)
+        known = dataclasses.replace(settings.contracts, snapshot_uri=(work / "contracts.ndjson.gz").as_uri())
+        settings = dataclasses.replace(settings, contracts=known)
         t_env = create_environment(settings.job, mini_cluster(settings.job, work / "state", short=read < SHORT_RUN))
         tenants = {READINGS: settings.readings.tenant, CONTRACTS: settings.contracts.tenant}
         staged = [staged_source(table, work / table, tenant) for table, tenant in tenants.items()]

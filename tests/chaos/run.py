@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gzip
 import hashlib
 import json
 import shutil
@@ -19,11 +20,15 @@ from typing import Any
 from deploy.local.alerting import Alerting, change_environment, create_alerting, received, sweep
 from deploy.local.demo import SAMPLES, alerts_in_stream, records_of
 from deploy.local.endpoint import endpoint, free_port
-from deploy.names import Names
+from deploy.names import SNAPSHOT, Names
 from deploy.stream_job.cluster import Cluster, wait_for
 from deploy.stream_job.package import PACKAGE
 from deploy.stream_job.stage import Setting, runs, set_up
 from flink_job.environment import PROJECT
+from flink_job.metering.contract import parse_contract
+from flink_job.publish import client
+from flink_job.snapshot import snapshot_line
+from flink_job.tenants import DEFAULT
 from tests.bench.progress import descendants
 from tests.chaos.faults import Fault, workers
 from tests.chaos.kinesis import create_stream, kinesalite
@@ -258,10 +263,20 @@ def _deployed(fault: Fault, work: Path, package: Path) -> Iterator[tuple[Setting
         contracts = list(records_of(SAMPLES / "contracts.ndjson"))
         triggers = () if fault.kinesalite else ("notifier",)
         options = {"shards": fault.shards, "triggers": triggers}
-        setting = set_up(work, names, url, contracts, package, streams, create_options=options)
+        # Half of the contracts are in the snapshot alone: after a fault they are in state, or nowhere.
+        setting = set_up(work, names, url, contracts[::2], package, streams, create_options=options)
+        _store(setting, contracts[1::2])
         setting.change(**{group: {"endpoint": proxy.url} for group in ("readings", "contracts", "outputs")})
         setting.change(**fault.properties)
         yield setting, proxy
+
+
+def _store(setting: Setting, contracts: list[bytes]) -> None:
+    """Write a snapshot of contracts, as the exporter does."""
+    meters = [(parse_contract(document).meter_id, document.decode()) for document in contracts]
+    lines = [snapshot_line(DEFAULT, *named, int(time.time() * 1000), "1") for named in meters]
+    books = client("s3", setting.url)
+    books.put_object(Bucket=setting.names.books, Key=SNAPSHOT, Body=gzip.compress(b"".join(lines)))
 
 
 def _paced(setting: Setting, records: list[bytes], rate: int) -> None:

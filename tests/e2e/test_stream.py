@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import signal
 import time
@@ -16,10 +17,11 @@ from deploy.local.delivery import Delivery
 from deploy.local.demo import alerts_in_stream, records_of, running_job, wait_until_running
 from deploy.local.endpoint import endpoint, free_port
 from deploy.local.resources import create, write_properties
-from deploy.names import Names
+from deploy.names import SNAPSHOT, Names
 from flink_job.lake.database import query
 from flink_job.lake.redrive import stored_records
-from flink_job.publish import publish
+from flink_job.publish import client, publish
+from flink_job.snapshot import snapshot_line
 from tests.harness.jobs import SAMPLES, run_files, write_records
 
 RECORDS = 12_000
@@ -39,24 +41,33 @@ def reading(meter: str, quarter: int, kw: float, day: int = 28) -> bytes:
     return json.dumps({"meter_id": meter, "interval_start": start, "interval_s": 900, "power_kw": kw}).encode()
 
 
-AHEAD_READINGS = [reading("ahead", number, 10, day=26) for number in range(AHEAD)]
-CONTRACTS = [
-    json.dumps(
+def contract(meter: str, site: str, tariff: str = "eur-flat") -> bytes:
+    """A contract of a meter on the casting line of a site."""
+    return json.dumps(
         {
             "meter_id": meter,
-            "site_path": f"{'ahead' if meter == 'ahead' else 'zaragoza'}/casting/line-9/{meter}",
+            "site_path": f"{site}/casting/line-9/{meter}",
             "timezone": "Europe/Madrid",
-            "assignments": [{"tariff_id": "eur-flat", "valid_from": "2026-01-01"}],
+            "assignments": [{"tariff_id": tariff, "valid_from": "2026-01-01"}],
         }
     ).encode()
-    for meter in ("pending", "active", "ahead")
-]
+
+
+AHEAD_READINGS = [reading("ahead", number, 10, day=26) for number in range(AHEAD)]
+CONTRACTS = [contract("pending", "zaragoza"), contract("active", "zaragoza"), contract("ahead", "ahead")]
+#: Its newest contract is in the snapshot alone; the stream has one that was replaced. Before the job resumes, another
+#: snapshot is put there, which it must not read.
+STORED, REPLACED = contract("stored", "stored"), contract("stored", "stored", "eur-tou")
 #: Two alerts across the stop: one is pending before it, one is active and recovering.
 BEFORE = [
     reading("pending", 0, 99),
     *(reading("active", quarter, kw) for quarter, kw in enumerate((99, 99, 99, 80))),
+    reading("stored", 0, 10),
 ]
-AFTER = [reading("pending", 1, 99), reading("pending", 2, 80), reading("active", 4, 80), reading("active", 5, 80)]
+AFTER = [
+    *(reading("pending", 1, 99), reading("pending", 2, 80), reading("active", 4, 80), reading("active", 5, 80)),
+    reading("stored", 1, 10),
+]
 #: What does not depend on the order of arrival. Two records of a meter may pass each other where one had to wait for
 #: its contract, in either run: then the later one carries what the earlier one would have, and a correction that passed
 #: the reading it corrects makes that a repeat. So intervals are compared, and bills, and which records are known.
@@ -76,6 +87,12 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.5)
 
 
+def store(names: Names, url: str, document: bytes, ahead_ms: int) -> None:
+    """A snapshot with a contract of meter `stored`, as the exporter writes it."""
+    line = snapshot_line("default", "stored", document.decode(), int(time.time() * 1000) + ahead_ms, "1")
+    client("s3", url).put_object(Bucket=names.books, Key=SNAPSHOT, Body=gzip.compress(line))
+
+
 @pytest.fixture(scope="module")
 def lakes(sample_records: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The same records through the bounded run, and through the stream with a stop and a resumption between halves."""
@@ -89,7 +106,8 @@ def lakes(sample_records: list[bytes], tmp_path_factory: pytest.TempPathFactory)
     contracts = write_records(
         folder / "contracts.ndjson", [*records_of(SAMPLES / "contracts.ndjson"), *CONTRACTS, *PROBES]
     )
-    run_files(readings, contracts, bounded, rules=SAMPLES / "rules.yaml")
+    known = write_records(folder / "known.ndjson", [*records_of(contracts), STORED])
+    run_files(readings, known, bounded, rules=SAMPLES / "rules.yaml")
     names, quiet = Names("e2e"), Console(quiet=True)
     with endpoint(folder / "endpoint.log", free_port()) as url:
         create(names, url, SAMPLES / "tariffs", SAMPLES / "rules.yaml")
@@ -103,7 +121,8 @@ def lakes(sample_records: list[bytes], tmp_path_factory: pytest.TempPathFactory)
             checkpoint_s=5,
         )
         delivery = Delivery(names, url, folder / "lake")
-        publish(names.contracts, records_of(contracts), lambda sent: None, url)
+        publish(names.contracts, iter([REPLACED, *records_of(contracts)]), lambda sent: None, url)
+        store(names, url, STORED, ahead_ms=3_600_000)
 
         def contracts_read() -> bool:
             delivery.refresh()
@@ -126,6 +145,7 @@ def lakes(sample_records: list[bytes], tmp_path_factory: pytest.TempPathFactory)
             assert job.wait(60) == 0
         (folder / "job.log").unlink()
         savepoint = (folder / "state" / "savepoint").read_text()
+        store(names, url, REPLACED, ahead_ms=7_200_000)
         with running_job(folder, "--savepoint", savepoint) as job:
             wait_until_running(job, folder, quiet)
             publish(names.readings, iter(records[RECORDS // 2 :]), lambda sent: None, url)
@@ -164,6 +184,11 @@ def test_every_bill_is_that_of_the_bounded_run_to_the_last_digit(lakes: dict[str
     sums = ", ".join(f"SUM({amount})" for amount in AMOUNTS)
     bills = same(lakes, f"SELECT meter_id, cycle_start, tariff_id, tariff_version, {sums} FROM costs GROUP BY ALL")
     assert len(bills) > 100
+
+
+def test_a_job_without_state_starts_with_the_snapshot_and_one_with_state_does_not(lakes: dict[str, Any]) -> None:
+    tariffs = "SELECT interval_start, tariff_id FROM costs WHERE meter_id = 'stored'"
+    assert [tariff for _, tariff in same(lakes, tariffs)] == ["eur-flat", "eur-flat"]
 
 
 def test_the_account_closes(lakes: dict[str, Any]) -> None:

@@ -11,15 +11,16 @@ import pytest
 
 from deploy.contracts.runtime import exporter, keeper
 from deploy.local.endpoint import endpoint, free_port
-from deploy.names import CONTRACTS
+from deploy.names import CONTRACTS, SNAPSHOT
 from flink_job.batch.stage import InputError, read_records
 from flink_job.metering.contract import of_tenant, parse_contract
 from flink_job.publish import client
 
 TABLE, BUCKET = "contracts", "books"
+VARIABLES = {"TABLE": TABLE, "BUCKET": BUCKET, "CONTRACTS_KEY": CONTRACTS, "SNAPSHOT_KEY": SNAPSHOT}
 
 
-def record(position: int, meter: str, site: str, tenant: str = "") -> dict[str, Any]:
+def record(position: int, meter: str, site: str, tenant: str = "", published: int = 0) -> dict[str, Any]:
     contract = {
         "meter_id": meter,
         "tenant": tenant,
@@ -28,13 +29,16 @@ def record(position: int, meter: str, site: str, tenant: str = "") -> dict[str, 
         "assignments": [{"tariff_id": "t", "valid_from": "2026-01-01"}],
     }
     data = base64.b64encode(json.dumps(contract).encode()).decode()
-    return {"kinesis": {"data": data, "sequenceNumber": str(position), "approximateArrivalTimestamp": position}}
+    return {
+        "kinesis": {"data": data, "sequenceNumber": str(position), "approximateArrivalTimestamp": published or position}
+    }
 
 
 def test_the_newest_is_kept_in_any_order_and_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with endpoint(tmp_path / "endpoint.log", free_port()) as url:
-        for name, value in {"AWS_ENDPOINT_URL": url, "TABLE": TABLE, "BUCKET": BUCKET, "KEY": CONTRACTS}.items():
+        for name, value in VARIABLES.items():
             monkeypatch.setenv(name, value)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         keys = ("meter_id", "HASH"), ("tenant", "RANGE")
         client("dynamodb", url).create_table(
             TableName=TABLE,
@@ -53,7 +57,11 @@ def test_the_newest_is_kept_in_any_order_and_exported(tmp_path: Path, monkeypatc
         older = [record(9, "a", "oldest"), record(60, "b", "only"), {"kinesis": {**later[0]["kinesis"], "data": ""}}]
         assert keeper.handler({"Records": older}, None) == {"kept": 1}
 
+        # Of two that were published at the same time the one that lies later holds, in either order.
+        at_once = [record(70, "b", "newest", published=60), record(65, "b", "before", published=60)]
+        assert [keeper.handler({"Records": [one]}, None)["kept"] for one in at_once] == [1, 0]
+
         assert exporter.handler({}, None) == {"exported": 3}
         lines = [json.loads(payload) for _, payload in read_records(uri)]
         found = {of_tenant(parse_contract(json.dumps(c))).meter_id: (c["site_path"], c["published_ms"]) for c in lines}
-        assert found == {"a": ("new", 100_000), "acme\x1fa": ("acmes", 50_000), "b": ("only", 60_000)}
+        assert found == {"a": ("new", 100_000), "acme\x1fa": ("acmes", 50_000), "b": ("newest", 60_000)}

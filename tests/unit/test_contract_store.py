@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import json
 from pathlib import Path
 from typing import Any
 
-from deploy.contracts.runtime.exporter import Store, export
+from deploy.contracts.runtime.exporter import Keys, Store, export
 from deploy.contracts.runtime.keeper import contract_item
-from flink_job.batch.stage import read_records
+from flink_job.batch.snapshot import write_snapshot
+from flink_job.batch.stage import read_records, stage
 from flink_job.metering.contract import parse_contract
 
 CONTRACT = {
@@ -46,23 +48,41 @@ class Table:
 
     def scan(self, TableName: str, ExclusiveStartKey: Any = None) -> dict[str, Any]:
         number = ExclusiveStartKey or 0
-        document = json.dumps(CONTRACT | {"meter_id": f"m{number}"})
-        item = {"document": {"S": document}, "published_ms": {"N": str(number)}}
+        item = contract_item(record(f"5{number}", meter_id=f"m{number}", tenant=("", "acme")[number]))
+        assert item
+        item["published_ms"] = {"N": str(number)}
         return {"Items": [item], **({} if number else {"LastEvaluatedKey": 1})}
 
     def upload_fileobj(self, file: io.BytesIO, bucket: str, key: str) -> None:
         self.objects[bucket, key] = file.read()
 
 
-def test_the_snapshot_has_every_page_and_is_read_as_contracts(tmp_path: Path) -> None:
+def test_both_objects_have_every_page(tmp_path: Path) -> None:
     place = Table()
-    assert export(Store(place, "t"), place, "b", "k") == 2
+    assert export(Store(place, "t"), place, "b", Keys("contracts", "snapshot")) == 2
     path = tmp_path / "contracts.ndjson.gz"
-    path.write_bytes(place.objects["b", "k"])
+    path.write_bytes(place.objects["b", "contracts"])
     found = [payload for _, payload in read_records(str(path))]
     lines = [json.loads(payload) for payload in found]
     assert [(line["meter_id"], line["published_ms"]) for line in lines] == [("m0", 0), ("m1", 1)]
     assert [parse_contract(payload).meter_id for payload in found] == ["m0", "m1"]
+    stored = [json.loads(line) for line in gzip.decompress(place.objects["b", "snapshot"]).splitlines()]
+    expected = {"m0": (0, "50"), "acme\x1fm1": (1, "51")}
+    assert {line["key"]: (line["version_ms"], line["position"]) for line in stored} == expected
+    assert [parse_contract(line["value"]).meter_id for line in stored] == ["m0", "m1"]
+
+
+def test_a_bounded_run_starts_with_all_that_are_contracts(tmp_path: Path) -> None:
+    documents = [CONTRACT, CONTRACT | {"timezone": "UTC+1"}, CONTRACT | {"tenant": "acme"}]
+    (tmp_path / "contracts.ndjson").write_text("\n".join(map(json.dumps, documents)))
+    stage([str(tmp_path / "contracts.ndjson")], tmp_path / "staged.json", 0, lambda count: None)
+    assert write_snapshot(tmp_path / "staged.json", tmp_path / "snapshot.gz", "mill") == 2
+    lines = [json.loads(line) for line in gzip.decompress((tmp_path / "snapshot.gz").read_bytes()).splitlines()]
+    assert [(line["key"], line["version_ms"], line["position"]) for line in lines] == [
+        ("mill\x1fm", 0, "1"),
+        ("acme\x1fm", 2, "3"),
+    ]
+    assert [json.loads(line["value"]) for line in lines] == [documents[0], documents[2]]
 
 
 def test_meters_of_tenants_are_apart() -> None:

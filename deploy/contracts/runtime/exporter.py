@@ -1,4 +1,6 @@
-"""The table of contracts as one object, which runs of uploaded files read."""
+"""The table of contracts as two objects: contracts for runs of uploaded files, and the snapshot that a job without
+state starts with (flink_job/snapshot.py).
+"""
 
 from __future__ import annotations
 
@@ -7,28 +9,43 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
+
+from flink_job.snapshot import snapshot_line
+
+
+class Keys(NamedTuple):
+    """Keys of the two objects: the contracts, and the snapshot."""
+
+    contracts: str
+    snapshot: str
 
 
 def handler(event: dict[str, Any], lambda_context: Any) -> dict[str, int]:
     """Entry of the function, on a schedule."""
-    place = os.environ["BUCKET"], os.environ["KEY"]
-    return {"exported": export(Store(_client("dynamodb"), os.environ["TABLE"]), _client("s3"), *place)}
+    store = Store(_client("dynamodb"), os.environ["TABLE"])
+    keys = Keys(os.environ["CONTRACTS_KEY"], os.environ["SNAPSHOT_KEY"])
+    return {"exported": export(store, _client("s3"), os.environ["BUCKET"], keys)}
 
 
-def export(store: Store, s3: Any, bucket: str, key: str) -> int:
-    """Write every contract of the table to an object, which replaces the one before at once; returns their number."""
+def export(store: Store, s3: Any, bucket: str, keys: Keys) -> int:
+    """Write every contract of the table to both objects, each of which is replaced as a whole; returns their number."""
     count = 0
-    with tempfile.TemporaryFile() as file:
-        with gzip.GzipFile(fileobj=file, mode="wb", mtime=0) as lines:
-            for line in store.lines():
-                lines.write(line + b"\n")
+    with ExitStack() as opened:
+        files = [opened.enter_context(tempfile.TemporaryFile()) for _ in keys]
+        with ExitStack() as compressed:
+            outputs = [compressed.enter_context(gzip.GzipFile(fileobj=f, mode="wb", mtime=0)) for f in files]
+            for lines in store.lines():
+                for output, line in zip(outputs, lines, strict=True):
+                    output.write(line)
                 count += 1
-        file.seek(0)
-        s3.upload_fileobj(file, bucket, key)
+        for file, key in zip(files, keys, strict=True):
+            file.seek(0)
+            s3.upload_fileobj(file, bucket, key)
     return count
 
 
@@ -38,17 +55,26 @@ class Store:
     def __init__(self, client: Any, table: str) -> None:
         self._client, self._table = client, table
 
-    def lines(self) -> Iterator[bytes]:
-        """A line for each contract: the document with `published_ms`."""
+    def lines(self) -> Iterator[tuple[bytes, bytes]]:
+        """The lines of each contract in the two objects: the document with `published_ms`, and the snapshot's."""
         start: dict[str, Any] = {}
         while True:
             answer = self._client.scan(TableName=self._table, **start)
             for item in answer["Items"]:
-                document = json.loads(item["document"]["S"]) | {"published_ms": int(item["published_ms"]["N"])}
-                yield json.dumps(document, separators=(",", ":")).encode()
+                yield _contract_line(item), _snapshot_line(item)
             if "LastEvaluatedKey" not in answer:
                 return
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+
+def _contract_line(item: dict[str, Any]) -> bytes:
+    document = json.loads(item["document"]["S"]) | {"published_ms": int(item["published_ms"]["N"])}
+    return json.dumps(document, separators=(",", ":")).encode() + b"\n"
+
+
+def _snapshot_line(item: dict[str, Any]) -> bytes:
+    names = item["tenant"]["S"], item["meter_id"]["S"]
+    return snapshot_line(*names, item["document"]["S"], int(item["published_ms"]["N"]), item["position"]["S"])
 
 
 @cache

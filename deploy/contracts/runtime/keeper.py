@@ -1,7 +1,8 @@
 """Contracts of the stream to the table: the newest of each meter.
 
 An item: `meter_id` and `tenant`, `position` (where it lay in the stream), `published_ms`, `document` (the contract as
-published). It is replaced only by a contract that lies later in the stream, so repeats and retries change nothing.
+published). It is replaced only by a contract that was published later, or at the same time and lies later in the
+stream, as in the job (flink_job/sql/31_newest_contracts.sql); so repeats and retries change nothing.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ from flink_job.tenants import DEFAULT
 logger = Logger(service="contracts-keeper")
 #: Sequence numbers are decimal numbers of at most 56 digits: padded, text sorts as they do.
 DIGITS = 64
+_IS_NEWER = (
+    "attribute_not_exists(meter_id) OR published_ms < :published"
+    " OR (published_ms = :published AND #position < :position)"
+)
 
 
 def handler(event: dict[str, Any], lambda_context: Any) -> dict[str, int]:
@@ -32,9 +37,7 @@ def handler(event: dict[str, Any], lambda_context: Any) -> dict[str, int]:
             logger.debug("no contract")
             continue
         key = item["tenant"]["S"], item["meter_id"]["S"]
-        before = newest.setdefault(key, item)
-        if item["position"]["S"] > before["position"]["S"]:
-            newest[key] = item
+        newest[key] = max(newest.get(key, item), item, key=_version)
     return {"kept": sum(_keep(item) for item in newest.values())}
 
 
@@ -49,9 +52,13 @@ def contract_item(record: dict[str, Any]) -> dict[str, Any] | None:
         "meter_id": {"S": contract.meter_id},
         "tenant": {"S": contract.tenant or DEFAULT},
         "position": {"S": record["sequenceNumber"].zfill(DIGITS)},
-        "published_ms": {"N": str(int(float(record["approximateArrivalTimestamp"]) * 1000))},
+        "published_ms": {"N": str(round(float(record["approximateArrivalTimestamp"]) * 1000))},
         "document": {"S": payload.decode()},
     }
+
+
+def _version(item: dict[str, Any]) -> tuple[int, str]:
+    return int(item["published_ms"]["N"]), item["position"]["S"]
 
 
 def _keep(item: dict[str, Any]) -> bool:
@@ -60,9 +67,9 @@ def _keep(item: dict[str, Any]) -> bool:
         _client().put_item(
             TableName=os.environ["TABLE"],
             Item=item,
-            ConditionExpression="attribute_not_exists(meter_id) OR #position < :position",
+            ConditionExpression=_IS_NEWER,
             ExpressionAttributeNames={"#position": "position"},
-            ExpressionAttributeValues={":position": item["position"]},
+            ExpressionAttributeValues={":published": item["published_ms"], ":position": item["position"]},
         )
     except ClientError as error:
         if error.response["Error"]["Code"] != "ConditionalCheckFailedException":

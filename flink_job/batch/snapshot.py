@@ -1,0 +1,42 @@
+"""The snapshot of contracts that a bounded run starts with: no reading meets a contract that a later one replaces."""
+
+from __future__ import annotations
+
+import gzip
+from base64 import b64decode
+from pathlib import Path
+
+import msgspec
+
+from flink_job.metering.contract import ContractError, parse_contract
+from flink_job.snapshot import snapshot_line
+
+
+class _Staged(msgspec.Struct):
+    payload: str
+    arrival_ms: int
+    record_position: str
+
+
+_decoder = msgspec.json.Decoder(_Staged)
+
+
+def write_snapshot(staged: Path, target: Path, tenant: str) -> int:
+    """Write the contracts of a staged file (flink_job/batch/stage.py) as a snapshot; returns their number.
+
+    All of them: the job keeps the newest of each meter. Records that are no contracts are left out. `tenant` is whose
+    contracts are that name none.
+    """
+    count = 0
+    with staged.open("rb") as lines, gzip.open(target, "wb", compresslevel=1) as out:
+        for line in lines:
+            record = _decoder.decode(line)
+            payload = b64decode(record.payload)
+            try:
+                contract = parse_contract(payload)
+            except ContractError:
+                continue
+            named = contract.tenant or tenant, contract.meter_id
+            out.write(snapshot_line(*named, payload.decode(), record.arrival_ms, record.record_position))
+            count += 1
+    return count

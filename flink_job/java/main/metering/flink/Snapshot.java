@@ -1,0 +1,137 @@
+package metering.flink;
+
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.Serializable;
+import java.util.zip.GZIPInputStream;
+import org.apache.flink.core.fs.Path;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.annotation.JsonCreator;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.annotation.JsonProperty;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.DeserializationFeature;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.MappingIterator;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectReader;
+import org.apache.flink.table.data.GenericRowData;
+import org.apache.flink.table.data.RowData;
+import org.apache.flink.table.data.StringData;
+import org.apache.flink.table.data.TimestampData;
+import org.apache.flink.util.function.ThrowingConsumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import software.amazon.awssdk.core.exception.SdkException;
+
+/**
+ * Rows with the columns key, value, version and position in a file: NDJSON compressed with gzip, a row a line, as
+ * {@code {"key": "…", "value": "…", "version_ms": 1, "position": "2"}}.
+ *
+ * <p>The file is an object on S3 ({@code s3://bucket/key}), or any file that a file system of Flink opens.
+ */
+public final class Snapshot implements Serializable {
+
+  private static final long serialVersionUID = 1L;
+  private static final Logger LOG = LoggerFactory.getLogger(Snapshot.class);
+  private static final ObjectReader LINES = new ObjectMapper()
+      .enable(DeserializationFeature.FAIL_ON_NULL_CREATOR_PROPERTIES)
+      .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
+      .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+      .readerFor(Line.class);
+
+  private final String uri;
+  private final String region;
+  private final String endpoint;
+
+  /**
+   * @param uri where the file lies; empty for no file
+   * @param region the AWS region of the bucket, for an object on S3
+   * @param endpoint the endpoint of S3; empty for that of AWS
+   */
+  public Snapshot(String uri, String region, String endpoint) {
+    this.uri = uri;
+    this.region = region;
+    this.endpoint = endpoint;
+  }
+
+  /**
+   * Calls {@code action} with each row, in the order of the file; not at all where there is no such file.
+   *
+   * @return the number of rows
+   * @throws IOException if the file cannot be read; the message names it
+   */
+  public long forEach(ThrowingConsumer<RowData, Exception> action) throws Exception {
+    if (uri.isEmpty()) {
+      return 0;
+    }
+    long count = 0;
+    try (InputStream file = open();
+        MappingIterator<Line> lines = lines(file)) {
+      for (RowData row = next(lines); row != null; row = next(lines)) {
+        action.accept(row);
+        count++;
+      }
+    } catch (FileNotFoundException e) {
+      LOG.warn("Snapshot {} does not exist: the state starts empty", uri);
+    }
+    return count;
+  }
+
+  @Override
+  public String toString() {
+    return uri.isEmpty() ? "(none)" : uri;
+  }
+
+  private InputStream open() throws IOException {
+    try {
+      if (uri.startsWith("s3://")) {
+        return S3Object.open(uri, region, endpoint);
+      }
+      Path path = new Path(uri);
+      return path.getFileSystem().open(path);
+    } catch (FileNotFoundException e) {
+      throw e;
+    } catch (IOException | SdkException e) {
+      throw unreadable(e);
+    }
+  }
+
+  private MappingIterator<Line> lines(InputStream file) throws IOException {
+    try {
+      return LINES.readValues(new GZIPInputStream(file));
+    } catch (IOException | SdkException e) {
+      throw unreadable(e);
+    }
+  }
+
+  private RowData next(MappingIterator<Line> lines) throws IOException {
+    try {
+      return lines.hasNextValue() ? lines.nextValue().row : null;
+    } catch (IOException | SdkException e) {
+      throw unreadable(e);
+    }
+  }
+
+  private IOException unreadable(Exception cause) {
+    return new IOException(
+        "Snapshot " + uri + " cannot be read: " + cause.getMessage()
+            + ". Write it again, or start the job without a snapshot.",
+        cause);
+  }
+
+  private static final class Line {
+
+    private final RowData row;
+
+    @JsonCreator
+    Line(
+        @JsonProperty(value = "key", required = true) String key,
+        @JsonProperty(value = "value", required = true) String value,
+        @JsonProperty(value = "version_ms", required = true) long versionMs,
+        @JsonProperty(value = "position", required = true) String position) {
+      row = GenericRowData.of(
+          StringData.fromString(key),
+          StringData.fromString(value),
+          TimestampData.fromEpochMillis(versionMs),
+          StringData.fromString(position));
+    }
+  }
+}

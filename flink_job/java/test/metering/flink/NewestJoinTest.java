@@ -1,0 +1,218 @@
+package metering.flink;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.zip.GZIPOutputStream;
+import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.util.KeyedTwoInputStreamOperatorTestHarness;
+import org.apache.flink.table.data.GenericRowData;
+import org.apache.flink.table.data.RowData;
+import org.apache.flink.table.data.StringData;
+import org.apache.flink.table.data.TimestampData;
+import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
+import org.apache.flink.table.types.logical.LocalZonedTimestampType;
+import org.apache.flink.table.types.logical.LogicalType;
+import org.apache.flink.table.types.logical.VarCharType;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class NewestJoinTest {
+
+  private static final LogicalType STRING = VarCharType.STRING_TYPE;
+  private static final ColumnKey KEY = new ColumnKey(new int[] {0}, new LogicalType[] {STRING});
+  private static final InternalTypeInfo<RowData> RIGHT =
+      InternalTypeInfo.ofFields(STRING, STRING, new LocalZonedTimestampType(3), STRING);
+  private static final InternalTypeInfo<RowData> JOINED =
+      InternalTypeInfo.ofFields(STRING, STRING, STRING, STRING, new LocalZonedTimestampType(3), STRING);
+
+  @TempDir
+  Path folder;
+
+  @Test
+  void takesTheNewestRowOfTheKey() throws Exception {
+    try (Harness join = harness(0, 1, "")) {
+      join.open();
+      left(join, "a", "1");
+      right(join, "a", "old", 5, "1");
+      right(join, "b", "other", 5, "1");
+      left(join, "a", "2");
+      right(join, "a", "new", 6, "1");
+      left(join, "a", "3");
+      assertEquals(List.of("1=null", "2=old", "3=new"), joined(join));
+    }
+  }
+
+  @Test
+  void dropsOlderVersions() throws Exception {
+    try (Harness join = harness(0, 1, "")) {
+      join.open();
+      right(join, "a", "newest", 6, "100");
+      right(join, "a", "older", 5, "101");
+      right(join, "a", "earlier at that time", 6, "99");
+      left(join, "a", "1");
+      right(join, "a", "again", 6, "100");
+      left(join, "a", "2");
+      assertEquals(List.of("1=newest", "2=again"), joined(join));
+    }
+  }
+
+  @Test
+  void beginsWithTheSnapshotOfItsKeys() throws Exception {
+    String uri = snapshot(200, "stored");
+    List<String> found = new ArrayList<>();
+    for (int subtask = 0; subtask < 3; subtask++) {
+      try (Harness join = harness(subtask, 3, uri)) {
+        join.open();
+        assertTrue(join.numKeyedStateEntries() > 0 && join.numKeyedStateEntries() < 200);
+        for (int key = 0; key < 200; key++) {
+          if (join.owns("k" + key)) {
+            left(join, "k" + key, "" + key);
+          }
+        }
+        found.addAll(joined(join));
+      }
+    }
+    assertEquals(200, found.stream().distinct().filter(row -> row.endsWith("=stored")).count());
+  }
+
+  @Test
+  void prefersWhatIsNewerThanTheSnapshot() throws Exception {
+    try (Harness join = harness(0, 1, snapshot(1, "stored"))) {
+      join.open();
+      right(join, "k0", "superseded", 9, "7");
+      left(join, "k0", "1");
+      right(join, "k0", "newer", 11, "8");
+      left(join, "k0", "2");
+      assertEquals(List.of("1=stored", "2=newer"), joined(join));
+    }
+  }
+
+  @Test
+  void doesNotReadTheSnapshotAgain() throws Exception {
+    OperatorSubtaskState state;
+    try (Harness join = harness(0, 1, snapshot(2, "stored"))) {
+      join.open();
+      right(join, "k0", "newer", 11, "8");
+      state = join.snapshot(1, 1);
+    }
+    try (Harness join = harness(0, 1, snapshot(3, "exported later"))) {
+      join.initializeState(state);
+      join.open();
+      left(join, "k0", "0");
+      left(join, "k1", "1");
+      left(join, "k2", "2");
+      assertEquals(List.of("0=newer", "1=stored", "2=null"), joined(join));
+    }
+  }
+
+  @Test
+  void startsEmptyWithoutTheFile() throws Exception {
+    try (Harness join = harness(0, 1, folder.resolve("missing.gz").toUri().toString())) {
+      join.open();
+      left(join, "k0", "1");
+      assertEquals(List.of("1=null"), joined(join));
+    }
+  }
+
+  @Test
+  void failsForAFileThatIsNoSnapshot() throws Exception {
+    for (String line : List.of("{\"key\":\"a\"", "{\"key\":\"a\",\"value\":\"v\",\"position\":\"1\"}", "[1]")) {
+      String uri = write(line);
+      try (Harness join = harness(0, 1, uri)) {
+        IOException error = assertThrows(IOException.class, join::open);
+        assertTrue(error.getMessage().startsWith("Snapshot " + uri + " cannot be read: "), error.getMessage());
+      }
+    }
+    Path plain = Files.writeString(folder.resolve("plain.gz"), "{}");
+    try (Harness join = harness(0, 1, plain.toUri().toString())) {
+      assertThrows(IOException.class, join::open);
+    }
+  }
+
+  private String snapshot(int keys, String value) throws IOException {
+    StringBuilder lines = new StringBuilder();
+    for (int key = 0; key < keys; key++) {
+      lines.append(String.format(
+          "{\"key\":\"k%d\",\"value\":\"%s\",\"version_ms\":10,\"position\":\"7\",\"more\":1}%n",
+          key, value));
+    }
+    return write(lines.toString());
+  }
+
+  private String write(String lines) throws IOException {
+    Path file = Files.createTempFile(folder, "snapshot", ".ndjson.gz");
+    try (OutputStream out = new GZIPOutputStream(Files.newOutputStream(file))) {
+      out.write(lines.getBytes(StandardCharsets.UTF_8));
+    }
+    return file.toUri().toString();
+  }
+
+  private static Harness harness(int subtask, int subtasks, String uri) throws Exception {
+    return new Harness(new NewestJoin(RIGHT, KEY, new Snapshot(uri, "us-east-1", "")), subtask, subtasks);
+  }
+
+  private static void left(Harness join, String key, String value) throws Exception {
+    join.processElement1(new StreamRecord<>(row(key, value)));
+  }
+
+  private static void right(Harness join, String key, String value, long versionMs, String position)
+      throws Exception {
+    join.processElement2(new StreamRecord<>(row(key, value, TimestampData.fromEpochMillis(versionMs), position)));
+  }
+
+  private static RowData row(Object... fields) {
+    Object[] internal = new Object[fields.length];
+    for (int at = 0; at < fields.length; at++) {
+      internal[at] = fields[at] instanceof String ? StringData.fromString((String) fields[at]) : fields[at];
+    }
+    return GenericRowData.of(internal);
+  }
+
+  /** What was emitted, as {@code left value=right value}. */
+  private static List<String> joined(Harness join) {
+    return join.extractOutputValues().stream()
+        .map(row -> row.getString(1) + "=" + row.getString(3))
+        .collect(Collectors.toList());
+  }
+
+  private static final class Harness
+      extends KeyedTwoInputStreamOperatorTestHarness<RowData, RowData, RowData, RowData> {
+
+    private static final int MAX_PARALLELISM = 128;
+
+    private final int subtask;
+    private final int subtasks;
+
+    Harness(NewestJoin join, int subtask, int subtasks) throws Exception {
+      super(
+          join,
+          KEY,
+          KEY,
+          KEY.getProducedType(),
+          MAX_PARALLELISM,
+          subtasks,
+          subtask);
+      this.subtask = subtask;
+      this.subtasks = subtasks;
+      setup(JOINED.toSerializer());
+    }
+
+    boolean owns(String key) {
+      return KeyGroupRangeAssignment.assignKeyToParallelOperator(
+              KEY.getKey(row(key)), MAX_PARALLELISM, subtasks)
+          == subtask;
+    }
+  }
+}
