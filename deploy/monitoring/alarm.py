@@ -27,7 +27,8 @@ class Measure:
 class Alarm:
     """An alarm on one metric, or on an `expression` of several, which it knows by the keys of `measures`.
 
-    `missing_is_bad`: no data is a breach.
+    `missing_is_bad`: when data cease to arrive, operators are notified (state INSUFFICIENT_DATA). Before the first
+    data, as after the first deployment, nothing is missing yet.
     """
 
     id: str

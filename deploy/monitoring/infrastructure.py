@@ -48,13 +48,16 @@ class Monitoring(Construct):
             threshold=alarm.threshold,
             comparison_operator=getattr(cloudwatch.ComparisonOperator, alarm.comparison),
             evaluation_periods=alarm.periods,
-            treat_missing_data=cloudwatch.TreatMissingData.BREACHING
+            treat_missing_data=cloudwatch.TreatMissingData.MISSING
             if alarm.missing_is_bad
             else cloudwatch.TreatMissingData.NOT_BREACHING,
         )
         action = actions.SnsAction(self.operators)
         made.add_alarm_action(action)
         made.add_ok_action(action)
+        if alarm.missing_is_bad:
+            # An alarm begins in INSUFFICIENT_DATA and acts on transitions: nothing is sent before the first data.
+            made.add_insufficient_data_action(action)
         return made
 
     def _dashboard(self, watched: Sequence[Alarm]) -> None:

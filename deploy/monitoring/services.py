@@ -92,10 +92,12 @@ def stream_alarms(names: Names, environment: Environment) -> Iterator[Alarm]:
             severity=PAGE,
         )  # fmt: skip
     if environment.quiet_s:
+        # What the canary alone puts in counts as no data: a new stream is not reported before its first reading.
+        canary = readings_of_canary(environment)
         yield Alarm(
             "NoReadings", "Kinesis readings: records", "No readings arrive.",
-            one(Measure(KINESIS, "IncomingRecords", {"StreamName": names.readings}, "Sum")),
-            readings_of_canary(environment), period_s=environment.quiet_s, periods=1, comparison=UP_TO,
+            {"records": Measure(KINESIS, "IncomingRecords", {"StreamName": names.readings}, "Sum")}, canary,
+            expression=f"IF(records > {canary}, records)", period_s=environment.quiet_s, periods=1, comparison=UP_TO,
             missing_is_bad=True, severity=PAGE, owner=DEVICES,
         )  # fmt: skip
 

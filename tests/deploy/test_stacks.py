@@ -14,6 +14,7 @@ from deploy.backup.parts import tables as backed_up_tables
 from deploy.grants import shown
 from deploy.lake.catalog import DELIVERED, TABLES, glue_table, views
 from deploy.monitoring.alarms import alarms
+from deploy.monitoring.job import KPU_QUOTA
 from deploy.names import Names
 from deploy.settings import ENVIRONMENTS, Environment, SettingsError, environment_named
 from deploy.stream_job.package import PACKAGE
@@ -131,6 +132,30 @@ def test_the_application_runs_the_package_and_keeps_its_state(templates: Templat
     restored = application["RunConfiguration"]
     assert restored["ApplicationRestoreConfiguration"]["ApplicationRestoreType"] == "RESTORE_FROM_LATEST_SNAPSHOT"
     assert restored["FlinkRunConfiguration"]["AllowNonRestoredState"] is False
+
+
+@pytest.mark.parametrize("environment", DEPLOYED)
+def test_the_application_keeps_to_the_rules_of_the_service(templates: Templates, environment: str) -> None:
+    """Settings hold where their configuration is CUSTOM; parallelism per KPU lies between 1 and 8."""
+    [application] = of_kind(templates[f"metering-{environment}-job"], "AWS::KinesisAnalyticsV2::Application").values()
+    flink = application["ApplicationConfiguration"]["FlinkApplicationConfiguration"]
+    assert {name: part["ConfigurationType"] for name, part in flink.items()} == {
+        "CheckpointConfiguration": "CUSTOM",
+        "MonitoringConfiguration": "CUSTOM",
+        "ParallelismConfiguration": "CUSTOM",
+    }
+    # Metrics of the levels below are charged one by one, and no alarm reads them.
+    monitored = flink["MonitoringConfiguration"]
+    assert (monitored["MetricsLevel"], monitored["LogLevel"]) == ("APPLICATION", "INFO")
+    checkpoints, parallel = flink["CheckpointConfiguration"], flink["ParallelismConfiguration"]
+    assert checkpoints["CheckpointingEnabled"] is True
+    assert 0 < checkpoints["MinPauseBetweenCheckpoints"] < checkpoints["CheckpointInterval"]
+    assert 1 <= parallel["ParallelismPerKPU"] <= 8
+    assert -(-parallel["Parallelism"] // parallel["ParallelismPerKPU"]) <= KPU_QUOTA
+    chosen = ENVIRONMENTS[environment]
+    # A subtask without a shard reads nothing, and state cannot be spread further than its key groups.
+    assert parallel["Parallelism"] <= min(chosen.shards or chosen.max_parallelism, chosen.max_parallelism)
+    assert parallel["AutoScalingEnabled"] is chosen.autoscaling
 
 
 def test_the_log_is_there_before_the_application(templates: Templates) -> None:
