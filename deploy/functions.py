@@ -33,14 +33,14 @@ class Code:
         return own + [(path.relative_to(PROJECT).as_posix(), path) for path in files]
 
 
-_SHARED = ("deploy/__init__.py", "deploy/access.py", "deploy/documents.py", "deploy/tenants.py")
+_ERRORS = ("deploy/__init__.py", "deploy/errors.py", "flink_job/__init__.py", "flink_job/sentry.py")
+_SHARED = (*_ERRORS, "deploy/access.py", "deploy/documents.py", "deploy/tenants.py")
 _LOCK = PROJECT / "requirements-functions.txt"
 ALERTING = Code("alerting", PROJECT / "deploy/alerting/runtime", _LOCK, _SHARED)
 API = Code("queries", PROJECT / "deploy/api/runtime", _LOCK, _SHARED)
-_METERING = ("flink_job/__init__.py", "flink_job/tenants.py", "flink_job/metering")
+_METERING = (*_ERRORS, "flink_job/tenants.py", "flink_job/metering")
 CONTRACTS = Code("contracts", PROJECT / "deploy/contracts/runtime", _LOCK, (*_METERING, "flink_job/snapshot.py"))
 _ASKING = (
-    "deploy/__init__.py",
     "deploy/api/__init__.py",
     *(f"deploy/api/runtime/{name}.py" for name in ("__init__", "athena", "questions")),
 )

@@ -53,6 +53,7 @@ class Function(Construct):
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         allow(self.role, ["logs:CreateLogStream", "logs:PutLogEvents"], log.log_group_arn, because=_STREAMS)
         use_key(self.role, key)
+        variables = {"POWERTOOLS_LOG_LEVEL": "INFO", **variables, **self._errors(deployment)}
         self.function = lambda_.Function(
             self,
             "Function",
@@ -61,7 +62,7 @@ class Function(Construct):
             architecture=lambda_.Architecture.X86_64,
             code=lambda_.Code.from_asset(str(functions.build(code))),
             handler=f"{code.name}.{handler}",
-            environment={"POWERTOOLS_LOG_LEVEL": "INFO", **variables},
+            environment=dict(variables),
             environment_encryption=key,
             role=self.role,
             log_group=log,
@@ -72,6 +73,14 @@ class Function(Construct):
         accept(self, "AwsSolutions-L1", "One Python for the whole project, 3.11 as Managed Flink has it.")
         tracing = "X-Ray's PutTraceSegments and PutTelemetryRecords know no resources."
         accept(self.role, "AwsSolutions-IAM5[Resource::*]", tracing)
+
+    def _errors(self, deployment: Deployment) -> dict[str, str]:
+        """Where errors are reported (deploy/errors.py), where the settings say so."""
+        secret = deployment.environment.sentry_secret_arn
+        if not secret:
+            return {}
+        allow(self.role, ["secretsmanager:GetSecretValue"], secret)
+        return {"SENTRY_SECRET": secret, "DEPLOYMENT": deployment.names.prefix}
 
     def listen(
         self,

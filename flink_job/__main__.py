@@ -18,7 +18,8 @@ from flink_job.commands.period import From, To, day_of
 from flink_job.commands.rerate import rerate
 from flink_job.commands.tariffs import commands as tariffs_commands
 from flink_job.config import ConfigError, Job, load_settings, properties_path
-from flink_job.logs import configure_logging, report_errors
+from flink_job.logs import configure_logging
+from flink_job.sentry import destination_here, report_errors
 from flink_job.tenants import DEFAULT, RIGHT, is_tenant
 from flink_job.version import NAME, version
 
@@ -85,7 +86,8 @@ def run(
         _fail("Flink is not installed: pip install 'meter-costing[job]'; it also needs a JDK, 11 or 17")
     configure_logging()
     if input:
-        _run_files(input, contracts or [], tariffs, rules, output, tenant)
+        with report_errors(destination_here().found(), "files"):
+            _run_files(input, contracts or [], tariffs, rules, output, tenant)
         return
     from flink_job.main import run_local
 
@@ -93,7 +95,7 @@ def run(
         settings = load_settings(properties_path())
     except ConfigError as error:
         _fail(str(error))
-    with report_errors(settings.job.sentry_dsn):
+    with report_errors(settings.job.sentry_dsn, "main"):
         run_local(settings, state_dir.resolve(), savepoint)
 
 
@@ -118,12 +120,13 @@ def _run_files(inputs: list[str], contracts: list[str], tariffs: str, rules: str
     try:
         if faults := open_book(tariffs).faults:
             _fail("\n".join(faults.values()))
-        book = open_rule_book(rules, silence_s=Job().silence_s)
+        job = Job(sentry_dsn=destination_here().dsn, sentry_secret=destination_here().secret)
+        book = open_rule_book(rules, silence_s=job.silence_s)
         book.refresh(0)
         if book.fault:
             _fail(book.fault)
         with BatchProgress() as progress, uploaded(output) as folder:
-            account = run_bounded(inputs, contracts, batch_settings(tariffs, rules, Job(), tenant), folder, progress)
+            account = run_bounded(inputs, contracts, batch_settings(tariffs, rules, job, tenant), folder, progress)
     except (InputError, MissingJarError, FileNotFoundError) as error:
         _fail(str(error))
     print_account(account, output)

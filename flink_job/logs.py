@@ -1,12 +1,10 @@
-"""Structured logs, and Sentry where a DSN is set."""
+"""Structured logs."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
@@ -37,21 +35,3 @@ def configure_logging(level: int = logging.INFO) -> None:
         logger.handlers = [handler]
         logger.setLevel(level)
         logger.propagate = False
-
-
-@contextlib.contextmanager
-def report_errors(dsn: str) -> Iterator[None]:
-    """Send an exception that passes to Sentry, where `dsn` is not empty."""
-    if not dsn:
-        yield
-        return
-    import sentry_sdk
-
-    sentry_sdk.init(dsn=dsn, traces_sample_rate=0.0, send_default_pii=False)
-    try:
-        yield
-    except Exception as error:
-        sentry_sdk.capture_exception(error)
-        raise
-    finally:
-        sentry_sdk.flush(timeout=5)

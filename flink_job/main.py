@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flink_job.config import Settings, load_settings, properties_path
-from flink_job.logs import configure_logging, report_errors
+from flink_job.logs import configure_logging
+from flink_job.sentry import destination_of, report_errors
 
 if TYPE_CHECKING:
     from pyflink.table import StatementSet, StreamTableEnvironment
@@ -26,27 +27,11 @@ def main() -> None:
     """Entry on Managed Flink: submit the job and return; the service keeps it running."""
     configure_logging()
     settings = load_settings(properties_path())
-    with report_errors(sentry_dsn(settings)):
+    with report_errors(destination_of(settings).found(), "main"):
         if os.environ.get(LOCAL_VARIABLE):
             run_local(settings, Path("build/state"))
         else:
             submit(settings)
-
-
-def sentry_dsn(settings: Settings) -> str:
-    """Where errors go: the setting, else what the secret says. Without it the job runs all the same."""
-    if settings.job.sentry_dsn or not settings.job.sentry_secret:
-        return settings.job.sentry_dsn
-    import boto3
-
-    secrets = boto3.client("secretsmanager", region_name=settings.readings.region)
-    try:
-        return str(secrets.get_secret_value(SecretId=settings.job.sentry_secret)["SecretString"])
-    except Exception as error:
-        log.warning(
-            "no Sentry: the secret cannot be read", extra={"secret": settings.job.sentry_secret, "error": str(error)}
-        )
-        return ""
 
 
 def submit(settings: Settings) -> None:

@@ -25,11 +25,13 @@ from flink_job.config import Settings
 from flink_job.kept import BILL, REVISIONS
 from flink_job.newest import StoredRows, with_newest, with_version
 from flink_job.running import with_running
+from flink_job.sentry import destination_of
 from flink_job.sinks import sink_name
 from flink_job.sql import read_sql
 from flink_job.uids import Uid
 from udfs import register_functions
 from udfs.alerts import ALERT_ROW, Episodes, Silences
+from udfs.reports import reported_process
 
 
 class ViewError(RuntimeError):
@@ -105,7 +107,11 @@ def define_pipeline(
     _views(t_env, heartbeats="a6_heartbeats")
     silences(t_env, "heartbeats", "silent", settings.job.silence_s)
     _views(t_env, silence_rows="a7_silences")
-    functions = {Uid.EPISODES: ("passed", Episodes(settings)), Uid.SILENCES: ("silence_rows", Silences(settings))}
+    destination = destination_of(settings)
+    functions = {
+        Uid.EPISODES: ("passed", reported_process(Episodes(settings), destination)),
+        Uid.SILENCES: ("silence_rows", reported_process(Silences(settings), destination)),
+    }
     machines(t_env, "alert_rows", functions, ALERT_ROW)
     _views(t_env, alerts="a8_alerts")
 

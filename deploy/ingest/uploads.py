@@ -14,7 +14,7 @@ from constructs import Construct
 
 from deploy.alerting.infrastructure import queue
 from deploy.deployment import Deployment
-from deploy.grants import read_objects, use_key, write_objects
+from deploy.grants import allow, read_objects, use_key, write_objects
 from deploy.logs import log_group
 from deploy.nag import accept
 from deploy.names import CONTRACTS, TARIFFS, Names
@@ -81,12 +81,16 @@ class Uploads(Construct):
             self, "Task", cpu=CPU, memory_limit_mib=MEMORY_MIB, ephemeral_storage_gib=DISK_GIB
         )
         log = log_group(self, "TaskLog", self._deployment)
+        secret = self._deployment.environment.sentry_secret_arn
         self._container = task.add_container(
             "run",
             image=ecs.ContainerImage.from_ecr_repository(image, tag),
+            environment={"SENTRY_SECRET": secret, "DEPLOYMENT": self._names.prefix} if secret else {},
             logging=ecs.LogDrivers.aws_logs(stream_prefix="run", log_group=log),
         )
         use_key(task.task_role, self._key)
+        if secret:
+            allow(task.task_role, ["secretsmanager:GetSecretValue"], secret)
         accept(task.obtain_execution_role(), _EVERYTHING, "ECR's GetAuthorizationToken knows no resources.")
         return task
 

@@ -20,6 +20,7 @@ from deploy.settings import environment_named
 from flink_job.publish import client
 from flink_job.schemas import OUTPUTS
 from tests.harness.deployment import DAYS, NAMES, READINGS, SITES, Deployment, wait_for
+from tests.harness.sentry import receiver
 from tests.harness.sign_in import Browser
 
 PERIOD = {"from": DAYS[0], "to": DAYS[1]}
@@ -212,17 +213,45 @@ def test_an_uploaded_file_starts_a_run_of_itself(deployed: Deployment) -> None:
 
 def test_the_job_reads_the_dsn_from_the_secret(deployed: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     from flink_job.config import read_settings
-    from flink_job.main import sentry_dsn
+    from flink_job.sentry import destination_of
 
     monkeypatch.setenv("AWS_ENDPOINT_URL", deployed.url)
     secrets = client("secretsmanager", deployed.url)
     arn = secrets.create_secret(Name="sentry", SecretString="https://key@errors.example/1")["ARN"]
     outputs = dict.fromkeys(OUTPUTS, "x")
     groups = {"readings": {"stream": "r"}, "contracts": {"stream": "c"}, "outputs": outputs, "tariffs": {"uri": "t"}}
-    assert sentry_dsn(read_settings({**groups, "job": {"sentry_secret": arn}})) == "https://key@errors.example/1"
+    assert (
+        destination_of(read_settings({**groups, "job": {"sentry_secret": arn}})).found()
+        == "https://key@errors.example/1"
+    )
     # A secret that is gone keeps no job from running.
-    assert sentry_dsn(read_settings({**groups, "job": {"sentry_secret": arn + "x"}})) == ""
-    assert sentry_dsn(read_settings({**groups, "job": {"sentry_dsn": "https://given"}})) == "https://given"
+    assert destination_of(read_settings({**groups, "job": {"sentry_secret": arn + "x"}})).found() == ""
+    assert destination_of(read_settings({**groups, "job": {"sentry_dsn": "https://given"}})).found() == "https://given"
+
+
+def test_a_function_reports_its_errors_with_the_secret_of_its_variable(deployed: Deployment) -> None:
+    """The deployed code, in the endpoint's own process of the function, with a permission on that secret alone."""
+    functions, name = client("lambda", deployed.url), f"{NAMES.prefix}-contracts-keeper"
+    with receiver() as received:
+        secret = client("secretsmanager", deployed.url).create_secret(Name="errors", SecretString=received.dsn)["ARN"]
+        found = functions.get_function_configuration(FunctionName=name)
+        statement = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": secret}
+        client("iam", deployed.url).put_role_policy(
+            RoleName=found["Role"].rpartition("/")[2],
+            PolicyName="errors",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+        )
+        before = found["Environment"]["Variables"]
+        variables = {**before, "SENTRY_SECRET": secret, "DEPLOYMENT": NAMES.prefix}
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+        payload = json.dumps({"of": "ana@plant.example"}).encode()
+        assert "FunctionError" in functions.invoke(FunctionName=name, Payload=payload)
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": before})
+        assert "FunctionError" in functions.invoke(FunctionName=name, Payload=payload)
+    [event] = received.events
+    assert [value["type"] for value in event["exception"]["values"]] == ["KeyError"]
+    assert (event["environment"], event["tags"]) == (NAMES.prefix, {"part": name})
+    assert b"ana@" not in b"".join(received.envelopes)
 
 
 def test_people_sign_in_at_a_page_and_get_a_token_for_the_api(deployed: Deployment) -> None:

@@ -7,9 +7,7 @@ import re
 import subprocess
 import sys
 import zipfile
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -17,7 +15,6 @@ from deploy.lake.catalog import glue_table, view_columns
 from docs.generate import PAGE, page
 from flink_job.ddl import sink_body
 from flink_job.lake.views import VIEWS, View
-from flink_job.logs import report_errors
 from flink_job.schemas import OUTPUTS
 from flink_job.sql import read_sql
 
@@ -116,30 +113,6 @@ def test_the_jar_keeps_the_right_twins_and_every_factory() -> None:
     # aws-base's class, which knows Firehose's exceptions: it does not refer to the SDK that the Kinesis jar relocated.
     assert b"org/apache/flink/kinesis-streams/shaded" not in twin
     assert b"org/apache/flink/kinesis/shaded" not in twin
-
-
-def test_an_error_goes_to_sentry_when_a_dsn_is_set() -> None:
-    received: list[bytes] = []
-
-    class Receiver(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            received.append(self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    with HTTPServer(("127.0.0.1", 0), Receiver) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        dsn = f"http://key@127.0.0.1:{server.server_port}/1"
-        with pytest.raises(RuntimeError, match="broken on purpose"), report_errors(dsn):
-            raise RuntimeError("broken on purpose")
-        server.shutdown()
-    import gzip
-
-    bodies = [gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body for body in received]
-    assert any(b"broken on purpose" in body for body in bodies)
 
 
 def test_logs_are_json_lines(capsys: pytest.CaptureFixture[str]) -> None:

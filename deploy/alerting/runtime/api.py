@@ -25,6 +25,7 @@ from aws_lambda_powertools.event_handler.exceptions import (
 
 from deploy.access import MAX_NAME, OPERATOR, VIEWER, Caller, answer_refusals, body_in, caller_in, key_in, query_in
 from deploy.documents import is_text
+from deploy.errors import reported
 
 from . import context
 from .items import ENDED, LATCHED, OPEN
@@ -107,6 +108,7 @@ def snooze(alert_id: str) -> Response[str]:
     return _do(caller, _alert(alert_id, caller), "snooze", {"snoozed_until_ms": until_ms})
 
 
+@reported
 def handler(event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
     """Entry of the function."""
     return app.resolve(event, lambda_context)

@@ -14,6 +14,8 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.kinesis_stream_event import KinesisStreamRecord
 from botocore.exceptions import ClientError
 
+from deploy.errors import reported
+
 from . import context, measures
 from .messages import body, short, subject
 from .model import Change, read_change
@@ -28,6 +30,7 @@ PATIENCE_S = 5.0
 NEVER = {"ValidationException", "ItemCollectionSizeLimitExceededException"}
 
 
+@reported
 def handler(event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
     """Entry of the function."""
     told: dict[tuple[str, str], Recipient] = {}

@@ -6,6 +6,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from deploy.errors import reported
 from deploy.tenants import DEFAULT_TENANT
 
 from . import context, measures
@@ -19,6 +20,7 @@ logger = Logger(service="sweeper")
 PATIENCE_S = 40.0
 
 
+@reported
 def handler(event: dict[str, Any], lambda_context: Any) -> dict[str, int]:
     """Entry of the function."""
     routes = {tenant: context.routes(tenant) for tenant in context.table().tenants()}

@@ -34,6 +34,7 @@ from deploy.access import (
     query_in,
 )
 from deploy.documents import is_text
+from deploy.errors import reported
 
 from .asked import Asked, Query
 from .athena import RUNNING, Athena
@@ -122,6 +123,7 @@ def last_values_of(meter_id: str) -> dict[str, Any]:
     return {"meter_id": meter_id, "site": site, "values": last_values().newest(meter_id, caller.tenant)}
 
 
+@reported
 def handler(event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
     """Entry of the function."""
     return app.resolve(event, lambda_context)

@@ -14,6 +14,7 @@ from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from deploy.api.runtime.athena import Athena
 from deploy.api.runtime.questions import literal
+from deploy.errors import reported
 
 from . import probe
 
@@ -25,6 +26,7 @@ FROM costs_rows
 WHERE event_date >= ? AND event_date <= ? AND tenant = ? AND meter_id = ?"""
 
 
+@reported
 def handler(event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
     """Entry of the function, on its schedule: the same event publishes the same reading."""
     slot = probe.slot_of(datetime.fromisoformat(event["time"]))

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import boto3
 
+from deploy.errors import reported
 from flink_job.snapshot import snapshot_line
 
 
@@ -25,6 +26,7 @@ class Keys(NamedTuple):
     snapshot: str
 
 
+@reported
 def handler(event: dict[str, Any], lambda_context: Any) -> dict[str, int]:
     """Entry of the function, on a schedule."""
     store = Store(_client("dynamodb"), os.environ["TABLE"])

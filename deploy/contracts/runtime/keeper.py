@@ -16,6 +16,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 
+from deploy.errors import reported
 from flink_job.metering.contract import ContractError, parse_contract
 from flink_job.tenants import DEFAULT
 
@@ -28,6 +29,7 @@ _IS_NEWER = (
 )
 
 
+@reported
 def handler(event: dict[str, Any], lambda_context: Any) -> dict[str, int]:
     """Entry of the function. Keeping twice is keeping once, so a batch that fails comes again as a whole."""
     newest: dict[tuple[str, str], dict[str, Any]] = {}

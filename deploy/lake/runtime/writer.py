@@ -26,6 +26,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.config import Config
 
+from deploy.errors import reported
 from flink_job.metering.contract import ContractError, of_tenant, parse_contract
 from flink_job.metering.envelope import opened
 from flink_job.metering.reading import parse_reading
@@ -42,6 +43,7 @@ class UnwrittenError(RuntimeError):
     """The table would not take items; the batch comes again."""
 
 
+@reported
 def handler(event: dict[str, Any], lambda_context: Any) -> dict[str, int]:
     """Entry of the function. Writing twice is writing once, so a batch that fails comes again as a whole."""
     keep_s = int(os.environ["KEEP_DAYS"]) * 86_400

@@ -1,0 +1,80 @@
+"""Functions whose errors are reported from the worker that they run in; nothing is wrapped where no DSN is set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pyflink.datastream import KeyedProcessFunction, RuntimeContext
+from pyflink.table.udf import ScalarFunction, TableFunction
+
+from flink_job.sentry import Destination, connect, report_errors
+
+
+class _Reporting:
+    """What the wrappers share: `function` does the work, in a process that reports."""
+
+    def __init__(self, function: Any, destination: Destination) -> None:
+        self.function, self.destination = function, destination
+        self.part = type(function).__name__
+
+    def open(self, context: Any) -> None:
+        self.dsn = self.destination.found()
+        connect(self.dsn, self.part)
+        with report_errors(self.dsn, self.part):
+            self.function.open(context)
+
+    def close(self) -> None:
+        self.function.close()
+
+    def each(self, function: Callable[..., Any], *values: Any) -> Iterator[Any]:
+        """What a generator function makes."""
+        with report_errors(self.dsn, self.part):
+            yield from function(*values) or ()
+
+
+class ReportedScalar(_Reporting, ScalarFunction):  # type: ignore[misc]
+    """A scalar function, vectorised or not."""
+
+    def is_deterministic(self) -> bool:
+        return bool(self.function.is_deterministic())
+
+    def eval(self, *values: Any) -> Any:
+        with report_errors(self.dsn, self.part):
+            return self.function.eval(*values)
+
+
+class ReportedTable(_Reporting, TableFunction):  # type: ignore[misc]
+    """A table function."""
+
+    def is_deterministic(self) -> bool:
+        return bool(self.function.is_deterministic())
+
+    def eval(self, *values: Any) -> Iterator[Any]:
+        return self.each(self.function.eval, *values)
+
+
+class ReportedProcess(_Reporting, KeyedProcessFunction):  # type: ignore[misc]
+    """A keyed function of a stream."""
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        _Reporting.open(self, runtime_context)
+
+    def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
+        return self.each(self.function.process_element, value, ctx)
+
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Any]:
+        return self.each(self.function.on_timer, timestamp, ctx)
+
+
+def reported(wrapper: Any, destination: Destination) -> Any:
+    """A function as `udf` or `udtf` makes it, with its errors reported."""
+    if destination.is_set:
+        kind = ReportedTable if isinstance(wrapper._func, TableFunction) else ReportedScalar
+        wrapper._func = kind(wrapper._func, destination)
+    return wrapper
+
+
+def reported_process(function: KeyedProcessFunction, destination: Destination) -> KeyedProcessFunction:
+    """A keyed function of a stream, with its errors reported."""
+    return ReportedProcess(function, destination) if destination.is_set else function
