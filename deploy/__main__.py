@@ -153,7 +153,7 @@ def diff(env: Env = "dev") -> None:
       python -m deploy diff --env dev
     """
     environment, _, account = _target(env)
-    Cdk(environment, account).run("diff", "--all", "--no-change-set")
+    Cdk(environment, account).run("diff", "--all", "--method", "template")
 
 
 @app.command()

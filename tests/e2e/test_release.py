@@ -76,6 +76,13 @@ def test_an_uploaded_file_finds_the_snapshot_of_contracts_before_the_first_hourl
     assert gzip.decompress(body) == b""
 
 
+def test_what_a_deployment_would_change_is_shown(account: Account, deployed: subprocess.CompletedProcess[str]) -> None:
+    """Of what is deployed: nothing."""
+    shown = account.run("diff", "--env", "dev")
+    assert shown.returncode == 0, shown.stderr
+    assert "Number of stacks with differences: 0" in shown.stdout + shown.stderr
+
+
 def test_cloudformation_is_no_administrator(account: Account, deployed: subprocess.CompletedProcess[str]) -> None:
     iam = account.client("iam")
     role = f"cdk-metering-cfn-exec-role-000000000000-{REGION}"
