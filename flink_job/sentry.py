@@ -63,18 +63,18 @@ def destination_here() -> Destination:
 
 @contextlib.contextmanager
 def report_errors(dsn: str, part: str = "") -> Iterator[None]:
-    """Report an exception that passes, and let it pass. Without a DSN nothing is loaded."""
-    is_on = connect(dsn, part)
+    """Report an exception that passes, and let it pass; `part` is a tag. Without a DSN nothing is loaded."""
+    is_on = connect(dsn)
     try:
         yield
     except Exception as error:
         if is_on:
-            report(error)
+            report(error, part)
         raise
 
 
-def connect(dsn: str, part: str) -> bool:
-    """Make this process one that reports, once; `part` is a tag of its events. False without a usable DSN."""
+def connect(dsn: str) -> bool:
+    """Make this process one that reports, once. False without a usable DSN."""
     if not dsn:
         return False
     import sentry_sdk
@@ -101,15 +101,16 @@ def connect(dsn: str, part: str) -> bool:
     except BadDsn:
         log.warning("no Sentry: the DSN cannot be used")
         return False
-    sentry_sdk.set_tag("part", part)
     return True
 
 
-def report(error: BaseException) -> None:
-    """Send an exception, and wait until it is sent: the process may end with it."""
+def report(error: BaseException, part: str) -> None:
+    """Send an exception with the part that raised it as a tag, and wait: the process may end with it."""
     import sentry_sdk
 
-    sentry_sdk.capture_exception(error)
+    with sentry_sdk.new_scope() as scope:
+        scope.set_tag("part", part)
+        sentry_sdk.capture_exception(error)
     sentry_sdk.flush(timeout=FLUSH_S)
 
 

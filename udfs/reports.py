@@ -8,7 +8,7 @@ from typing import Any
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 from pyflink.table.udf import ScalarFunction, TableFunction
 
-from flink_job.sentry import Destination, connect, report_errors
+from flink_job.sentry import Destination, report_errors
 
 
 class _Reporting:
@@ -20,7 +20,6 @@ class _Reporting:
 
     def open(self, context: Any) -> None:
         self.dsn = self.destination.found()
-        connect(self.dsn, self.part)
         with report_errors(self.dsn, self.part):
             self.function.open(context)
 

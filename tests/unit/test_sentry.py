@@ -35,6 +35,15 @@ def test_an_error_is_sent_without_what_it_says() -> None:
         assert secret.encode() not in b"".join(received.envelopes)
 
 
+def test_two_parts_of_a_process_are_told_apart() -> None:
+    """A worker of Flink runs several functions."""
+    with receiver() as received:
+        for part in ("ReadReading", "PriceReading"):
+            with pytest.raises(ValueError, match="cannot read"), report_errors(received.dsn, part):
+                fail(b"")
+    assert [event["tags"]["part"] for event in received.events] == ["ReadReading", "PriceReading"]
+
+
 def test_an_error_behind_another_is_scrubbed_as_well() -> None:
     def chained() -> None:
         try:
@@ -102,7 +111,7 @@ def test_a_function_reports_what_its_handler_raises(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_dsn_that_is_none_stops_nothing() -> None:
-    assert connect("no dsn", "x") is False
+    assert connect("no dsn") is False
     with pytest.raises(ValueError, match="cannot read"), report_errors("no dsn", "x"):
         fail(b"")
 
