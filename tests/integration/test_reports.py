@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from pyflink.datastream import KeyedProcessFunction
+from pyflink.table import DataTypes
 from pyflink.table.udf import ScalarFunction, TableFunction, udf, udtf
 
 from flink_job.config import Job
@@ -56,14 +57,16 @@ def test_a_worker_reports_its_error_and_the_job_fails(tmp_path: Path) -> None:
             "unwatched": reported(poisoned(), Destination()),
         }.items():
             t_env.create_temporary_function(name, function)
-        rows = "(VALUES (CAST(1 AS BIGINT)), (2), ({})) AS t(v)"
-        assert sorted(values(t_env, f"SELECT watched(v) FROM {rows.format(3)}")) == [1, 2, 3]
+        row = DataTypes.ROW([DataTypes.FIELD("v", DataTypes.BIGINT())])
+        for name, numbers in {"good": (1, 2, 3), "bad": (1, 2, 13)}.items():
+            t_env.create_temporary_view(name, t_env.from_elements([(number,) for number in numbers], row))
+        assert sorted(values(t_env, "SELECT watched(v) FROM good")) == [1, 2, 3]
         assert received.events == []
         with pytest.raises(Exception, match="poison in"):
-            values(t_env, f"SELECT unwatched(v) FROM {rows.format(13)}")
+            values(t_env, "SELECT unwatched(v) FROM bad")
         assert received.events == []
         with pytest.raises(Exception, match="poison in"):
-            values(t_env, f"SELECT watched(v) FROM {rows.format(13)}")
+            values(t_env, "SELECT watched(v) FROM bad")
     # One, or one for each start of the job.
     assert received.events
     for event in received.events:
