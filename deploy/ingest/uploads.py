@@ -91,6 +91,7 @@ class Uploads(Construct):
         use_key(task.task_role, self._key)
         if secret:
             allow(task.task_role, ["secretsmanager:GetSecretValue"], secret)
+            accept(task, "AwsSolutions-ECS2", "The variables name the secret and the deployment; neither is secret.")
         accept(task.obtain_execution_role(), _EVERYTHING, "ECR's GetAuthorizationToken knows no resources.")
         return task
 

@@ -254,11 +254,16 @@ def test_operators_are_told_of_alarms_and_of_the_budget(told: Templates) -> None
     assert subscribed == {"ana@plant.example", "ravi@plant.example"}
 
 
-def test_the_dsn_is_a_secret_and_the_job_alone_reads_it(told: Templates) -> None:
+def test_the_dsn_is_a_secret_that_each_part_reads_itself(told: Templates) -> None:
     job = json.dumps(told["metering-told-job"])
     assert job.count("secretsmanager:GetSecretValue") == 1
     assert "sentry_dsn" not in job
     assert '"sentry_secret": "arn:aws:secretsmanager:' in job
+    pipeline = told["metering-told-pipeline"]
+    functions = of_kind(pipeline, "AWS::Lambda::Function").values()
+    assert {"SENTRY_SECRET" in function["Environment"]["Variables"] for function in functions} == {True}
+    # Those of the functions, and of the container of uploaded files.
+    assert json.dumps(pipeline).count("secretsmanager:GetSecretValue") == len(functions) + 1
 
 
 def test_cdk_runs_in_the_node_that_was_installed_with_it() -> None:
