@@ -27,6 +27,7 @@ from flink_job.newest import StoredRows, with_newest, with_version
 from flink_job.running import with_running
 from flink_job.sentry import destination_of
 from flink_job.sinks import sink_name
+from flink_job.splitting import with_parts
 from flink_job.sql import read_sql
 from flink_job.uids import Uid
 from udfs import register_functions
@@ -51,9 +52,14 @@ def define_pipeline(
 
     # Bytes to readings, each with its contract and its place in the tariff's calendar. Contracts are kept for ever.
     t_env.get_config().set("table.exec.state.ttl", "0 ms")
+    # The step of the source keeps the name that it had in earlier versions, and with it the position in the stream.
+    _views(t_env, source_records="04_source_records")
+    with_parts(t_env, "source_records", "split_records", "payload", Uid.SPLIT_RECORDS, step=Uid.ENVELOPES)
     _views(t_env, enveloped_rows="05_enveloped")
-    cross(t_env, "enveloped_rows", "enveloped", as_it_is(), Uid.ENVELOPES)
-    _views(t_env, records="06_records", decoded_rows="10_decoded")
+    cross(t_env, "enveloped_rows", "enveloped", as_it_is(), Uid.ENVELOPE_TEXTS)
+    _views(t_env, records="06_records")
+    with_parts(t_env, "records", "split_payloads", "payload", Uid.SPLIT_PAYLOADS, step=Uid.SPLIT_PAYLOADS.rows)
+    _views(t_env, parts="07_parts", decoded_rows="10_decoded")
     cross(t_env, "decoded_rows", "decoded", with_arrival_time("arrival"), Uid.DECODE)
     _views(t_env, contract_rows="20_contracts")
     cross(t_env, "contract_rows", "contracts", with_arrival_time("arrival"), Uid.CONTRACTS)

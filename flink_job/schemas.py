@@ -68,7 +68,11 @@ def _flag(name: str, doc: str) -> Column:
 _TENANT = _text("tenant", "Customer whose row it is; `default` where nobody said otherwise")
 _DEVICE = _text("device", "IoT thing that sent the record, NULL where it is none")
 _SHARD = _text("shard", "Kinesis shard, or input file")
-_RECORD_POSITION = _text("record_position", "Kinesis sequence number, or line number: with `shard` it names one record")
+_RECORD_POSITION = _text(
+    "record_position",
+    "Kinesis sequence number, or line number; of the n-th reading of a record that holds several, from the second on, "
+    "with `.n` after it. With `shard` it names one reading",
+)
 _ARRIVAL = _time("arrival", "When the stream received the record")
 #: A record may be read again after a crash, and end otherwise than before.
 _NEWEST_OUTCOME = "of several outcomes of a record the newest counts"

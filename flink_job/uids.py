@@ -26,6 +26,9 @@ class Uid(StrEnum):
     """Steps of the dataflow, and operators of the DataStream API. A value must never change, whatever is renamed."""
 
     ENVELOPES = "envelopes"
+    SPLIT_RECORDS = "split-records"
+    ENVELOPE_TEXTS = "envelope-texts"
+    SPLIT_PAYLOADS = "split-payloads"
     DECODE = "decode"
     CONTRACTS = "contracts"
     NEWEST_CONTRACT = "newest-contract"

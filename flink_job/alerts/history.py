@@ -53,7 +53,7 @@ def _powers(reading: ParsedReading, contract: Contract) -> dict[str, float]:
 COSTED_SQL = """
 SELECT meter_id, site_path, epoch_ms(interval_start), interval_s, revision, epoch_ms(arrival), currency,
   CAST(cost AS DOUBLE), CAST(energy_kwh AS DOUBLE), CAST(export_kwh AS DOUBLE)
-FROM costs ORDER BY arrival, shard, record_position
+FROM costs ORDER BY arrival, shard, LENGTH(record_position), record_position
 """
 KPI_SQL = """
 SELECT entity, site_path, level, window_s, epoch_ms(window_start), epoch_ms(window_end), currency,

@@ -14,6 +14,7 @@ from flink_job.batch.snapshot import write_snapshot
 from flink_job.batch.stage import stage
 from flink_job.config import ContractSource, Job, Outputs, Settings, StreamSource, Tariffs
 from flink_job.lake.account import rejected_readings
+from flink_job.metering.framing import readings_held
 from flink_job.schemas import ACCOUNTED
 from flink_job.tenants import DEFAULT
 
@@ -63,7 +64,8 @@ def run_bounded(
     with tempfile.TemporaryDirectory(prefix="meter-costing-") as name:
         work = Path(name)
         arrival_ms = int(time.time() * 1000)
-        read = stage(inputs, work / READINGS / "records.json", arrival_ms, lambda n: report("staged", n))
+        records = work / READINGS / "records.json"
+        read = stage(inputs, records, arrival_ms, lambda n: report("staged", n), readings_held)
         # Contracts are all known before the first reading arrives.
         read_contracts = stage(contracts, work / CONTRACTS / "records.json", 0, lambda n: None)
         write_snapshot(work / CONTRACTS / "records.json", work / "contracts.ndjson.gz", settings.contracts.tenant)

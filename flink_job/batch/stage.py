@@ -21,6 +21,7 @@ import msgspec
 
 from flink_job.batch.parquet import ParquetError, rows_in
 from flink_job.metering.bounds import MAX_HEADER_BYTES, MAX_INPUT_BYTES, MAX_LINE_BYTES
+from flink_job.metering.framing import parts
 from flink_job.metering.record import CSV_ENVELOPE, CSV_SEPARATOR
 from flink_job.publish import client
 
@@ -39,22 +40,29 @@ class InputError(ValueError):
     """An input that cannot be read; the message names it and says what would be right."""
 
 
-def stage(inputs: Iterable[str], target: Path, first_arrival_ms: int, progress: Callable[[int], None]) -> int:
-    """Write every record of `inputs` to `target`; returns their number.
+def stage(
+    inputs: Iterable[str],
+    target: Path,
+    first_arrival_ms: int,
+    progress: Callable[[int], None],
+    held: Callable[[bytes], int] = lambda record: 1,
+) -> int:
+    """Write every record of `inputs` to `target`; returns how many readings they hold, by `held`.
 
     The n-th record arrives n milliseconds after `first_arrival_ms`. `progress` is called with the count so far.
     """
-    count = 0
+    count = readings = 0
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as out:
         for name in inputs:
             for line_number, payload in read_records(name):
                 out.write(_staged(payload, first_arrival_ms + count, name, line_number))
                 count += 1
+                readings += held(payload)
                 if count % PROGRESS_STEP == 0:
                     progress(count)
     progress(count)
-    return count
+    return readings
 
 
 def read_records(name: str) -> Iterator[tuple[int, bytes]]:
@@ -77,6 +85,13 @@ def read_records(name: str) -> Iterator[tuple[int, bytes]]:
         raise InputError(f"{name}: no such file") from None
     except (EOFError, gzip.BadGzipFile, zlib.error, ParquetError, _HeaderError) as error:
         raise InputError(f"{name}: {error}") from None
+
+
+def read_readings(name: str) -> Iterator[tuple[int, bytes]]:
+    """(line or row number, payload) of each reading of a file; a line may be an array of several. Raises InputError."""
+    for number, record in read_records(name):
+        for payload in parts(record):
+            yield number, payload
 
 
 def _staged(payload: bytes, arrival_ms: int, name: str, line_number: int) -> bytes:

@@ -49,7 +49,7 @@ def enclose(payload: bytes, tenant: str = "", device: str | None = None) -> byte
 
 def opened(record: bytes, tenant: str = DEFAULT) -> Enclosed:
     """What a record holds; `tenant` is that of the stream, for what names none. What is no envelope holds itself."""
-    if _MARK not in record:
+    if _MARK not in record or record.count(b"{") != 1:
         return Enclosed(record, tenant)
     try:
         found = _decode(record)

@@ -1,12 +1,17 @@
--- Records of the stream, with their text where they are envelopes: what the IoT rule, or a trusted back end, puts around a
--- device's message (see docs/tenants.md). Nearly always the one look for the marker is all.
+-- The parts of each record of the stream (an array or NDJSON holds several), with their text where they are envelopes: what
+-- the IoT rule, or a trusted back end, puts around a device's message (see docs/tenants.md). Nearly always one pass over the
+-- bytes and one search for the marker are all. The first part has the record's position, the n-th has `.n` after it;
+-- `parts_position` is what the parts of an envelope's payload are counted from.
 SELECT
-  payload,
+  part AS payload,
   tenant,
   arrival,
   shard,
-  record_position,
+  CASE WHEN part_number = 1 THEN record_position ELSE record_position || '.' || CAST(part_number AS STRING) END
+  AS record_position,
+  CASE WHEN parts = 1 THEN record_position ELSE record_position || '.' || CAST(part_number AS STRING) END
+  AS parts_position,
   CASE
-    WHEN POSITION('"metering_envelope"' IN DECODE(payload, 'UTF-8')) > 0 THEN DECODE(payload, 'UTF-8')
+    WHEN POSITION('"metering_envelope"' IN DECODE(part, 'UTF-8')) > 0 THEN DECODE(part, 'UTF-8')
   END AS envelope
-FROM source_readings
+FROM split_records

@@ -1,17 +1,18 @@
 -- What devices and back ends sent, with whose it is: the tenant, and the IoT thing that said it (NULL where no thing did).
 -- Text to bytes and back keeps bytes that are no text. An envelope that is not one as described in docs/tenants.md stays
--- closed, and is rejected as a whole.
+-- closed, and is rejected as a whole: so is a text that holds anything beside the envelope.
 SELECT
   CASE WHEN is_open THEN CAST(FROM_BASE64(enclosed) AS BYTES) ELSE payload END AS payload,
   CASE WHEN is_open THEN COALESCE(named_tenant, things_tenant, tenant) ELSE tenant END AS tenant,
   CASE WHEN is_open THEN thing END AS device,
   arrival,
   shard,
-  record_position
+  record_position,
+  parts_position
 FROM (
   SELECT
     *,
-    COALESCE(MOD(CHAR_LENGTH(enclosed), 4) = 0, FALSE)
+    COALESCE(MOD(CHAR_LENGTH(enclosed), 4) = 0 AND REGEXP(envelope, '^\s*\{[^{}]*\}\s*$'), FALSE)
     AND (POSITION(':' IN COALESCE(thing, '')) = 0 OR things_tenant IS NOT NULL) AS is_open
   FROM (
     SELECT

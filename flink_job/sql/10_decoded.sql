@@ -1,4 +1,4 @@
--- Every record as flat columns, or with the code of its rejection; the original bytes stay beside it.
+-- Every part of a record as flat columns, or with the code of its rejection; the original bytes stay beside it.
 SELECT
   payload,
   tenant,
@@ -33,5 +33,5 @@ FROM (
     shard,
     record_position,
     read_reading(payload, CAST(arrival AS TIMESTAMP(3)), tenant, device) AS reading
-  FROM records
+  FROM parts
 ) AS d

@@ -28,7 +28,8 @@ from botocore.config import Config
 
 from deploy.errors import reported
 from flink_job.metering.contract import ContractError, of_tenant, parse_contract
-from flink_job.metering.envelope import opened
+from flink_job.metering.envelope import Enclosed
+from flink_job.metering.framing import readings_in
 from flink_job.metering.reading import parse_reading
 from flink_job.tenants import plain
 
@@ -60,16 +61,23 @@ def _items(records: list[dict[str, Any]], keep_s: int) -> Iterator[dict[str, Any
         arrival_s = float(record["kinesis"]["approximateArrivalTimestamp"])
         stream = str(record["eventSourceARN"]).rpartition("/")[2]
         is_contract = stream == os.environ["CONTRACTS"]
-        item = contract_item(payload) if is_contract else reading_item(payload, arrival_s, keep_s)
-        if item is None:
-            logger.debug("neither a reading nor a contract of its stream")
-        else:
-            yield item
+        found = [contract_item(payload)] if is_contract else reading_items(payload, arrival_s, keep_s)
+        for item in found:
+            if item is None:
+                logger.debug("neither a reading nor a contract of its stream")
+            else:
+                yield item
 
 
-def reading_item(payload: bytes, arrival_s: float, keep_s: int) -> dict[str, Any] | None:
+def reading_items(record: bytes, arrival_s: float, keep_s: int) -> Iterator[dict[str, Any] | None]:
+    """What `reading_item` makes of each reading of a record."""
+    for enclosed in readings_in(record):
+        yield reading_item(enclosed, arrival_s, keep_s)
+
+
+def reading_item(enclosed: Enclosed, arrival_s: float, keep_s: int) -> dict[str, Any] | None:
     """The item of a reading; None for anything else, and for one whose interval is older than what is kept."""
-    payload, tenant, device = opened(payload)
+    payload, tenant, device = enclosed
     reading = parse_reading(payload, int(arrival_s * 1000), MAX_BYTES, MAX_FUTURE_S, tenant, device)
     if reading.reason is not None or reading.start_ms is None or not payload.startswith(b"{"):
         return None
