@@ -113,7 +113,7 @@ def up(
     s3 = _client("s3", environment)
     if not has(s3, names.books, TARIFFS):
         console.print(f"the books were empty: {', '.join(upload(s3, names.books, tariffs, rules))}")
-    # Runs of uploaded files read the exported contracts; a job that starts without state starts with their snapshot.
+    # Bounded runs read the exported contracts; a job that starts without state starts with their snapshot.
     _export_contracts(environment, names)
     cdk.run("deploy", "--all", "--require-approval", approval)
     _push_image(environment, names)
@@ -276,7 +276,7 @@ def contracts(
 ) -> None:
     """Publish contracts, or export their store.
 
-    Runs of uploaded files read the exported contracts, and a job that starts without state starts with their snapshot.
+    Bounded runs read the exported contracts, and a job that starts without state starts with their snapshot.
 
     \b
       python -m deploy contracts publish --env dev --file contracts.ndjson
@@ -293,7 +293,7 @@ def contracts(
 
 @app.command()
 def image(env: Env = "dev") -> None:
-    """Build and push the image of bounded runs.
+    """Build and push the image for uploaded files.
 
     Needs Docker; an image that has been pushed already is not built again.
 

@@ -102,7 +102,7 @@ class Pipeline(Stack):
         network = Network(self, "Network", deployment)
         uploads = Uploads(self, "Uploads", deployment, network, data.images, tag())
         uploads.start_at(names.uploads)
-        uploads.reach()
+        uploads.reach(data.streams.readings)
 
         channels = Channels(self, "Channels", deployment)
         actions = names.delivery(ALERT_ACTIONS.name)

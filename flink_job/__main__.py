@@ -17,6 +17,7 @@ from flink_job.commands.console import fail as _fail
 from flink_job.commands.period import From, To, day_of
 from flink_job.commands.rerate import rerate
 from flink_job.commands.tariffs import commands as tariffs_commands
+from flink_job.commands.uploads import commands as uploads_commands
 from flink_job.config import ConfigError, Job, load_settings, properties_path
 from flink_job.logs import configure_logging
 from flink_job.sentry import destination_here, report_errors
@@ -33,6 +34,7 @@ app.command("compare")(rating.compare)
 app.command("rerate")(rerate)
 app.add_typer(tariffs_commands, name="tariffs")
 app.add_typer(alerts_commands, name="alerts")
+app.add_typer(uploads_commands, name="uploads")
 
 
 def _print_version(is_asked: bool) -> None:

@@ -55,20 +55,23 @@ def publish(stream: str, records: Iterator[bytes], sent: Callable[[int], None], 
     count = 0
     while batch := list(islice(records, BATCH)):
         for part in _within_limit(batch):
-            _put(kinesis, stream, part)
+            put(kinesis, stream, [{"Data": record, "PartitionKey": _partition_key(record)} for record in part])
         count += len(batch)
         sent(count)
     return count
 
 
-def _put(kinesis: Any, stream: str, batch: list[bytes]) -> None:
-    waiting = [{"Data": record, "PartitionKey": _partition_key(record)} for record in batch]
+def put(kinesis: Any, stream: str, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put entries of one call of PutRecords, those that fail again; returns the result of each. Raises PublishError."""
+    results: list[dict[str, Any]] = [{}] * len(entries)
+    waiting = list(range(len(entries)))
     for attempt in range(ATTEMPTS):
-        response = kinesis.put_records(StreamName=stream, Records=waiting)
-        if not response["FailedRecordCount"]:
-            return
-        results = response["Records"]
-        waiting = [r for r, result in zip(waiting, results, strict=True) if "ErrorCode" in result]
+        answer = kinesis.put_records(StreamName=stream, Records=[entries[i] for i in waiting])
+        for i, result in zip(waiting, answer["Records"], strict=True):
+            results[i] = result
+        waiting = [i for i in waiting if "ErrorCode" in results[i]]
+        if not waiting:
+            return results
         time.sleep(0.1 * 2**attempt)
     raise PublishError(f"stream {stream!r}: {len(waiting)} records failed {ATTEMPTS} times")
 

@@ -1,1 +1,1 @@
-"""The bounded run of an uploaded file, in a container."""
+"""The container that publishes uploaded files."""

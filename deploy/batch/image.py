@@ -1,4 +1,4 @@
-"""The image of the bounded run: its tag says what is in it, so that it is pushed once and a task names its own."""
+"""The image for uploaded files: its tag says what is in it, so that it is pushed once and a task names its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files: an object in the upload bucket starts a bounded run of the job in a container; its output lies in the lake."""
+"""Files: an object in the upload bucket is checked in a container, and its readings are published into the stream."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
@@ -17,10 +18,10 @@ from deploy.deployment import Deployment
 from deploy.grants import allow, read_objects, use_key, write_objects
 from deploy.logs import log_group
 from deploy.nag import accept
-from deploy.names import CONTRACTS, TARIFFS, Names
+from deploy.names import Names
 
 _EVERYTHING = "AwsSolutions-IAM5[Resource::*]"
-INBOX, OUTPUT = "inbox/", "uploads/"
+INBOX, RECEIPTS = "inbox/", "receipts/"
 CPU, MEMORY_MIB, DISK_GIB = 2048, 8192, 50
 LIMIT = Duration.hours(6)
 
@@ -100,15 +101,14 @@ class Uploads(Construct):
         upload = path.format(
             "s3://{}/{}", path.string_at("$.detail.bucket.name"), path.string_at("$.detail.object.key")
         )
-        output = path.format(f"s3://{self._names.lake}/{OUTPUT}{{}}/", path.string_at("$$.Execution.Name"))
-        books = f"s3://{self._names.books}"
+        bucket = self._names.uploads
         command = path.array(
-            *("run", "--input", upload, "--contracts", f"{books}/{CONTRACTS}"),
-            *("--tariffs", f"{books}/tariffs/", "--output", output),
+            *("uploads", "publish", upload, "--stream", self._names.readings),
+            *("--receipts", f"s3://{bucket}/{RECEIPTS}", "--inbox", f"s3://{bucket}/{INBOX}"),
         )
         run = tasks.EcsRunTask(
             self,
-            "Bounded run",
+            "Publish",
             integration_pattern=sfn.IntegrationPattern.RUN_JOB,
             cluster=self.cluster,
             task_definition=self.task,
@@ -126,12 +126,12 @@ class Uploads(Construct):
             result_path="$.task",
         )
         run.add_retry(errors=["ECS.AmazonECSException", "ECS.ServerException"], max_attempts=3, backoff_rate=2)
-        failed = sfn.Fail(self, "Run failed", cause_path="$.error.Cause", error_path="$.error.Error")
+        failed = sfn.Fail(self, "Publishing failed", cause_path="$.error.Cause", error_path="$.error.Error")
         run.add_catch(failed, result_path="$.error")
         prepare = sfn.Pass(
             self,
-            "Name input and output",
-            parameters={"input": upload, "output": output, "command": command},
+            "Name the file",
+            parameters={"file": upload, "command": command},
         )
         # Step Functions' log groups are listed in a resource policy of limited size unless they begin like this.
         log = log_group(self, "MachineLog", self._deployment, f"/aws/vendedlogs/states/{self._names.prefix}-uploads")
@@ -146,7 +146,7 @@ class Uploads(Construct):
         )
 
     def start_at(self, uploads: str) -> None:
-        """Start a run for each object under inbox/."""
+        """Start the container for each object under inbox/."""
         pattern = events.EventPattern(
             source=["aws.s3"],
             detail_type=["Object Created"],
@@ -155,10 +155,10 @@ class Uploads(Construct):
         rule = events.Rule(self, "Uploaded", event_pattern=pattern)
         rule.add_target(targets.SfnStateMachine(self.machine, dead_letter_queue=self.dead))
 
-    def reach(self) -> None:
-        """Grant reading uploads, tariffs and contracts, and writing the output."""
+    def reach(self, readings: kinesis.IStream) -> None:
+        """Grant reading uploads, writing receipts, and putting readings into the stream."""
         role = self.task.task_role
-        read_objects(role, self._names.uploads, INBOX)
-        read_objects(role, self._names.books, TARIFFS, CONTRACTS)
-        write_objects(role, self._names.lake, OUTPUT)
+        read_objects(role, self._names.uploads, INBOX, RECEIPTS)
+        write_objects(role, self._names.uploads, RECEIPTS)
+        allow(role, ["kinesis:PutRecords"], readings.stream_arn)
         accept(self.machine.role, _EVERYTHING, "Log delivery and X-Ray know no resources.")

@@ -160,7 +160,7 @@ def edge_alarms(names: Names, api_id: str, machine_arn: str) -> Iterator[Alarm]:
     ended = ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted")
     measures = {f"m{n}": Measure("AWS/States", m, {"StateMachineArn": machine_arn}, "Sum") for n, m in enumerate(ended)}
     yield Alarm(
-        "Uploads", "Uploaded files: failed runs", "A run of an uploaded file failed.", measures, 0,
+        "Uploads", "Uploaded files: not published", "An uploaded file was not published.", measures, 0,
         expression=f"SUM([{', '.join(measures)}])", period_s=300, periods=1,
     )  # fmt: skip
     for name, title, meaning in _ALERTING:

@@ -87,7 +87,7 @@ def read_records(name: str) -> Iterator[tuple[int, bytes]]:
         raise InputError(f"{name}: {error}") from None
 
 
-def read_readings(name: str) -> Iterator[tuple[int, bytes]]:
+def read_parts(name: str) -> Iterator[tuple[int, bytes]]:
     """(line or row number, payload) of each reading of a file; a line may be an array of several. Raises InputError."""
     for number, record in read_records(name):
         for payload in parts(record):

@@ -230,7 +230,7 @@ def _contracts(files: list[str] | None) -> dict[str, Contract]:
 def _batches(readings: list[str] | None, contracts: list[str] | None, lake: str) -> Iterator[Batch]:
     """The history that was asked for, in order of arrival."""
     from flink_job.alerts import history
-    from flink_job.batch.stage import InputError, read_readings
+    from flink_job.batch.stage import InputError, read_parts
     from flink_job.lake.database import LakeError, needed_tables, open_lake
     from flink_job.lake.remote import downloaded
     from flink_job.lake.selection import Selection
@@ -249,7 +249,7 @@ def _batches(readings: list[str] | None, contracts: list[str] | None, lake: str)
             return
         if not known:
             fail("--readings need --contracts: rules go by site path and tags")
-        records = (payload for name in readings or () for _, payload in read_readings(name))
+        records = (payload for name in readings or () for _, payload in read_parts(name))
         yield from history.batches_of_records(records, known, int(time.time() * 1000))
     except (InputError, LakeError) as error:
         fail(str(error))

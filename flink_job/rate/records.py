@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from flink_job.batch.stage import read_readings
+from flink_job.batch.stage import read_parts
 from flink_job.metering.bounds import MAX_RECORD_BYTES
 from flink_job.metering.reading import ParsedReading, parse_reading
 from flink_job.metering.registers import RegisterRead, keep_newest, register_energy
@@ -36,7 +36,7 @@ def read_reading_records(name: str, rejects: Rejects, now_ms: int) -> ReadingCol
     """Columns of the readings in a file; all other records are added to `rejects`. Raises InputError."""
     newest: dict[tuple[str, int], list[int]] = {}
     registers: dict[tuple[str, str], dict[int, RegisterRead]] = {}
-    for line, payload in read_readings(name):
+    for line, payload in read_parts(name):
         reading = parse_reading(payload, now_ms, MAX_RECORD_BYTES, _YEARS_AHEAD * _YEAR_S)
         if reading.reason is not None:
             rejects.add(name, line, reading)

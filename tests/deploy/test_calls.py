@@ -124,7 +124,8 @@ def _task(template: Mapping[str, Any], role: str) -> dict[str, str]:
     ]
     if task["ExecutionRoleArn"] == {"Fn::GetAtt": [role, "Arn"]}:
         return dict.fromkeys(aws.TASK_EXECUTION, "ECS")
-    return actions_of(Code(FLINK).calls(PROJECT / "flink_job" / "__main__.py", "run", registered=False))
+    entry = PROJECT / "flink_job" / "commands" / "uploads.py"
+    return actions_of(Code(FLINK).calls(entry, "publish", registered=False))
 
 
 def _rule(template: Mapping[str, Any], role: str) -> dict[str, str]:

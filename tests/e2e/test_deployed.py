@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator
@@ -15,11 +16,13 @@ from deploy.lake.catalog import views
 from deploy.lake.questions import QUESTIONS
 from deploy.local.endpoint import endpoint, free_port
 from deploy.local.people import PASSWORD, call
-from deploy.names import CONTRACTS
 from deploy.settings import environment_named
+from flink_job.batch.receipt import read_receipt
+from flink_job.metering.framing import readings_in
 from flink_job.publish import client
 from flink_job.schemas import OUTPUTS
 from tests.harness.deployment import DAYS, NAMES, READINGS, SITES, Deployment, wait_for
+from tests.harness.jobs import command
 from tests.harness.sentry import receiver
 from tests.harness.sign_in import Browser
 
@@ -28,7 +31,7 @@ PERIOD = {"from": DAYS[0], "to": DAYS[1]}
 #: What is in the templates and cannot be tried at the endpoint.
 NOT_TRIED = {
     "Managed Flink": "the endpoint keeps the application and runs no job; `make rehearse` does, on a cluster",
-    "containers of uploaded files": "the endpoint has no containers; their command is looked at below",
+    "containers of uploaded files": "the endpoint has no containers; their command is run below, outside one",
     "IoT rules into Kinesis": "the endpoint's rules know no Kinesis action",
     "permissions of services": "the endpoint asks for those of functions; tests/deploy/test_calls.py looks at all",
     "saved queries, budgets, flow logs, alarms on expressions": "the endpoint's CloudFormation has no such kinds",
@@ -189,11 +192,15 @@ def test_the_last_values_of_a_meter(deployed: Deployment) -> None:
     assert deployed.call("ana", "/meters/nobody/last-values")[0] == 404
 
 
-def test_an_uploaded_file_starts_a_run_of_itself(deployed: Deployment) -> None:
-    """As far as the endpoint goes: it has no containers, so the task's command is looked at, and not run."""
-    client("s3", deployed.url).put_object(Bucket=NAMES.uploads, Key="other/x.csv", Body=b"x")
-    client("s3", deployed.url).put_object(Bucket=NAMES.uploads, Key="inbox/march.csv", Body=b"meter_id,ts\n")
-    machines, machine = client("stepfunctions", deployed.url), deployed.stacks.outputs["Machine"]
+def test_an_uploaded_file_is_published_with_a_receipt(deployed: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The endpoint has no containers, so the task's command is run here."""
+    s3, machines = client("s3", deployed.url), client("stepfunctions", deployed.url)
+    start_s = int(time.time()) // 900 * 900 - 3600
+    rows = "".join(f"up-1,{1000 * (start_s + 900 * n)},900,{n}\n" for n in range(3))
+    s3.put_object(Bucket=NAMES.uploads, Key="other/x.csv", Body=b"x")
+    body = f"meter_id,ts,interval_s,kwh\n{rows}up-1,yesterday,900,1\n".encode()
+    s3.put_object(Bucket=NAMES.uploads, Key="inbox/acme/march.csv", Body=body)
+    machine = deployed.stacks.outputs["Machine"]
     wait_for(lambda: bool(machines.list_executions(stateMachineArn=machine)["executions"]))
     [execution] = machines.list_executions(stateMachineArn=machine)["executions"]
 
@@ -203,12 +210,32 @@ def test_an_uploaded_file_starts_a_run_of_itself(deployed: Deployment) -> None:
         return [json.loads(output)["command"] for output in outputs if "command" in json.loads(output)]
 
     wait_for(lambda: bool(commands()))
-    name = execution["name"]
-    assert commands()[0] == [
-        *("run", "--input", f"s3://{NAMES.uploads}/inbox/march.csv"),
-        *("--contracts", f"s3://{NAMES.books}/{CONTRACTS}", "--tariffs", f"s3://{NAMES.books}/tariffs/"),
-        *("--output", f"s3://{NAMES.lake}/uploads/{name}/"),
-    ]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", deployed.url)
+    assert "published before" not in command(*commands()[0])
+    digest = hashlib.sha256(body).hexdigest()
+    uri = f"s3://{NAMES.uploads}/receipts/acme/march.csv.{digest[:16]}.json"
+    receipt = read_receipt(uri)
+    assert (receipt.rows, receipt.taken, receipt.published, receipt.tenant) == (4, 3, 3, "acme")
+    assert [(row.line, row.reason) for row in receipt.refused_rows] == [("5", "bad_timestamp")]
+    assert sum(record.readings for record in receipt.records) == 3
+    assert "published before" in command(*commands()[0])
+    found = [record for record in records_in(deployed.url, NAMES.readings) if record[1].startswith("upload-")]
+    assert [position for position, _, _ in found] == [record.position for record in receipt.records]
+    held = [enclosed for _, _, data in found for enclosed in readings_in(data)]
+    assert [enclosed.tenant for enclosed in held] == ["acme"] * 3
+    assert [json.loads(enclosed.payload)["signed_kwh"] for enclosed in held] == ["0", "1", "2"]
+
+
+def records_in(url: str, stream: str) -> list[tuple[str, str, bytes]]:
+    """(position, partition key, bytes) of every record of a stream."""
+    kinesis, found = client("kinesis", url), []
+    for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
+        at = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")[
+            "ShardIterator"
+        ]
+        records = kinesis.get_records(ShardIterator=at, Limit=10_000)["Records"]
+        found += [(r["SequenceNumber"], r["PartitionKey"], r["Data"]) for r in records]
+    return found
 
 
 def test_the_job_reads_the_dsn_from_the_secret(deployed: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import json
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -18,11 +19,14 @@ from deploy.local.demo import alerts_in_stream, records_of, running_job, wait_un
 from deploy.local.endpoint import endpoint, free_port
 from deploy.local.resources import create, write_properties
 from deploy.names import SNAPSHOT, Names
-from flink_job.lake.database import query
+from flink_job.batch.receipt import Receipt, outcomes, publish_once
+from flink_job.config import Job
+from flink_job.lake.database import open_lake, query
 from flink_job.lake.redrive import stored_records
 from flink_job.publish import client, publish
 from flink_job.snapshot import snapshot_line
 from tests.harness.jobs import SAMPLES, run_files, write_records
+from tests.harness.samples import is_malformed
 
 RECORDS = 12_000
 #: Contract records that are none. They follow the contracts in every shard, so once they are in the lake the contracts
@@ -32,6 +36,8 @@ PROBES = [b'{"meter_id": "probe-%d"}' % number for number in range(16)]
 #: the contracts runs, and has them. They are older than all others, so that they make none of them late. They may pass
 #: each other while they wait for their contract: how their cost is spread among them is not compared.
 AHEAD = 30
+#: Records at the end that come from an uploaded file, several to a record of the stream.
+UPLOADED = 1000
 TIMEOUT_S = 150
 
 
@@ -148,7 +154,11 @@ def lakes(sample_records: list[bytes], tmp_path_factory: pytest.TempPathFactory)
         store(names, url, REPLACED, ahead_ms=7_200_000)
         with running_job(folder, "--savepoint", savepoint) as job:
             wait_until_running(job, folder, quiet)
-            publish(names.readings, iter(records[RECORDS // 2 :]), lambda sent: None, url)
+            tail = records[-UPLOADED:]
+            malformed = [record for record in tail if is_malformed(record)]
+            publish(names.readings, iter([*records[RECORDS // 2 : -UPLOADED], *malformed]), lambda sent: None, url)
+            upload = write_records(folder / "tail.ndjson", [record for record in tail if not is_malformed(record)])
+            receipt, again = (uploaded(upload, names, url, folder) for _ in range(2))
             # Readings without a contract wait for later arrivals: the drain lets the last of them go.
             wait_for(delivered(RECORDS - 100), "nearly all records")
             job.send_signal(signal.SIGTERM)
@@ -157,7 +167,17 @@ def lakes(sample_records: list[bytes], tmp_path_factory: pytest.TempPathFactory)
         time.sleep(4)
         delivery.refresh()
         alerts = alerts_in_stream(names, url)
-    return {"bounded": bounded, "stream": folder / "lake", "alerts": alerts, "account": delivery.account()}
+    assert again == receipt, "the second time nothing is published"
+    stream = {"stream": folder / "lake", "alerts": alerts, "account": delivery.account()}
+    return {"bounded": bounded, "receipt": receipt, **stream}
+
+
+def uploaded(file: Path, names: Names, url: str, folder: Path) -> Receipt:
+    """The receipt of a file of readings that is published as the container does it, whatever their age."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("AWS_ENDPOINT_URL", url)
+        job = Job(state_days=10_000)
+        return publish_once(str(file), "default", job, names.readings, str(folder / "receipts"), 100_000)[0]
 
 
 def rows(lakes: dict[str, Any], which: str, sql: str) -> list[tuple[object, ...]]:
@@ -206,6 +226,18 @@ def test_rejected_bytes_are_the_same(lakes: dict[str, Any]) -> None:
     bounded, stream = (sorted(stored_records(lakes[which], "rejected")) for which in ("bounded", "stream"))
     assert stream == bounded
     assert bounded
+
+
+def test_readings_of_a_file_are_accounted_for_by_its_receipt(lakes: dict[str, Any]) -> None:
+    receipt: Receipt = lakes["receipt"]
+    assert (receipt.refused, receipt.published) == ({}, receipt.rows)
+    assert len(receipt.records) < receipt.published / 50
+    with open_lake(lakes["stream"]) as lake:
+        found = outcomes(receipt, lake)
+    assert sum(found.values()) == receipt.published
+    assert found["costs"] > UPLOADED / 2
+    [(parts,)] = query(lakes["stream"], "SELECT COUNT(*) FROM costs WHERE contains(record_position, '.')")[1]
+    assert parts > UPLOADED / 2
 
 
 def test_merged_kpis_are_the_same(lakes: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The table of contracts as two objects: contracts for runs of uploaded files, and the snapshot that a job without
+"""The table of contracts as two objects: contracts for bounded runs, and the snapshot that a job without
 state starts with (flink_job/snapshot.py).
 """
 

@@ -1,0 +1,164 @@
+"""Receipts of published files: what was taken, what was refused and why, where it lies in the stream."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import urlparse
+
+import duckdb
+import msgspec
+from botocore.exceptions import ClientError
+
+from flink_job.batch.stage import InputError, open_input
+from flink_job.batch.upload import Checked, Published, Refusal, check, publish_file
+from flink_job.config import Job
+from flink_job.lake.account import ONE_REJECTED_READING
+from flink_job.publish import client
+from flink_job.schemas import ACCOUNTED
+
+PUBLISHED, REFUSED = "published", "refused"
+
+
+class ReceiptError(ValueError):
+    """A receipt that is missing or is none."""
+
+
+class Receipt(msgspec.Struct, kw_only=True):
+    """What was done with a file. `rows` = `taken` + the sum of `refused`; `refused_rows` are the first of these.
+
+    Times are UTC. `records` are the records of the stream that hold its readings, `first` and `last` of them; `why`
+    says why a file was refused as a whole.
+    """
+
+    file: str
+    sha256: str
+    tenant: str
+    status: str
+    why: str
+    rows: int
+    taken: int
+    refused: dict[str, int]
+    refused_rows: list[Refusal]
+    published: int
+    earliest: datetime | None
+    latest: datetime | None
+    first: Published | None
+    last: Published | None
+    records: list[Published]
+    written_at: datetime
+
+
+def publish_once(file: str, tenant: str, job: Job, stream: str, receipts: str, pace: int) -> tuple[Receipt, bool]:
+    """Publish a file unless it has been; returns its receipt, which is written below `receipts`, and whether it is new.
+
+    Raises InputError and PublishError. A file that failed half way may be published again: what is there is a repeat.
+    """
+    with _local(file) as path:
+        digest = _digest(path)
+        target = f"{receipts.rstrip('/')}/{tenant}/{Path(file).name}.{digest[:16]}.json"
+        try:
+            earlier = read_receipt(target)
+        except ReceiptError:
+            earlier = None
+        if earlier and earlier.status == PUBLISHED:
+            return earlier, False
+        now_ms = int(time.time() * 1000)
+        checked = check(str(path), tenant, job, now_ms)
+        records: list[Published] = []
+        if not checked.why:
+            for round_ in publish_file(str(path), tenant, job, now_ms, stream, pace):
+                records += round_
+        receipt = _receipt(file, digest, tenant, checked, records)
+        _write(target, msgspec.json.encode(receipt))
+        return receipt, True
+
+
+def read_receipt(uri: str) -> Receipt:
+    """A receipt, in a file or on S3. Raises ReceiptError."""
+    parsed = urlparse(uri)
+    try:
+        if parsed.scheme == "s3":
+            answer = client("s3").get_object(Bucket=parsed.netloc, Key=parsed.path.lstrip("/"))
+            return msgspec.json.decode(answer["Body"].read(), type=Receipt)
+        return msgspec.json.decode(Path(uri).read_bytes(), type=Receipt)
+    except (ClientError, OSError) as error:
+        raise ReceiptError(f"{uri}: {error}") from None
+    except msgspec.DecodeError as error:
+        raise ReceiptError(f"{uri} is no receipt: {error}") from None
+
+
+def outcomes(receipt: Receipt, lake: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """How many of the published readings are in each of the tables that account for every reading."""
+    lake.execute("CREATE TEMPORARY TABLE sent (shard VARCHAR, place VARCHAR)")
+    if receipt.records:
+        lake.executemany("INSERT INTO sent VALUES (?, ?)", [[r.shard, r.position] for r in receipt.records])
+    found = {}
+    for table in ACCOUNTED:
+        where = f" WHERE {ONE_REJECTED_READING}" if table == "rejected" else ""
+        sql = f"SELECT shard, split_part(record_position, '.', 1) AS place FROM {table}{where}"
+        [[found[table]]] = lake.execute(
+            f"SELECT COUNT(*) FROM ({sql}) AS rows SEMI JOIN sent USING (shard, place)"
+        ).fetchall()
+    return found
+
+
+def _receipt(file: str, digest: str, tenant: str, checked: Checked, records: Sequence[Published]) -> Receipt:
+    return Receipt(
+        file=file,
+        sha256=digest,
+        tenant=tenant,
+        status=REFUSED if checked.why else PUBLISHED,
+        why=checked.why,
+        rows=checked.rows,
+        taken=checked.taken,
+        refused=dict(checked.reasons),
+        refused_rows=checked.refusals,
+        published=sum(record.readings for record in records),
+        earliest=_moment(checked.earliest_ms),
+        latest=_moment(checked.latest_ms),
+        first=records[0] if records else None,
+        last=records[-1] if records else None,
+        records=list(records),
+        written_at=datetime.now(UTC),
+    )
+
+
+def _moment(epoch_ms: int | None) -> datetime | None:
+    return None if epoch_ms is None else datetime.fromtimestamp(epoch_ms / 1000, UTC)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _local(file: str) -> Iterator[Path]:
+    """A file, or a copy of an object on S3, so that what is checked is what is published. Raises InputError."""
+    parsed = urlparse(file)
+    if parsed.scheme != "s3":
+        if not Path(file).is_file():
+            raise InputError(f"{file}: no such file")
+        yield Path(file)
+        return
+    with TemporaryDirectory(prefix="upload-") as folder:
+        copy = Path(folder) / Path(parsed.path).name
+        with open_input(file) as source, copy.open("wb") as target:
+            shutil.copyfileobj(source, target)
+        yield copy
+
+
+def _write(uri: str, content: bytes) -> None:
+    parsed = urlparse(uri)
+    if parsed.scheme == "s3":
+        client("s3").put_object(Bucket=parsed.netloc, Key=parsed.path.lstrip("/"), Body=content)
+        return
+    Path(uri).parent.mkdir(parents=True, exist_ok=True)
+    Path(uri).write_bytes(content)

@@ -1,0 +1,168 @@
+"""A file of readings, published into the readings stream: checked first, then packed, several readings to a record.
+
+The job prices what is published with the state that it keeps for the stream: a reading that it has seen is a repeat,
+and the output is in the stream's tables. This holds as long as the state remembers. An interval that began within
+`state_days` arrived within them, so the job knows it; its bill is known as well if all intervals of the billing cycle
+began within them. A file with older readings is refused as a whole, before anything is published: publishing it twice
+could bill it twice. The bounded run (`run`, `rate`) has no such limit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import msgspec
+
+from flink_job.batch.stage import read_records
+from flink_job.config import Job
+from flink_job.metering.bounds import MAX_RECORD_BYTES
+from flink_job.metering.envelope import enclose
+from flink_job.metering.framing import parts
+from flink_job.metering.reading import ParsedReading, parse_reading
+from flink_job.metering.record import CSV_ENVELOPE, decode_record
+from flink_job.publish import client, put
+
+#: Longest billing cycle that the age of readings allows for [days].
+LONGEST_CYCLE_DAYS = 35
+#: Readings in a file; more of them go into several files.
+MAX_READINGS = 10_000_000
+#: Refused rows of which a receipt says line and reason; of the rest it has the number by reason.
+MAX_REFUSALS = 1000
+#: Readings of a meter are in one pack, so they keep their order. A round is a call of at most 5 MB.
+PACKS, PACK_BYTES = 8, 180_000
+#: Records in a call.
+_CALL = 400
+_DAY_MS = 86_400_000
+
+
+class Refusal(NamedTuple):
+    """A row that is no reading, with the code and detail that `rejected` would have."""
+
+    line: str
+    reason: str
+    detail: str
+
+
+class Checked(msgspec.Struct):
+    """What a file holds. `too_old` counts readings that begin before `oldest_ms`; `why` is set where it is refused."""
+
+    oldest_ms: int
+    rows: int = 0
+    taken: int = 0
+    too_old: int = 0
+    earliest_ms: int | None = None
+    latest_ms: int | None = None
+    reasons: Counter[str] = msgspec.field(default_factory=Counter)
+    refusals: list[Refusal] = []
+    why: str = ""
+
+
+class Published(NamedTuple):
+    """A record of the stream, and how many readings it holds."""
+
+    shard: str
+    position: str
+    readings: int
+
+
+class _Row(NamedTuple):
+    line: str
+    payload: bytes
+    reading: ParsedReading
+
+
+def check(file: str, tenant: str, job: Job, now_ms: int) -> Checked:
+    """What a file of a tenant holds. Raises InputError where it cannot be read."""
+    days = max(0, job.state_days - LONGEST_CYCLE_DAYS)
+    checked = Checked(now_ms - days * _DAY_MS)
+    for line, _, reading in _rows(file, tenant, job, now_ms):
+        checked.rows += 1
+        if checked.rows > MAX_READINGS:
+            checked.why = f"more than {MAX_READINGS:,} rows: split the file"
+            return checked
+        if reading.start_ms is None:
+            reason = reading.reason or ""
+            checked.reasons[reason] += 1
+            if len(checked.refusals) < MAX_REFUSALS:
+                checked.refusals.append(Refusal(line, reason, reading.detail or ""))
+            continue
+        checked.taken += 1
+        checked.too_old += reading.start_ms < checked.oldest_ms
+        checked.earliest_ms = min(checked.earliest_ms or reading.start_ms, reading.start_ms)
+        checked.latest_ms = max(checked.latest_ms or reading.start_ms, reading.start_ms)
+    if checked.too_old:
+        checked.why = (
+            f"{checked.too_old:,} readings began more than {days} days ago, where the job may no longer know what it "
+            "has billed: put them into a file of their own and price it with `python -m flink_job run` or `rate`"
+        )
+    elif not checked.taken:
+        checked.why = "it holds no reading"
+    return checked
+
+
+def publish_file(file: str, tenant: str, job: Job, now_ms: int, stream: str, pace: int) -> Iterator[list[Published]]:
+    """Publish the readings of a file, at most `pace` a second; yields the records of each call.
+
+    Raises PublishError where the stream does not take them.
+    """
+    kinesis = client("kinesis")
+    readings = (
+        (row.reading.meter_id or "", row.payload) for row in _rows(file, tenant, job, now_ms) if row.reading.meter_id
+    )
+    for packs in packed(readings, min(PACKS * 500, max(1, pace))):
+        started = time.monotonic()
+        records = [(f"upload-{number}", record) for number, pack in packs.items() for record in _framed(pack)]
+        for first in range(0, len(records), _CALL):
+            call = records[first : first + _CALL]
+            entries = [{"Data": enclose(b"\n".join(record), tenant), "PartitionKey": key} for key, record in call]
+            results = put(kinesis, stream, entries)
+            yield [
+                Published(result["ShardId"], result["SequenceNumber"], len(record))
+                for result, (_, record) in zip(results, call, strict=True)
+            ]
+        time.sleep(max(0.0, sum(map(len, packs.values())) / pace - (time.monotonic() - started)))
+
+
+def packed(readings: Iterable[tuple[str, bytes]], most: int) -> Iterator[dict[int, list[bytes]]]:
+    """Rounds of packs by number, from (meter, payload): at most `most` readings a round, a meter's in one pack."""
+    packs: dict[int, list[bytes]] = {}
+    sizes: Counter[int] = Counter()
+    count = 0
+    for meter, payload in readings:
+        number = crc32(meter.encode("utf-8", "surrogatepass")) % PACKS
+        if count >= most or (sizes[number] and sizes[number] + len(payload) > PACK_BYTES):
+            yield packs
+            packs, sizes, count = {}, Counter(), 0
+        packs.setdefault(number, []).append(payload)
+        sizes[number] += len(payload) + 1
+        count += 1
+    if packs:
+        yield packs
+
+
+def _framed(pack: list[bytes]) -> list[list[bytes]]:
+    """A pack as one record; where the job would not split it as it was packed, a record for each reading."""
+    return [pack] if parts(b"\n".join(pack)) == pack else [[payload] for payload in pack]
+
+
+def _rows(file: str, tenant: str, job: Job, now_ms: int) -> Iterator[_Row]:
+    """Every row of a file; a line that is an array holds several."""
+    for number, record in read_records(file):
+        for part, payload in enumerate(parts(record), start=1):
+            reading = parse_reading(
+                payload, now_ms, min(job.max_record_bytes, MAX_RECORD_BYTES), job.max_future_s, tenant
+            )
+            line = str(number) if part == 1 else f"{number}.{part}"
+            yield _Row(line, payload if reading.reason else _as_json(payload), reading)
+
+
+def _as_json(payload: bytes) -> bytes:
+    """A reading as one line of JSON, in which CSV is not; JSON stays as it is where it is one line."""
+    if not payload.startswith(CSV_ENVELOPE):
+        return payload.strip()
+    fields: dict[str, Any] = msgspec.structs.asdict(decode_record(payload))
+    return msgspec.json.encode({name: value for name, value in fields.items() if value is not None})
