@@ -112,6 +112,6 @@ def _fewer_messages(plan: Plan, prices: Prices) -> list[WayDown]:
         WayDown(
             f"{READINGS_A_MESSAGE} readings in a message",
             millions * (1 - 1 / READINGS_A_MESSAGE) * each,
-            "readings come later; not built: the job reads one reading a record",
+            "readings come later; devices publish a JSON array",
         ),
     ]
