@@ -37,10 +37,12 @@ def main() -> None:
 def submit(settings: Settings) -> None:
     """Start the job on the cluster that runs this program."""
     from flink_job.environment import create_environment
+    from flink_job.gateway import one_jvm_thread
     from flink_job.submission import start
 
-    t_env = create_environment(settings.job)
-    start(t_env, statements(t_env, settings), settings.job.name)
+    with one_jvm_thread():
+        t_env = create_environment(settings.job)
+        start(t_env, statements(t_env, settings), settings.job.name)
 
 
 def run_local(settings: Settings, state_dir: Path, savepoint: str = "") -> None:
@@ -49,13 +51,15 @@ def run_local(settings: Settings, state_dir: Path, savepoint: str = "") -> None:
     SIGUSR1 stops it with a savepoint to resume from instead; the savepoint's path goes to `state_dir`/savepoint.
     """
     from flink_job.environment import create_environment, mini_cluster
+    from flink_job.gateway import one_jvm_thread
     from flink_job.submission import start
 
     asked: list[int] = []
     for number in (signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, lambda received, _: asked.append(received))
-    t_env = create_environment(settings.job, mini_cluster(settings.job, state_dir, savepoint))
-    client = start(t_env, statements(t_env, settings), settings.job.name)
+    with one_jvm_thread():
+        t_env = create_environment(settings.job, mini_cluster(settings.job, state_dir, savepoint))
+        client = start(t_env, statements(t_env, settings), settings.job.name)
     log.info("running", extra={"job_id": str(client.get_job_id())})
     while not asked:
         if client.get_job_status().result().name not in ("CREATED", "RUNNING", "INITIALIZING"):

@@ -54,6 +54,7 @@ def run_bounded(
     Raises InputError where a file cannot be read; whatever a record holds, it is accounted for.
     """
     from flink_job.environment import create_environment, mini_cluster
+    from flink_job.gateway import one_jvm_thread
     from flink_job.pipeline import define_pipeline
     from flink_job.sinks import file_sinks
     from flink_job.sources import CONTRACTS, READINGS, staged_source, tick_source
@@ -72,12 +73,14 @@ def run_bounded(
         report("contracts", read_contracts)
         known = dataclasses.replace(settings.contracts, snapshot_uri=(work / "contracts.ndjson.gz").as_uri())
         settings = dataclasses.replace(settings, contracts=known)
-        t_env = create_environment(settings.job, mini_cluster(settings.job, work / "state", short=read < SHORT_RUN))
         tenants = {READINGS: settings.readings.tenant, CONTRACTS: settings.contracts.tenant}
         staged = [staged_source(table, work / table, tenant) for table, tenant in tenants.items()]
         sources = [*staged, tick_source(bounded=True)]
-        statements = define_pipeline(t_env, sources, file_sinks(work / "rows"), settings)
-        report("running", 0)
-        start(t_env, statements, settings.job.name).get_job_execution_result().result()
+        with one_jvm_thread():
+            t_env = create_environment(settings.job, mini_cluster(settings.job, work / "state", short=read < SHORT_RUN))
+            statements = define_pipeline(t_env, sources, file_sinks(work / "rows"), settings)
+            report("running", 0)
+            job = start(t_env, statements, settings.job.name)
+        job.get_job_execution_result().result()
         rows = collect(work / "rows", output, report)
         return Account(read, rows | {"rejected": rejected_readings(output / "rejected")})
