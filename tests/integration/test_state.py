@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pyflink.java_gateway import get_gateway
 
 from deploy.stream_job.state import GOLDEN, Operator, current_state, described, operators
+from flink_job import pipeline
+from flink_job.sql import read_sql
 from flink_job.uids import Uid
+from tests.state.halves import KEPT, unpack
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +29,65 @@ def test_every_operator_has_a_uid_of_its_own(job: tuple[list[Operator], int]) ->
     assert all(uids)
     assert len(uids) == len(set(uids))
     assert set(Uid) <= {part for uid in uids for part in (uid.split("/")[0], uid.split("/")[0].removesuffix("-rows"))}
+
+
+def test_a_view_that_is_added_changes_no_uid_of_what_has_state(
+    job: tuple[list[Operator], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A join without state, before the operators of every step that reads these views."""
+    views = pipeline._views
+    changed_views = {"decoded_rows", "placed_rows", "demand", "costed_rows"}
+
+    def with_joins(t_env: object, read: Callable[[str], str] = read_sql, **files: str) -> None:
+        for name, file in files.items():
+            query = read(file)
+            if name in changed_views:
+                query = f"SELECT rows_of.* FROM ({query}\n) AS rows_of CROSS JOIN UNNEST(ARRAY[1]) AS extra (n)"
+            views(t_env, lambda _, query=query: query, **{name: file})
+
+    monkeypatch.setattr(pipeline, "_views", with_joins)
+    changed, _ = operators()
+    assert len(changed) > len(job[0])
+    kept, found = ({o.uid for o in operators if o.has_state} for operators in (job[0], changed))
+    # The array of the join is a source of its own.
+    assert found - kept == {f"{step}/values" for step in ("decode", "resolve", "bill-rows", "costs")}
+    assert kept <= found
+    steps = {o.uid.split("/")[0] for o in changed}
+    touched = {uid.split("/")[0] for uid in {o.uid for o in changed} ^ {o.uid for o in job[0]}}
+    assert len(touched) <= len(changed_views) < len(steps)
+
+
+def test_only_operators_in_the_file_have_state_in_a_savepoint(job: tuple[list[Operator], int], tmp_path: Path) -> None:
+    """The file is complete, and so is what the savepoint of the last release holds: Flink restores all or nothing."""
+    savepoint = unpack(KEPT / "savepoint.tar.xz", tmp_path)
+    held = operators_with_state(savepoint)
+    names = {operator_id(operator.uid): operator.uid for operator in job[0]}
+    listed = {operator.uid for operator in job[0] if operator.has_state}
+    assert {names.get(found, f"an operator that is gone ({found})") for found in held} <= listed
+    assert len(held) > 20
+
+
+def operators_with_state(savepoint: Path) -> set[str]:
+    jvm = get_gateway().jvm
+    stream = jvm.java.io.DataInputStream(jvm.java.io.FileInputStream(str(savepoint / "_metadata")))
+    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
+    metadata = jvm.org.apache.flink.runtime.checkpoint.Checkpoints.loadCheckpointMetadata(
+        stream, loader, str(savepoint)
+    )
+    states = list(jvm.java.util.ArrayList(metadata.getOperatorStates()))
+    return {
+        state.getOperatorID().toHexString()
+        for state in states
+        if state.getStateSize() > 0 or state.getCoordinatorState() is not None
+    }
+
+
+def operator_id(uid: str) -> str:
+    """The id that Flink computes of a uid."""
+    jvm = get_gateway().jvm
+    hashing = jvm.org.apache.flink.shaded.guava31.com.google.common.hash.Hashing.murmur3_128(0)
+    code = hashing.newHasher().putString(uid, jvm.java.nio.charset.StandardCharsets.UTF_8).hash()
+    return str(jvm.org.apache.flink.runtime.jobgraph.OperatorID(code.asBytes()).toHexString())
 
 
 def test_an_operator_is_listed_with_what_it_keeps() -> None:
