@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.__main__ import FAILURES, app
+from deploy.backup.commands import restore_into
 from deploy.backup.parts import buckets, tables
 from deploy.backup.restore import NotEmptyError
 from deploy.backup.store import BackupError, DamagedError, Store
@@ -141,6 +142,16 @@ def test_everything_comes_back_as_it_was(place: Place, first: tuple[str, Things]
     started = detail["ApplicationConfigurationDescription"]["RunConfigurationDescription"]
     restored = started["ApplicationRestoreConfigurationDescription"]
     assert restored["SnapshotName"] == snapshot
+
+
+def test_a_new_environment_is_made_from_a_backup(place: Place, first: tuple[str, Things]) -> None:
+    """What `up --restore` does between the stack of data and the others."""
+    id, before = first
+    place.empty()
+    restore_into("local", f"s3://{NAMES.backups}/backups/{id}")
+    assert place.holds() == before
+    with pytest.raises(BackupError, match="names no backup"):
+        restore_into("local", f"s3://{NAMES.backups}/{id}")
 
 
 def test_a_later_backup_copies_only_what_is_new(place: Place, first: tuple[str, Things]) -> None:
