@@ -52,14 +52,16 @@ def create(
     return stacks
 
 
-def write_properties(path: Path, names: Names, endpoint: str, rules_refresh_s: float = 60, **job: object) -> None:
+def write_properties(
+    path: Path, names: Names, endpoint: str, rules_refresh_s: float = 60, refresh_s: float = 300, **job: object
+) -> None:
     """The properties of the deployed application, as a file: with the local endpoint, and settings of the run."""
     managed = client("kinesisanalyticsv2", endpoint)
     application = managed.describe_application(ApplicationName=names.application)["ApplicationDetail"]
     groups = groups_of(application)
     for name in ("readings", "contracts", "outputs", "tariffs"):
         groups[name] |= {"region": REGION, "endpoint": endpoint}
-    groups["tariffs"]["rules_refresh_s"] = str(rules_refresh_s)
+    groups["tariffs"] |= {"rules_refresh_s": str(rules_refresh_s), "refresh_s": str(refresh_s)}
     groups["job"] |= {key: str(value) for key, value in job.items()}
     document = [{"PropertyGroupId": name, "PropertyMap": values} for name, values in groups.items()]
     path.parent.mkdir(parents=True, exist_ok=True)

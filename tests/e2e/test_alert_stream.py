@@ -56,7 +56,7 @@ class Stream:
         }
         self.made: Alerting = create_alerting(stacks, routes)
         properties = folder / "application_properties.json"
-        write_properties(properties, self.names, url, 2, checkpoint_s=5, silence_s=5, idle_timeout_s=5)
+        write_properties(properties, self.names, url, 2, 2, checkpoint_s=5, silence_s=5, idle_timeout_s=5)
         publish(self.names.contracts, map(flat_contract, ("a", "b")), lambda sent: None, url)
         self.told: list[tuple[str, str, str, str]] = []
         self.second = 0
