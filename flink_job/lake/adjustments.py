@@ -12,21 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flink_job.rate.run import decimals
+from flink_job.rate.run import COST_COLUMNS, decimals
 from flink_job.tariffs.history import Bill
 from flink_job.tariffs.history.intervals import HOUR_MS
 from flink_job.tariffs.model import Tariff
 from flink_job.tenants import plain, tenant_of
-
-#: Charges of a cost row, and the lines of an exact bill that they hold.
-CHARGES = {
-    "energy_cost": ("energy",),
-    "demand_cost": ("demand",),
-    "fixed_cost": ("fixed",),
-    "export_credit": ("export",),
-    "other_cost": ("minimum", "reactive"),
-    "tax": ("tax",),
-}
 
 Key = tuple[str, str, str]
 """(cycle start YYYY-MM-DD, tariff_id, version)."""
@@ -62,12 +52,12 @@ class Adjustment:
 
     @property
     def total(self) -> int:
-        return sum(self.of(charge) for charge in CHARGES)
+        return sum(self.of(charge) for charge in COST_COLUMNS)
 
     @property
     def changes(self) -> Mapping[str, int]:
         """The charges that differ."""
-        return {charge: self.of(charge) for charge in CHARGES if self.of(charge)}
+        return {charge: self.of(charge) for charge in COST_COLUMNS if self.of(charge)}
 
     @property
     def why(self) -> str:
@@ -108,7 +98,7 @@ def write_adjustments(adjustments: Sequence[Adjustment], folder: Path, kept: pa.
     """`folder`/adjustments.parquet, instead of the one before: a row for each cycle that differs, and those `kept`."""
     rows = [a for a in adjustments if a.changes]
     micro = {
-        **{charge: [a.of(charge) for a in rows] for charge in CHARGES},
+        **{charge: [a.of(charge) for a in rows] for charge in COST_COLUMNS},
         "cost": [a.total for a in rows],
         "streamed_cost": [sum(a.streamed.values()) for a in rows],
         "exact_cost": [sum(a.exact.values()) for a in rows],

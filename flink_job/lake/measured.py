@@ -9,13 +9,14 @@ from collections import Counter
 import duckdb
 import numpy as np
 
-from flink_job.lake.adjustments import CHARGES, Key, Streamed
+from flink_job.lake.adjustments import Key, Streamed
 from flink_job.metering.bounds import MAX_RECORD_BYTES
 from flink_job.metering.contract import Contract
 from flink_job.metering.packing import QuantityError, multiplied, pack, unpack
 from flink_job.metering.reading import parse_reading
 from flink_job.metering.registers import RegisterRead, keep_newest, register_energy
 from flink_job.metering.units import to_micro
+from flink_job.rate.run import COST_COLUMNS
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.history import Intervals
 from flink_job.tenants import DEFAULT, SEPARATOR
@@ -33,7 +34,7 @@ _METER, _TARIFF = _qualified("meter_id"), _qualified("tariff_id")
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     """Intervals after all corrections, and the stream's charges by cycle, once for all meters."""
-    sums = ", ".join(f"SUM({charge})" for charge in CHARGES)
+    sums = ", ".join(f"SUM({charge})" for charge in COST_COLUMNS)
     connection.execute(
         f"""
         CREATE TEMP TABLE intervals AS
@@ -137,7 +138,7 @@ def streamed_of(connection: duckdb.DuckDBPyConnection, meter_id: str) -> dict[Ke
     rows = connection.execute("SELECT * EXCLUDE meter_id FROM streamed WHERE meter_id = ?", [meter_id]).fetchall()
     return {
         (row[0], row[1], row[2]): Streamed(
-            dict(zip(CHARGES, map(to_micro, row[5:]), strict=True)), provisional=row[3], lowered=row[4]
+            dict(zip(COST_COLUMNS, map(to_micro, row[5:]), strict=True)), provisional=row[3], lowered=row[4]
         )
         for row in rows
     }

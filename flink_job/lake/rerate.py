@@ -14,12 +14,13 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from flink_job.lake.adjustments import CHARGES, Adjustment, Key, reasons_of
+from flink_job.lake.adjustments import Adjustment, Key, reasons_of
 from flink_job.lake.database import needed_tables, open_lake
 from flink_job.lake.measured import intervals_of, last_instant_ms, meters_in, prepare, streamed_of
 from flink_job.lake.selection import EVERYTHING, Selection
 from flink_job.metering.contract import Contract, local_midnight_ms
 from flink_job.metering.units import to_micro
+from flink_job.rate.run import COST_COLUMNS
 from flink_job.schemas import ADJUSTMENTS
 from flink_job.tariffs.book import TariffBook, UnknownTariffError
 from flink_job.tariffs.exact import Ints
@@ -112,7 +113,8 @@ def _rerate_meter(
         bill, before = bills.get(key), streamed.get(key)
         cycle_end = terms.cycle_at(date.fromisoformat(key[0]))[1]
         tariff = book.version(key[1], key[2])
-        exact = {} if bill is None else {c: sum(bill.lines[line] for line in lines) for c, lines in CHARGES.items()}
+        columns = COST_COLUMNS.items()
+        exact = {} if bill is None else {c: sum(bill.lines[line] for line in lines) for c, lines in columns}
         yield Adjustment(
             contract.meter_id,
             contract.site_path,

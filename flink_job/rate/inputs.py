@@ -59,7 +59,8 @@ def _header_hint(name: str) -> str:
     """What the header of a CSV file lacks; empty for any other file."""
     if Path(name.removesuffix(".gz")).suffix.lower() != ".csv":
         return ""
-    header = header_of(open_input(name), name.endswith(".gz"))
+    with open_input(name) as raw:
+        header = header_of(raw, name.endswith(".gz"))
     needed = f"needed: {','.join(COLUMNS)}, or meter_id,interval_start,interval_s,energy_kwh"
     for separator in (";", "\t", "|"):
         if "," not in header and separator in header:
@@ -73,10 +74,11 @@ def _read(name: str, zone: ZoneInfo, rejects: Rejects) -> ReadingColumns:
     suffix = Path(name.removesuffix(".gz")).suffix.lower()
     gzipped = name.endswith(".gz")
     try:
-        header = header_of(open_input(name), gzipped).split(",") if suffix == ".csv" else []
-        if {"ts", "kwh"} <= set(header):
+        if suffix == ".csv":
             with open_input(name) as raw:
-                return read_csv(name, gzip.open(raw) if gzipped else raw, zone, header)  # type: ignore[arg-type]
+                header = header_of(raw, gzipped).split(",")
+                if {"ts", "kwh"} <= set(header):
+                    return read_csv(name, gzip.open(raw) if gzipped else raw, zone, header)  # type: ignore[arg-type]
         if suffix == ".parquet":
             with open_input(name) as raw:
                 if set(COLUMNS) <= set(columns_in(raw)):
