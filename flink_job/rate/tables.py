@@ -101,8 +101,8 @@ def read_parquet(name: str, stream: IO[bytes], zone: ZoneInfo) -> ReadingColumns
 
 def header_of(stream: IO[bytes], gzipped: bool) -> str:
     """The header of a CSV file, without blanks around its columns; the file is at its beginning again."""
-    lines = gzip.open(stream) if gzipped else stream
-    header = lines.readline(bounds.MAX_RECORD_BYTES).decode("utf-8-sig", "replace")
+    with gzip.open(stream) if gzipped else contextlib.nullcontext(stream) as lines:
+        header = lines.readline(bounds.MAX_RECORD_BYTES).decode("utf-8-sig", "replace")
     stream.seek(0)
     return ",".join(column.strip() for column in header.split(","))
 
