@@ -9,7 +9,7 @@ from deploy.grants import allow, read_objects, write_objects
 from deploy.lake.asking import let_ask
 from deploy.monitoring.alarms import DRILL
 from deploy.nag import accept
-from deploy.names import CONTRACTS, RULES_FOLDER, TARIFFS, Names
+from deploy.names import CONTRACTS, RULES_FOLDER, SNAPSHOT, TARIFFS, Names
 from deploy.release.smoke import COST
 
 _NO_RESOURCES = "AWS knows no resources for it (service authorization reference)."
@@ -44,9 +44,9 @@ def _application(role: iam.Role, names: Names) -> None:
 
 
 def _books(role: iam.Role, names: Names) -> None:
-    """Samples into books that are empty yet, and the snapshot of contracts."""
+    """Samples into books that are empty yet, and the two exports of the contracts."""
     read_objects(role, names.books, TARIFFS)
-    write_objects(role, names.books, TARIFFS, RULES_FOLDER, CONTRACTS)
+    write_objects(role, names.books, TARIFFS, RULES_FOLDER, CONTRACTS, SNAPSHOT)
     allow(role, ["dynamodb:Scan"], _arn(role, "dynamodb", "table", names.contract_store))
 
 

@@ -15,6 +15,7 @@ import yaml
 
 from deploy.cicd.infrastructure import AUDIENCE, ISSUER, RepositoryError
 from deploy.cicd.template import write
+from deploy.names import CONTRACTS, SNAPSHOT
 from deploy.settings import environment_named
 from flink_job.environment import PROJECT
 from tests.deploy import documented as aws
@@ -122,6 +123,12 @@ def test_the_deploy_role_may_do_what_a_deployment_does_and_no_more(prod: dict[st
     assert {arn.rpartition("role/")[2].split("-role-")[0] for arn in actions["sts:AssumeRole"]} == {
         *("cdk-metering-deploy", "cdk-metering-file-publishing", "cdk-metering-lookup"),
     }
+
+
+def test_the_deploy_role_may_write_what_a_deployment_exports(prod: dict[str, Any]) -> None:
+    [actions] = [actions for name, actions in granted(prod).items() if name.startswith("Deploy")]
+    written = {arn.rpartition(":::")[2].partition("/")[2] for arn in actions["s3:PutObject"]}
+    assert {CONTRACTS, SNAPSHOT} <= written
 
 
 def test_the_deploy_role_stays_within_its_environment(prod: dict[str, Any]) -> None:
