@@ -1,9 +1,10 @@
-"""What every unit of a deployment is given: names, settings, and the key that encrypts everything."""
+"""What every unit of a deployment is given: names, settings, the key that encrypts everything, and what is retained."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_kms as kms
 
 from deploy.names import Names
@@ -17,3 +18,8 @@ class Deployment:
     names: Names
     environment: Environment
     key: kms.IKey
+
+
+def removal(environment: Environment) -> RemovalPolicy:
+    """Whether what holds data outlives its stack."""
+    return RemovalPolicy.RETAIN if environment.retain else RemovalPolicy.DESTROY

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import ArnFormat, Aws, CfnOutput, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, Aws, CfnOutput, Stack
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -23,7 +23,7 @@ from deploy.batch.image import tag
 from deploy.canary.infrastructure import Canary
 from deploy.contracts.infrastructure import ContractStore
 from deploy.contracts.storage import contract_table
-from deploy.deployment import Deployment
+from deploy.deployment import Deployment, removal
 from deploy.grants import allow, read_objects
 from deploy.ingest.devices import Devices
 from deploy.ingest.streams import Streams
@@ -48,9 +48,11 @@ class Data(Stack):
 
     def __init__(self, scope: Construct, id: str, environment: Environment, **options: Any) -> None:
         super().__init__(scope, id, **options)
-        removal = RemovalPolicy.RETAIN if environment.retain else RemovalPolicy.DESTROY
+        retained = removal(environment)
         names = names_of(environment)
-        self.key = kms.Key(self, "Key", alias=f"alias/{names.prefix}", enable_key_rotation=True, removal_policy=removal)
+        self.key = kms.Key(
+            self, "Key", alias=f"alias/{names.prefix}", enable_key_rotation=True, removal_policy=retained
+        )
         _let_services_use(self.key)
         deployment = Deployment(names, environment, self.key)
         self.streams = Streams(self, "Streams", deployment)
@@ -69,7 +71,7 @@ class Data(Stack):
             encryption_key=self.key,
             lifecycle_rules=[ecr.LifecycleRule(max_image_count=10)],
             empty_on_delete=not environment.retain,
-            removal_policy=removal,
+            removal_policy=retained,
         )
         output(self, "Readings", names.readings)
         output(self, "Books", names.books)

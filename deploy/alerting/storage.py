@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
-from deploy.deployment import Deployment
+from deploy.deployment import Deployment, removal
 
 
 def alert_state(scope: Construct, deployment: Deployment) -> dynamodb.Table:
@@ -25,7 +24,7 @@ def alert_state(scope: Construct, deployment: Deployment) -> dynamodb.Table:
         encryption_key=key,
         point_in_time_recovery_specification={"point_in_time_recovery_enabled": True},
         deletion_protection=environment.retain,
-        removal_policy=RemovalPolicy.RETAIN if environment.retain else RemovalPolicy.DESTROY,
+        removal_policy=removal(environment),
     )
     table.add_global_secondary_index(
         index_name="by_site",

@@ -4,11 +4,12 @@ they may do.
 
 from __future__ import annotations
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
 from deploy.access import EDITOR, OPERATOR, ROLES, VIEWER
+from deploy.deployment import removal
 from deploy.nag import accept
 from deploy.names import Names
 from deploy.settings import Environment
@@ -53,7 +54,7 @@ class People(Construct):
             feature_plan=cognito.FeaturePlan.PLUS,
             standard_threat_protection_mode=cognito.StandardThreatProtectionMode.FULL_FUNCTION,
             deletion_protection=environment.retain,
-            removal_policy=RemovalPolicy.RETAIN if environment.retain else RemovalPolicy.DESTROY,
+            removal_policy=removal(environment),
         )
         if not environment.retain:
             accept(self.pool, "AwsSolutions-COG2", "Users of a trial are test users; where data stay MFA is required.")

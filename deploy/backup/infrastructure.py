@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from deploy.buckets import data_bucket
+from deploy.deployment import removal
 from deploy.names import Names
 from deploy.settings import Environment
 
@@ -21,29 +22,20 @@ class Backups(Construct):
         self, scope: Construct, id: str, names: Names, environment: Environment, access_logs: s3.IBucket
     ) -> None:
         super().__init__(scope, id)
-        removal = RemovalPolicy.RETAIN if environment.retain else RemovalPolicy.DESTROY
         self.key = kms.Key(
-            self, "Key", alias=f"alias/{names.prefix}-backups", enable_key_rotation=True, removal_policy=removal
+            self,
+            "Key",
+            alias=f"alias/{names.prefix}-backups",
+            enable_key_rotation=True,
+            removal_policy=removal(environment),
         )
-        self.bucket = s3.Bucket(
+        self.bucket = data_bucket(
             self,
             "Bucket",
-            bucket_name=names.backups,
-            encryption=s3.BucketEncryption.KMS,
-            encryption_key=self.key,
-            bucket_key_enabled=True,
-            versioned=True,
-            lifecycle_rules=[
-                s3.LifecycleRule(
-                    abort_incomplete_multipart_upload_after=Duration.days(7),
-                    noncurrent_version_expiration=Duration.days(NONCURRENT_DAYS),
-                )
-            ],
-            server_access_logs_bucket=access_logs,
-            server_access_logs_prefix="backups/",
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            enforce_ssl=True,
-            minimum_tls_version=1.2,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            removal_policy=removal,
+            names.backups,
+            self.key,
+            environment,
+            access_logs,
+            log_prefix="backups/",
+            noncurrent_days=NONCURRENT_DAYS,
         )

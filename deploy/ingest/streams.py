@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_kinesis as kinesis
 from constructs import Construct
 
-from deploy.deployment import Deployment
+from deploy.deployment import Deployment, removal
 from deploy.nag import accept
 
 
@@ -33,7 +33,7 @@ class Streams(Construct):
             retention_period=Duration.hours(retention_h),
             encryption=kinesis.StreamEncryption.KMS,
             encryption_key=self._key,
-            removal_policy=RemovalPolicy.RETAIN if self._environment.retain else RemovalPolicy.DESTROY,
+            removal_policy=removal(self._environment),
         )
         accept(stream, "AwsSolutions-KDS3", "A key of one's own, whose use is granted by role.")
         return stream

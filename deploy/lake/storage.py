@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from deploy.buckets import data_bucket, private
 from deploy.deployment import Deployment
 from deploy.nag import accept
 
@@ -31,15 +30,13 @@ class Storage(Construct):
             # The log delivery service cannot write to a bucket with a key of one's own.
             encryption=s3.BucketEncryption.S3_MANAGED,
             lifecycle_rules=[s3.LifecycleRule(expiration=Duration.days(ACCESS_LOG_DAYS))],
-            **self._private(),
+            **private(environment),
         )
         accept(self.access_logs, "AwsSolutions-S1", "It holds the access logs: logging itself would never end.")
-        self.lake = self._bucket(
-            "Lake", names.lake, self._lake_rules(), versioned=True, noncurrent_days=NONCURRENT_LAKE_DAYS
-        )
-        self.books = self._bucket("Books", names.books, [], versioned=True)
+        self.lake = self._bucket("Lake", names.lake, self._lake_rules(), noncurrent_days=NONCURRENT_LAKE_DAYS)
+        self.books = self._bucket("Books", names.books, [])
         uploads = [s3.LifecycleRule(expiration=Duration.days(UPLOAD_DAYS))]
-        self.uploads = self._bucket("Uploads", names.uploads, uploads, versioned=True)
+        self.uploads = self._bucket("Uploads", names.uploads, uploads)
         configuration = self.uploads.node.default_child
         assert isinstance(configuration, s3.CfnBucket)
         # Said here and not by the construct's own option, which would bring a function with a role of its own.
@@ -47,37 +44,18 @@ class Storage(Construct):
             "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True
         )
 
-    def _bucket(
-        self, id: str, name: str, rules: list[s3.LifecycleRule], versioned: bool, noncurrent_days: int = 365
-    ) -> s3.Bucket:
-        return s3.Bucket(
+    def _bucket(self, id: str, name: str, rules: list[s3.LifecycleRule], noncurrent_days: int = 365) -> s3.Bucket:
+        return data_bucket(
             self,
             id,
-            bucket_name=name,
-            encryption=s3.BucketEncryption.KMS,
-            encryption_key=self._key,
-            bucket_key_enabled=True,
-            versioned=versioned,
-            lifecycle_rules=[
-                *rules,
-                s3.LifecycleRule(
-                    abort_incomplete_multipart_upload_after=Duration.days(7),
-                    noncurrent_version_expiration=Duration.days(noncurrent_days) if versioned else None,
-                ),
-            ],
-            server_access_logs_bucket=self.access_logs,
-            server_access_logs_prefix=f"{id.lower()}/",
-            **self._private(),
+            name,
+            self._key,
+            self._environment,
+            self.access_logs,
+            log_prefix=f"{id.lower()}/",
+            noncurrent_days=noncurrent_days,
+            rules=rules,
         )
-
-    def _private(self) -> dict[str, Any]:
-        return {
-            "block_public_access": s3.BlockPublicAccess.BLOCK_ALL,
-            "enforce_ssl": True,
-            "minimum_tls_version": 1.2,
-            "object_ownership": s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            "removal_policy": RemovalPolicy.RETAIN if self._environment.retain else RemovalPolicy.DESTROY,
-        }
 
     def _lake_rules(self) -> list[s3.LifecycleRule]:
         rules = [
