@@ -62,7 +62,7 @@ def back_up(
     """Copy versions that the store does not have; an entry for each. `known` are entries of an earlier backup by the
     key of their copy; a copy that has changed since is made again.
     """
-    present = _present(store, part)
+    present = store.etags("objects", part, "")
 
     def keep(version: Version) -> Entry:
         name = store.object_name(part, version.key, version.version)
@@ -106,14 +106,6 @@ def restore(s3: Any, store: Store, part: str, found: Iterable[Entry], bucket: st
         return True
 
     return sum(_in_parallel(put_back, found, done))
-
-
-def _present(store: Store, part: str) -> dict[str, str]:
-    """ETags of the copies that the store has, by key."""
-    pages = store.s3.get_paginator("list_objects_v2").paginate(
-        Bucket=store.bucket, Prefix=store.name("objects", part, "")
-    )
-    return {item["Key"]: item["ETag"] for page in pages for item in page.get("Contents", ())}
 
 
 def _in_parallel(work: Callable[[T], R], items: Iterable[T], done: Progress) -> Iterator[R]:

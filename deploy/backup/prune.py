@@ -26,8 +26,8 @@ def prune(store: Store, keep: int) -> tuple[list[str], int]:
     oldest = whole[-keep]
     gone = [manifest.id for manifest in manifests if manifest.id < oldest]
     used = {name for manifest in manifests if manifest.id >= oldest for name in _listed(store, manifest)}
-    _delete(store, [name for id in gone for name in store.keys("backups", id, "")])
-    unused = [name for part in BUCKETS for name in store.keys("objects", part, "") if name not in used]
+    _delete(store, [name for id in gone for name in store.etags("backups", id, "")])
+    unused = [name for part in BUCKETS for name in store.etags("objects", part, "") if name not in used]
     _delete(store, unused)
     return gone, len(unused)
 

@@ -135,12 +135,12 @@ class Store:
 
     def ids(self) -> list[str]:
         """Names of the backups that are complete, the oldest first."""
-        return sorted(key.split("/")[-2] for key in self.keys("backups", "") if key.endswith(f"/{MANIFEST}"))
+        return sorted(key.split("/")[-2] for key in self.etags("backups", "") if key.endswith(f"/{MANIFEST}"))
 
-    def keys(self, *parts: str) -> Iterator[str]:
-        """Keys below a prefix of the place."""
+    def etags(self, *parts: str) -> dict[str, str]:
+        """ETags of the objects below a prefix of the place, by key."""
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.name(*parts))
-        return (item["Key"] for page in pages for item in page.get("Contents", ()))
+        return {item["Key"]: item["ETag"] for page in pages for item in page.get("Contents", ())}
 
     def manifest(self, id: str) -> Manifest:
         """The manifest of a backup. Raises BackupError."""
