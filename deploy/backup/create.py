@@ -123,7 +123,7 @@ def _table(source: Source, store: Store, id: str, part: str, table: str, progres
 def _known(store: Store) -> dict[str, dict[str, objects.Entry]]:
     """What the newest backup says of the copies that it shares, by part and by the key of the copy."""
     found: dict[str, dict[str, objects.Entry]] = {}
-    # Each copy is looked at anew where the lists of the newest backup cannot be read.
+    # Each copy is checked again where the lists of the newest backup cannot be read.
     with suppress(DamagedError):
         for id in store.ids()[-1:]:
             for bucket in store.manifest(id).buckets:

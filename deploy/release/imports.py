@@ -71,7 +71,7 @@ def _value(template: Template, name: str, resource: Mapping[str, Any], account: 
 
 
 def _key(template: Template, name: str, account: Account) -> str:
-    """A key goes by no name once its alias is deleted with the stack: what it encrypts tells."""
+    """A key has no name once its alias is deleted with the stack; it is found by a resource that it encrypts."""
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::S3::Bucket" and {"Fn::GetAtt": [name, "Arn"]} in _masters(resource):
             bucket = _text(resource["Properties"]["BucketName"], account)
