@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,19 @@ import pytest
 from tests.harness.jobs import SAMPLES, run_files
 from tests.harness.oracle import Oracle
 from tests.harness.samples import is_malformed
+
+
+@pytest.fixture(scope="module", autouse=True)
+def environment_of_this_module() -> Iterator[None]:
+    """Environment variables that a module's tests leave behind end with it.
+
+    A Flink job that runs in this process has its Python workers here too, and they set `PYFLINK_GATEWAY_DISABLED`:
+    a command started later with that variable cannot start its JVM.
+    """
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="session")
