@@ -39,7 +39,7 @@ package: setup ## Build build/flink-app.zip for Managed Flink, reproducibly, and
 	@$(BIN)/python -m deploy.stream_job.package
 
 rehearse: package $(CLUSTER)/.ready ## Run the package on a real Flink cluster that has Flink and nothing else
-	@$(BIN)/python -m deploy.stream_job.rehearse
+	@$(BIN)/python -m deploy.rehearsal.rehearse
 
 synth: package ## Write the CloudFormation templates of every environment to build/cdk.out, checked by cdk-nag; no AWS account needed
 	@$(BIN)/python -m deploy.app $(if $(filter command environment,$(origin ENV)),$(ENV))
@@ -76,11 +76,11 @@ format: $(VENV)/.ready ## Reformat the code and apply safe lint fixes
 audit: $(VENV)/.ready $(AUDIT)/.ready ## Look what is deployed up in databases of known vulnerabilities
 	@$(BIN)/python -m deploy.release.audit
 
-lock: $(VENV)/.ready ## Pin every dependency again from the requirements*.in files
+lock: $(VENV)/.ready ## Pin every dependency again from requirements/*.in
 	@$(BIN)/python -m pip install --quiet uv
-	@for f in requirements requirements-app requirements-audit requirements-functions requirements-dev requirements-bills requirements-endpoint requirements-flink requirements-oracle requirements-peers; do \
+	@for f in base app audit functions dev bills endpoint flink oracle peers; do \
 	  $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header \
-	    --no-emit-find-links --no-emit-index-url $$f.in -o $$f.txt || exit 1; done
+	    --no-emit-find-links --no-emit-index-url requirements/$$f.in -o $$([ $$f = base ] && echo requirements.txt || echo requirements/$$f.txt) || exit 1; done
 
 clean: ## Remove what the build and the runs made (not the environments)
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -95,25 +95,25 @@ define make_environment
 endef
 
 # Compiling every module would take longer than rating the year.
-$(BILLS)/.ready: requirements-bills.txt
+$(BILLS)/.ready: requirements/bills.txt
 	$(call make_environment,$(BILLS),$<,--no-compile)
 
-$(VENV)/.ready: requirements-dev.txt
+$(VENV)/.ready: requirements/dev.txt
 	$(call make_environment,$(VENV),$<)
 
-$(ENDPOINT)/.ready: requirements-endpoint.txt
+$(ENDPOINT)/.ready: requirements/endpoint.txt
 	$(call make_environment,$(ENDPOINT),$<)
 
-$(CLUSTER)/.ready: requirements-flink.txt
+$(CLUSTER)/.ready: requirements/flink.txt
 	$(call make_environment,$(CLUSTER),$<)
 
-$(AUDIT)/.ready: requirements-audit.txt
+$(AUDIT)/.ready: requirements/audit.txt
 	$(call make_environment,$(AUDIT),$<)
 
-$(PEERS)/.ready: requirements-peers.txt
+$(PEERS)/.ready: requirements/peers.txt
 	$(call make_environment,$(PEERS),$<)
 
-$(ORACLE)/.ready: requirements-oracle.txt
+$(ORACLE)/.ready: requirements/oracle.txt
 	$(call make_environment,$(ORACLE),$<)
 
 # Prometheus's rule tester is a second opinion in the tests; where it cannot be had, those tests say so.

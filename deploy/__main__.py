@@ -20,7 +20,7 @@ from deploy.backup.store import BackupError
 from deploy.batch.image import ImageError, is_pushed, push
 from deploy.contracts.publish import ContractFileError, publish_contracts
 from deploy.contracts.runtime.exporter import Keys, Store, export
-from deploy.names import CONTRACTS, SNAPSHOT, TARIFFS, Names
+from deploy.kit.names import CONTRACTS, SNAPSHOT, TARIFFS, Names
 from deploy.release import drill as drills
 from deploy.release import smoke as smoke_check
 from deploy.release import smoke_alert
@@ -39,9 +39,9 @@ from deploy.stream_job.properties import RESTORE, SKIP, release_of
 from deploy.stream_job.state import current_state
 from deploy.target import client as _client
 from deploy.target import target as _target
+from flink_job.io.remote import downloaded
 from flink_job.lake import agreement
 from flink_job.lake.database import LakeError
-from flink_job.lake.remote import downloaded
 
 app = typer.Typer(
     help="Deploy into an AWS account. Settings: deploy/settings.py and environments.toml (docs/deploy.md).",

@@ -24,7 +24,7 @@ from deploy.stream_job.state import current_state
 
 
 class FindingsError(RuntimeError):
-    """cdk-nag has findings: mend them, or accept them where they arise, with a reason (deploy/nag.py)."""
+    """cdk-nag has findings: mend them, or accept them where they arise, with a reason (deploy/kit/nag.py)."""
 
 
 OUT = Path(__file__).resolve().parent.parent / "build" / "cdk.out"

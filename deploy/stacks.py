@@ -17,23 +17,23 @@ from constructs import Construct
 from deploy.alerting.infrastructure import Alerting, Channels
 from deploy.alerting.storage import alert_state
 from deploy.api.infrastructure import ALERT_ROUTES, QUERY_ROUTES, Api, Queries
-from deploy.api.people import People
 from deploy.backup.infrastructure import Backups
 from deploy.batch.image import tag
 from deploy.canary.infrastructure import Canary
 from deploy.contracts.infrastructure import ContractStore
 from deploy.contracts.storage import contract_table
-from deploy.deployment import Deployment, removal
-from deploy.grants import allow, read_objects
+from deploy.identity.infrastructure import People
 from deploy.ingest.devices import Devices
 from deploy.ingest.streams import Streams
 from deploy.ingest.uploads import Network, Uploads, machine_name
+from deploy.kit.deployment import Deployment, removal
+from deploy.kit.grants import allow, read_objects
+from deploy.kit.names import ROUTES, RULES_FOLDER, Names
 from deploy.lake.delivery import Athena, Catalog, Delivery
 from deploy.lake.last_values import LastValues, last_values_table
 from deploy.lake.storage import Storage
 from deploy.monitoring.alarms import alarms
 from deploy.monitoring.infrastructure import Monitoring
-from deploy.names import ROUTES, RULES_FOLDER, Names
 from deploy.settings import Environment
 from deploy.stream_job.infrastructure import StreamJob
 from flink_job.schemas import ALERT_ACTIONS, OUTPUTS

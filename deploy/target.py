@@ -6,7 +6,7 @@ from typing import Any
 
 import boto3
 
-from deploy.names import Names
+from deploy.kit.names import Names
 from deploy.settings import Environment, check_account, environment_named
 
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from deploy.lake.catalog import view_columns
+from flink_job.dataflow.wire import wire_names
 from flink_job.lake.views import VIEWS, View
 from flink_job.schemas import BATCH_TABLES, EVENT_DATE, OUTPUTS, SERVICE_TABLES, Table
-from flink_job.wire import wire_names
 
 PAGE = Path(__file__).with_name("tables.md")
 _HEAD = f"""# Output tables
@@ -17,8 +17,8 @@ In Glue a table of the lake is `<name>_rows`: rows as they were delivered, some 
 `{EVENT_DATE.name}`, {EVENT_DATE.doc[0].lower()}{EVENT_DATE.doc[1:]}. See [The lake](lake.md).
 The [merged views](#views) over these tables are what most questions need.
 
-Records to Firehose have shorter names of columns, for their bytes are billed (`flink_job/wire.py`): so has what lies in
-the error prefix. The alerts stream has the columns' own names.
+Records to Firehose have shorter column names, because their bytes are billed (`flink_job/dataflow/wire.py`); so have
+the records in the error prefix. The alerts stream has the columns' own names.
 """
 _VIEWS = """# Views
 

@@ -103,11 +103,11 @@ def run(
 
 def _run_files(inputs: list[str], contracts: list[str], tariffs: str, rules: str, output: str, tenant: str) -> None:
     from flink_job.alerts.book import open_rule_book
-    from flink_job.batch.report import BatchProgress, print_account
     from flink_job.batch.run import batch_settings, run_bounded
-    from flink_job.batch.stage import InputError
-    from flink_job.environment import MissingJarError
-    from flink_job.lake.remote import uploaded
+    from flink_job.commands.run_report import BatchProgress, print_account
+    from flink_job.dataflow.environment import MissingJarError
+    from flink_job.io.records import InputError
+    from flink_job.io.remote import uploaded
     from flink_job.tariffs.store import open_book
 
     missing = [
@@ -154,9 +154,9 @@ def query(
     """
     import duckdb
 
-    from flink_job.batch.report import print_rows
+    from flink_job.commands.run_report import print_rows
+    from flink_job.io.remote import downloaded
     from flink_job.lake.database import LakeError, needed_tables, query
-    from flink_job.lake.remote import downloaded
     from flink_job.lake.selection import Selection
 
     try:
@@ -179,9 +179,9 @@ def gaps(lake: Lake, first: From = None, last: To = None) -> None:
       python -m flink_job gaps out
       python -m flink_job gaps s3://bucket --from 2026-03-01 --to 2026-03-07
     """
-    from flink_job.batch.report import print_rows
+    from flink_job.commands.run_report import print_rows
+    from flink_job.io.remote import downloaded, uploaded
     from flink_job.lake.database import LakeError, needed_tables, write_gaps
-    from flink_job.lake.remote import downloaded, uploaded
     from flink_job.lake.selection import Selection
 
     selection = Selection(needed_tables("SELECT * FROM gaps"), day_of(first), day_of(last))
@@ -221,10 +221,10 @@ def redrive(
       python -m flink_job redrive unpriced --lake out --out again.ndjson
       python -m flink_job redrive rejected --reason no_offset --dry-run
     """
+    from flink_job.io.kinesis import publish
+    from flink_job.io.remote import downloaded
     from flink_job.lake.database import LakeError
     from flink_job.lake.redrive import REDRIVEN, selected, stored_records, summary
-    from flink_job.lake.remote import downloaded
-    from flink_job.publish import publish
 
     if kind not in REDRIVEN:
         _fail(f"{kind!r} cannot be sent again; it is one of {', '.join(REDRIVEN)}")
@@ -258,7 +258,7 @@ def deploy(context: typer.Context) -> None:
         from deploy.__main__ import main as deploy_main
     except ImportError as error:
         _fail(f"{error.name} is not installed: in a checkout, run pip install -e '.[deploy]'")
-    from deploy.stream_job.package import PROJECT
+    from deploy.kit.wheels import PROJECT
 
     if not (PROJECT / "pyproject.toml").is_file():
         _fail("deploying needs the project's files: clone it, then run pip install -e '.[deploy]' in the clone")

@@ -36,9 +36,9 @@ def main() -> None:
 
 def submit(settings: Settings) -> None:
     """Start the job on the cluster that runs this program."""
-    from flink_job.environment import create_environment
-    from flink_job.gateway import one_jvm_thread
-    from flink_job.submission import start
+    from flink_job.dataflow.environment import create_environment
+    from flink_job.dataflow.gateway import one_jvm_thread
+    from flink_job.dataflow.submission import start
 
     with one_jvm_thread():
         t_env = create_environment(settings.job)
@@ -50,9 +50,9 @@ def run_local(settings: Settings, state_dir: Path, savepoint: str = "") -> None:
 
     SIGUSR1 stops it with a savepoint to resume from instead; the savepoint's path goes to `state_dir`/savepoint.
     """
-    from flink_job.environment import create_environment, mini_cluster
-    from flink_job.gateway import one_jvm_thread
-    from flink_job.submission import start
+    from flink_job.dataflow.environment import create_environment, mini_cluster
+    from flink_job.dataflow.gateway import one_jvm_thread
+    from flink_job.dataflow.submission import start
 
     asked: list[int] = []
     for number in (signal.SIGTERM, signal.SIGUSR1):
@@ -74,9 +74,9 @@ def run_local(settings: Settings, state_dir: Path, savepoint: str = "") -> None:
 
 def statements(t_env: StreamTableEnvironment, settings: Settings) -> StatementSet:
     """The job's statements: sources and sinks of the settings, and all between."""
-    from flink_job.pipeline import define_pipeline
-    from flink_job.sinks import firehose_sinks
-    from flink_job.sources import CONTRACTS, READINGS, kinesis_source, tick_source
+    from flink_job.dataflow.pipeline import define_pipeline
+    from flink_job.dataflow.sinks import firehose_sinks
+    from flink_job.dataflow.sources import CONTRACTS, READINGS, kinesis_source, tick_source
 
     sources = [
         kinesis_source(READINGS, settings.readings),

@@ -15,7 +15,7 @@ from flink_job.alerts.rules import Entity, Rule, RuleSet
 from flink_job.alerts.samples import Batch, decode_batch
 from flink_job.alerts.silence import SilenceState, fell_silent, heard, next_look_ms, still_silent
 from flink_job.config import Settings
-from udfs.books import refreshed_rules, rule_book
+from flink_job.registries import refreshed_rules, rule_book
 from udfs.keyed import keyed_state
 
 _TYPES = {int: Types.LONG(), float: Types.DOUBLE(), bool: Types.BOOLEAN(), str: Types.STRING()}

@@ -10,6 +10,8 @@ import pandas as pd
 from pyflink.table import DataTypes
 from pyflink.table.types import DataType
 
+from flink_job.metering.packing import ABSENT
+
 STRING, INT, BIGINT, BOOLEAN = DataTypes.STRING(), DataTypes.INT(), DataTypes.BIGINT(), DataTypes.BOOLEAN()
 
 
@@ -18,9 +20,8 @@ def row_type(**fields: DataType) -> DataType:
     return DataTypes.ROW([DataTypes.FIELD(name, kind) for name, kind in fields.items()])
 
 
-#: Stands for NULL in integer columns that go into a vectorised function: pandas would turn a column with NULLs into
-#: floats, which lose the low digits of a packed quantity. Every real value is zero or more.
-ABSENT = -1
+#: Result columns of a function that watches.
+WATCH = dict(watch_batch=STRING, watch_certain=BOOLEAN, watch_hot=INT)
 
 
 def frame(names: Sequence[str], rows: Sequence[Sequence[Any]], integers: frozenset[str] = frozenset()) -> pd.DataFrame:

@@ -8,7 +8,10 @@ import numpy as np
 import pandas as pd
 from pyflink.table.udf import ScalarFunction, udf
 
+from flink_job.alerts.bill_signals import BILLS, bills_of, signals_of
+from flink_job.alerts.prefilters import NOTHING, Watches, channels_of, columns_of
 from flink_job.config import Settings
+from flink_job.registries import refreshed, rule_book, tariff_book
 from flink_job.tariffs.book import UnknownTariffError
 from flink_job.tariffs.cycle import Segment, segment_of
 from flink_job.tariffs.exact import Ints
@@ -16,11 +19,8 @@ from flink_job.tariffs.model import MAX_DEMAND_PERIODS, MAX_PERIODS, Tariff
 from flink_job.tariffs.rating import marginal
 from flink_job.tariffs.state import Basis, State
 from flink_job.tenants import plain
-from udfs.books import refreshed, rule_book, tariff_book
-from udfs.columns import BIGINT, BOOLEAN, STRING, row_type
+from udfs.columns import BIGINT, BOOLEAN, STRING, WATCH, row_type
 from udfs.metrics import Counters
-from udfs.signals import BILLS, bills_of, signals_of
-from udfs.watching import NOTHING, WATCH, Watches, channels_of, columns_of
 from udfs.worker import settle_memory
 
 PRICE = dict(

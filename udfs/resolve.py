@@ -11,16 +11,16 @@ import pandas as pd
 from pyflink.table import DataTypes
 from pyflink.table.udf import ScalarFunction, udf
 
+from flink_job.alerts.prefilters import HeartbeatWatch, MeasuredWatch
 from flink_job.config import Settings
 from flink_job.metering.bounds import MAX_DETAIL
 from flink_job.metering.packing import QuantityError, multiplied
+from flink_job.registries import refreshed, tariff_book
 from flink_job.tariffs.book import UnknownTariffError
 from flink_job.tariffs.calendar import CalendarError
-from udfs.books import refreshed, tariff_book
-from udfs.columns import ABSENT, BIGINT, INT, STRING, row_type
+from flink_job.tariffs.placement import MeterPlace, Places
+from udfs.columns import ABSENT, BIGINT, INT, STRING, WATCH, row_type
 from udfs.metrics import Counters
-from udfs.places import MeterPlace, Places
-from udfs.watching import WATCH, HeartbeatWatch, MeasuredWatch
 from udfs.worker import settle_memory
 
 log = logging.getLogger(__name__)

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from pyflink.table.udf import ScalarFunction, udf
 
+from flink_job.alerts.prefilters import NOTHING, Watches, columns_of
 from flink_job.alerts.rules import Entity
 from flink_job.config import Settings
-from udfs.books import rule_book
-from udfs.columns import frame, row_type
-from udfs.watching import NOTHING, WATCH, Watches, columns_of
+from flink_job.registries import rule_book
+from udfs.columns import WATCH, frame, row_type
 
 
 class WatchKpi(ScalarFunction):  # type: ignore[misc]

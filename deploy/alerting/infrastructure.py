@@ -10,17 +10,15 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from deploy.deployment import Deployment
-from deploy.functions import ALERTING
-from deploy.grants import allow, use_table
-from deploy.lambdas import Function
-from deploy.nag import accept
+from deploy.kit.bundling import ALERTING
+from deploy.kit.deployment import Deployment
+from deploy.kit.function import Function
+from deploy.kit.grants import allow, use_table
+from deploy.kit.queues import queue
 from deploy.settings import Environment
 
 #: What the functions do with the table; a transaction needs the permissions of its steps.
@@ -28,7 +26,6 @@ ANSWERING = ("GetItem", "PutItem", "Query", "UpdateItem")
 TELLING = (*ANSWERING, "DeleteItem")
 BATCH, RETRIES = 100, 100
 _CHOSEN = "The settings say which names recipients, secrets and their keys have (deploy/settings.py)."
-KEEP = Duration.days(14)
 
 
 class Channels(Construct):
@@ -107,24 +104,3 @@ def reach(role: iam.IRole, environment: Environment) -> None:
         allow(role, ["secretsmanager:GetSecretValue"], arn, because=_CHOSEN)
     for arn in environment.recipient_keys:
         allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], arn, because=_CHOSEN)
-
-
-def queue(
-    scope: Construct, id: str, key: kms.IKey, name: str, dead: sqs.IQueue | None = None, keep: Duration = KEEP
-) -> sqs.Queue:
-    """An encrypted queue; FIFO where the name says so. Without `dead` it is one for what nobody could take."""
-    fifo = name.endswith(".fifo")
-    made = sqs.Queue(
-        scope,
-        id,
-        queue_name=name,
-        fifo=True if fifo else None,
-        encryption=sqs.QueueEncryption.KMS,
-        encryption_master_key=key,
-        enforce_ssl=True,
-        retention_period=keep,
-        dead_letter_queue=sqs.DeadLetterQueue(queue=dead, max_receive_count=10) if dead else None,
-    )
-    if dead is None:
-        accept(made, "AwsSolutions-SQS3", "It is a dead-letter queue itself, with an alarm on what lies in it.")
-    return made

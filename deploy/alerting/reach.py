@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import urlparse
 
 from deploy.alerting.runtime.routes import Recipient, Routes
-from deploy.names import Names
+from deploy.kit.names import Names
 from deploy.settings import Environment
 
 _NAMED = "name it in {field} of environment {environment} (environments.toml) and deploy"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
-from deploy.deployment import Deployment, removal
+from deploy.kit.deployment import Deployment, removal
 
 
 def alert_state(scope: Construct, deployment: Deployment) -> dynamodb.Table:

@@ -10,15 +10,15 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from deploy.api.people import People
 from deploy.api.runtime.questions import QUESTIONS
-from deploy.deployment import Deployment
-from deploy.functions import API
-from deploy.grants import use_table
+from deploy.identity.infrastructure import People
+from deploy.kit.bundling import API
+from deploy.kit.deployment import Deployment
+from deploy.kit.function import Function
+from deploy.kit.grants import use_table
+from deploy.kit.logs import log_group
 from deploy.lake.asking import let_ask
 from deploy.lake.delivery import Athena
-from deploy.lambdas import Function
-from deploy.logs import log_group
 from deploy.settings import Environment
 
 ALERT_ROUTES = (

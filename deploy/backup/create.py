@@ -20,7 +20,7 @@ import msgspec
 from deploy.backup import items, objects
 from deploy.backup.parts import EXCLUDED, JOB, buckets, tables
 from deploy.backup.store import Bucket, DamagedError, Job, Manifest, Store, Table
-from deploy.names import Names
+from deploy.kit.names import Names
 from deploy.release.application import Application
 from deploy.release.snapshots import BACKUP
 

@@ -6,9 +6,9 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from deploy.buckets import data_bucket
-from deploy.deployment import removal
-from deploy.names import Names
+from deploy.kit.buckets import data_bucket
+from deploy.kit.deployment import removal
+from deploy.kit.names import Names
 from deploy.settings import Environment
 
 #: How long a part of a backup that was deleted or overwritten can be brought back.

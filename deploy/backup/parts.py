@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from deploy.names import Names
+from deploy.kit.names import Names
 
 #: State of the job: a snapshot of the application, which stays with the service.
 JOB = "job"

@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from deploy.fingerprint import fingerprint
+from deploy.kit.fingerprint import fingerprint
 
 PROJECT = Path(__file__).resolve().parents[2]
 DOCKERFILE = PROJECT / "deploy" / "batch" / "Dockerfile"

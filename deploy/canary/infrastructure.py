@@ -9,11 +9,11 @@ from constructs import Construct
 
 from deploy.canary.runtime.canary import COSTS
 from deploy.canary.runtime.probe import TARIFF_KEY
-from deploy.deployment import Deployment
-from deploy.functions import CANARY
-from deploy.grants import allow, write_objects
+from deploy.kit.bundling import CANARY
+from deploy.kit.deployment import Deployment
+from deploy.kit.function import Function
+from deploy.kit.grants import allow, write_objects
 from deploy.lake.asking import let_ask
-from deploy.lambdas import Function
 
 #: Athena's answer is waited for (LIMIT_S of the function), the rest takes seconds.
 TIMEOUT_S = 90

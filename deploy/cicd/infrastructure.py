@@ -10,8 +10,8 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from deploy.cicd.permissions import release
-from deploy.grants import allow
-from deploy.names import Names
+from deploy.kit.grants import allow
+from deploy.kit.names import Names
 from deploy.release.bootstrap import QUALIFIER
 from deploy.settings import Environment
 from deploy.stacks import names_of

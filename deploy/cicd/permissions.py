@@ -5,11 +5,11 @@ from __future__ import annotations
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 
-from deploy.grants import allow, read_objects, write_objects
+from deploy.kit.grants import allow, read_objects, write_objects
+from deploy.kit.nag import accept
+from deploy.kit.names import CONTRACTS, RULES_FOLDER, SNAPSHOT, TARIFFS, Names
 from deploy.lake.asking import let_ask
 from deploy.monitoring.alarms import DRILL
-from deploy.nag import accept
-from deploy.names import CONTRACTS, RULES_FOLDER, SNAPSHOT, TARIFFS, Names
 from deploy.release.smoke import COST
 
 _NO_RESOURCES = "AWS knows no resources for it (service authorization reference)."

@@ -10,12 +10,12 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_kinesis as kinesis
 from constructs import Construct
 
-from deploy.alerting.infrastructure import queue
-from deploy.deployment import Deployment
-from deploy.functions import CONTRACTS as CODE
-from deploy.grants import use_table, write_objects
-from deploy.lambdas import Function
-from deploy.names import CONTRACTS, SNAPSHOT
+from deploy.kit.bundling import CONTRACTS as CODE
+from deploy.kit.deployment import Deployment
+from deploy.kit.function import Function
+from deploy.kit.grants import use_table, write_objects
+from deploy.kit.names import CONTRACTS, SNAPSHOT
+from deploy.kit.queues import queue
 
 BATCH, RETRIES, WINDOW_S = 200, 100, 5
 #: What is published between two exports is read from the stream, which keeps records for a day at least.

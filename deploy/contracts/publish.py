@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flink_job.batch.stage import read_records
+from flink_job.io.kinesis import publish
+from flink_job.io.records import read_records
 from flink_job.metering.contract import ContractError, parse_contract
-from flink_job.publish import publish
 
 
 class ContractFileError(ValueError):

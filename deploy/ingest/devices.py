@@ -9,10 +9,10 @@ from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from deploy.alerting.infrastructure import queue
-from deploy.deployment import Deployment
-from deploy.grants import allow, service, use_key
-from deploy.names import Names
+from deploy.kit.deployment import Deployment
+from deploy.kit.grants import allow, service, use_key
+from deploy.kit.names import Names
+from deploy.kit.queues import queue
 
 THING = "${iot:Connection.Thing.ThingName}"
 #: Topics are <prefix>/readings/<thing> and <prefix>/commands/<thing>.

@@ -6,8 +6,8 @@ from aws_cdk import Duration
 from aws_cdk import aws_kinesis as kinesis
 from constructs import Construct
 
-from deploy.deployment import Deployment, removal
-from deploy.nag import accept
+from deploy.kit.deployment import Deployment, removal
+from deploy.kit.nag import accept
 
 
 class Streams(Construct):

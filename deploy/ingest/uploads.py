@@ -13,12 +13,12 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from deploy.alerting.infrastructure import queue
-from deploy.deployment import Deployment
-from deploy.grants import allow, read_objects, use_key, write_objects
-from deploy.logs import log_group
-from deploy.nag import accept
-from deploy.names import Names
+from deploy.kit.deployment import Deployment
+from deploy.kit.grants import allow, read_objects, use_key, write_objects
+from deploy.kit.logs import log_group
+from deploy.kit.nag import accept
+from deploy.kit.names import Names
+from deploy.kit.queues import queue
 
 _EVERYTHING = "AwsSolutions-IAM5[Resource::*]"
 INBOX, RECEIPTS = "inbox/", "receipts/"

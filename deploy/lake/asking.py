@@ -5,9 +5,9 @@ from __future__ import annotations
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 
-from deploy.grants import OBJECTS, allow, deliver_objects, read_objects
+from deploy.kit.grants import OBJECTS, allow, deliver_objects, read_objects
+from deploy.kit.names import Names
 from deploy.lake.lineage import reads_of
-from deploy.names import Names
 
 RESULTS = "athena-results/"
 _ACTIONS = ("GetQueryExecution", "GetQueryResults", "StartQueryExecution")

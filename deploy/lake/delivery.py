@@ -10,14 +10,14 @@ from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from deploy.deployment import Deployment
-from deploy.grants import allow, deliver_objects, use_key
+from deploy.kit.deployment import Deployment
+from deploy.kit.grants import allow, deliver_objects, use_key
+from deploy.kit.logs import log_group, log_stream_arn
+from deploy.kit.names import Names
 from deploy.lake.catalog import DELIVERED, TABLES, glue_table, glue_view, view_columns, views
 from deploy.lake.questions import QUESTIONS
-from deploy.logs import log_group, log_stream_arn
-from deploy.names import Names
+from flink_job.dataflow.wire import wire_names
 from flink_job.schemas import EVENT_DATE, Table
-from flink_job.wire import wire_names
 
 GB = 1_000_000_000
 

@@ -8,12 +8,12 @@ from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from deploy.alerting.infrastructure import queue
-from deploy.deployment import Deployment
-from deploy.functions import LAST_VALUES
-from deploy.grants import use_table
-from deploy.lambdas import Function
-from deploy.names import Names
+from deploy.kit.bundling import LAST_VALUES
+from deploy.kit.deployment import Deployment
+from deploy.kit.function import Function
+from deploy.kit.grants import use_table
+from deploy.kit.names import Names
+from deploy.kit.queues import queue
 
 BATCH, RETRIES, WINDOW_S = 1000, 10, 5
 

@@ -6,9 +6,9 @@ from aws_cdk import Duration
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from deploy.buckets import data_bucket, private
-from deploy.deployment import Deployment
-from deploy.nag import accept
+from deploy.kit.buckets import data_bucket, private
+from deploy.kit.deployment import Deployment
+from deploy.kit.nag import accept
 
 #: Query results and what a failed delivery left are looked at soon or never.
 RESULTS_DAYS, ERRORS_DAYS, ACCESS_LOG_DAYS, UPLOAD_DAYS = 7, 90, 90, 30

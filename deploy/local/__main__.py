@@ -17,7 +17,7 @@ from deploy.local.demo import SAMPLES, DemoError, records_of, run_demo
 from deploy.local.endpoint import EndpointError, endpoint, free_port
 from deploy.local.latency import measure, report
 from deploy.local.summary import print_summary
-from flink_job.environment import PROJECT
+from flink_job.dataflow.environment import PROJECT
 
 app = typer.Typer(
     help="Run the job with a local AWS endpoint.",

@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from deploy.kit.names import ROUTES
 from deploy.local.stacks import Stacks
-from deploy.names import ROUTES
 from deploy.release.drill import queue_policy
-from flink_job.publish import client
+from flink_job.io.kinesis import client
 
 FUNCTIONS = {"notifier": "Notifier", "sweeper": "Sweeper", "alerts-api": "AlertsApi", "queries-api": "QueriesApi"}
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from deploy.names import Names
-from flink_job.lake.account import ONE_REJECTED_READING, rejected_readings
+from deploy.kit.names import Names
+from flink_job.batch.account import ONE_REJECTED_READING, rejected_readings
+from flink_job.io.kinesis import client
+from flink_job.io.remote import sync
 from flink_job.lake.database import open_lake
-from flink_job.lake.remote import sync
-from flink_job.publish import client
 from flink_job.schemas import ACCOUNTED, OUTPUTS
 
 #: Metrics of a delivery stream at the local endpoint. AWS shows on the invoice alone what it bills.

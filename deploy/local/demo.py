@@ -21,14 +21,14 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from deploy.kit.names import Names
 from deploy.local.alerting import Alerting, create_alerting, received, sweep
 from deploy.local.delivery import Delivery
 from deploy.local.endpoint import stop
 from deploy.local.resources import create, write_properties
-from deploy.names import Names
 from flink_job.config import PROPERTIES_VARIABLE
-from flink_job.environment import PROJECT, SHORT_RUN_JVM_ARGS
-from flink_job.publish import client, publish
+from flink_job.dataflow.environment import PROJECT, SHORT_RUN_JVM_ARGS
+from flink_job.io.kinesis import client, publish
 
 SAMPLES = PROJECT / "sample_data"
 JOB_START_TIMEOUT_S = 120

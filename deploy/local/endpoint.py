@@ -15,7 +15,7 @@ from random import SystemRandom
 
 from localstack_client import config as localstack_config
 
-from flink_job.environment import PROJECT
+from flink_job.dataflow.environment import PROJECT
 
 SERVER_PYTHON = PROJECT / ".venv-endpoint" / "bin" / "python"
 START_TIMEOUT_S = 60

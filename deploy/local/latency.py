@@ -12,11 +12,11 @@ from typing import Any
 
 from rich.console import Console
 
+from deploy.kit.names import Names
 from deploy.local.alerting import Alerting, create_alerting, received
 from deploy.local.demo import SAMPLES, running_job, wait_until_running
 from deploy.local.resources import create, write_properties
-from deploy.names import Names
-from flink_job.publish import client, publish
+from flink_job.io.kinesis import client, publish
 
 RULES = """
 rules:

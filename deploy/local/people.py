@@ -8,9 +8,9 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.access import EDITOR
+from deploy.kit.access import EDITOR
 from deploy.local.stacks import Stacks
-from flink_job.publish import client
+from flink_job.io.kinesis import client
 
 #: Of every user here.
 PASSWORD = "Correct-horse-1"

@@ -7,11 +7,11 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from deploy.kit.names import Names
 from deploy.local.stacks import REGION, Stacks
-from deploy.names import Names
 from deploy.release.application import groups_of
 from deploy.release.books import upload
-from flink_job.publish import client
+from flink_job.io.kinesis import client
 
 #: What starts functions by itself, by name in the template. Tests and demonstrations ask for those that they watch.
 TRIGGERS = {

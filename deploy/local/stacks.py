@@ -14,12 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from deploy.fingerprint import fingerprint
-from deploy.functions import zipped
+from deploy.kit.bundling import zipped
+from deploy.kit.fingerprint import fingerprint
+from deploy.kit.names import Names
 from deploy.local.endpoint import CREDENTIALS
-from deploy.names import Names
-from flink_job.environment import PROJECT
-from flink_job.publish import client
+from flink_job.dataflow.environment import PROJECT
+from flink_job.io.kinesis import client
 
 REGION, ACCOUNT = "us-east-1", "000000000000"
 TEMPLATES = PROJECT / "build" / "local-templates"
@@ -30,7 +30,7 @@ SOURCES = (
     "flink_job/lake",
     "flink_job/config.py",
     "flink_job/metering",
-    "requirements-functions.txt",
+    "requirements/functions.txt",
     "requirements.txt",
     "cdk.json",
 )

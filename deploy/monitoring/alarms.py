@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from deploy.kit.names import Names
 from deploy.monitoring.alarm import Alarm, Measure, one
 from deploy.monitoring.canary import canary_alarms
 from deploy.monitoring.job import job_alarms
@@ -15,7 +16,6 @@ from deploy.monitoring.services import (
     stream_alarms,
     table_alarms,
 )
-from deploy.names import Names
 from deploy.settings import Environment
 
 #: The alarm that is set off to see that alarms arrive; nothing reports its metric.

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 
 from deploy.canary.runtime.probe import AGE, DIMENSION, NAMESPACE, SLOT_S, WRONG
+from deploy.kit.names import Names
 from deploy.monitoring.alarm import PAGE, Alarm, Measure, one
-from deploy.names import Names
 from deploy.settings import Environment
 
 #: A reading's cost is found by the next run, or by the one after it while the job or Firehose is busy.

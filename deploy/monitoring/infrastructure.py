@@ -12,7 +12,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 
-from deploy.deployment import Deployment
+from deploy.kit.deployment import Deployment
 from deploy.monitoring.alarm import Alarm, Measure
 from deploy.monitoring.topic import OperatorsTopic
 from deploy.settings import Environment

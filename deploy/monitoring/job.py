@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from deploy.kit.names import Names
 from deploy.monitoring.alarm import DATA, FROM, OVER, PAGE, Alarm, Measure, one
-from deploy.names import Names
 from deploy.settings import Environment
 
 FLINK = "AWS/KinesisAnalytics"

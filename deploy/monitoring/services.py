@@ -13,10 +13,10 @@ from deploy.alerting.runtime.measures import (
     ROUTES_REJECTED,
     UNREADABLE,
 )
+from deploy.kit.names import Names
 from deploy.lake.catalog import DELIVERED
 from deploy.monitoring.alarm import DEVICES, PAGE, TICKET, UP_TO, Alarm, Measure, one
 from deploy.monitoring.canary import readings_of_canary
-from deploy.names import Names
 from deploy.settings import Environment
 
 FIREHOSE, KINESIS, LAMBDA, DYNAMODB = "AWS/Firehose", "AWS/Kinesis", "AWS/Lambda", "AWS/DynamoDB"

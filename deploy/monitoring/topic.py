@@ -11,7 +11,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from deploy.names import Names
+from deploy.kit.names import Names
 
 CLOUDWATCH, BUDGETS, EVENTS = "cloudwatch.amazonaws.com", "budgets.amazonaws.com", "events.amazonaws.com"
 

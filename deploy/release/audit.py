@@ -23,7 +23,7 @@ AUDITOR = PROJECT / ".venv-audit" / "bin" / "pip-audit"
 _PIN = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?==([^\s;]+)", re.MULTILINE)
 #: Advisories for where no database is reached; whoever updates a lock looks the packages up again and sets `taken`.
 BUNDLED = Path(__file__).with_name("advisories.json")
-DEPLOYED = ("requirements-app.txt", "requirements-functions.txt", "requirements.txt")
+DEPLOYED = ("requirements/app.txt", "requirements/functions.txt", "requirements.txt")
 
 
 class AuditError(RuntimeError):

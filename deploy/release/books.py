@@ -7,7 +7,7 @@ from typing import Any
 
 from deploy.alerting.reach import Reach
 from deploy.alerting.runtime.routes import read_routes
-from deploy.names import ROUTES, RULES, TARIFFS
+from deploy.kit.names import ROUTES, RULES, TARIFFS
 from flink_job.alerts.document import read_rules
 from flink_job.tariffs.store import open_book
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from deploy.npm import NODE, NpmError, installed
+from deploy.kit.npm import NODE, NpmError, installed
 from deploy.settings import Environment
 from deploy.stream_job.properties import RESTORE
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from deploy.kit.names import Names
 from deploy.monitoring.alarms import DRILL
-from deploy.names import Names
 
 LIMIT_S = 300.0
 #: A new subscription takes some seconds to be known everywhere: the alarm is set off again after this long.

@@ -14,7 +14,7 @@ from typing import Any
 
 from deploy.api.runtime.athena import AnswerError, Athena
 from deploy.api.runtime.questions import literal
-from deploy.names import TARIFFS, Names
+from deploy.kit.names import TARIFFS, Names
 
 SITE = "smoke-check"
 INTERVAL_S = 300

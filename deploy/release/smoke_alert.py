@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from deploy.alerting.runtime.routes import CHECK
-from deploy.names import Names
+from deploy.kit.names import Names
 
 LIMIT_S, WAIT_S = 180.0, 10
 STATES = ("raised", "cleared")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flink_job.sinks import LINGER_S, RECORD_BYTES, RECORD_ROWS
+from flink_job.dataflow.sinks import LINGER_S, RECORD_BYTES, RECORD_ROWS
 
 #: Rows that the API writes, each a record.
 NOT_PACKED = ("alert_actions",)

@@ -1,1 +1,1 @@
-"""The job as Managed Flink takes it: packaged, checked, rehearsed."""
+"""The Managed Flink application: its package, settings, state inventory and infrastructure."""

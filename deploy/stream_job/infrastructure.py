@@ -13,10 +13,10 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
-from deploy.deployment import Deployment
-from deploy.grants import allow, read_objects, service, use_key
-from deploy.logs import log_group, log_stream_arn
-from deploy.names import RULES, SNAPSHOT, TARIFFS
+from deploy.kit.deployment import Deployment
+from deploy.kit.grants import allow, read_objects, service, use_key
+from deploy.kit.logs import log_group, log_stream_arn
+from deploy.kit.names import RULES, SNAPSHOT, TARIFFS
 from deploy.stream_job.package import PACKAGE
 from deploy.stream_job.properties import RESTORE, SKIP, property_groups, release_of
 

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import io
-import shutil
-import subprocess
 import sys
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
-REQUIREMENTS = PROJECT / "requirements-app.txt"
+from deploy.kit.wheels import EPOCH, PLATFORM, PROJECT, PackageError, download, wheel_files
+
+REQUIREMENTS = PROJECT / "requirements/app.txt"
+WHEELS = PROJECT / "build" / "wheels"
 JAR = PROJECT / "build" / "flink-dependencies.jar"
 PACKAGE = PROJECT / "build" / "flink-app.zip"
-WHEELS = PROJECT / "build" / "wheels"
 
 PACKAGES = ("flink_job", "udfs")
 #: Connectors of the jar, by the class that registers each.
@@ -28,13 +27,8 @@ FACTORIES = ("KinesisDynamicTableFactory", "KinesisFirehoseDynamicTableFactory",
 #: Files of a package beside its modules.
 DATA = (".sql", ".json")
 #: Parts of the project that run on a developer's machine only.
-LEFT_OUT = tuple(
-    f"flink_job/{name}" for name in ("__main__.py", "batch", "commands", "java", "lake", "publish.py", "rate/")
-)
-PLATFORM, PYTHON = "manylinux2014_x86_64", "3.11"
+LEFT_OUT = tuple(f"flink_job/{name}" for name in ("__main__.py", "batch", "billing", "commands", "io", "java", "lake"))
 LIMIT_BYTES = 150 * 1024 * 1024
-#: Zip knows no time before.
-EPOCH = (1980, 1, 1, 0, 0, 0)
 
 MAIN = '''"""Entry on Managed Flink."""
 
@@ -44,16 +38,14 @@ main()
 '''
 
 
-class PackageError(RuntimeError):
-    """A package that would not run; the message says what is wrong with it."""
-
-
 def build(target: Path = PACKAGE) -> str:
     """Write the package; returns the hash of its bytes. Raises PackageError."""
     if not JAR.is_file():
         raise PackageError(f"{JAR} is missing: run 'make setup'")
     entries = {"main.py": MAIN.encode(), "lib/flink-dependencies.jar": JAR.read_bytes()}
-    entries |= {f"dep/{name}": content for name, content in (*project_files(), *wheel_files(download()))}
+    entries |= {
+        f"dep/{name}": content for name, content in (*project_files(), *wheel_files(download(WHEELS, REQUIREMENTS)))
+    }
     target.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for name in sorted(entries):
@@ -75,29 +67,6 @@ def project_files(root: Path = PROJECT) -> Iterator[tuple[str, bytes]]:
             wanted = path.suffix == ".py" or path.suffix in DATA
             if wanted and "__pycache__" not in name and not name.startswith(LEFT_OUT):
                 yield name, path.read_bytes()
-
-
-def download(folder: Path = WHEELS, requirements: Path = REQUIREMENTS) -> list[Path]:
-    """Wheels of the locked requirements for the service's platform, whatever this machine is."""
-    shutil.rmtree(folder, ignore_errors=True)
-    line = [
-        sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--require-hashes",
-        "--no-deps", "--only-binary=:all:", f"--platform={PLATFORM}", f"--python-version={PYTHON}",
-        "--implementation=cp", "-r", str(requirements), "-d", str(folder),
-    ]  # fmt: skip
-    done = subprocess.run(line, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise PackageError(f"wheels for {PLATFORM} could not be had:\n{done.stderr.strip()}")
-    return sorted(folder.glob("*.whl"))
-
-
-def wheel_files(wheels: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
-    """(path, content) of what wheels install, without what they say of themselves."""
-    for wheel in wheels:
-        with zipfile.ZipFile(wheel) as archive:
-            for name in archive.namelist():
-                if not name.endswith("/") and ".dist-info/RECORD" not in name and ".data/" not in name:
-                    yield name, archive.read(name)
 
 
 def faults(package: Path) -> Iterator[str]:

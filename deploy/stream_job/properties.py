@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from deploy.names import RULES, SNAPSHOT, TARIFFS, Names
+from deploy.kit.names import RULES, SNAPSHOT, TARIFFS, Names
 from deploy.settings import Environment
 from flink_job.config import read_settings
 from flink_job.schemas import OUTPUTS

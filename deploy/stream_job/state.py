@@ -1,9 +1,9 @@
 """What state the job keeps, as a file that is looked at in review: `python -m deploy.stream_job.state` writes it.
 
-Flink finds the state of an operator by its uid (`flink_job/uids.py`). The file has a line for every source, every sink
-and every operator that keeps state from one record to another; for the last also what it keeps. A savepoint of a
-version with another file may not fit: a deployment compares the two and refuses, unless it is told to go on. Operators
-without state are not in the file: they come and go as they like.
+Flink finds the state of an operator by its uid (flink_job/dataflow/uids.py). The file has a line for every source,
+every sink and every operator that keeps state from one record to the next, with its state. A savepoint of a version
+with another file may not fit: a deployment compares the two and refuses, unless it is told to go on. Operators without
+state are not in the file and may change freely.
 """
 
 from __future__ import annotations
@@ -70,13 +70,13 @@ def operators() -> tuple[list[Operator], int]:
 
     from pyflink.java_gateway import get_gateway
 
-    from deploy.names import Names
+    from deploy.kit.names import Names
     from deploy.settings import environment_named
     from deploy.stream_job.properties import property_groups
     from flink_job.config import read_settings
-    from flink_job.environment import create_environment, mini_cluster
+    from flink_job.dataflow.environment import create_environment, mini_cluster
+    from flink_job.dataflow.submission import stream_graph
     from flink_job.main import statements
-    from flink_job.submission import stream_graph
 
     settings = read_settings(property_groups(Names("plan"), environment_named("local"), "us-east-1", ""))
     with tempfile.TemporaryDirectory() as folder:

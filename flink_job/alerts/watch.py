@@ -6,7 +6,7 @@ that overtook an older breach go along with it. The machines' outcome is the sam
 
 A gate lives in the memory of a worker, not in Flink's state. After a start it does not know what came before: it then
 offers the samples of its first while as `uncertain`, for an operator with state to drop where the entity was quiet
-(see flink_job/sql/a2_gated.sql): `hot` tells that operator when an entity begins and ends to matter.
+(see flink_job/dataflow/sql/a2_gated.sql): `hot` tells that operator when an entity begins and ends to matter.
 """
 
 from __future__ import annotations

@@ -16,11 +16,11 @@ import duckdb
 import msgspec
 from botocore.exceptions import ClientError
 
-from flink_job.batch.stage import InputError, open_input
+from flink_job.batch.account import ONE_REJECTED_READING
 from flink_job.batch.upload import Checked, Published, Refusal, check, publish_file
 from flink_job.config import Job
-from flink_job.lake.account import ONE_REJECTED_READING
-from flink_job.publish import client
+from flink_job.io.kinesis import client
+from flink_job.io.records import InputError, open_input
 from flink_job.schemas import ACCOUNTED
 
 PUBLISHED, REFUSED = "published", "refused"

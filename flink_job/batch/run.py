@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from flink_job.batch.account import rejected_readings
 from flink_job.batch.collect import collect
 from flink_job.batch.snapshot import write_snapshot
-from flink_job.batch.stage import stage
 from flink_job.config import ContractSource, Job, Outputs, Settings, StreamSource, Tariffs
-from flink_job.lake.account import rejected_readings
+from flink_job.io.records import stage
 from flink_job.metering.framing import readings_held
 from flink_job.schemas import ACCOUNTED
 from flink_job.tenants import DEFAULT
@@ -53,12 +53,12 @@ def run_bounded(
 
     Raises InputError where a file cannot be read; whatever a record holds, it is accounted for.
     """
-    from flink_job.environment import create_environment, mini_cluster
-    from flink_job.gateway import one_jvm_thread
-    from flink_job.pipeline import define_pipeline
-    from flink_job.sinks import file_sinks
-    from flink_job.sources import CONTRACTS, READINGS, staged_source, tick_source
-    from flink_job.submission import start
+    from flink_job.dataflow.environment import create_environment, mini_cluster
+    from flink_job.dataflow.gateway import one_jvm_thread
+    from flink_job.dataflow.pipeline import define_pipeline
+    from flink_job.dataflow.sinks import file_sinks
+    from flink_job.dataflow.sources import CONTRACTS, READINGS, staged_source, tick_source
+    from flink_job.dataflow.submission import start
 
     # One subtask, so that file order is the order of arrival; no shard to wait for.
     settings = dataclasses.replace(settings, job=dataclasses.replace(settings.job, parallelism=1))

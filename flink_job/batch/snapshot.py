@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from flink_job.io.contract_snapshot import snapshot_line
 from flink_job.metering.contract import ContractError, parse_contract
-from flink_job.snapshot import snapshot_line
 
 
 class _Staged(msgspec.Struct):
@@ -22,7 +22,7 @@ _decoder = msgspec.json.Decoder(_Staged)
 
 
 def write_snapshot(staged: Path, target: Path, tenant: str) -> int:
-    """Write the contracts of a staged file (flink_job/batch/stage.py) as a snapshot; returns their number.
+    """Write the contracts of a staged file (flink_job/io/records.py) as a snapshot; returns their number.
 
     All of them: the job keeps the newest of each meter. Records that are no contracts are left out. `tenant` is whose
     contracts are that name none.

@@ -17,14 +17,14 @@ from zlib import crc32
 
 import msgspec
 
-from flink_job.batch.stage import read_records
 from flink_job.config import Job
+from flink_job.io.kinesis import client, put
+from flink_job.io.records import read_records
 from flink_job.metering.bounds import MAX_RECORD_BYTES
 from flink_job.metering.envelope import enclose
 from flink_job.metering.framing import parts
 from flink_job.metering.reading import ParsedReading, parse_reading
 from flink_job.metering.record import CSV_ENVELOPE, decode_record
-from flink_job.publish import client, put
 
 #: Longest billing cycle that the age of readings allows for [days].
 LONGEST_CYCLE_DAYS = 35

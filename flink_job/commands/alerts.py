@@ -183,8 +183,8 @@ def health(
       python -m flink_job alerts health out --operators 2
     """
     from flink_job.commands.alert_tables import HEALTH, health_table
+    from flink_job.io.remote import downloaded
     from flink_job.lake.database import LakeError, needed_tables, query
-    from flink_job.lake.remote import downloaded
     from flink_job.lake.selection import Selection
 
     selection = Selection(needed_tables(HEALTH), day_of(first), day_of(last))
@@ -210,7 +210,7 @@ def _rules(uri: str, silence_s: int = 0) -> RuleSet:
 
 
 def _contracts(files: list[str] | None) -> dict[str, Contract]:
-    from flink_job.batch.stage import InputError, read_records
+    from flink_job.io.records import InputError, read_records
     from flink_job.metering.contract import ContractError, parse_contract
 
     found: dict[str, Contract] = {}
@@ -230,9 +230,9 @@ def _contracts(files: list[str] | None) -> dict[str, Contract]:
 def _batches(readings: list[str] | None, contracts: list[str] | None, lake: str) -> Iterator[Batch]:
     """The history that was asked for, in order of arrival."""
     from flink_job.alerts import history
-    from flink_job.batch.stage import InputError, read_parts
+    from flink_job.io.records import InputError, read_parts
+    from flink_job.io.remote import downloaded
     from flink_job.lake.database import LakeError, needed_tables, open_lake
-    from flink_job.lake.remote import downloaded
     from flink_job.lake.selection import Selection
 
     if bool(lake) == bool(readings):

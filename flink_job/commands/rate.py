@@ -17,8 +17,8 @@ from rich.table import Table
 from flink_job.commands.console import counted, errors, fail, note, progress_bar
 
 if TYPE_CHECKING:
-    from flink_job.rate.inputs import Readings
-    from flink_job.rate.run import Pricing, Totals
+    from flink_job.billing.inputs import Readings
+    from flink_job.billing.run import Pricing, Totals
 
 console = Console()
 #: Columns of a terminal that the lines of a comparison need; a narrower one shows the totals.
@@ -73,7 +73,7 @@ def rate(
         --readings sample_data/year.csv.gz --timezone Etc/GMT-1 --any-date \\
         --out out --chart out/bills.png
     """
-    from flink_job.rate.run import rate_meters, write_results
+    from flink_job.billing.run import rate_meters, write_results
 
     started = time.monotonic()
     with explained():
@@ -82,7 +82,7 @@ def rate(
         with progress_bar("rating", found.count) as progress:
             totals, bills = write_results(rate_meters(pricing, found.meters, True, progress), out)
         if chart is not None:
-            from flink_job.rate.chart import draw_bills
+            from flink_job.commands.bill_chart import draw_bills
 
             draw_bills(bills, found.meters, pricing.terms.zone, chart)
     _summary(totals, pricing.versions[0].currency)
@@ -117,7 +117,7 @@ def compare(
       python -m flink_job compare --readings sample_data/year.csv.gz \\
         --tariffs sample_data/tariffs --timezone Etc/GMT-1 --any-date
     """
-    from flink_job.rate.compare import REASONS, Comparison, alternatives
+    from flink_job.billing.compare import REASONS, Comparison, alternatives
 
     with explained():
         zone = parse_zone(timezone)
@@ -143,7 +143,7 @@ def compare(
         comparison.write(out)
         console.print(f"bills under every tariff: {out}")
     if chart is not None:
-        from flink_job.rate.chart import draw_comparison
+        from flink_job.commands.bill_chart import draw_comparison
 
         with explained():
             draw_comparison(comparison.ranked(), chart)
@@ -161,8 +161,8 @@ def make_pricing(
     any_date: bool,
 ) -> Pricing:
     """Tariff, terms and price series from options."""
-    from flink_job.rate.documents import contracted, load_series, load_versions
-    from flink_job.rate.run import Pricing
+    from flink_job.billing.documents import contracted, load_series, load_versions
+    from flink_job.billing.run import Pricing
     from flink_job.tariffs.history import Terms
 
     zone = parse_zone(timezone)
@@ -185,7 +185,7 @@ def parse_zone(timezone: str) -> ZoneInfo:
 
 def read(names: Sequence[str], zone: ZoneInfo) -> Readings:
     """The readings of all files; says what was no reading or came twice."""
-    from flink_job.rate.inputs import read_readings
+    from flink_job.billing.inputs import read_readings
 
     with errors.status("reading"):
         found = read_readings(names, zone)
@@ -199,8 +199,8 @@ def read(names: Sequence[str], zone: ZoneInfo) -> Readings:
 @contextmanager
 def explained() -> Iterator[None]:
     """Errors that a user can mend end the command with their message."""
-    from flink_job.batch.stage import InputError
-    from flink_job.rate.chart import ChartError
+    from flink_job.commands.bill_chart import ChartError
+    from flink_job.io.records import InputError
     from flink_job.tariffs.history import RATING_ERRORS
     from flink_job.tariffs.model import TariffError
 
@@ -213,7 +213,7 @@ def explained() -> Iterator[None]:
 
 
 def _summary(totals: Totals, currency: str) -> None:
-    from flink_job.rate.run import amount_text
+    from flink_job.billing.run import amount_text
     from flink_job.tariffs.history.rate import LINES
 
     table = Table("", currency, title="All bills")

@@ -14,8 +14,8 @@ from flink_job.commands.rate import Prices, explained
 from flink_job.tenants import DEFAULT, plain, split
 
 if TYPE_CHECKING:
-    from flink_job.lake.adjustments import Adjustment
-    from flink_job.lake.rerate import Rerated
+    from flink_job.billing.adjustments import Adjustment
+    from flink_job.billing.rerate import Rerated
 
 console = Console()
 MAX_ROWS = 50
@@ -45,14 +45,14 @@ def rerate(
     \b
       python -m flink_job rerate out --contracts contracts.ndjson --tariffs tariffs
     """
-    from flink_job.batch.stage import read_records
-    from flink_job.lake.adjustments import kept_adjustments, write_adjustments
+    from flink_job.billing.adjustments import kept_adjustments, write_adjustments
+    from flink_job.billing.documents import load_series
+    from flink_job.billing.rerate import is_covered, selected
+    from flink_job.billing.rerate import rerate as rerate_lake
+    from flink_job.io.records import read_records
+    from flink_job.io.remote import downloaded, uploaded
     from flink_job.lake.database import LakeError
-    from flink_job.lake.remote import downloaded, uploaded
-    from flink_job.lake.rerate import is_covered, selected
-    from flink_job.lake.rerate import rerate as rerate_lake
     from flink_job.metering.contract import Contract, of_tenant, parse_contract
-    from flink_job.rate.documents import load_series
     from flink_job.tariffs.store import open_book
 
     with explained():

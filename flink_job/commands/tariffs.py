@@ -35,8 +35,8 @@ def check(
     \b
       python -m flink_job tariffs check sample_data/tariffs
     """
-    from flink_job.batch.stage import InputError
-    from flink_job.rate.documents import load_document
+    from flink_job.billing.documents import load_document
+    from flink_job.io.records import InputError
     from flink_job.tariffs.model import TariffError
 
     faults = []
@@ -75,8 +75,8 @@ def show(
       python -m flink_job tariffs show sample_data/tariffs/eur-demand.json \\
         --week --timezone Europe/Madrid
     """
-    from flink_job.rate.documents import load_document, load_series
-    from flink_job.rate.show import charges_table, day_chart, week_chart
+    from flink_job.billing.documents import load_document, load_series
+    from flink_job.commands.bill_tables import charges_table, day_chart, week_chart
 
     console = Console()
     with explained():
@@ -108,8 +108,8 @@ def import_urdb(
       python -m flink_job tariffs import-urdb record.json \\
         --timezone America/Denver --currency USD --out tariff.json
     """
-    from flink_job.batch.stage import InputError
-    from flink_job.rate.documents import load_document
+    from flink_job.billing.documents import load_document
+    from flink_job.io.records import InputError
 
     parse_zone(timezone)
     with explained():
@@ -175,7 +175,7 @@ def _documents(files: list[str]) -> Iterator[str]:
 def _s3_documents(prefix: str) -> Iterator[str]:
     from urllib.parse import urlparse
 
-    from flink_job.publish import client
+    from flink_job.io.kinesis import client
 
     place = urlparse(prefix)
     pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=place.netloc, Prefix=place.path.lstrip("/"))

@@ -38,8 +38,8 @@ def publish(
         --receipts receipts
     """
     from flink_job.batch.receipt import REFUSED, publish_once
-    from flink_job.batch.stage import InputError
-    from flink_job.publish import PublishError
+    from flink_job.io.kinesis import PublishError
+    from flink_job.io.records import InputError
     from flink_job.sentry import destination_here, report_errors
 
     tenant = tenant_of(file, inbox) or tenant
@@ -71,8 +71,8 @@ def show(
       python -m flink_job uploads show receipts/default/march.csv.0f3a5b.json --lake out
     """
     from flink_job.batch.receipt import ReceiptError, outcomes, read_receipt
+    from flink_job.io.remote import downloaded
     from flink_job.lake.database import LakeError, open_lake
-    from flink_job.lake.remote import downloaded
     from flink_job.lake.selection import Selection
     from flink_job.schemas import ACCOUNTED
 

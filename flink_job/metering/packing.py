@@ -12,6 +12,9 @@ from flink_job.metering.units import MICRO, QUANTITY_LIMIT
 
 REVISION_BITS = 50
 MAX_REVISION = (1 << 12) - 1
+#: Stands for NULL in integer columns that go into a vectorised function: pandas would turn a column with NULLs into
+#: floats, which lose the low digits of a packed quantity. Every real value is zero or more.
+ABSENT = -1
 
 
 def pack(revision: int, quantity_u: int) -> int:

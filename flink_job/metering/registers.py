@@ -1,6 +1,6 @@
 """Energy from the reads of a cumulative register, placed exactly: what the batch layer does once all have come.
 
-The stream takes the differences in order of arrival (flink_job/sql/44 to 47); sums are the same, places may differ.
+The stream takes the differences in order of arrival (flink_job/dataflow/sql); sums are the same, places may differ.
 """
 
 from __future__ import annotations

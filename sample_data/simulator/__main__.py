@@ -45,7 +45,7 @@ def main(
     rates = Rates() if faults else Rates.none()
     records = _progress(_paced(generate(fleet, date.fromisoformat(start), days, rates, seed), rate))
     if stream:
-        from flink_job.publish import publish
+        from flink_job.io.kinesis import publish
 
         if contracts_stream:
             publish(contracts_stream, contracts(fleet), lambda sent: None)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from flink_job.environment import PROJECT
+from flink_job.dataflow.environment import PROJECT
 from tests.bench.compare import MAIN, ONCE, PEERS_PYTHON, PROGRAMS, measure
 from tests.bench.growth import capacity, grow, wait
 from tests.bench.kept import Kept

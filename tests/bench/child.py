@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from flink_job.config import Job
-from flink_job.environment import create_environment, mini_cluster
+from flink_job.dataflow.environment import create_environment, mini_cluster
 from tests.bench import jobs
 from tests.bench.data import Input
 from tests.bench.latency_job import latency_job

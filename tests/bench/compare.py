@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from flink_job.environment import PROJECT
+from flink_job.dataflow.environment import PROJECT
 from tests.bench.data import Input, prepared
 from tests.bench.kept import Kept
 from tests.bench.run import Result, run_flink, run_program

@@ -8,15 +8,15 @@ from pathlib import Path
 from pyflink.table import StatementSet, StreamTableEnvironment
 
 from flink_job.batch.run import batch_settings
-from flink_job.boundary import cross, with_event_time, with_processing_time
 from flink_job.config import Job, Settings
-from flink_job.ddl import create_table, sink_body
-from flink_job.pipeline import define_kpis, define_pipeline
+from flink_job.dataflow.ddl import create_table, sink_body
+from flink_job.dataflow.pipeline import define_kpis, define_pipeline
+from flink_job.dataflow.sinks import sink_name
+from flink_job.dataflow.sources import CONTRACTS, READINGS, tick_source
+from flink_job.dataflow.sql import read_sql
+from flink_job.dataflow.table_stream import cross, with_event_time, with_processing_time
+from flink_job.dataflow.uids import Uid
 from flink_job.schemas import OUTPUTS
-from flink_job.sinks import sink_name
-from flink_job.sources import CONTRACTS, READINGS, tick_source
-from flink_job.sql import read_sql
-from flink_job.uids import Uid
 from tests.bench.data import Input
 
 _NOW = "CURRENT_ROW_TIMESTAMP()"

@@ -7,10 +7,10 @@ from pathlib import Path
 from pyflink.table import StatementSet, StreamTableEnvironment
 
 from flink_job.config import Job
-from flink_job.ddl import create_table
-from flink_job.pipeline import define_pipeline
+from flink_job.dataflow.ddl import create_table
+from flink_job.dataflow.pipeline import define_pipeline
+from flink_job.dataflow.sources import CONTRACTS, READINGS, tick_source
 from flink_job.schemas import OUTPUTS
-from flink_job.sources import CONTRACTS, READINGS, tick_source
 from tests.bench.data import INTERVAL_S, Input
 from tests.bench.jobs import blackholes, job_settings, raw_source
 

@@ -11,7 +11,7 @@ from pyflink.datastream import KeyedBroadcastProcessFunction, RuntimeContext, St
 from pyflink.datastream.state import MapStateDescriptor
 from pyflink.table import StatementSet, StreamTableEnvironment
 
-from flink_job.ddl import create_table
+from flink_job.dataflow.ddl import create_table
 from tests.bench.data import TIMEZONE, Input
 from tests.bench.plain import Pricer
 

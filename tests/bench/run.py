@@ -18,7 +18,7 @@ from threading import Event, Thread
 from typing import Any
 
 from deploy.local.endpoint import free_port
-from flink_job.environment import PROJECT
+from flink_job.dataflow.environment import PROJECT
 from tests.bench.data import Input
 from tests.bench.progress import PERIOD_S, Progress
 

@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from deploy.stream_job.cluster import RehearsalError
-from flink_job.environment import PROJECT
+from deploy.rehearsal.cluster import RehearsalError
+from flink_job.dataflow.environment import PROJECT
 from tests.chaos.faults import FAULTS
 from tests.chaos.outcome import Outcome
 from tests.chaos.report import outcomes, page

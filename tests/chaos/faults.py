@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deploy.local.demo import SAMPLES
-from flink_job.publish import client
+from flink_job.io.kinesis import client
 from tests.chaos import kinesis
 from tests.chaos.loads import Load, clean, disordered, duplicated, poisoned, skewed
 from tests.chaos.proxy import Dose

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from deploy.kit.npm import NODE, installed
 from deploy.local.endpoint import free_port, stop
-from deploy.npm import NODE, installed
-from flink_job.environment import PROJECT
-from flink_job.publish import client
+from flink_job.dataflow.environment import PROJECT
+from flink_job.io.kinesis import client
 
 MANIFEST = Path(__file__).parent / "kinesalite"
 INSTALLED = PROJECT / "build" / "kinesalite"

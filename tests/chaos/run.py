@@ -17,17 +17,17 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from deploy.kit.names import SNAPSHOT, Names
 from deploy.local.alerting import Alerting, change_environment, create_alerting, received, sweep
 from deploy.local.demo import SAMPLES, alerts_in_stream, records_of
 from deploy.local.endpoint import endpoint, free_port
-from deploy.names import SNAPSHOT, Names
-from deploy.stream_job.cluster import Cluster, wait_for
+from deploy.rehearsal.cluster import Cluster, wait_for
+from deploy.rehearsal.stage import Setting, runs, set_up
 from deploy.stream_job.package import PACKAGE
-from deploy.stream_job.stage import Setting, runs, set_up
-from flink_job.environment import PROJECT
+from flink_job.dataflow.environment import PROJECT
+from flink_job.io.contract_snapshot import snapshot_line
+from flink_job.io.kinesis import client
 from flink_job.metering.contract import parse_contract
-from flink_job.publish import client
-from flink_job.snapshot import snapshot_line
 from flink_job.tenants import DEFAULT
 from tests.bench.progress import descendants
 from tests.chaos.faults import Fault, workers

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from deploy.grants import shown
+from deploy.kit.grants import shown
 
 SNAPSHOT = Path(__file__).with_name("permissions.txt")
 STACKS = ("metering-dev-data", "metering-dev-pipeline", "metering-dev-job", "metering-dev-watch")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from deploy.kit.names import Names
 from deploy.monitoring.alarms import alarms
-from deploy.names import Names
 from deploy.settings import ENVIRONMENTS, Environment
 from deploy.stacks import DEAD
 from tests.deploy.conftest import Templates

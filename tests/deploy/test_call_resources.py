@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from deploy.grants import shown
+from deploy.kit.grants import shown
 from tests.deploy.conftest import EVERYTHING, Templates, of_kind
 from tests.deploy.iam import granted
 from tests.deploy.test_calls import CODES, PIPELINE

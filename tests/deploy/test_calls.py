@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from deploy import functions
 from deploy.api.runtime.questions import QUESTIONS
+from deploy.kit import bundling as functions
 from deploy.lake.asking import RESULTS
 from deploy.lake.lineage import reads_of
-from flink_job.environment import PROJECT
+from flink_job.dataflow.environment import PROJECT
 from tests.deploy import documented as aws
 from tests.deploy.conftest import Templates, of_kind
 from tests.deploy.iam import granted
@@ -95,7 +95,7 @@ def expected(template: Mapping[str, Any], role: str) -> dict[str, str]:
 def _function(template: Mapping[str, Any], role: str) -> dict[str, str]:
     [(name, function)] = _with_role(template, "AWS::Lambda::Function", role)
     code, module, entry = function["Handler"].split(".")
-    assert code in CODES, f"{name}: its code is not in deploy/functions.py"
+    assert code in CODES, f"{name}: its code is not in deploy/kit/bundling.py"
     source = Code(path for _, path in CODES[code].sources())
     needed = dict.fromkeys(aws.FUNCTION, "any function")
     needed |= actions_of(source.calls(CODES[code].runtime / f"{module}.py", entry))

@@ -15,9 +15,9 @@ import yaml
 
 from deploy.cicd.infrastructure import AUDIENCE, ISSUER, RepositoryError
 from deploy.cicd.template import write
-from deploy.names import CONTRACTS, SNAPSHOT
+from deploy.kit.names import CONTRACTS, SNAPSHOT
 from deploy.settings import environment_named
-from flink_job.environment import PROJECT
+from flink_job.dataflow.environment import PROJECT
 from tests.deploy import documented as aws
 from tests.deploy.conftest import of_kind
 from tests.deploy.iam import granted

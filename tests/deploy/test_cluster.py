@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.endpoint import SERVER_PORTS, free_port
-from deploy.stream_job.cluster import Cluster, RehearsalError
+from deploy.rehearsal.cluster import Cluster, RehearsalError
 
 
 def test_a_part_that_ended_is_told_at_once(tmp_path: Path) -> None:

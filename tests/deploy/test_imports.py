@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deploy.npm import installed
+from deploy.kit.npm import installed
 from deploy.release.cdk import INSTALLED, MANIFEST
 from deploy.release.imports import Account, ImportPlanError, plan, retained
 from tests.deploy.conftest import Templates

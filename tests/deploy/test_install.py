@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flink_job.environment import PROJECT
+from flink_job.dataflow.environment import PROJECT
 from flink_job.version import version
 from tests.harness.jobs import SAMPLES
 

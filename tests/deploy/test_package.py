@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from deploy.rehearsal.rehearse import RECORDS, rehearse
 from deploy.stream_job.package import build, faults, jar_faults, project_files
-from deploy.stream_job.rehearse import RECORDS, rehearse
 from deploy.stream_job.service import KPU_MEMORY
 from flink_job.config import Job
-from flink_job.environment import tuning
+from flink_job.dataflow.environment import tuning
 
 Entries = dict[str, bytes]
 
@@ -28,7 +28,12 @@ def test_the_same_input_gives_the_same_bytes(package: Path, tmp_path: Path) -> N
 def test_it_holds_what_the_service_needs(package: Path) -> None:
     with zipfile.ZipFile(package) as archive:
         names = set(archive.namelist())
-    assert {"main.py", "lib/flink-dependencies.jar", "dep/udfs/price.py", "dep/flink_job/sql/10_decoded.sql"} <= names
+    assert {
+        "main.py",
+        "lib/flink-dependencies.jar",
+        "dep/udfs/price.py",
+        "dep/flink_job/dataflow/sql/10_decoded.sql",
+    } <= names
     assert "dep/flink_job/tariffs/tariff.schema.json" in names
     assert any(name.startswith("dep/msgspec/") and name.endswith("-311-x86_64-linux-gnu.so") for name in names)
     assert not any(name.startswith(("dep/flink_job/commands", "dep/flink_job/batch")) for name in names)

@@ -11,19 +11,19 @@ import pytest
 
 from deploy.backup.parts import JOB, PARTS, buckets
 from deploy.backup.parts import tables as backed_up_tables
-from deploy.grants import shown
+from deploy.kit.grants import shown
+from deploy.kit.names import Names
 from deploy.lake.catalog import DELIVERED, TABLES, glue_table, views
 from deploy.monitoring.alarms import alarms
 from deploy.monitoring.job import KPU_QUOTA
-from deploy.names import Names
 from deploy.settings import ENVIRONMENTS, Environment, SettingsError, environment_named
 from deploy.stream_job.package import PACKAGE
 from deploy.stream_job.properties import DEPLOYMENT, RELEASE, RUN_OPTIONS, release_of
 from deploy.stream_job.state import current_state
 from flink_job.config import read_settings
-from flink_job.ddl import sink_body
+from flink_job.dataflow.ddl import sink_body
+from flink_job.dataflow.wire import wire_names
 from flink_job.schemas import EVENT_DATE, OUTPUTS
-from flink_job.wire import wire_names
 from tests.deploy.conftest import Templates, of_kind
 from tests.deploy.iam import granted
 from tests.harness.documents import anchors

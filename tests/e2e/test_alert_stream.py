@@ -13,13 +13,13 @@ import pytest
 from rich.console import Console
 
 from deploy.canary.runtime import probe
+from deploy.kit.names import Names
 from deploy.local.alerting import Alerting, create_alerting, received
 from deploy.local.demo import running_job, wait_until_running
 from deploy.local.endpoint import endpoint, free_port
 from deploy.local.latency import flat_contract, measure
 from deploy.local.resources import create, write_properties
-from deploy.names import Names
-from flink_job.publish import client, publish
+from flink_job.io.kinesis import client, publish
 from tests.harness.deployment import on_the_wire
 from tests.harness.jobs import SAMPLES
 

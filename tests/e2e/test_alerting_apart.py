@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deploy.alerting.runtime import api, composed, context, measures, notifier, outbox, sweeper
+from deploy.kit.names import ROUTES
 from deploy.local.alerting import received
 from deploy.local.endpoint import endpoint, free_port
-from deploy.names import ROUTES
 from deploy.release import smoke_alert
-from flink_job.publish import client
+from flink_job.io.kinesis import client
 from tests.harness.alerting import alert, kinesis_event, told
 from tests.harness.alerting_place import LEASE_MS, OPEN_HANDED, Place
 from tests.harness.api_events import CHIEF, answer, claims_of, request

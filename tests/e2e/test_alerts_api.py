@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deploy.access import caller_of
+from deploy.kit.access import caller_of
+from deploy.kit.names import Names
 from deploy.local.alerting import Alerting, create_alerting, environment, received
 from deploy.local.endpoint import endpoint, free_port
 from deploy.local.people import Api, api_of, call, token_of
 from deploy.local.resources import create
-from deploy.names import Names
-from flink_job.publish import client
+from flink_job.io.kinesis import client
 from tests.harness.alerting import alert, kinesis_event, run_function
 from tests.harness.jobs import SAMPLES
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from deploy.stream_job.stage import Setting
+from deploy.rehearsal.stage import Setting
 from tests.chaos.faults import Fault, kill_task_manager, kill_workers
 from tests.chaos.loads import Load, clean
 from tests.chaos.outcome import Outcome

@@ -18,8 +18,8 @@ from deploy.local.endpoint import endpoint, free_port
 from deploy.local.people import PASSWORD, call
 from deploy.settings import environment_named
 from flink_job.batch.receipt import read_receipt
+from flink_job.io.kinesis import client
 from flink_job.metering.framing import readings_in
-from flink_job.publish import client
 from flink_job.schemas import OUTPUTS
 from tests.harness.deployment import DAYS, NAMES, READINGS, SITES, Deployment, wait_for
 from tests.harness.jobs import command

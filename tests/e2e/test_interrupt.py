@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.endpoint import free_port
-from flink_job.environment import PROJECT
+from flink_job.dataflow.environment import PROJECT
 
 MARK = "INTERRUPT_TEST_RUN"
 

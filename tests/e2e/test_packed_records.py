@@ -11,11 +11,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from deploy.kit.names import Names
 from deploy.local.delivery import Received, received
 from deploy.local.endpoint import endpoint, free_port
 from deploy.local.resources import create
-from deploy.names import Names
-from flink_job.publish import client
+from flink_job.io.kinesis import client
 from tests.harness.deployment import cost_row, on_the_wire, wait_for
 from tests.harness.jobs import SAMPLES
 

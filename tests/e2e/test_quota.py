@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.access import LimitError
 from deploy.api.runtime.quota import DAY_S, Limits, Quota
+from deploy.kit.access import LimitError
 from deploy.local.endpoint import endpoint, free_port
-from flink_job.publish import client
+from flink_job.io.kinesis import client
 
 NOW_S = 20_000 * DAY_S + 100
 

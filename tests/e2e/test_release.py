@@ -15,8 +15,8 @@ from typing import Any
 import boto3
 import pytest
 
+from deploy.kit.names import CONTRACTS, Names
 from deploy.local.endpoint import CREDENTIALS, endpoint, free_port
-from deploy.names import CONTRACTS, Names
 from deploy.release.application import Application, StateChangedError
 from deploy.release.books import BooksError, upload
 from deploy.stream_job.state import current_state

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from deploy.kit.names import Names
 from deploy.local.delivery import Delivery
 from deploy.local.demo import running_job, wait_until_running
 from deploy.local.endpoint import endpoint, free_port
 from deploy.local.resources import create, write_properties
-from deploy.names import Names
 from flink_job.config import PROPERTIES_VARIABLE
+from flink_job.io.kinesis import client, publish
 from flink_job.lake.database import query
-from flink_job.publish import client, publish
 from tests.harness.jobs import SAMPLES, command
 
 TIMEOUT_S = 90

@@ -14,17 +14,17 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
+from deploy.kit.names import SNAPSHOT, Names
 from deploy.local.delivery import Delivery
 from deploy.local.demo import alerts_in_stream, records_of, running_job, wait_until_running
 from deploy.local.endpoint import endpoint, free_port
 from deploy.local.resources import create, write_properties
-from deploy.names import SNAPSHOT, Names
 from flink_job.batch.receipt import Receipt, outcomes, publish_once
 from flink_job.config import Job
+from flink_job.io.contract_snapshot import snapshot_line
+from flink_job.io.kinesis import client, publish
 from flink_job.lake.database import open_lake, query
 from flink_job.lake.redrive import stored_records
-from flink_job.publish import client, publish
-from flink_job.snapshot import snapshot_line
 from tests.harness.jobs import SAMPLES, run_files, write_records
 from tests.harness.samples import is_malformed
 

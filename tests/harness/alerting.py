@@ -18,7 +18,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from flink_job.environment import PROJECT
+from flink_job.dataflow.environment import PROJECT
 
 TEN = datetime(2026, 3, 28, 10, tzinfo=UTC)
 

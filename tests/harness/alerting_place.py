@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from deploy.kit.names import Names
 from deploy.local.alerting import Alerting, create_alerting, environment, invoke, received
 from deploy.local.resources import create
-from deploy.names import Names
 from tests.harness.alerting import kinesis_event, run_function
 from tests.harness.jobs import SAMPLES
 

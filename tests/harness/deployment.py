@@ -9,13 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 from deploy.api.runtime.athena import RUNNING, Athena
+from deploy.kit.names import Names
 from deploy.lake.catalog import DELIVERED
 from deploy.local.people import Api, api_of, call, token_of
 from deploy.local.resources import create
 from deploy.local.stacks import Stacks
-from deploy.names import Names
-from flink_job.publish import client
-from flink_job.wire import wire_names
+from flink_job.dataflow.wire import wire_names
+from flink_job.io.kinesis import client
 from tests.harness.jobs import SAMPLES
 
 NAMES = Names("deployed")

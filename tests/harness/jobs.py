@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from flink_job.environment import PROJECT
+from flink_job.dataflow.environment import PROJECT
 
 SAMPLES = PROJECT / "sample_data"
 TIMEOUT_S = 300

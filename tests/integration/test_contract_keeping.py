@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from deploy.contracts.runtime import exporter, keeper
+from deploy.kit.names import CONTRACTS, SNAPSHOT
 from deploy.local.endpoint import endpoint, free_port
-from deploy.names import CONTRACTS, SNAPSHOT
-from flink_job.batch.stage import InputError, read_records
+from flink_job.io.kinesis import client
+from flink_job.io.records import InputError, read_records
 from flink_job.metering.contract import of_tenant, parse_contract
-from flink_job.publish import client
 
 TABLE, BUCKET = "contracts", "books"
 VARIABLES = {"TABLE": TABLE, "BUCKET": BUCKET, "CONTRACTS_KEY": CONTRACTS, "SNAPSHOT_KEY": SNAPSHOT}

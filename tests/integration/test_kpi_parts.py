@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pyflink.table import EnvironmentSettings, TableEnvironment
 
+from flink_job.dataflow.sql import read_sql
 from flink_job.lake.database import query
-from flink_job.sql import read_sql
 from tests.harness.jobs import run_files, write_records
 from tests.integration.test_rules_of_the_stream import contract, reading
 

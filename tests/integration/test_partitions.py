@@ -16,11 +16,11 @@ from typer.testing import CliRunner
 from deploy.local.endpoint import endpoint, free_port
 from flink_job.__main__ import app
 from flink_job.batch.collect import arrow_schema
-from flink_job.lake import remote
-from flink_job.lake.adjustments import kept_adjustments
-from flink_job.lake.rerate import is_covered
+from flink_job.billing.adjustments import kept_adjustments
+from flink_job.billing.rerate import is_covered
+from flink_job.io import remote
+from flink_job.io.kinesis import client
 from flink_job.lake.selection import Selection
-from flink_job.publish import client
 from flink_job.schemas import OUTPUTS
 
 BUCKET, FIRST, DAYS = "partitions", date(2026, 3, 1), 10

@@ -13,7 +13,7 @@ from pyflink.table import DataTypes
 from pyflink.table.udf import ScalarFunction, TableFunction, udf, udtf
 
 from flink_job.config import Job
-from flink_job.environment import create_environment, mini_cluster
+from flink_job.dataflow.environment import create_environment, mini_cluster
 from flink_job.sentry import LEFT_OUT, Destination
 from tests.harness.sentry import receiver
 from udfs.reports import ReportedProcess, reported, reported_process

@@ -15,13 +15,13 @@ from deploy.backup.commands import restore_into
 from deploy.backup.parts import buckets, tables
 from deploy.backup.restore import NotEmptyError
 from deploy.backup.store import BackupError, DamagedError, Store
+from deploy.kit.names import Names
 from deploy.local.endpoint import CREDENTIALS, endpoint, free_port
 from deploy.local.stacks import ACCOUNT, PREFIX, REGION, Stacks, templates
-from deploy.names import Names
 from deploy.release.application import Application
 from deploy.release.empty import empty_buckets
 from deploy.release.imports import IDENTIFIERS, Account, plan
-from flink_job.publish import client
+from flink_job.io.kinesis import client
 
 NAMES = Names(PREFIX, f"{ACCOUNT}-{REGION}")
 BUCKETS, TABLES = buckets(NAMES), tables(NAMES)

@@ -10,9 +10,9 @@ from pyflink.common import Configuration
 from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.table import DataTypes, StreamTableEnvironment
 
-from flink_job.environment import CONNECTOR_JAR
-from flink_job.running import Parts, Running, Value, with_running
-from flink_job.uids import Uid
+from flink_job.dataflow.environment import CONNECTOR_JAR
+from flink_job.dataflow.operators.keyed_aggregate import Parts, Running, Value, with_running
+from flink_job.dataflow.uids import Uid
 
 Told = Callable[..., list[tuple[Any, ...]]]
 METER = ("meter_id", DataTypes.STRING())

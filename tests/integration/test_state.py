@@ -9,9 +9,9 @@ import pytest
 from pyflink.java_gateway import get_gateway
 
 from deploy.stream_job.state import GOLDEN, Operator, current_state, described, operators
-from flink_job import pipeline
-from flink_job.sql import read_sql
-from flink_job.uids import Uid
+from flink_job.dataflow import pipeline
+from flink_job.dataflow.sql import read_sql
+from flink_job.dataflow.uids import Uid
 from tests.state.halves import KEPT, unpack
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from flink_job.environment import PROJECT
+from flink_job.dataflow.environment import PROJECT
 from tests.harness.jobs import SAMPLES, command
 
 PYTHON = PROJECT / ".venv-oracle" / "bin" / "python"

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from flink_job.environment import PROJECT
+from flink_job.dataflow.environment import PROJECT
 from flink_job.tariffs.calendar import Timeline
 from flink_job.tariffs.document import read_tariff
 from flink_job.tariffs.spain import ZONES, spanish_tariff

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from flink_job.alerts.document import read_rules
 from flink_job.alerts.episodes import RuleState, step
 from flink_job.alerts.points import Point
-from flink_job.environment import PROJECT
+from flink_job.dataflow.environment import PROJECT
 
 STEP_MS = 60_000
 LIMIT = 80

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flink_job.environment import PROJECT
-from flink_job.rate.run import BILL_COLUMNS
+from flink_job.billing.run import BILL_COLUMNS
+from flink_job.dataflow.environment import PROJECT
 from flink_job.tariffs.urdb import from_urdb
 from tests.harness.jobs import SAMPLES, command
 from tests.oracle.urdb import DAY, DEMAND, DOCUMENTS, FLAT, energy, schedule

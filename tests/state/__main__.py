@@ -16,7 +16,7 @@ import typer
 
 from deploy.local.demo import records_of
 from deploy.stream_job.state import current_state
-from flink_job.environment import PROJECT
+from flink_job.dataflow.environment import PROJECT
 from tests.harness.jobs import SAMPLES
 from tests.state.halves import HALF, KEPT, first_half, pack
 

@@ -23,13 +23,13 @@ from typing import Any
 import pyarrow.parquet as pq
 from rich.console import Console
 
+from deploy.kit.names import Names
 from deploy.local.delivery import Delivery
 from deploy.local.demo import records_of, running_job, wait_until_running
 from deploy.local.endpoint import endpoint, free_port
 from deploy.local.resources import create, write_properties
-from deploy.names import Names
+from flink_job.io.kinesis import publish
 from flink_job.lake.database import query
-from flink_job.publish import publish
 from flink_job.schemas import ACCOUNTED
 from tests.harness.jobs import SAMPLES
 

@@ -11,7 +11,6 @@ from botocore.stub import Stubber
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.access import EDITOR, OPERATOR, VIEWER, caller_of
 from deploy.alerting.runtime import api as alerts_api
 from deploy.alerting.runtime import context
 from deploy.alerting.runtime.table import Table
@@ -20,7 +19,8 @@ from deploy.api.runtime import api as queries_api
 from deploy.api.runtime.asked import Asked
 from deploy.api.runtime.athena import Athena
 from deploy.api.runtime.lastvalues import LastValues
-from deploy.documents import MAX_DEPTH, DocumentError, read_document
+from deploy.kit.access import EDITOR, OPERATOR, VIEWER, caller_of
+from deploy.kit.documents import MAX_DEPTH, DocumentError, read_document
 from tests.harness.api_events import CHIEF, answer, claims_of, request
 
 ROUTES = [*((alerts_api, r) for r in ALERT_ROUTES), *((queries_api, r) for r in QUERY_ROUTES)]

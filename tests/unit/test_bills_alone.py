@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from flink_job.environment import PROJECT
+from flink_job.dataflow.environment import PROJECT
 
-LOCK = PROJECT / "requirements-bills.txt"
+LOCK = PROJECT / "requirements/bills.txt"
 TIMEOUT_S = 300
 #: Runs a command with every distribution hidden that is not in the lock.
 HIDING = """

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from flink_job.rate.chart import ChartError, cost_by_month, draw_bills, draw_comparison, load_by_hour
-from flink_job.rate.run import BilledCycle, Totals
+from flink_job.billing.run import BilledCycle, Totals
+from flink_job.commands.bill_chart import ChartError, cost_by_month, draw_bills, draw_comparison, load_by_hour
 from flink_job.tariffs.history import Intervals
 from flink_job.tariffs.history.rate import LINES, Bill
 from tests.harness.jobs import SAMPLES, command

@@ -12,7 +12,7 @@ from typing import Any
 from deploy.contracts.runtime.exporter import Keys, Store, export
 from deploy.contracts.runtime.keeper import contract_item
 from flink_job.batch.snapshot import write_snapshot
-from flink_job.batch.stage import read_records, stage
+from flink_job.io.records import read_records, stage
 from flink_job.metering.contract import parse_contract
 
 CONTRACT = {

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from deploy.names import Names
+from deploy.kit.names import Names
 from deploy.release.costs import TAG, activate_tag
 from deploy.release.drill import Clients, DrillError, Heard, drill
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from flink_job.batch.collect import arrow_schema, collect
-from flink_job.batch.stage import InputError, read_records, stage
+from flink_job.io.records import InputError, read_records, stage
 from flink_job.lake.database import LakeError, open_lake, query, write_gaps
 from flink_job.metering.reading import parse_reading
 from flink_job.schemas import OUTPUTS

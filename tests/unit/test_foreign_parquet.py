@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flink_job.batch.stage import InputError, read_records
+from flink_job.io.records import InputError, read_records
 from tests.harness.jobs import SAMPLES
 
 ROWS = {"meter_id": ["m", "m"], "ts": ["2026-03-01T00:00:00Z", "2026-03-01T01:00:00Z"], "interval_s": [3600, 3600]}

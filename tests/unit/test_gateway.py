@@ -6,7 +6,7 @@ import gc
 import threading
 import weakref
 
-from flink_job.gateway import one_jvm_thread
+from flink_job.dataflow.gateway import one_jvm_thread
 
 
 class Cyclic:

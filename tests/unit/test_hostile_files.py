@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pytest
 
-from flink_job.batch.stage import InputError, read_records
+from flink_job.billing.inputs import read_readings
+from flink_job.io.records import InputError, read_records
 from flink_job.metering import bounds
-from flink_job.rate.inputs import read_readings
 
 HEADER = b"meter_id,ts,interval_s,kwh"
 PROJECT = Path(__file__).resolve().parents[2]
@@ -25,8 +25,8 @@ RECORD = "'m' meter_id, '2026-03-01T00:00:00Z' interval_start, 900 interval_s, 1
 READ_AGAIN = """
 import sys, threading, time
 from zoneinfo import ZoneInfo
-from flink_job.batch.stage import InputError
-from flink_job.rate.inputs import read_readings
+from flink_job.io.records import InputError
+from flink_job.billing.inputs import read_readings
 def beside():
     while True:
         time.sleep(0)
@@ -117,7 +117,7 @@ def test_reading_a_table_says_nothing_on_its_own(tmp_path: Path) -> None:
     """Neither a bar of progress nor a warning of a library between the lines of a command."""
     columns = "'m' meter_id, '2026-03-01T00:00:00Z' ts, 900 interval_s, 1.5::DOUBLE kwh"
     path = parquet(tmp_path / "quiet.parquet", columns)
-    script = "import sys; from zoneinfo import ZoneInfo; from flink_job.rate.inputs import read_readings; "
+    script = "import sys; from zoneinfo import ZoneInfo; from flink_job.billing.inputs import read_readings; "
     script += "read_readings([sys.argv[1]], ZoneInfo('UTC'))"
     line = [sys.executable, "-W", "always::UserWarning", "-c", script, str(path)]
     done = subprocess.run(line, cwd=PROJECT, capture_output=True, text=True, check=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from flink_job.alerts.book import open_rules
-from flink_job.batch.stage import InputError, read_records
-from flink_job.lake.remote import sync
+from flink_job.io.records import InputError, read_records
+from flink_job.io.remote import sync
 from flink_job.metering.bounds import MAX_DOCUMENT_BYTES, MAX_INPUT_BYTES
 from flink_job.tariffs.store import open_store
 

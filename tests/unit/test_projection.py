@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
+from flink_job.alerts.bill_signals import bills_of
 from flink_job.metering.contract import local_midnight_ms
 from flink_job.tariffs.calendar import Timeline
 from flink_job.tariffs.cycle import Segment
@@ -17,7 +18,6 @@ from flink_job.tariffs.document import read_tariff
 from flink_job.tariffs.model import MAX_DEMAND_PERIODS, MAX_PERIODS, Tariff
 from flink_job.tariffs.rating import bill
 from flink_job.tariffs.state import Basis, State
-from udfs.signals import bills_of
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_data" / "tariffs"
 MADRID = ZoneInfo("Europe/Madrid")

@@ -10,7 +10,7 @@ import pytest
 
 from deploy.alerting.reach import Reach, UnreachableError, queue_arn
 from deploy.alerting.runtime.routes import read_routes
-from deploy.names import Names
+from deploy.kit.names import Names
 from deploy.release.books import BooksError, upload
 from deploy.settings import Environment, SettingsError, check_account
 

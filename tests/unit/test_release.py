@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from deploy.names import Names
+from deploy.kit.names import Names
 from deploy.release.application import Application, ApplicationError, RolledBackError, StateChangedError, StuckError
 from deploy.release.smoke import Clients, SmokeError, check
 from deploy.settings import Environment

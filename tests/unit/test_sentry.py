@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from deploy.errors import reported
+from deploy.kit.errors import reported
 from flink_job.sentry import LEFT_OUT, connect, report_errors, scrubbed
 from tests.harness.sentry import receiver
 
@@ -98,7 +98,7 @@ def test_a_function_reports_what_its_handler_raises(monkeypatch: pytest.MonkeyPa
         return len(event)
 
     with receiver() as received:
-        monkeypatch.setattr("deploy.errors._dsn", lambda: received.dsn)
+        monkeypatch.setattr("deploy.kit.errors._dsn", lambda: received.dsn)
         monkeypatch.setenv("SENTRY_SECRET", "the-arn")
         monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "metering-dev-sweeper")
         assert handler({"a": 1}, None) == 1
@@ -120,7 +120,7 @@ def test_off_nothing_is_loaded() -> None:
     """Neither by the module nor by a handler that runs, nor by a function of the job."""
     code = """
 import sys
-from deploy.errors import reported
+from deploy.kit.errors import reported
 from flink_job.sentry import report_errors
 from udfs import reports
 assert reported(lambda event, context: 7)({}, None) == 7

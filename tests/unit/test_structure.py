@@ -13,10 +13,10 @@ import pytest
 
 from deploy.lake.catalog import glue_table, view_columns
 from docs.generate import PAGE, page
-from flink_job.ddl import sink_body
+from flink_job.dataflow.ddl import sink_body
+from flink_job.dataflow.sql import read_sql
 from flink_job.lake.views import VIEWS, View
 from flink_job.schemas import OUTPUTS
-from flink_job.sql import read_sql
 
 ROOT = Path(__file__).resolve().parents[2]
 PURE = (
@@ -28,9 +28,9 @@ PURE = (
     "flink_job.tariffs.series",
     "flink_job.tariffs.spain",
     "flink_job.tariffs.urdb",
-    "flink_job.rate.run",
+    "flink_job.billing.run",
     "flink_job.commands.rate",
-    "flink_job.lake.rerate",
+    "flink_job.billing.rerate",
     "flink_job.alerts.document",
     "flink_job.alerts.machine",
     "flink_job.alerts.watch",
@@ -38,7 +38,7 @@ PURE = (
     "flink_job.alerts.rows",
     "flink_job.config",
     "flink_job.schemas",
-    "flink_job.ddl",
+    "flink_job.dataflow.ddl",
     "flink_job.lake.database",
 )
 INSERTED = {

@@ -17,9 +17,9 @@ from flink_job.metering.contract import ContractError, of_tenant, parse_contract
 from flink_job.metering.envelope import MARKER, Enclosed, enclose, opened
 from flink_job.metering.reading import parse_reading
 from flink_job.tariffs.book import UnknownTariffError
+from flink_job.tariffs.placement import Agreement, MeterPlace
 from flink_job.tariffs.store import open_book
 from flink_job.tenants import DEFAULT, is_tenant, plain, qualified, split
-from udfs.places import Agreement, MeterPlace
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_data"
 READING = {"meter_id": "m", "interval_start": "2026-03-28T10:00:00Z", "interval_s": 900, "energy_kwh": 1.25}

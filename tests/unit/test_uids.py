@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flink_job.uids import Uid, kind_of
+from flink_job.dataflow.uids import Uid, kind_of
 
 
 @pytest.mark.parametrize(

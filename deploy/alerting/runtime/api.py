@@ -23,9 +23,9 @@ from aws_lambda_powertools.event_handler.exceptions import (
     ServiceError,
 )
 
-from deploy.access import MAX_NAME, OPERATOR, VIEWER, Caller, answer_refusals, body_in, caller_in, key_in, query_in
-from deploy.documents import is_text
-from deploy.errors import reported
+from deploy.kit.access import MAX_NAME, OPERATOR, VIEWER, Caller, answer_refusals, body_in, caller_in, key_in, query_in
+from deploy.kit.documents import is_text
+from deploy.kit.errors import reported
 
 from . import context
 from .items import ENDED, LATCHED, OPEN

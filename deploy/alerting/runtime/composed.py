@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
 
-from deploy.tenants import DEFAULT_TENANT
+from deploy.kit.tenants import DEFAULT_TENANT
 
 from .messages import body, digest, short, subject
 from .routes import Recipient

@@ -17,7 +17,7 @@ import boto3
 from aws_lambda_powertools.utilities import parameters
 from botocore.config import Config
 
-from deploy.tenants import DEFAULT_TENANT
+from deploy.kit.tenants import DEFAULT_TENANT
 
 from .channels import Channels
 from .outbox import Outbox

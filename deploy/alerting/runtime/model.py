@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from deploy.documents import read_document
-from deploy.tenants import DEFAULT_TENANT, is_tenant
+from deploy.kit.documents import read_document
+from deploy.kit.tenants import DEFAULT_TENANT, is_tenant
 
 SEVERITIES = ("info", "minor", "major", "critical", "emergency")
 STATES = ("raised", "escalated", "eased", "flapping", "cleared", "latched")

@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.kinesis_stream_event import KinesisStreamRecord
 from botocore.exceptions import ClientError
 
-from deploy.errors import reported
+from deploy.kit.errors import reported
 
 from . import context, measures
 from .messages import body, short, subject

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deploy.documents import DocumentError, read_document
-from deploy.tenants import DEFAULT_TENANT
+from deploy.kit.documents import DocumentError, read_document
+from deploy.kit.tenants import DEFAULT_TENANT
 
 from .model import SEVERITIES, Change
 from .webhook import WebhookError, checked_url

@@ -16,7 +16,7 @@ from urllib.parse import urlparse
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
-from deploy.tenants import DEFAULT_TENANT
+from deploy.kit.tenants import DEFAULT_TENANT
 
 from .routes import CHECK, MAX_DOCUMENT, NOBODY, Recipient, Routes, RoutesError, read_routes
 from .table import Table

@@ -6,8 +6,8 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from deploy.errors import reported
-from deploy.tenants import DEFAULT_TENANT
+from deploy.kit.errors import reported
+from deploy.kit.tenants import DEFAULT_TENANT
 
 from . import context, measures
 from .items import OPEN

@@ -27,7 +27,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from deploy.tenants import DEFAULT_TENANT
+from deploy.kit.tenants import DEFAULT_TENANT
 
 from .items import from_item, setting, state_after, to_item
 from .model import Change

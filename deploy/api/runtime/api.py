@@ -22,7 +22,7 @@ from aws_lambda_powertools.event_handler.exceptions import BadRequestError, Forb
 from botocore.config import Config
 from botocore.exceptions import ClientError, ParamValidationError
 
-from deploy.access import (
+from deploy.kit.access import (
     ALL_SITES,
     MAX_NAME,
     VIEWER,
@@ -33,8 +33,8 @@ from deploy.access import (
     key_in,
     query_in,
 )
-from deploy.documents import is_text
-from deploy.errors import reported
+from deploy.kit.documents import is_text
+from deploy.kit.errors import reported
 
 from .asked import Asked, Query
 from .athena import RUNNING, Athena

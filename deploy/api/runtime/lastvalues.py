@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from deploy.tenants import DEFAULT_TENANT
+from deploy.kit.tenants import DEFAULT_TENANT
 
 NEWEST = 100
 #: Sort key of the item that says where a meter is. Readings' begin with digits and come before it.

@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from deploy.access import LimitError
+from deploy.kit.access import LimitError
 
 DAY_S, KEEP_S = 86_400, 7 * 86_400
 #: How long a query that is noted may have no execution until it is given up.

@@ -14,7 +14,7 @@ from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from deploy.api.runtime.athena import Athena
 from deploy.api.runtime.questions import literal
-from deploy.errors import reported
+from deploy.kit.errors import reported
 
 from . import probe
 

@@ -1,5 +1,5 @@
 """The table of contracts as two objects: contracts for bounded runs, and the snapshot that a job without
-state starts with (flink_job/snapshot.py).
+state starts with (flink_job/io/contract_snapshot.py).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 import boto3
 
-from deploy.errors import reported
-from flink_job.snapshot import snapshot_line
+from deploy.kit.errors import reported
+from flink_job.io.contract_snapshot import snapshot_line
 
 
 class Keys(NamedTuple):

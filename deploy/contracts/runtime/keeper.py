@@ -2,7 +2,7 @@
 
 An item: `meter_id` and `tenant`, `position` (where it lay in the stream), `published_ms`, `document` (the contract as
 published). It is replaced only by a contract that was published later, or at the same time and lies later in the
-stream, as in the job (flink_job/sql/31_newest_contracts.sql); so repeats and retries change nothing.
+stream, as in the job (flink_job/dataflow/sql/31_newest_contracts.sql); so repeats and retries change nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 
-from deploy.errors import reported
+from deploy.kit.errors import reported
 from flink_job.metering.contract import ContractError, parse_contract
 from flink_job.tenants import DEFAULT
 

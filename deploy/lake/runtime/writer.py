@@ -26,7 +26,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.config import Config
 
-from deploy.errors import reported
+from deploy.kit.errors import reported
 from flink_job.metering.contract import ContractError, of_tenant, parse_contract
 from flink_job.metering.envelope import Enclosed
 from flink_job.metering.framing import readings_in

@@ -1,0 +1,1 @@
+"""Users of the console and the APIs: the Cognito user pool and its groups."""

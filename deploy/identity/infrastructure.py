@@ -1,0 +1,109 @@
+"""People: a Cognito user pool. The attributes `tenant` and `sites` say which factories somebody may see, groups what
+they may do.
+"""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_cognito as cognito
+from constructs import Construct
+
+from deploy.kit.access import EDITOR, OPERATOR, ROLES, VIEWER
+from deploy.kit.deployment import removal
+from deploy.kit.nag import accept
+from deploy.kit.names import Names
+from deploy.settings import Environment
+
+ROLE_DESCRIPTIONS = {
+    VIEWER: "Read costs, meters and alerts.",
+    OPERATOR: "Also acknowledge, assign, comment on and snooze alerts.",
+    EDITOR: "Also change rules and routes.",
+}
+
+
+class People(Construct):
+    """The pool and the client of the console. Nobody signs up: an administrator invites and says the sites."""
+
+    def __init__(self, scope: Construct, id: str, names: Names, environment: Environment) -> None:
+        super().__init__(scope, id)
+        self.pool = cognito.UserPool(
+            self,
+            "Pool",
+            user_pool_name=f"{names.prefix}-people",
+            self_sign_up_enabled=False,
+            sign_in_aliases={"email": True},
+            # Only an administrator may write these: the client below may not.
+            custom_attributes={
+                "sites": cognito.StringAttribute(mutable=True),
+                "tenant": cognito.StringAttribute(mutable=True, min_len=1, max_len=64),
+            },
+            # A new address counts once it is verified; until then the old one stays.
+            auto_verify={"email": True},
+            keep_original={"email": True},
+            password_policy={
+                "min_length": 12,
+                "require_lowercase": True,
+                "require_uppercase": True,
+                "require_digits": True,
+                "require_symbols": True,
+                "temp_password_validity": Duration.days(3),
+            },
+            mfa=cognito.Mfa.REQUIRED if environment.retain else cognito.Mfa.OPTIONAL,
+            mfa_second_factor={"otp": True, "sms": False},
+            account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
+            feature_plan=cognito.FeaturePlan.PLUS,
+            standard_threat_protection_mode=cognito.StandardThreatProtectionMode.FULL_FUNCTION,
+            deletion_protection=environment.retain,
+            removal_policy=removal(environment),
+        )
+        if not environment.retain:
+            accept(self.pool, "AwsSolutions-COG2", "Users of a trial are test users; where data stay MFA is required.")
+        for order, role in enumerate(reversed(ROLES)):
+            cognito.CfnUserPoolGroup(
+                self,
+                role.capitalize(),
+                user_pool_id=self.pool.user_pool_id,
+                group_name=role,
+                precedence=order,
+                description=ROLE_DESCRIPTIONS[role],
+            )
+        attributes = cognito.ClientAttributes().with_standard_attributes(email=True, fullname=True)
+        self.client = self.pool.add_client(
+            "Console",
+            user_pool_client_name=f"{names.prefix}-console",
+            # Local tests sign in with a password; where data are kept it is SRP alone.
+            auth_flows={"user_srp": True, "user_password": not environment.retain},
+            prevent_user_existence_errors=True,
+            enable_token_revocation=True,
+            access_token_validity=Duration.minutes(60),
+            id_token_validity=Duration.minutes(60),
+            refresh_token_validity=Duration.days(1),
+            read_attributes=attributes.with_custom_attributes("sites", "tenant"),
+            write_attributes=attributes,
+            # A public client: whoever signs in sends the code challenge of PKCE along, and no secret.
+            o_auth={
+                "flows": {"authorization_code_grant": True},
+                "scopes": [cognito.OAuthScope.OPENID, cognito.OAuthScope.EMAIL, cognito.OAuthScope.PROFILE],
+                "callback_urls": list(environment.console_urls),
+                "logout_urls": list(environment.console_urls),
+            },
+        )
+        self.sign_in_url = self._sign_in_page(names)
+
+    def _sign_in_page(self, names: Names) -> str:
+        """Cognito's managed login for the client, as Cognito styles it; returns its URL."""
+        stack, prefix = Stack.of(self), f"{names.prefix}-{Stack.of(self).account}"
+        domain = self.pool.add_domain(
+            "SignIn",
+            cognito_domain={"domain_prefix": prefix},
+            managed_login_version=cognito.ManagedLoginVersion.NEWER_MANAGED_LOGIN,
+        )
+        style = cognito.CfnManagedLoginBranding(
+            self,
+            "Style",
+            user_pool_id=self.pool.user_pool_id,
+            client_id=self.client.user_pool_client_id,
+            use_cognito_provided_values=True,
+        )
+        style.node.add_dependency(domain)
+        return f"https://{prefix}.auth.{stack.region}.amazoncognito.com"

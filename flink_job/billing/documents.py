@@ -1,0 +1,91 @@
+"""Tariff files, ours or URDB's, and price series, as `rate` and its sisters take them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from flink_job.io.records import InputError, open_input
+from flink_job.metering.bounds import MAX_DETAIL, MAX_DOCUMENT_BYTES
+from flink_job.tariffs.document import read_tariff
+from flink_job.tariffs.model import Tariff, TariffError
+from flink_job.tariffs.prices import PriceSeries
+from flink_job.tariffs.series import read_series
+from flink_job.tariffs.urdb import from_urdb, is_urdb
+
+_ALWAYS = date(1900, 1, 1)
+
+
+@dataclass(frozen=True)
+class Document:
+    """A tariff and the document it was read from; `is_urdb`: it came as URDB, and its bills are calendar months."""
+
+    tariff: Tariff
+    content: Mapping[str, Any]
+    is_urdb: bool
+
+
+def load_document(name: str, timezone: str, currency: str) -> Document:
+    """The tariff in a JSON file. Raises TariffError or InputError, which name the file."""
+    try:
+        with open_input(name) as stream:
+            text = stream.read(MAX_DOCUMENT_BYTES + 1)
+        if len(text) > MAX_DOCUMENT_BYTES:
+            raise TariffError(name, [f"a tariff document has at most {MAX_DOCUMENT_BYTES} bytes"])
+        content = json.loads(text, parse_float=Decimal)
+    except (FileNotFoundError, IsADirectoryError):
+        raise InputError(f"{name}: no such file") from None
+    except TariffError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise TariffError(name, [f"no JSON: {error}"[:MAX_DETAIL]]) from None
+    short = Path(name).name
+    if not isinstance(content, dict):
+        raise TariffError(short, ["a tariff document is a JSON object"])
+    if not is_urdb(content):
+        return Document(read_tariff(content, short), content, False)
+    ours = from_urdb(content, timezone, currency, short)
+    return Document(read_tariff(ours, short), ours, True)
+
+
+def load_versions(
+    names: Sequence[str], timezone: str, currency: str, any_date: bool = False
+) -> tuple[list[Tariff], bool]:
+    """(versions of one tariff, whether they came as URDB). Raises TariffError or InputError.
+
+    A URDB record's dates say when it was published; here it prices whatever readings it is given. So does the newest
+    version of any tariff with `any_date`.
+    """
+    documents = [load_document(name, timezone, currency) for name in names]
+    if len({document.tariff.tariff_id for document in documents}) > 1:
+        ids = ", ".join(sorted({document.tariff.tariff_id for document in documents}))
+        raise InputError(f"--tariff: versions of one tariff are needed, not several tariffs ({ids}); see `compare`")
+    if any_date or (len(documents) == 1 and documents[0].is_urdb):
+        newest = max(documents, key=lambda document: document.tariff.valid_from)
+        return [replace(newest.tariff, valid_from=_ALWAYS, valid_to=None)], newest.is_urdb
+    return [document.tariff for document in documents], any(document.is_urdb for document in documents)
+
+
+def load_series(pairs: Sequence[str], timezone: str) -> dict[str, PriceSeries]:
+    """Price series from NAME=FILE; files of one name are joined. Raises InputError or PriceError."""
+    files: dict[str, list[str]] = {}
+    for pair in pairs:
+        name, separator, path = pair.partition("=")
+        if not separator:
+            raise InputError(f"--prices {pair}: give NAME=FILE, NAME being the tariff's energy/dynamic/series")
+        files.setdefault(name, []).append(path)
+    return {name: read_series(name, paths, timezone) for name, paths in files.items()}
+
+
+def contracted(text: str) -> dict[str, int]:
+    """Contracted power [1e-6 kW] by period, from P1=50,P2=60. Raises InputError."""
+    try:
+        pairs = [pair.split("=") for pair in text.split(",") if pair]
+        return {period.strip(): int(Decimal(kw) * 1_000_000) for period, kw in pairs}
+    except (ValueError, ArithmeticError):
+        raise InputError(f"--contracted-kw {text}: give PERIOD=KW,PERIOD=KW") from None

@@ -1,0 +1,169 @@
+"""What the lake says of each meter: intervals after all corrections, and what the stream charged."""
+
+from __future__ import annotations
+
+import contextlib
+from base64 import b64decode
+from collections import Counter
+
+import duckdb
+import numpy as np
+
+from flink_job.billing.adjustments import Key, Streamed
+from flink_job.billing.run import COST_COLUMNS
+from flink_job.metering.bounds import MAX_RECORD_BYTES
+from flink_job.metering.contract import Contract
+from flink_job.metering.packing import QuantityError, multiplied, pack, unpack
+from flink_job.metering.reading import parse_reading
+from flink_job.metering.registers import RegisterRead, keep_newest, register_energy
+from flink_job.metering.units import to_micro
+from flink_job.tariffs.exact import Ints
+from flink_job.tariffs.history import Intervals
+from flink_job.tenants import DEFAULT, SEPARATOR
+
+_ANY_TIME_MS = 1 << 52
+
+
+def _qualified(column: str) -> str:
+    """SQL of a name with its tenant, as the rest of re-rating knows it (flink_job.tenants.qualified)."""
+    return f"CASE WHEN tenant = '{DEFAULT}' THEN {column} ELSE tenant || chr({ord(SEPARATOR)}) || {column} END"
+
+
+_METER, _TARIFF = _qualified("meter_id"), _qualified("tariff_id")
+
+
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Intervals after all corrections, and the stream's charges by cycle, once for all meters."""
+    sums = ", ".join(f"SUM({charge})" for charge in COST_COLUMNS)
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE intervals AS
+        SELECT {_METER} AS meter_id, epoch_ms(interval_start) AS start_ms, MAX(interval_s), SUM(energy_kwh),
+          SUM(export_kwh), SUM(reactive_kvarh), SUM(reactive_export_kvarh)
+        FROM costs GROUP BY tenant, costs.meter_id, interval_start
+        """
+    )
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE dials AS
+        SELECT {_METER} AS meter_id, register_id, epoch_ms(interval_start) AS start_ms, r.interval_s, r.revision,
+          register_kwh, rollover_kwh, COALESCE(energy_kwh, 0) AS energy_kwh
+        FROM register_reads AS r
+        LEFT JOIN (SELECT tenant, reading_id, energy_kwh FROM costs) AS c USING (tenant, reading_id)
+        """
+    )
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE streamed AS
+        SELECT {_METER} AS meter_id, cycle_start, {_TARIFF} AS tariff_id, tariff_version,
+          COUNT(*) FILTER (WHERE provisional), COUNT(*) FILTER (WHERE energy_kwh < 0), {sums}
+        FROM costs GROUP BY tenant, costs.meter_id, cycle_start, costs.tariff_id, tariff_version
+        """
+    )
+
+
+def intervals_of(connection: duckdb.DuckDBPyConnection, contract: Contract) -> tuple[Intervals, Ints]:
+    """Quantities of every interval after all corrections: costed ones, and those that the stream could not price.
+
+    Beside them the beginnings [epoch ms] of intervals that have another energy than the stream gave to the reads of
+    their registers.
+    """
+    rows = connection.execute(
+        "SELECT * EXCLUDE meter_id FROM intervals WHERE meter_id = ? ORDER BY start_ms",
+        [contract.meter_id],
+    ).fetchall()
+    found = {row[0]: [row[1], *(to_micro(quantity) for quantity in row[2:])] for row in rows}
+    found |= {start: row for start, row in _unpriced(connection, contract).items() if start not in found}
+    moved = _registers(connection, contract)
+    for start, (interval_s, ukwh) in moved.items():
+        found.setdefault(start, [interval_s, 0, 0, 0, 0])[1] += ukwh
+    columns = np.array([[start, *found[start]] for start in sorted(found)], dtype=np.int64).T
+    others = np.array([start for start, (_, ukwh) in moved.items() if ukwh], dtype=np.int64)
+    return Intervals(columns[0], columns[1] * 1000, *columns[2:]), others
+
+
+def _registers(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dict[int, tuple[int, int]]:
+    """Of each interval with a read of a register: (length [s], exact energy less the stream's [1e-6 kWh]).
+
+    The earliest read keeps what the stream gave it where that came from reads before those in the lake.
+    """
+    dials: dict[str, dict[int, RegisterRead]] = {}
+    lengths: dict[int, int] = {}
+    streamed: Counter[tuple[str, int]] = Counter()
+    rows = connection.execute("SELECT * EXCLUDE meter_id FROM dials WHERE meter_id = ?", [contract.meter_id]).fetchall()
+    for register, start, interval_s, revision, kwh, rollover_kwh, streamed_kwh in rows:
+        try:
+            value = multiplied(pack(revision, to_micro(kwh)), contract.multiplier)
+            size = None if rollover_kwh is None else multiplied(to_micro(rollover_kwh), contract.multiplier)
+        except QuantityError:  # the stream leaves it unpriced
+            continue
+        keep_newest(dials.setdefault(register, {}), start, RegisterRead(value, size))
+        lengths[start] = max(lengths.get(start, 0), interval_s)
+        streamed[register, start] += to_micro(streamed_kwh)
+    moved: Counter[int] = Counter(dict.fromkeys(lengths, 0))
+    for register, reads in dials.items():
+        exact, first = dict(register_energy(reads)), min(reads)
+        before = streamed[register, first]
+        if sum(exact.values()) + before <= sum(streamed[register, start] for start in reads):
+            exact[first] = before
+        for start, ukwh in exact.items():
+            moved[start] += ukwh - streamed[register, start]
+    return {start: (lengths[start], ukwh) for start, ukwh in moved.items()}
+
+
+def _unpriced(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dict[int, list[int]]:
+    """Readings of the table `unpriced`, the highest revision of each quantity, times the contract's multiplier."""
+    newest: dict[int, list[int]] = {}
+    rows = connection.execute(f"SELECT payload FROM unpriced WHERE {_METER} = ?", [contract.meter_id]).fetchall()
+    for (payload,) in rows:
+        reading = parse_reading(b64decode(payload), _ANY_TIME_MS, MAX_RECORD_BYTES, 0)
+        if reading.start_ms is None or reading.register_packed is not None:
+            continue
+        row = newest.setdefault(reading.start_ms, [reading.interval_s or 0, -1, -1, -1, -1])
+        packed = (
+            reading.import_packed,
+            reading.export_packed,
+            reading.reactive_import_packed,
+            reading.reactive_export_packed,
+        )
+        row[1:] = [max(old, -1 if new is None else new) for old, new in zip(row[1:], packed, strict=True)]
+    found: dict[int, list[int]] = {}
+    for start, row in newest.items():
+        with contextlib.suppress(QuantityError):
+            found[start] = [row[0], *(0 if p < 0 else unpack(multiplied(p, contract.multiplier))[1] for p in row[1:])]
+    return found
+
+
+def streamed_of(connection: duckdb.DuckDBPyConnection, meter_id: str) -> dict[Key, Streamed]:
+    rows = connection.execute("SELECT * EXCLUDE meter_id FROM streamed WHERE meter_id = ?", [meter_id]).fetchall()
+    return {
+        (row[0], row[1], row[2]): Streamed(
+            dict(zip(COST_COLUMNS, map(to_micro, row[5:]), strict=True)), provisional=row[3], lowered=row[4]
+        )
+        for row in rows
+    }
+
+
+def meters_in(connection: duckdb.DuckDBPyConnection, meter: str) -> list[str]:
+    """Qualified names of the meters to rate: of this plain name, or all."""
+    rows = connection.execute(
+        f"""
+        SELECT DISTINCT {_METER} AS name FROM (
+          SELECT tenant, meter_id FROM costs
+          UNION SELECT tenant, meter_id FROM unpriced WHERE reason = 'batch_only_tariff'
+        ) WHERE ? = '' OR meter_id = ? ORDER BY name
+        """,
+        [meter, meter],
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def last_instant_ms(connection: duckdb.DuckDBPyConnection) -> int:
+    """End of the last interval in the lake, epoch ms."""
+    sql = """
+        SELECT GREATEST(
+          (SELECT MAX(epoch_ms(interval_start) + interval_s * 1000) FROM costs),
+          (SELECT MAX(epoch_ms(interval_start)) + 1 FROM unpriced WHERE reason = 'batch_only_tariff')
+        )
+    """
+    return int(connection.execute(sql).fetchall()[0][0] or 0)

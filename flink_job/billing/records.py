@@ -1,0 +1,71 @@
+"""Columns from reading records: NDJSON, CSV or Parquet in the stream's own form."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from flink_job.billing.columns import QUANTITIES, ReadingColumns
+from flink_job.io.records import read_parts
+from flink_job.metering.bounds import MAX_RECORD_BYTES
+from flink_job.metering.reading import ParsedReading, parse_reading
+from flink_job.metering.registers import RegisterRead, keep_newest, register_energy
+
+#: Made-up years may be rated; a clock that is further off than this is broken, and would make bills for decades.
+_YEARS_AHEAD = 10
+_YEAR_S = 366 * 86_400
+_PACKED = ("import_packed", "export_packed", "reactive_import_packed", "reactive_export_packed")
+
+
+@dataclass
+class Rejects:
+    """Rejected records: their number by code, and the place and reason of the first."""
+
+    codes: Counter[str] = field(default_factory=Counter)
+    first: str = ""
+
+    def add(self, name: str, line: int, reading: ParsedReading) -> None:
+        """Count a record that is not a reading."""
+        self.codes[str(reading.reason)] += 1
+        self.first = self.first or f"{name}:{line}: {reading.detail or reading.reason}"
+
+
+def read_reading_records(name: str, rejects: Rejects, now_ms: int) -> ReadingColumns:
+    """Columns of the readings in a file; all other records are added to `rejects`. Raises InputError."""
+    newest: dict[tuple[str, int], list[int]] = {}
+    registers: dict[tuple[str, str], dict[int, RegisterRead]] = {}
+    for line, payload in read_parts(name):
+        reading = parse_reading(payload, now_ms, MAX_RECORD_BYTES, _YEARS_AHEAD * _YEAR_S)
+        if reading.reason is not None:
+            rejects.add(name, line, reading)
+            continue
+        assert reading.meter_id is not None and reading.start_ms is not None and reading.interval_s is not None
+        row = newest.setdefault((reading.meter_id, reading.start_ms), [0, -1, -1, -1, -1])
+        row[0] = max(row[0], reading.interval_s)
+        for position, packed in enumerate(_PACKED, start=1):
+            value = getattr(reading, packed)
+            row[position] = max(row[position], -1 if value is None else value)
+        if reading.register_packed is not None:
+            dial = registers.setdefault((reading.meter_id, reading.register_id or ""), {})
+            keep_newest(dial, reading.start_ms, RegisterRead(reading.register_packed, reading.rollover_ukwh))
+    for (meter, _), reads in registers.items():
+        for start_ms, ukwh in register_energy(reads):
+            row = newest[meter, start_ms]
+            row[1] = max(row[1], 0) + ukwh
+    return _columns(newest)
+
+
+def _columns(newest: dict[tuple[str, int], list[int]]) -> ReadingColumns:
+    meters = sorted({meter for meter, _ in newest})
+    index = {meter: i for i, meter in enumerate(meters)}
+    table = np.array(list(newest.values()), dtype=np.int64).reshape(-1, 5)
+    values = np.where(table[:, 1:] < 0, -1, table[:, 1:] & ((1 << 50) - 1))
+    return ReadingColumns(
+        meters,
+        np.array([index[meter] for meter, _ in newest], dtype=np.int64),
+        np.array([start for _, start in newest], dtype=np.int64),
+        table[:, 0] * 1000,
+        {name: values[:, i] for i, name in enumerate(QUANTITIES)},
+    )

@@ -1,0 +1,172 @@
+"""Re-rating: cycles of the lake rated again in event-time order, and what that adds to the stream's costs.
+
+The stream prices readings as they arrive; what depends on order, on the whole cycle or on time without readings, and
+what changed after a reading was priced, is settled here: costs and adjustments add up to the exact bill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from flink_job.billing.adjustments import Adjustment, Key, reasons_of
+from flink_job.billing.measured import intervals_of, last_instant_ms, meters_in, prepare, streamed_of
+from flink_job.billing.run import COST_COLUMNS
+from flink_job.lake.database import needed_tables, open_lake
+from flink_job.lake.selection import EVERYTHING, Selection
+from flink_job.metering.contract import Contract, local_midnight_ms
+from flink_job.metering.units import to_micro
+from flink_job.schemas import ADJUSTMENTS
+from flink_job.tariffs.book import TariffBook, UnknownTariffError
+from flink_job.tariffs.exact import Ints
+from flink_job.tariffs.history import (
+    RATING_ERRORS,
+    Agreement,
+    Bill,
+    CycleError,
+    InForce,
+    Intervals,
+    Terms,
+    rate_history,
+)
+from flink_job.tariffs.prices import PriceSeries
+
+
+@dataclass
+class Rerated:
+    """All cycles, and the meters that could not be rated, with the reason."""
+
+    adjustments: list[Adjustment] = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+#: What re-rating reads.
+_READ = "SELECT 1 FROM costs, unpriced, register_reads"
+
+
+def selected(first: date | None = None, last: date | None = None) -> Selection:
+    """What `rerate` reads, with the adjustments that stay. Dates limit the partitions that are read."""
+    tables = needed_tables(_READ)
+    return Selection(None if tables is None else tables | {ADJUSTMENTS.name}, first, last)
+
+
+def is_covered(cycle_start: date, cycle_end: date, selection: Selection) -> bool:
+    """True where all local days of a cycle lie within the selected UTC dates, whatever the time zone.
+
+    Local time is up to 14 hours ahead of UTC, so a cycle begins in the partition before its first day, and up to
+    12 hours behind, so it ends in that of the day after its last.
+    """
+    begins = selection.first is None or cycle_start > selection.first
+    return begins and (selection.last is None or cycle_end <= selection.last)
+
+
+def rerate(
+    lake: Path,
+    contracts: Mapping[str, Contract],
+    book: TariffBook,
+    series: Mapping[str, PriceSeries],
+    meter: str = "",
+    selection: Selection = EVERYTHING,
+) -> Rerated:
+    """Rate every cycle of the lake (or of one meter) that is covered by the selection again. Raises LakeError.
+
+    A cycle that ends after the lake's last reading is open: time is charged until that reading's end.
+    """
+    result = Rerated()
+    with open_lake(lake, selection) as connection:
+        prepare(connection)
+        until_ms = last_instant_ms(connection)
+        for meter_id in meters_in(connection, meter):
+            contract = contracts.get(meter_id)
+            if contract is None:
+                result.problems[meter_id] = "no contract"
+                continue
+            try:
+                rated = _rerate_meter(connection, contract, book, series, until_ms)
+                result.adjustments += [
+                    a for a in rated if is_covered(date.fromisoformat(a.key[0]), a.cycle_end, selection)
+                ]
+            except (UnknownTariffError, *RATING_ERRORS) as error:
+                result.problems[meter_id] = str(error)
+    return result
+
+
+def _rerate_meter(
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    book: TariffBook,
+    series: Mapping[str, PriceSeries],
+    until_ms: int,
+) -> Iterator[Adjustment]:
+    data, moved_ms = intervals_of(connection, contract)
+    terms = Terms(ZoneInfo(contract.timezone), contract.billing_day, contract.cycle_starts, until_ms)
+    history = rate_history(agreements(contract, book), terms, data, series)
+    bills = {(bill.cycle_start.isoformat(), bill.tariff_id, bill.version): bill for bill in history.bills}
+    streamed = streamed_of(connection, contract.meter_id)
+    gaps = _unmeasured_ms(history.intervals, bills, terms)
+    for key in sorted(bills.keys() | streamed.keys()):
+        bill, before = bills.get(key), streamed.get(key)
+        cycle_end = terms.cycle_at(date.fromisoformat(key[0]))[1]
+        tariff = book.version(key[1], key[2])
+        columns = COST_COLUMNS.items()
+        exact = {} if bill is None else {c: sum(bill.lines[line] for line in lines) for c, lines in columns}
+        yield Adjustment(
+            contract.meter_id,
+            contract.site_path,
+            key,
+            tariff.currency,
+            cycle_end,
+            local_midnight_ms(cycle_end, terms.zone) > until_ms,
+            {} if before is None else before.charges,
+            exact,
+            reasons_of(tariff, bill, before, gaps.get(key, 0), _inside(moved_ms, bill, terms)),
+        )
+
+
+def agreements(contract: Contract, book: TariffBook) -> InForce:
+    """A contract's assignments, with the version of each tariff in force."""
+
+    def in_force(day: date) -> Agreement:
+        following: date | None = None
+        for assignment in reversed(contract.assignments):
+            if assignment.valid_from <= day:
+                try:
+                    tariff, since, until = book.in_force(assignment.tariff_id, day)
+                except UnknownTariffError as error:
+                    raise CycleError(str(error)) from None
+                ends = [d for d in (until, following) if d is not None]
+                power = {period: to_micro(kw) for period, kw in assignment.contracted_kw.items()}
+                return Agreement(tariff, max(since, assignment.valid_from), min(ends, default=None), power)
+            following = assignment.valid_from
+        raise CycleError(f"the contract of {contract.meter_id} begins on {following}")
+
+    return in_force
+
+
+def _span_ms(bill: Bill, terms: Terms) -> tuple[int, int]:
+    """Beginning and end of a bill's time, epoch ms."""
+    return local_midnight_ms(bill.start, terms.zone), local_midnight_ms(bill.end, terms.zone)
+
+
+def _inside(instants_ms: Ints, bill: Bill | None, terms: Terms) -> int:
+    """How many of some instants are in a bill's time."""
+    if bill is None:
+        return 0
+    begin, end = _span_ms(bill, terms)
+    return int(((instants_ms >= begin) & (instants_ms < end)).sum())
+
+
+def _unmeasured_ms(data: Intervals, bills: Mapping[Key, Bill], terms: Terms) -> dict[Key, int]:
+    """Time of each bill that no interval covers [ms]."""
+    found = {}
+    for key, bill in bills.items():
+        begin, end = _span_ms(bill, terms)
+        end = min(end, terms.until_ms or 1 << 62)
+        inside = (data.start_ms >= begin) & (data.start_ms < end)
+        found[key] = max(0, end - begin - int(data.interval_ms[inside].sum()))
+    return found

@@ -1,0 +1,197 @@
+"""Columns from CSV and Parquet files with the columns meter_id, ts, interval_s, kwh."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import IO, Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from flink_job.batch.parquet import ParquetError, table_in
+from flink_job.billing.columns import ReadingColumns, signed
+from flink_job.io.records import InputError
+from flink_job.metering import bounds
+from flink_job.metering.units import MICRO
+
+COLUMNS = ("meter_id", "ts", "interval_s", "kwh")
+REACTIVE = ("kvarh", "capacitive_kvarh")
+_MAX_KWH = 1e9
+_PIECE = 1 << 20
+#: What Arrow's CSV reader says of a value and of a line; lines are counted with the header.
+_CONVERSION = re.compile(
+    r"In CSV column #(?P<column>\d+): Row #(?P<line>\d+): CSV conversion error to (?P<kind>\w+): "
+    r"invalid value '(?P<value>.*)'"
+)
+_CELLS = re.compile(r"CSV parse error: Row #(?P<line>\d+): Expected (?P<expected>\d+) columns, got (?P<found>\d+)")
+#: Any date in seconds is below this, any since 1973 in milliseconds above.
+_EPOCH_SECONDS = 100_000_000_000
+
+
+def read_csv(name: str, stream: IO[bytes], zone: ZoneInfo, header: Sequence[str]) -> ReadingColumns:
+    """Columns of a CSV file; `header` are the names in its first line. Raises InputError, which names the place."""
+    strings = {"meter_id": pa.string(), "ts": pa.string(), "interval_s": pa.int64(), "kwh": pa.float64()}
+    reactive = dict.fromkeys(REACTIVE, pa.float64())
+    options = pyarrow.csv.ConvertOptions(column_types={**strings, **reactive}, strings_can_be_null=False)
+    try:
+        # One thread: with several, a faulty field can end the process instead of raising (pyarrow 11).
+        with _native(name, stream) as source:
+            table = pyarrow.csv.read_csv(source, pyarrow.csv.ReadOptions(use_threads=False), convert_options=options)
+    except pa.ArrowException as error:
+        raise InputError(_csv_problem(name, str(error), header)) from None
+    return from_table(name, table, zone)
+
+
+def _csv_problem(name: str, problem: str, header: Sequence[str]) -> str:
+    """An error of Arrow's CSV reader, with the line and the name of the column where it says them."""
+    if found := _CONVERSION.search(problem):
+        column, line, value = int(found["column"]), found["line"], found["value"]
+        kind = "a whole number" if found["kind"].startswith("int") else "a number"
+        hint = "; decimals have a point" if "," in value else ""
+        title = header[column] if column < len(header) else f"number {column + 1}"
+        return f"{name}:{line}: column {title}: '{value}' is not {kind}{hint}"
+    if found := _CELLS.search(problem):
+        hint = "; decimals have a point" if int(found["found"]) > int(found["expected"]) else ""
+        return f"{name}:{found['line']}: {found['found']} cells under a header of {found['expected']}{hint}"
+    return f"{name}: {problem}"
+
+
+@contextlib.contextmanager
+def _native(name: str, stream: IO[bytes]) -> Iterator[pa.NativeFile]:
+    """The bytes as a file that Arrow reads itself, of at most `bounds.MAX_TABLE_BYTES`. Raises InputError.
+
+    A Python stream would be read ahead by a thread that needs the interpreter's lock. When the first block is faulty,
+    pyarrow 11 waits for that thread while it holds the lock: for ever, more often than not.
+    """
+    if isinstance(stream, io.BufferedReader) and isinstance(stream.name, str):
+        with pa.OSFile(stream.name) as source:
+            _check_size(name, source.size())
+            yield source
+        return
+    with tempfile.NamedTemporaryFile(suffix=".csv") as copy:
+        while piece := stream.read(_PIECE):
+            _check_size(name, copy.tell() + len(piece))
+            copy.write(piece)
+        copy.flush()
+        with pa.OSFile(copy.name) as source:
+            yield source
+
+
+def _check_size(name: str, size: int) -> None:
+    if size > bounds.MAX_TABLE_BYTES:
+        raise InputError(f"{name}: more than {bounds.MAX_TABLE_BYTES} bytes when unpacked; split the file")
+
+
+def read_parquet(name: str, stream: IO[bytes], zone: ZoneInfo) -> ReadingColumns:
+    """Columns of a Parquet file. Raises InputError, which names the file."""
+    try:
+        return from_table(name, table_in(stream, (*COLUMNS, *REACTIVE)), zone)
+    except (pa.ArrowException, ParquetError) as error:
+        raise InputError(f"{name}: {error}") from None
+
+
+def header_of(stream: IO[bytes], gzipped: bool) -> str:
+    """The header of a CSV file, without blanks around its columns; the file is at its beginning again."""
+    with gzip.open(stream) if gzipped else contextlib.nullcontext(stream) as lines:
+        header = lines.readline(bounds.MAX_RECORD_BYTES).decode("utf-8-sig", "replace")
+    stream.seek(0)
+    return ",".join(column.strip() for column in header.split(","))
+
+
+def from_table(name: str, table: pa.Table, zone: ZoneInfo) -> ReadingColumns:
+    """Columns of a table: `ts` in ISO 8601, with an offset or in local time of `zone`, or epoch ms or s."""
+    if missing := [column for column in COLUMNS if column not in table.column_names]:
+        raise InputError(f"{name}: no column {', '.join(missing)}; the header is {','.join(COLUMNS)}")
+    for column in COLUMNS:
+        if table[column].null_count:
+            raise InputError(f"{name}: column {column} has empty fields")
+    meters = pc.cast(table["meter_id"], pa.string()).combine_chunks().dictionary_encode()
+    if isinstance(meters, pa.ChunkedArray):
+        meters = meters.combine_chunks()
+    codes = meters.indices.to_numpy().astype(np.int64)
+    interval_s = _numbers(name, table, "interval_s").astype(np.int64)
+    if (interval_s <= 0).any():
+        raise InputError(f"{name}: interval_s must be positive; row {int(np.argmax(interval_s <= 0)) + 1}")
+    kwh = _numbers(name, table, "kwh")
+    columns = signed(
+        meters.dictionary.to_pylist(), codes, _instants(name, table["ts"], codes, zone), interval_s, _micro(name, kwh)
+    )
+    for column, quantity in zip(REACTIVE, ("reactive_uvarh", "capacitive_uvarh"), strict=True):
+        if column in table.column_names:
+            columns.quantities[quantity] = _micro(name, _numbers(name, table, column))
+    return columns
+
+
+def _numbers(name: str, table: pa.Table, column: str) -> Any:
+    try:
+        return pc.cast(table[column], pa.float64()).to_numpy()
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{name}: column {column}: {error}") from None
+
+
+def _micro(name: str, numbers: Any) -> Any:
+    """Whole units to 1e-6, half to even. A float of up to 1e9 holds 6 decimals exactly enough to be told apart."""
+    wrong = ~(np.abs(numbers) < _MAX_KWH)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise InputError(f"{name}: row {row + 1}: energy is {numbers[row]}; it is below {_MAX_KWH:.0e}")
+    return np.rint(numbers * MICRO).astype(np.int64)
+
+
+def _instants(name: str, column: pa.ChunkedArray, meter: Any, zone: ZoneInfo) -> Any:
+    """Epoch ms."""
+    if pa.types.is_integer(column.type):
+        return column.to_numpy().astype(np.int64)
+    if pa.types.is_timestamp(column.type):
+        stamps = pd.DatetimeIndex(column.to_pandas())
+        return _millis(stamps) if stamps.tz is not None else _localized(name, stamps, meter, zone)
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        raise InputError(f"{name}: column ts is {column.type}; it holds texts, integers or timestamps")
+    first = column[0].as_py() if len(column) else ""
+    if first.isdecimal():
+        return _epoch(name, column)
+    has_offset = first.endswith("Z") or "+" in first[10:] or "-" in first[10:]
+    try:
+        if has_offset:
+            return pc.cast(column, pa.timestamp("ms", "UTC")).to_numpy().astype("datetime64[ms]").astype(np.int64)
+        stamps = pd.DatetimeIndex(pc.cast(column, pa.timestamp("ms")).to_numpy())
+    except pa.ArrowInvalid as error:
+        raise InputError(
+            f"{name}: column ts: {error}. All times are ISO 8601, either all with an offset (Z, +01:00) or all local"
+        ) from None
+    return _localized(name, stamps, meter, zone)
+
+
+def _epoch(name: str, column: pa.ChunkedArray) -> Any:
+    """Epoch milliseconds, or seconds, which are smaller by far."""
+    try:
+        numbers = pc.cast(column, pa.int64()).to_numpy().astype(np.int64)
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{name}: column ts: {error}") from None
+    return numbers * 1000 if numbers.max() < _EPOCH_SECONDS else numbers
+
+
+def _localized(name: str, stamps: pd.DatetimeIndex, meter: Any, zone: ZoneInfo) -> Any:
+    """Local times to epoch ms. Of a repeated hour, the first time a meter gives it is the earlier one."""
+    frame = pd.DataFrame({"meter": meter, "ts": stamps})
+    repeated = frame.duplicated().to_numpy()
+    try:
+        return _millis(stamps.tz_localize(zone, ambiguous=~repeated, nonexistent="raise"))
+    except Exception as error:
+        raise InputError(
+            f"{name}: column ts: no such local time in {zone.key}: {error}. "
+            "Meters that keep no summer time want a zone of fixed offset, such as Etc/GMT-1"
+        ) from None
+
+
+def _millis(stamps: pd.DatetimeIndex) -> Any:
+    return stamps.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[ms]").astype(np.int64)

@@ -1,0 +1,68 @@
+"""Sources: tables `source_readings`, `source_contracts` and `source_ticks`, alike in columns wherever they come from.
+
+`payload` are the record's bytes, `tenant` whose records are that name no tenant, `arrival` when the stream received it,
+`shard` and `record_position` which record it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from flink_job.config import StreamSource
+from flink_job.dataflow.ddl import create_table
+from flink_job.tenants import DEFAULT, RIGHT, is_tenant
+
+READINGS = "source_readings"
+CONTRACTS = "source_contracts"
+TICKS = "source_ticks"
+
+_KINESIS_BODY = """`payload` BYTES,
+  `tenant` AS '{tenant}',
+  `arrival` TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
+  `shard` STRING METADATA FROM 'shard-id' VIRTUAL,
+  `record_position` STRING METADATA FROM 'sequence-number' VIRTUAL"""
+
+_FILE_BODY = """`payload` BYTES,
+  `tenant` AS '{tenant}',
+  `arrival_ms` BIGINT,
+  `shard` STRING,
+  `record_position` STRING,
+  `arrival` AS TO_TIMESTAMP_LTZ(`arrival_ms`, 3)"""
+
+
+def kinesis_source(table: str, source: StreamSource) -> str:
+    """DDL of a table over a Kinesis stream (connector flink-connector-kinesis 4.3.0)."""
+    options: dict[str, str] = {
+        "connector": "kinesis",
+        "stream": source.stream,
+        "aws.region": source.region,
+        "aws.credentials.provider": "AUTO",
+        "scan.stream.initpos": source.initial_position,
+        "scan.shard-assigner": "uniform",
+        "scan.shard.discovery.intervalmillis": "10000",
+        "format": "raw",
+    }
+    if source.endpoint:
+        options["aws.endpoint"] = source.endpoint
+    if source.initial_timestamp:
+        options["scan.stream.initpos-timestamp"] = source.initial_timestamp
+    return create_table(table, _of(source.tenant, _KINESIS_BODY), {**options, **source.connector})
+
+
+def staged_source(table: str, folder: Path, tenant: str = DEFAULT) -> str:
+    """DDL of a table over staged files (see flink_job.io.records): bounded, in file order."""
+    options: Mapping[str, str] = {"connector": "filesystem", "path": folder.as_uri(), "format": "json"}
+    return create_table(table, _of(tenant, _FILE_BODY), options)
+
+
+def _of(tenant: str, body: str) -> str:
+    if not is_tenant(tenant):
+        raise ValueError(f"tenant is {tenant!r}; it must be {RIGHT}")
+    return body.format(tenant=tenant)
+
+
+def tick_source(bounded: bool = False) -> str:
+    """DDL of a clock that ticks once a second; a bounded run has no use for it and gets a single tick."""
+    options = {"connector": "datagen", "rows-per-second": "1"}
+    return create_table(TICKS, "`tick` INT", options | ({"number-of-rows": "1"} if bounded else {}))

@@ -1,0 +1,81 @@
+"""Uids: the names by which Flink finds the state of operators in a savepoint. They never change.
+
+The job is translated in steps, one for each crossing from Table to DataStream (see table_stream.py). Each operator of a
+step has the uid `<step>/<kind of operator>`, with a number where the step has several of the kind. So a view that
+is added, removed or renamed in one step changes no uid of another, and none of its own step unless it adds a further
+operator of the same kind. Operators of the DataStream API have uids of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from enum import StrEnum, unique
+from typing import Any, TypeAlias
+
+#: A (Java) transformation: an operator before Flink builds its graph.
+Transformation: TypeAlias = Any
+
+_TABLE_NUMBER = re.compile(r"\[\d+\]|\$\d+")
+_WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_NO_LETTERS = re.compile(r"[^a-z0-9]+")
+
+
+@unique
+class Uid(StrEnum):
+    """Steps of the dataflow, and operators of the DataStream API. A value must never change, whatever is renamed."""
+
+    ENVELOPES = "envelopes"
+    SPLIT_RECORDS = "split-records"
+    ENVELOPE_TEXTS = "envelope-texts"
+    SPLIT_PAYLOADS = "split-payloads"
+    DECODE = "decode"
+    CONTRACTS = "contracts"
+    NEWEST_CONTRACT = "newest-contract"
+    CONTRACT_VERSION = "contract-version"
+    RESOLVE = "resolve"
+    REGISTERS = "registers"
+    REVISIONS = "revisions"
+    DELTAS = "deltas"
+    BILL = "bill"
+    PRICE = "price"
+    COSTS = "costs"
+    LATENESS = "lateness"
+    KPIS_15M = "kpis-15m"
+    KPIS_1H = "kpis-1h"
+    KPIS_1D = "kpis-1d"
+    ALERT_GATE = "alert-gate"
+    HEARTBEATS = "heartbeats"
+    CLOCK = "clock"
+    EPISODES = "episodes"
+    SILENCES = "silences"
+    OUTPUTS = "outputs"
+
+    @property
+    def rows(self) -> str:
+        """The step that computes the rows for an operator of the DataStream API."""
+        return f"{self}-rows"
+
+    @property
+    def versions(self) -> str:
+        """The step that computes the second input of an operator of the DataStream API."""
+        return f"{self}-versions"
+
+
+def assign_uids(step: str, *ends: Transformation) -> None:
+    """Give every operator up to the `ends` that has no uid yet one of the step; numbers count from the inputs on."""
+    seen: Counter[str] = Counter()
+    for operator in (operator for end in ends for operator in reversed(list(end.getTransitivePredecessors()))):
+        if operator.getUid() is None:
+            kind = kind_of(operator.getName())
+            seen[kind] += 1
+            number = f"-{seen[kind]}" if seen[kind] > 1 else ""
+            operator.setUid(f"{step}/{kind}{number}")
+
+
+def kind_of(name: str) -> str:
+    """The kind of an operator from its name, without the numbers that the planner gives out: `GlobalWindowAggregate[7]`
+    is `global-window-aggregate`.
+    """
+    words = _WORD_START.sub("-", _TABLE_NUMBER.sub("", name)).lower()
+    return _NO_LETTERS.sub("-", words).strip("-")

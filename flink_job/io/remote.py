@@ -1,0 +1,111 @@
+"""A lake on S3 as a folder: the selected partitions are downloaded to be read, results are uploaded when written.
+
+A local folder is used as it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+from flink_job.io.kinesis import client
+from flink_job.io.records import COPIED_BYTES
+from flink_job.lake.database import LakeError
+from flink_job.lake.selection import EVERYTHING, Selection
+from flink_job.schemas import BATCH_TABLES, EVENT_DATE, OUTPUTS, SERVICE_TABLES
+
+
+@contextlib.contextmanager
+def downloaded(uri: str, selection: Selection = EVERYTHING) -> Iterator[Path]:
+    """The selected Parquet of the outputs under s3://bucket[/prefix] in a temporary folder; a folder stays where it is.
+
+    Raises LakeError where no output is there at all.
+    """
+    parsed = urlparse(uri)
+    if parsed.scheme != "s3":
+        yield Path(uri)
+        return
+    with tempfile.TemporaryDirectory(prefix="lake-") as name:
+        for output in [*OUTPUTS, *SERVICE_TABLES, *BATCH_TABLES]:
+            if selection.has_table(output):
+                sync(parsed.netloc, parsed.path.strip("/"), output, Path(name), selection=selection)
+        if not any(Path(name).glob("*/**/*.parquet")):
+            _require_lake(parsed.netloc, parsed.path.strip("/"), uri)
+        yield Path(name)
+
+
+def _require_lake(bucket: str, prefix: str, uri: str) -> None:
+    """Nothing is selected: raises LakeError where nothing is there either."""
+    s3 = client("s3")
+    for output in OUTPUTS:
+        if s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/{output}/".lstrip("/"), MaxKeys=1).get("KeyCount"):
+            return
+    raise LakeError(f"{uri} holds none of {', '.join(OUTPUTS)}: it is no output of the job")
+
+
+def sync(
+    bucket: str,
+    prefix: str,
+    output: str,
+    folder: Path,
+    endpoint: str | None = None,
+    selection: Selection = EVERYTHING,
+) -> int:
+    """Download what `folder`/<output> lacks of the selected files under bucket/prefix/<output>; returns the number of
+    new objects.
+    """
+    s3 = client("s3", endpoint)
+    base = f"{prefix}/{output}/".lstrip("/")
+    count = 0
+    (folder / output).mkdir(parents=True, exist_ok=True)
+    for key in _keys(s3, bucket, base, selection):
+        target = folder / output / key.removeprefix(base)
+        if key.endswith(".parquet") and not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            partial = target.with_suffix(".partial")
+            with partial.open("wb") as file:
+                shutil.copyfileobj(s3.get_object(Bucket=bucket, Key=key)["Body"], file, COPIED_BYTES)
+            partial.rename(target)
+            count += 1
+    return count
+
+
+def _keys(s3: Any, bucket: str, base: str, selection: Selection) -> Iterator[str]:
+    """Keys of the selected files; partitions before and after the selected ones are not even listed."""
+    partitions = f"{base}{EVENT_DATE.name}="
+    yield from _listed(s3, bucket, base, delimiter="/")
+    for key in _listed(s3, bucket, partitions, after=base + selection.start_after()):
+        path = key.removeprefix(base)
+        if selection.ends_before(path):
+            return
+        if selection.has_file(path):
+            yield key
+
+
+def _listed(s3: Any, bucket: str, prefix: str, delimiter: str = "", after: str = "") -> Iterator[str]:
+    pages = s3.get_paginator("list_objects_v2").paginate(
+        Bucket=bucket, Prefix=prefix, Delimiter=delimiter, StartAfter=after
+    )
+    for page in pages:
+        yield from (item["Key"] for item in page.get("Contents", ()))
+
+
+@contextlib.contextmanager
+def uploaded(uri: str) -> Iterator[Path]:
+    """A folder whose files go to s3://bucket/prefix at the end; a local folder is made and written as it is."""
+    parsed = urlparse(uri)
+    if parsed.scheme != "s3":
+        Path(uri).mkdir(parents=True, exist_ok=True)
+        yield Path(uri)
+        return
+    with tempfile.TemporaryDirectory(prefix="lake-") as name:
+        yield Path(name)
+        s3 = client("s3")
+        for path in sorted(p for p in Path(name).rglob("*") if p.is_file()):
+            key = "/".join(part for part in (parsed.path.strip("/"), path.relative_to(name).as_posix()) if part)
+            s3.upload_file(str(path), parsed.netloc, key)
