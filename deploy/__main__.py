@@ -25,7 +25,6 @@ from deploy.release import drill as drills
 from deploy.release import smoke as smoke_check
 from deploy.release import smoke_alert
 from deploy.release.application import Application, ApplicationError
-from deploy.release.books import BooksError, has, upload
 from deploy.release.bootstrap import bootstrap as bootstrap_account
 from deploy.release.cdk import Cdk, CdkError
 from deploy.release.commands import app as release_commands
@@ -33,6 +32,7 @@ from deploy.release.commands import prune_snapshots
 from deploy.release.costs import activate_tag
 from deploy.release.empty import empty_buckets
 from deploy.release.imports import ImportPlanError
+from deploy.release.registry import RegistryError, has, upload
 from deploy.settings import Environment, SettingsError, check_operators
 from deploy.stream_job.package import PACKAGE
 from deploy.stream_job.properties import RESTORE, SKIP, release_of
@@ -54,7 +54,7 @@ app.add_typer(release_commands)
 console = Console(highlight=False)
 #: What the commands fail with; each message says what to do.
 FAILURES = (
-    *(ApplicationError, BackupError, BooksError, CdkError, ContractFileError, ImageError, ImportPlanError),
+    *(ApplicationError, BackupError, RegistryError, CdkError, ContractFileError, ImageError, ImportPlanError),
     *(LakeError, SettingsError),
     *(drills.DrillError, smoke_check.SmokeError, smoke_alert.SmokeAlertError),
 )
@@ -72,8 +72,8 @@ def up(
         bool, typer.Option(help="Go on where the job's state would be lost (docs/operate.md).")
     ] = False,
     yes: Annotated[bool, typer.Option(help="Do not ask before permissions widen.")] = False,
-    tariffs: Annotated[Path, typer.Option(help="Tariffs for books that are empty yet.")] = SAMPLES / "tariffs",
-    rules: Annotated[Path, typer.Option(help="Alert rules for books that are empty yet.")] = SAMPLES / "rules.yaml",
+    tariffs: Annotated[Path, typer.Option(help="Tariffs for registry that are empty yet.")] = SAMPLES / "tariffs",
+    rules: Annotated[Path, typer.Option(help="Alert rules for registry that are empty yet.")] = SAMPLES / "rules.yaml",
     limit_s: Limit = smoke_check.LIMIT_S,
     skip_bootstrap: Annotated[
         bool, typer.Option(help="Where `bootstrap` was run before, by somebody who may change policies.")
@@ -106,13 +106,13 @@ def up(
     cdk = Cdk(environment, account, restore)
     if not skip_bootstrap:
         bootstrap_account(cdk, boto3.client("iam"), account, environment.region)
-    # The books are there before the job that reads them.
+    # The registry are there before the job that reads them.
     cdk.run("deploy", f"{names.prefix}-data", "--require-approval", approval)
     if restore_from:
         restore_into(env, restore_from)
     s3 = _client("s3", environment)
-    if not has(s3, names.books, TARIFFS):
-        console.print(f"the books were empty: {', '.join(upload(s3, names.books, tariffs, rules))}")
+    if not has(s3, names.registry, TARIFFS):
+        console.print(f"the registry were empty: {', '.join(upload(s3, names.registry, tariffs, rules))}")
     # Bounded runs read the exported contracts; a job that starts without state starts with their snapshot.
     _export_contracts(environment, names)
     cdk.run("deploy", "--all", "--require-approval", approval)
@@ -249,7 +249,7 @@ def compare(
 
 
 @app.command()
-def books(
+def registry(
     env: Env = "dev",
     tariffs: Annotated[Path | None, typer.Option(help="Folder of tariff documents.")] = None,
     rules: Annotated[Path | None, typer.Option(help="Alert rules.")] = None,
@@ -260,12 +260,12 @@ def books(
     The job reads them again within its refresh interval.
 
     \b
-      python -m deploy books --env dev --tariffs my-tariffs --rules my-rules.yaml
+      python -m deploy registry --env dev --tariffs my-tariffs --rules my-rules.yaml
     """
     environment, names, account = _target(env)
     reach = Reach.of(environment, names, account)
-    for key in upload(_client("s3", environment), names.books, tariffs, rules, routes, reach):
-        console.print(f"s3://{names.books}/{key}")
+    for key in upload(_client("s3", environment), names.registry, tariffs, rules, routes, reach):
+        console.print(f"s3://{names.registry}/{key}")
 
 
 @app.command()
@@ -332,15 +332,15 @@ def down(
     cdk = Cdk(environment, account)
     cdk.run("destroy", *(f"{names.prefix}-{stack}" for stack in ("watch", "job", "pipeline")), "--force")
     empty_buckets(
-        _client("s3", environment), [names.lake, names.books, names.uploads, names.backups, names.access_logs]
+        _client("s3", environment), [names.lake, names.registry, names.uploads, names.backups, names.access_logs]
     )
     cdk.run("destroy", f"{names.prefix}-data", "--force")
 
 
 def _export_contracts(environment: Environment, names: Names) -> None:
     store = Store(_client("dynamodb", environment), names.contract_store)
-    count = export(store, _client("s3", environment), names.books, Keys(CONTRACTS, SNAPSHOT))
-    console.print(f"exported {count} contracts to s3://{names.books}/{SNAPSHOT}")
+    count = export(store, _client("s3", environment), names.registry, Keys(CONTRACTS, SNAPSHOT))
+    console.print(f"exported {count} contracts to s3://{names.registry}/{SNAPSHOT}")
 
 
 def _push_image(environment: Environment, names: Names) -> None:

@@ -74,7 +74,7 @@ class Data(Stack):
             removal_policy=retained,
         )
         output(self, "Readings", names.readings)
-        output(self, "Books", names.books)
+        output(self, "Registry", names.registry)
         output(self, "Uploads", names.uploads)
         output(self, "Backups", names.backups)
         output(self, "Pool", self.people.pool.user_pool_id)
@@ -110,7 +110,7 @@ class Pipeline(Stack):
         actions = names.delivery(ALERT_ACTIONS.name)
         variables = {
             "TABLE": data.alert_state.table_name,
-            "ROUTES_URI": f"s3://{names.books}/{ROUTES}",
+            "ROUTES_URI": f"s3://{names.registry}/{ROUTES}",
             "CHECK_QUEUE": channels.check.queue_url,
             "DEPLOYMENT": names.prefix,
             "ACTIONS_STREAM": actions,
@@ -120,7 +120,7 @@ class Pipeline(Stack):
         alerting.listen(data.streams.alerts)
         alerting.sweep()
         for function in (alerting.notifier, alerting.sweeper):
-            read_objects(function.role, names.books, RULES_FOLDER)
+            read_objects(function.role, names.registry, RULES_FOLDER)
         allow(alerting.api.role, ["firehose:PutRecord"], self.delivery.arn(ALERT_ACTIONS.name))
 
         last_values = last_values_table(self, names, key)
@@ -174,7 +174,7 @@ class Job(Stack):
             job.deliver(
                 self.format_arn(service="firehose", resource="deliverystream", resource_name=names.delivery(name))
             )
-        job.consult(names.books)
+        job.consult(names.registry)
         output(self, "Application", names.application)
 
 

@@ -102,13 +102,13 @@ def run(
 
 
 def _run_files(inputs: list[str], contracts: list[str], tariffs: str, rules: str, output: str, tenant: str) -> None:
-    from flink_job.alerts.book import open_rule_book
+    from flink_job.alerts.registry import open_rule_registry
     from flink_job.batch.run import batch_settings, run_bounded
     from flink_job.commands.run_report import BatchProgress, print_account
     from flink_job.dataflow.environment import MissingJarError
     from flink_job.io.records import InputError
     from flink_job.io.remote import uploaded
-    from flink_job.tariffs.store import open_book
+    from flink_job.tariffs.store import open_registry
 
     missing = [
         name
@@ -120,13 +120,13 @@ def _run_files(inputs: list[str], contracts: list[str], tariffs: str, rules: str
     if missing:
         _fail(f"with --input, give {' and '.join(missing)} too")
     try:
-        if faults := open_book(tariffs).faults:
+        if faults := open_registry(tariffs).faults:
             _fail("\n".join(faults.values()))
         job = Job(sentry_dsn=destination_here().dsn, sentry_secret=destination_here().secret)
-        book = open_rule_book(rules, silence_s=job.silence_s)
-        book.refresh(0)
-        if book.fault:
-            _fail(book.fault)
+        registry = open_rule_registry(rules, silence_s=job.silence_s)
+        registry.refresh(0)
+        if registry.fault:
+            _fail(registry.fault)
         with BatchProgress() as progress, uploaded(output) as folder:
             account = run_bounded(inputs, contracts, batch_settings(tariffs, rules, job, tenant), folder, progress)
     except (InputError, MissingJarError, FileNotFoundError) as error:
@@ -145,7 +145,7 @@ def query(
 ) -> None:
     """Query the output tables and views with SQL.
 
-    Tables are costs, kpis, alerts, rejected, unpriced, repeated, each key once; views are bills, kpis_15m, kpis_1h,
+    Tables are costs, kpis, alerts, rejected, unpriced, duplicates, each key once; views are bills, kpis_15m, kpis_1h,
     kpis_1d, gaps, alert_episodes, alert_health. Columns are in docs/tables.md.
 
     \b

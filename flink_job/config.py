@@ -125,7 +125,7 @@ class Outputs:
     alerts: str = _setting("", _NOT_EMPTY, "a delivery stream")
     rejected: str = _setting("", _NOT_EMPTY, "a delivery stream")
     unpriced: str = _setting("", _NOT_EMPTY, "a delivery stream")
-    repeated: str = _setting("", _NOT_EMPTY, "a delivery stream")
+    duplicates: str = _setting("", _NOT_EMPTY, "a delivery stream")
     register_reads: str = _setting("", _NOT_EMPTY, "a delivery stream")
     alerts_stream: str = ""
     lake: str = ""

@@ -77,13 +77,14 @@ def statements(t_env: StreamTableEnvironment, settings: Settings) -> StatementSe
     from flink_job.dataflow.pipeline import define_pipeline
     from flink_job.dataflow.sinks import firehose_sinks
     from flink_job.dataflow.sources import CONTRACTS, READINGS, kinesis_source, tick_source
+    from udfs import job_functions
 
     sources = [
         kinesis_source(READINGS, settings.readings),
         kinesis_source(CONTRACTS, settings.contracts),
         tick_source(),
     ]
-    return define_pipeline(t_env, sources, firehose_sinks(settings.outputs), settings)
+    return define_pipeline(t_env, sources, firehose_sinks(settings.outputs), job_functions(settings), settings)
 
 
 if __name__ == "__main__":

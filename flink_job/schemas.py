@@ -230,8 +230,8 @@ UNPRICED = Table(
     written_at="unpriced_at",
 )
 
-REPEATED = Table(
-    "repeated",
+DUPLICATES = Table(
+    "duplicates",
     "Records that changed nothing: repeats, and revisions older than one already seen.",
     ("tenant", "shard", "record_position"),
     (
@@ -243,10 +243,10 @@ REPEATED = Table(
         _SHARD,
         _RECORD_POSITION,
         _ARRIVAL,
-        _time("repeated_at", f"When the job knew it as a repeat: {_NEWEST_OUTCOME}"),
+        _time("deduplicated_at", f"When the job knew it as a repeat: {_NEWEST_OUTCOME}"),
     ),
     event_time="interval_start",
-    written_at="repeated_at",
+    written_at="deduplicated_at",
 )
 
 REGISTER_READS = Table(
@@ -320,10 +320,12 @@ SERVICE_TABLES: Mapping[str, Table] = {ALERT_ACTIONS.name: ALERT_ACTIONS}
 #: Tables that batch commands write beside the outputs.
 BATCH_TABLES: Mapping[str, Table] = {ADJUSTMENTS.name: ADJUSTMENTS}
 
-OUTPUTS: Mapping[str, Table] = {t.name: t for t in (COSTS, KPIS, ALERTS, REJECTED, UNPRICED, REPEATED, REGISTER_READS)}
+OUTPUTS: Mapping[str, Table] = {
+    t.name: t for t in (COSTS, KPIS, ALERTS, REJECTED, UNPRICED, DUPLICATES, REGISTER_READS)
+}
 
 #: A record of the stream ends in exactly one row of one of these.
-ACCOUNTED = ("costs", "repeated", "rejected", "unpriced")
+ACCOUNTED = ("costs", "duplicates", "rejected", "unpriced")
 #: A record that is read again after a crash may end in another of them than before. Rows of one record lie in one
 #: partition of each.
 OUTCOMES = ACCOUNTED

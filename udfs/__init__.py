@@ -1,16 +1,18 @@
-"""Vectorised functions of the job: thin wrappers of the pure code, registered here and nowhere else."""
+"""Functions of the job: thin wrappers of the pure code. All of them are listed here."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flink_job.dataflow.functions import Functions
 from flink_job.sentry import destination_of
+from udfs.alert_states import ALERT_ROW, AlertStates, NoData
+from udfs.counted import counted
 from udfs.decode import check_contract, read_reading, split_payload
+from udfs.error_reports import reported, reported_process
+from udfs.prefilter_kpi import prefilter_kpi
 from udfs.price import price_reading
-from udfs.reports import reported
 from udfs.resolve import resolve_reading
-from udfs.tally import tally
-from udfs.watch_kpi import watch_kpi
 
 if TYPE_CHECKING:
     from pyflink.table import TableEnvironment
@@ -18,8 +20,19 @@ if TYPE_CHECKING:
     from flink_job.config import Settings
 
 
+def job_functions(settings: Settings) -> Functions:
+    """The functions of the job, as the pipeline takes them."""
+    destination = destination_of(settings)
+    return Functions(
+        register=lambda t_env: register_functions(t_env, settings),
+        alert_states=reported_process(AlertStates(settings), destination),
+        no_data=reported_process(NoData(settings), destination),
+        alert_row=ALERT_ROW,
+    )
+
+
 def register_functions(t_env: TableEnvironment, settings: Settings) -> None:
-    """Make the functions known to SQL, with the settings that each needs."""
+    """Register the SQL functions in an environment, each with the settings that it needs."""
     job, destination = settings.job, destination_of(settings)
     functions = {
         "read_reading": read_reading(job.max_record_bytes, job.max_future_s),
@@ -27,9 +40,9 @@ def register_functions(t_env: TableEnvironment, settings: Settings) -> None:
         "split_payload": split_payload(),
         "resolve_reading": resolve_reading(settings),
         "price_reading": price_reading(settings),
-        "watch_kpi": watch_kpi(settings),
-        "tally_repeated": tally("repeated"),
-        "tally_late": tally("late"),
+        "prefilter_kpi": prefilter_kpi(settings),
+        "count_duplicates": counted("duplicates"),
+        "count_late": counted("late"),
     }
     for name, function in functions.items():
         t_env.create_temporary_function(name, reported(function, destination))

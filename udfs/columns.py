@@ -21,7 +21,7 @@ def row_type(**fields: DataType) -> DataType:
 
 
 #: Result columns of a function that watches.
-WATCH = dict(watch_batch=STRING, watch_certain=BOOLEAN, watch_hot=INT)
+ALERT_COLUMNS = dict(alert_batch=STRING, alert_certain=BOOLEAN, alert_active=INT)
 
 
 def frame(names: Sequence[str], rows: Sequence[Sequence[Any]], integers: frozenset[str] = frozenset()) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from flink_job.metering.contract import ContractError, parse_contract
 from flink_job.metering.reading import parse_reading
 from udfs.columns import BIGINT, INT, STRING, frame, row_type
 from udfs.metrics import Counters
-from udfs.worker import settle_memory
+from udfs.worker_memory import settle_memory
 
 log = logging.getLogger(__name__)
 

@@ -9,19 +9,19 @@ import pandas as pd
 from pyflink.table.udf import ScalarFunction, udf
 
 from flink_job.alerts.bill_signals import BILLS, bills_of, signals_of
-from flink_job.alerts.prefilters import NOTHING, Watches, channels_of, columns_of
+from flink_job.alerts.prefilters import NOTHING, Prefilters, channels_of, columns_of
 from flink_job.config import Settings
-from flink_job.registries import refreshed, rule_book, tariff_book
-from flink_job.tariffs.book import UnknownTariffError
+from flink_job.registries import refreshed, rule_registry, tariff_registry
 from flink_job.tariffs.cycle import Segment, segment_of
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.model import MAX_DEMAND_PERIODS, MAX_PERIODS, Tariff
 from flink_job.tariffs.rating import marginal
+from flink_job.tariffs.registry import UnknownTariffError
 from flink_job.tariffs.state import Basis, State
 from flink_job.tenants import plain
-from udfs.columns import BIGINT, BOOLEAN, STRING, WATCH, row_type
+from udfs.columns import ALERT_COLUMNS, BIGINT, BOOLEAN, STRING, row_type
 from udfs.metrics import Counters
-from udfs.worker import settle_memory
+from udfs.worker_memory import settle_memory
 
 PRICE = dict(
     tariff_id=STRING,
@@ -36,7 +36,7 @@ PRICE = dict(
     tax_ucost=BIGINT,
     total_ucost=BIGINT,
     provisional=BOOLEAN,
-    **WATCH,
+    **ALERT_COLUMNS,
 )
 _AMOUNTS = ("energy_ucost", "demand_ucost", "fixed_ucost", "export_ucost", "tax_ucost", "total_ucost")
 _SLOTS = MAX_DEMAND_PERIODS + 1
@@ -52,8 +52,8 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
 
     def open(self, function_context: Any) -> None:
         self.counters = Counters(function_context)
-        self.book = tariff_book(self.settings.tariffs)
-        self.watches = Watches(rule_book(self.settings.tariffs, self.settings.job.silence_s))
+        self.registry = tariff_registry(self.settings.tariffs)
+        self.watches = Prefilters(rule_registry(self.settings.tariffs, self.settings.job.silence_s))
         settle_memory()
 
     def eval(
@@ -79,7 +79,7 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
         exported: pd.Series,
         *accumulated: pd.Series,
     ) -> pd.DataFrame:
-        refreshed(self.book)
+        refreshed(self.registry)
         codes, keys = pd.factorize(segment_key)
         segments = [segment_of(key) for key in keys]
         tariffs = [self._tariff(segment) for segment in segments]
@@ -138,7 +138,10 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
                 "currency": currencies,
                 **dict(zip(_AMOUNTS, amounts, strict=True)),
                 "provisional": provisional,
-                **{name: pd.Series(c, dtype=object) for name, c in zip(WATCH, zip(*watched, strict=True), strict=True)},
+                **{
+                    name: pd.Series(c, dtype=object)
+                    for name, c in zip(ALERT_COLUMNS, zip(*watched, strict=True), strict=True)
+                },
             }
         )
 
@@ -170,10 +173,10 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
     def _tariff(self, segment: Segment) -> Tariff:
         """The version that the reading was resolved to; where this worker has not seen it yet, look again."""
         try:
-            return self.book.version(segment.tariff_id, segment.tariff_version)
+            return self.registry.version(segment.tariff_id, segment.tariff_version)
         except UnknownTariffError:
-            self.book.reload()
-            return self.book.version(segment.tariff_id, segment.tariff_version)
+            self.registry.reload()
+            return self.registry.version(segment.tariff_id, segment.tariff_version)
 
 
 def _states(sums: list[Ints], periods: Ints, imported: Ints, exported: Ints) -> tuple[State, State]:

@@ -11,17 +11,17 @@ import pandas as pd
 from pyflink.table import DataTypes
 from pyflink.table.udf import ScalarFunction, udf
 
-from flink_job.alerts.prefilters import HeartbeatWatch, MeasuredWatch
+from flink_job.alerts.prefilters import ChannelPrefilter, HeartbeatTracker
 from flink_job.config import Settings
 from flink_job.metering.bounds import MAX_DETAIL
 from flink_job.metering.packing import QuantityError, multiplied
-from flink_job.registries import refreshed, tariff_book
-from flink_job.tariffs.book import UnknownTariffError
+from flink_job.registries import refreshed, tariff_registry
 from flink_job.tariffs.calendar import CalendarError
 from flink_job.tariffs.placement import MeterPlace, Places
-from udfs.columns import ABSENT, BIGINT, INT, STRING, WATCH, row_type
+from flink_job.tariffs.registry import UnknownTariffError
+from udfs.columns import ABSENT, ALERT_COLUMNS, BIGINT, INT, STRING, row_type
 from udfs.metrics import Counters
-from udfs.worker import settle_memory
+from udfs.worker_memory import settle_memory
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +45,8 @@ PLACE = dict(
     rollover_ukwh=BIGINT,
     tags=STRING,
     contracted_uw=BIGINT,
-    watched=DataTypes.ARRAY(DataTypes.STRING()),
-    **WATCH,
+    heartbeats=DataTypes.ARRAY(DataTypes.STRING()),
+    **ALERT_COLUMNS,
 )
 #: Columns of PLACE that readings of the same terms and beginning have in common.
 _OF_POSITION = (
@@ -84,9 +84,9 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
 
     def open(self, function_context: Any) -> None:
         self.counters = Counters(function_context, "resolved", "unpriced", f"rejected_{FOREIGN_DEVICE}")
-        self.book = tariff_book(self.settings.tariffs)
-        self.measured = MeasuredWatch(self.settings)
-        self.heartbeats = HeartbeatWatch(self.settings)
+        self.registry = tariff_registry(self.settings.tariffs)
+        self.measured = ChannelPrefilter(self.settings)
+        self.heartbeats = HeartbeatTracker(self.settings)
         self.generation = -1
         settle_memory()
 
@@ -106,10 +106,10 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
         rollover_ukwh: pd.Series,
         measurements: pd.Series,
     ) -> pd.DataFrame:
-        refreshed(self.book)
-        if self.book.generation != self.generation:
-            self.generation = self.book.generation
-            self.places = Places(self.book, self.settings.contracts.tenant)
+        refreshed(self.registry)
+        if self.registry.generation != self.generation:
+            self.generation = self.registry.generation
+            self.places = Places(self.registry, self.settings.contracts.tenant)
         self.places.start_batch()
         problems: dict[int, tuple[str, str]] = {}
         found = [
@@ -225,9 +225,10 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
                         measurements.iloc[row],
                     )
         told = {
-            name: _sparse(count, {row: columns[at] for row, columns in seen.items()}) for at, name in enumerate(WATCH)
+            name: _sparse(count, {row: columns[at] for row, columns in seen.items()})
+            for at, name in enumerate(ALERT_COLUMNS)
         }
-        return {"watched": _sparse(count, marks), **told}
+        return {"heartbeats": _sparse(count, marks), **told}
 
 
 def _multiplied(found: Any, quantities: dict[str, Any], problems: dict[int, tuple[str, str]]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from deploy.kit.names import Names
 
 #: State of the job: a snapshot of the application, which stays with the service.
 JOB = "job"
-BUCKETS = ("lake", "books", "uploads")
+BUCKETS = ("lake", "registry", "uploads")
 TABLES = ("contracts", "alert-state")
 PARTS = (JOB, *BUCKETS, *TABLES)
 #: Prefixes of a bucket that hold nothing worth keeping: results of queries are removed after days.
@@ -17,7 +17,7 @@ EXCLUDED = {"lake": ("athena-results/",)}
 
 def buckets(names: Names) -> Mapping[str, str]:
     """Bucket of each part."""
-    return {"lake": names.lake, "books": names.books, "uploads": names.uploads}
+    return {"lake": names.lake, "registry": names.registry, "uploads": names.uploads}
 
 
 def tables(names: Names) -> Mapping[str, str]:

@@ -28,14 +28,14 @@ class Canary(Construct):
         variables = {
             "READINGS": names.readings,
             "CONTRACTS": names.contracts,
-            "BOOKS": names.books,
+            "REGISTRY": names.registry,
             "WORKGROUP": workgroup,
             "DATABASE": names.database,
             "DEPLOYMENT": names.prefix,
         }
         self._function = Function(self, "canary", deployment, CANARY, "canary.handler", variables, TIMEOUT_S)
         let_ask(self._function.role, names, workgroup, COSTS)
-        write_objects(self._function.role, names.books, TARIFF_KEY)
+        write_objects(self._function.role, names.registry, TARIFF_KEY)
 
     def sing(self, *streams: kinesis.IStream) -> None:
         """Let the function publish into streams, at the beginning of every quarter of an hour.

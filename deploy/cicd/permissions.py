@@ -1,4 +1,4 @@
-"""What `python -m deploy up --skip-bootstrap` does itself, beside CloudFormation: snapshot, books, image, checks."""
+"""What `python -m deploy up --skip-bootstrap` does itself, beside CloudFormation: snapshot, registry, image, checks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PUSH = (
 def release(role: iam.Role, names: Names) -> None:
     """Grant the steps of a deployment, in their order."""
     _application(role, names)
-    _books(role, names)
+    _registries(role, names)
     _image(role, names)
     allow(role, ["ce:UpdateCostAllocationTagsStatus"], "*", because=_NO_RESOURCES)
     _drill(role, names)
@@ -43,10 +43,10 @@ def _application(role: iam.Role, names: Names) -> None:
     allow(role, actions, _arn(role, "kinesisanalytics", "application", names.application))
 
 
-def _books(role: iam.Role, names: Names) -> None:
-    """Samples into books that are empty yet, and the two exports of the contracts."""
-    read_objects(role, names.books, TARIFFS)
-    write_objects(role, names.books, TARIFFS, RULES_FOLDER, CONTRACTS, SNAPSHOT)
+def _registries(role: iam.Role, names: Names) -> None:
+    """Samples into registry that are empty yet, and the two exports of the contracts."""
+    read_objects(role, names.registry, TARIFFS)
+    write_objects(role, names.registry, TARIFFS, RULES_FOLDER, CONTRACTS, SNAPSHOT)
     allow(role, ["dynamodb:Scan"], _arn(role, "dynamodb", "table", names.contract_store))
 
 

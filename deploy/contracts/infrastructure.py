@@ -31,7 +31,7 @@ class ContractStore(Construct):
         names = deployment.names
         variables = {
             "TABLE": table.table_name,
-            "BUCKET": names.books,
+            "BUCKET": names.registry,
             "CONTRACTS_KEY": CONTRACTS,
             "SNAPSHOT_KEY": SNAPSHOT,
         }
@@ -43,7 +43,7 @@ class ContractStore(Construct):
         )
         use_table(self.keeper.role, table, ["PutItem"])
         use_table(self.exporter.role, table, ["Scan"])
-        write_objects(self.exporter.role, names.books, CONTRACTS, SNAPSHOT)
+        write_objects(self.exporter.role, names.registry, CONTRACTS, SNAPSHOT)
         self._dead = queue(self, "Dead", deployment.key, name=f"{names.prefix}-dead-contracts")
 
     def listen(self, contracts: kinesis.IStream) -> None:

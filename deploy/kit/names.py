@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: Keys in the bucket of books.
+#: Keys in the bucket of registry.
 TARIFFS, RULES, ROUTES, CONTRACTS = "tariffs/", "rules/rules.yaml", "rules/routes.json", "contracts/contracts.ndjson.gz"
 #: The newest contract of each meter, in the form in which a job without state reads them (see
 #: flink_job/io/contract_snapshot.py).
@@ -47,9 +47,9 @@ class Names:
         return f"{self.prefix}-lake-{self.suffix}"
 
     @property
-    def books(self) -> str:
+    def registry(self) -> str:
         """Bucket of tariffs, rules and routes."""
-        return f"{self.prefix}-books-{self.suffix}"
+        return f"{self.prefix}-registry-{self.suffix}"
 
     @property
     def uploads(self) -> str:

@@ -42,11 +42,11 @@ LIMIT 1000""",
     Question(
         "Account",
         "Every record accounted for",
-        "Records by outcome and date of arrival: costed, repeated, rejected or waiting. A record is in exactly one.",
+        "Records by outcome and date of arrival: costed, duplicate, rejected or waiting. A record is in exactly one.",
         """SELECT outcome, arrived, COUNT(*) AS records
 FROM (
   SELECT 'costed' AS outcome, CAST(arrival AS DATE) AS arrived FROM costs
-  UNION ALL SELECT 'repeated', CAST(arrival AS DATE) FROM repeated
+  UNION ALL SELECT 'duplicates', CAST(arrival AS DATE) FROM duplicates
   UNION ALL SELECT 'rejected', CAST(arrival AS DATE) FROM rejected WHERE part = 0
   UNION ALL SELECT 'unpriced', CAST(arrival AS DATE) FROM unpriced
 ) AS records

@@ -1,4 +1,4 @@
-"""Buckets: the lake, the books (tariffs, rules, routes), uploads, and who opened them."""
+"""Buckets: the lake, the registry (tariffs, rules, routes), uploads, and who opened them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Storage(Construct):
         )
         accept(self.access_logs, "AwsSolutions-S1", "It holds the access logs: logging itself would never end.")
         self.lake = self._bucket("Lake", names.lake, self._lake_rules(), noncurrent_days=NONCURRENT_LAKE_DAYS)
-        self.books = self._bucket("Books", names.books, [])
+        self.registry = self._bucket("Registry", names.registry, [])
         uploads = [s3.LifecycleRule(expiration=Duration.days(UPLOAD_DAYS))]
         self.uploads = self._bucket("Uploads", names.uploads, uploads)
         configuration = self.uploads.node.default_child

@@ -46,7 +46,7 @@ def create_alerting(stacks: Stacks, routes: dict[str, Any] | None = None) -> Ale
     document = json.dumps(routes or default_routes())
     for name, place in places.items():
         document = document.replace(f"{{{name}}}", place)
-    client("s3", endpoint).put_object(Bucket=names.books, Key=ROUTES, Body=document.encode())
+    client("s3", endpoint).put_object(Bucket=names.registry, Key=ROUTES, Body=document.encode())
     return Alerting(**places, functions={name: outputs[output] for name, output in FUNCTIONS.items()})
 
 

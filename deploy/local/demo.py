@@ -197,13 +197,13 @@ def _status(progress: Progress, delivery: Delivery) -> Table:
     rows = delivery.rows
     seconds = time.monotonic() - progress.started
     table = Table(
-        "published", "delivered", "costed", "repeated", "rejected", "unpriced", "KPI rows", "alerts", "records/s"
+        "published", "delivered", "costed", "duplicates", "rejected", "unpriced", "KPI rows", "alerts", "records/s"
     )
     done = min(1.0, delivery.accounted / max(1, progress.total))
     table.add_row(
         f"{progress.published:,}",
         f"{delivery.accounted:,} ({done:.0%})",
-        *(f"{rows[name]:,}" for name in ("costs", "repeated", "rejected", "unpriced", "kpis", "alerts")),
+        *(f"{rows[name]:,}" for name in ("costs", "duplicates", "rejected", "unpriced", "kpis", "alerts")),
         f"{delivery.accounted / seconds:,.0f}",
     )
     return table

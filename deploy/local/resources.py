@@ -10,7 +10,7 @@ from typing import Any
 from deploy.kit.names import Names
 from deploy.local.stacks import REGION, Stacks
 from deploy.release.application import groups_of
-from deploy.release.books import upload
+from deploy.release.registry import upload
 from flink_job.io.kinesis import client
 
 #: What starts functions by itself, by name in the template. Tests and demonstrations ask for those that they watch.
@@ -48,7 +48,7 @@ def create(
                 _variables(resource).update(LEASE_MS=str(lease_ms), LOCAL_RECIPIENTS="1")
 
     stacks = Stacks(names, endpoint, adapt).create("data", "pipeline", "job")
-    upload(client("s3", endpoint), names.books, tariffs, rules)
+    upload(client("s3", endpoint), names.registry, tariffs, rules)
     return stacks
 
 

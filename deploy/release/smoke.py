@@ -71,12 +71,14 @@ def check(
 
 def _tariff(s3: Any, names: Names) -> str:
     """A tariff of the default tenant that the stream prices by energy alone, else any of its."""
-    found = s3.list_objects_v2(Bucket=names.books, Prefix=TARIFFS, Delimiter="/")
+    found = s3.list_objects_v2(Bucket=names.registry, Prefix=TARIFFS, Delimiter="/")
     keys = [o["Key"] for o in found.get("Contents", ())]
     if not keys:
-        raise SmokeError(f"s3://{names.books}/{TARIFFS} is empty: upload tariffs (`python -m deploy books --help`)")
+        raise SmokeError(
+            f"s3://{names.registry}/{TARIFFS} is empty: upload tariffs (`python -m deploy registry --help`)"
+        )
     chosen = next((key for key in keys if "flat" in key), keys[0])
-    document = json.loads(s3.get_object(Bucket=names.books, Key=chosen)["Body"].read())
+    document = json.loads(s3.get_object(Bucket=names.registry, Key=chosen)["Body"].read())
     return str(document["tariff_id"])
 
 

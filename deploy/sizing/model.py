@@ -125,7 +125,7 @@ def _rows_s(
     return {
         "costs": readings_s,
         "kpis": meters * sum(1 / max(window, interval_s) for window in WINDOWS_S),
-        "repeated": readings_s * measured["repeated_share"],
+        "duplicates": readings_s * measured["duplicate_share"],
         "rejected": readings_s * assumed["refused_share"] / 2,
         "unpriced": readings_s * assumed["refused_share"] / 2,
         "register_reads": readings_s * assumed["register_read_share"],

@@ -136,9 +136,9 @@ class StreamJob(Construct):
         """Grant what the Firehose sink asks of a delivery stream."""
         allow(self.role, ["firehose:PutRecordBatch"], delivery_stream_arn)
 
-    def consult(self, books: str) -> None:
+    def consult(self, registry: str) -> None:
         """Grant reading tariffs, rules and the snapshot of contracts in the bucket of a name."""
-        read_objects(self.role, books, TARIFFS, RULES, SNAPSHOT)
+        read_objects(self.role, registry, TARIFFS, RULES, SNAPSHOT)
 
 
 def _run_configuration(scope: Construct) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def property_groups(
         "contracts": {
             "stream": names.contracts,
             "region": region,
-            "snapshot_uri": f"s3://{names.books}/{SNAPSHOT}",
+            "snapshot_uri": f"s3://{names.registry}/{SNAPSHOT}",
         },
         "outputs": {
             **{output: names.delivery(output) for output in OUTPUTS},
@@ -46,8 +46,8 @@ def property_groups(
             "region": region,
         },
         "tariffs": {
-            "uri": f"s3://{names.books}/{TARIFFS}",
-            "rules_uri": f"s3://{names.books}/{RULES}",
+            "uri": f"s3://{names.registry}/{TARIFFS}",
+            "rules_uri": f"s3://{names.registry}/{RULES}",
             "region": region,
         },
         "job": job,

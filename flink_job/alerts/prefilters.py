@@ -1,4 +1,4 @@
-"""The gates of alert rules inside the functions that see every reading; see flink_job.alerts.watch."""
+"""The gates of alert rules inside the functions that see every reading; see flink_job.alerts.prefilter."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from typing import Any
 
 import msgspec
 
-from flink_job.alerts.book import RuleBook
+from flink_job.alerts.prefilter import Passed, Watch
+from flink_job.alerts.registry import RuleRegistry
 from flink_job.alerts.rules import Entity
-from flink_job.alerts.watch import Passed, Watch
 from flink_job.config import Settings
 from flink_job.metering.units import MEASURED_CHANNELS
-from flink_job.registries import refreshed_rules, rule_book
+from flink_job.registries import refreshed_rules, rule_registry
 
 NOTHING = (None, None, None)
 #: Between the parts of a mark of the `watched` column.
 SEPARATOR = "\x1e"
 
 
-class Watches:
+class Prefilters:
     """A gate for each entity, made when it is first asked for and anew with each version of the rules."""
 
-    def __init__(self, book: RuleBook, source: str = "reading") -> None:
-        self.book, self.source = book, source
+    def __init__(self, registry: RuleRegistry, source: str = "reading") -> None:
+        self.registry, self.source = registry, source
         self.generation = -1
         self.gates: dict[tuple[Any, ...], Watch | None] = {}
         self.meters: dict[str, tuple[str, str | None, Watch | None]] = {}
 
     def refresh(self) -> None:
-        rules = refreshed_rules(self.book)
+        rules = refreshed_rules(self.registry)
         if rules.generation != self.generation:
             self.generation = rules.generation
             self.gates.clear()
@@ -44,7 +44,7 @@ class Watches:
     @property
     def signals(self) -> frozenset[str]:
         """Signals that any rule watches."""
-        return frozenset(rule.signal for rule in self.book.rules.rules if rule.source == self.source)
+        return frozenset(rule.signal for rule in self.registry.rules.rules if rule.source == self.source)
 
     def of(self, entity: Entity, level: str = "meter", window_s: int = 0) -> Watch | None:
         """The gate of an entity; None where no rule concerns it."""
@@ -52,7 +52,7 @@ class Watches:
         try:
             return self.gates[key]
         except KeyError:
-            rules = self.book.rules
+            rules = self.registry.rules
             found = rules.of_reading(entity) if self.source == "reading" else rules.of_kpi(entity, level, window_s)
             gate = Watch(entity, found, self.source, level, window_s) if found else None
             self.gates[key] = gate
@@ -60,7 +60,7 @@ class Watches:
 
 
 def columns_of(passed: Passed | None) -> tuple[Any, ...]:
-    """The columns of WATCH."""
+    """The columns of ALERT_COLUMNS."""
     return NOTHING if passed is None else (passed.batch, passed.certain, passed.hot)
 
 
@@ -72,11 +72,11 @@ def channels_of(measurements: str | None) -> dict[str, float]:
     return _decode_channels(measurements) if measurements else {}
 
 
-class MeasuredWatch:
+class ChannelPrefilter:
     """Watching readings of measured channels alone: they have no cost, so what they say is looked at on the way in."""
 
     def __init__(self, settings: Settings) -> None:
-        self.watches = Watches(rule_book(settings.tariffs, settings.job.silence_s))
+        self.watches = Prefilters(rule_registry(settings.tariffs, settings.job.silence_s))
         self.needed: frozenset[str] = frozenset()
 
     def refresh(self) -> None:
@@ -95,7 +95,7 @@ class MeasuredWatch:
         return columns_of(gate.observe(start_ms, interval_s, revision, 0, arrival_ms, "", values))
 
 
-class HeartbeatWatch:
+class HeartbeatTracker:
     """Marks for the operator that finds silences, one for each watched entity:
     `heard|before|arrival|entity|site_path|tags`.
 
@@ -103,28 +103,28 @@ class HeartbeatWatch:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.book = rule_book(settings.tariffs, settings.job.silence_s)
+        self.registry = rule_registry(settings.tariffs, settings.job.silence_s)
         self.silence_ms = settings.job.silence_s * 1000
         self.heard_ms: dict[Entity, int] = {}
         self.entities: dict[Entity, tuple[Entity, ...]] = {}
         self.generation = -1
 
     def refresh(self) -> None:
-        if refreshed_rules(self.book).generation != self.generation:
-            self.generation = self.book.generation
+        if refreshed_rules(self.registry).generation != self.generation:
+            self.generation = self.registry.generation
             self.entities.clear()
             self.heard_ms.clear()
 
     @property
     def needed(self) -> bool:
         """True where any rule watches for silence."""
-        return any(rule.source == "silence" for rule in self.book.rules.rules)
+        return any(rule.source == "silence" for rule in self.registry.rules.rules)
 
     def marks(self, meter: Entity, arrival_ms: int) -> list[str] | None:
         try:
             watched = self.entities[meter]
         except KeyError:
-            watched = self.entities[meter] = tuple(self.book.rules.of_silence(meter))
+            watched = self.entities[meter] = tuple(self.registry.rules.of_silence(meter))
         return [self._mark(entity, arrival_ms) for entity in watched] or None
 
     def _mark(self, entity: Entity, arrival_ms: int) -> str:

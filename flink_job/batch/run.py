@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -28,7 +29,7 @@ class Account:
 
     @property
     def closes(self) -> bool:
-        """True when read = costed + repeated + rejected + unpriced."""
+        """True when read = costs + duplicates + rejected + unpriced."""
         return self.read == sum(self.rows[name] for name in ACCOUNTED)
 
 
@@ -59,6 +60,7 @@ def run_bounded(
     from flink_job.dataflow.sinks import file_sinks
     from flink_job.dataflow.sources import CONTRACTS, READINGS, staged_source, tick_source
     from flink_job.dataflow.submission import start
+    from udfs import job_functions
 
     # One subtask, so that file order is the order of arrival; no shard to wait for.
     settings = dataclasses.replace(settings, job=dataclasses.replace(settings.job, parallelism=1))
@@ -78,9 +80,11 @@ def run_bounded(
         sources = [*staged, tick_source(bounded=True)]
         with one_jvm_thread():
             t_env = create_environment(settings.job, mini_cluster(settings.job, work / "state", short=read < SHORT_RUN))
-            statements = define_pipeline(t_env, sources, file_sinks(work / "rows"), settings)
+            statements = define_pipeline(t_env, sources, file_sinks(work / "rows"), job_functions(settings), settings)
             report("running", 0)
             job = start(t_env, statements, settings.job.name)
         job.get_job_execution_result().result()
+        # The Python functions ran in this process and froze what was loaded (udfs/worker_memory.py).
+        gc.unfreeze()
         rows = collect(work / "rows", output, report)
         return Account(read, rows | {"rejected": rejected_readings(output / "rejected")})

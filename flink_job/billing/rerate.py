@@ -22,7 +22,6 @@ from flink_job.lake.selection import EVERYTHING, Selection
 from flink_job.metering.contract import Contract, local_midnight_ms
 from flink_job.metering.units import to_micro
 from flink_job.schemas import ADJUSTMENTS
-from flink_job.tariffs.book import TariffBook, UnknownTariffError
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.history import (
     RATING_ERRORS,
@@ -35,6 +34,7 @@ from flink_job.tariffs.history import (
     rate_history,
 )
 from flink_job.tariffs.prices import PriceSeries
+from flink_job.tariffs.registry import TariffRegistry, UnknownTariffError
 
 
 @dataclass
@@ -68,7 +68,7 @@ def is_covered(cycle_start: date, cycle_end: date, selection: Selection) -> bool
 def rerate(
     lake: Path,
     contracts: Mapping[str, Contract],
-    book: TariffBook,
+    registry: TariffRegistry,
     series: Mapping[str, PriceSeries],
     meter: str = "",
     selection: Selection = EVERYTHING,
@@ -87,7 +87,7 @@ def rerate(
                 result.problems[meter_id] = "no contract"
                 continue
             try:
-                rated = _rerate_meter(connection, contract, book, series, until_ms)
+                rated = _rerate_meter(connection, contract, registry, series, until_ms)
                 result.adjustments += [
                     a for a in rated if is_covered(date.fromisoformat(a.key[0]), a.cycle_end, selection)
                 ]
@@ -99,20 +99,20 @@ def rerate(
 def _rerate_meter(
     connection: duckdb.DuckDBPyConnection,
     contract: Contract,
-    book: TariffBook,
+    registry: TariffRegistry,
     series: Mapping[str, PriceSeries],
     until_ms: int,
 ) -> Iterator[Adjustment]:
     data, moved_ms = intervals_of(connection, contract)
     terms = Terms(ZoneInfo(contract.timezone), contract.billing_day, contract.cycle_starts, until_ms)
-    history = rate_history(agreements(contract, book), terms, data, series)
+    history = rate_history(agreements(contract, registry), terms, data, series)
     bills = {(bill.cycle_start.isoformat(), bill.tariff_id, bill.version): bill for bill in history.bills}
     streamed = streamed_of(connection, contract.meter_id)
     gaps = _unmeasured_ms(history.intervals, bills, terms)
     for key in sorted(bills.keys() | streamed.keys()):
         bill, before = bills.get(key), streamed.get(key)
         cycle_end = terms.cycle_at(date.fromisoformat(key[0]))[1]
-        tariff = book.version(key[1], key[2])
+        tariff = registry.version(key[1], key[2])
         columns = COST_COLUMNS.items()
         exact = {} if bill is None else {c: sum(bill.lines[line] for line in lines) for c, lines in columns}
         yield Adjustment(
@@ -128,7 +128,7 @@ def _rerate_meter(
         )
 
 
-def agreements(contract: Contract, book: TariffBook) -> InForce:
+def agreements(contract: Contract, registry: TariffRegistry) -> InForce:
     """A contract's assignments, with the version of each tariff in force."""
 
     def in_force(day: date) -> Agreement:
@@ -136,7 +136,7 @@ def agreements(contract: Contract, book: TariffBook) -> InForce:
         for assignment in reversed(contract.assignments):
             if assignment.valid_from <= day:
                 try:
-                    tariff, since, until = book.in_force(assignment.tariff_id, day)
+                    tariff, since, until = registry.in_force(assignment.tariff_id, day)
                 except UnknownTariffError as error:
                     raise CycleError(str(error)) from None
                 ends = [d for d in (until, following) if d is not None]

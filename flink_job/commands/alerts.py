@@ -200,13 +200,13 @@ def health(
 
 
 def _rules(uri: str, silence_s: int = 0) -> RuleSet:
-    from flink_job.alerts.book import RuleBook, open_rules
+    from flink_job.alerts.registry import RuleRegistry, open_rules
 
-    book = RuleBook(open_rules(uri), uri, silence_s=silence_s)
-    book.refresh(0)
-    if book.fault:
-        fail(book.fault)
-    return book.rules
+    registry = RuleRegistry(open_rules(uri), uri, silence_s=silence_s)
+    registry.refresh(0)
+    if registry.fault:
+        fail(registry.fault)
+    return registry.rules
 
 
 def _contracts(files: list[str] | None) -> dict[str, Contract]:

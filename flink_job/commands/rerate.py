@@ -53,7 +53,7 @@ def rerate(
     from flink_job.io.remote import downloaded, uploaded
     from flink_job.lake.database import LakeError
     from flink_job.metering.contract import Contract, of_tenant, parse_contract
-    from flink_job.tariffs.store import open_book
+    from flink_job.tariffs.store import open_registry
 
     with explained():
         known: dict[str, Contract] = {}
@@ -66,10 +66,10 @@ def rerate(
                     continue
                 known[contract.meter_id] = contract
         try:
-            book = open_book(tariffs)
+            registry = open_registry(tariffs)
             selection = selected(day_of(first), day_of(last))
             with errors.status("rating again"), downloaded(lake, selection) as folder:
-                result = rerate_lake(folder, known, book, load_series(prices or (), "UTC"), meter, selection)
+                result = rerate_lake(folder, known, registry, load_series(prices or (), "UTC"), meter, selection)
                 kept = kept_adjustments(folder / "adjustments", lambda start, end: is_covered(start, end, selection))
         except (LakeError, FileNotFoundError) as error:
             fail(str(error))

@@ -64,7 +64,7 @@ def show(
 ) -> None:
     """Show a receipt and what became of its readings.
 
-    With --lake, how many came out as costed, repeated, rejected or unpriced is counted there: only the partitions of
+    With --lake, how many came out as costed, duplicate, rejected or unpriced is counted there: only the partitions of
     the file's days are read. What is in none of them has not arrived yet.
 
     \b

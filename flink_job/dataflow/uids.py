@@ -1,6 +1,6 @@
 """Uids: the names by which Flink finds the state of operators in a savepoint. They never change.
 
-The job is translated in steps, one for each crossing from Table to DataStream (see table_stream.py). Each operator of a
+The job is translated in steps, one for each conversion of a table to a stream (see table_stream.py). Each operator of a
 step has the uid `<step>/<kind of operator>`, with a number where the step has several of the kind. So a view that
 is added, removed or renamed in one step changes no uid of another, and none of its own step unless it adds a further
 operator of the same kind. Operators of the DataStream API have uids of their own.
@@ -25,14 +25,13 @@ _NO_LETTERS = re.compile(r"[^a-z0-9]+")
 class Uid(StrEnum):
     """Steps of the dataflow, and operators of the DataStream API. A value must never change, whatever is renamed."""
 
-    ENVELOPES = "envelopes"
     SPLIT_RECORDS = "split-records"
-    ENVELOPE_TEXTS = "envelope-texts"
+    ENVELOPES = "envelopes"
     SPLIT_PAYLOADS = "split-payloads"
     DECODE = "decode"
     CONTRACTS = "contracts"
-    NEWEST_CONTRACT = "newest-contract"
-    CONTRACT_VERSION = "contract-version"
+    LATEST_CONTRACT = "latest-contract"
+    CONTRACT_AS_OF = "contract-as-of"
     RESOLVE = "resolve"
     REGISTERS = "registers"
     REVISIONS = "revisions"
@@ -44,11 +43,11 @@ class Uid(StrEnum):
     KPIS_15M = "kpis-15m"
     KPIS_1H = "kpis-1h"
     KPIS_1D = "kpis-1d"
-    ALERT_GATE = "alert-gate"
+    ALERT_PREFILTER = "alert-prefilter"
     HEARTBEATS = "heartbeats"
     CLOCK = "clock"
-    EPISODES = "episodes"
-    SILENCES = "silences"
+    ALERT_STATES = "alert-states"
+    NO_DATA = "no-data"
     OUTPUTS = "outputs"
 
     @property

@@ -26,7 +26,7 @@ WIRE: Mapping[str, str] = {
     "event_time": "et", "historical": "hi", "muted": "mu", "latch": "la", "inhibited_by": "ib", "hint": "hn",
     "reason": "rs", "detail": "dt", "part": "p", "parts": "ps", "payload": "pl", "dated": "da",
     "shard": "sh", "record_position": "rp", "arrival": "a", "costed_at": "ca", "rejected_at": "ra",
-    "unpriced_at": "ua", "repeated_at": "pa",
+    "unpriced_at": "ua", "deduplicated_at": "pa",
 }  # fmt: skip
 
 

@@ -1,5 +1,5 @@
 -- Alerts, a row each (and for each site where the meter changed hands): when they were raised aloud, over and acknowledged. What is only a record, or muted throughout,
--- has no `told_at`.
+-- has no `notified_at`.
 SELECT
   a.tenant,
   a.alert_id,
@@ -9,7 +9,7 @@ SELECT
   MAX(a.site_path) AS site_path,
   split_part(a.site_path, '/', 1) AS site,
   MIN(a.episode_start) AS episode_start,
-  MIN(CASE WHEN a.state IN ('raised', 'flapping') AND NOT a.historical AND NOT a.muted THEN a.arrival END) AS told_at,
+  MIN(CASE WHEN a.state IN ('raised', 'flapping') AND NOT a.historical AND NOT a.muted THEN a.arrival END) AS notified_at,
   MAX(CASE WHEN a.state IN ('cleared', 'latched') THEN a.event_time END) AS over_at,
   MIN(d.acknowledged_at) AS acknowledged_at,
   MAX(a.cost) AS cost,

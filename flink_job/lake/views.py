@@ -165,7 +165,7 @@ ALERT_EPISODES = View(
         "site_path": "factory/process/line/sensor",
         **_SITE,
         "episode_start": "Interval start of the first breach; of missing data, the last arrival. UTC",
-        "told_at": "When people were notified first; NULL for alerts that are historical or muted throughout. UTC",
+        "notified_at": "When people were notified first; NULL for alerts that are historical or muted throughout. UTC",
         "over_at": "When it cleared or latched; NULL while it is open. UTC",
         "acknowledged_at": "When somebody acknowledged it first. UTC",
         "cost": "What the readings of the episode cost [currency]",

@@ -11,9 +11,9 @@ from flink_job.alerts.rules import Entity, meter_of
 from flink_job.metering.contract import Contract, of_tenant, parse_contract, parse_outline
 from flink_job.metering.packing import ABSENT
 from flink_job.metering.units import to_micro
-from flink_job.tariffs.book import TariffBook
 from flink_job.tariffs.calendar import Timeline
 from flink_job.tariffs.cycle import Segment
+from flink_job.tariffs.registry import TariffRegistry
 from flink_job.tariffs.resolve import MeterTimeline, Position
 
 #: Contracts (some 550 bytes each, 1,850 where each names contracted power of its own) and positions remembered; when
@@ -24,9 +24,11 @@ MAX_PLACES, MAX_POSITIONS = 200_000, 100_000
 class SharedTerms:
     """What contracts of the same terms have in common: readings that begin together lie at the same position."""
 
-    def __init__(self, number: int, contract: Contract, book: TariffBook, timelines: dict[Any, Timeline]) -> None:
+    def __init__(
+        self, number: int, contract: Contract, registry: TariffRegistry, timelines: dict[Any, Timeline]
+    ) -> None:
         self.number = number
-        self.timeline = MeterTimeline(contract, book, timelines)
+        self.timeline = MeterTimeline(contract, registry, timelines)
 
 
 class Agreement:
@@ -34,10 +36,10 @@ class Agreement:
     contract itself is kept only where it names contracted power.
     """
 
-    __slots__ = ("book", "contract", "contracted", "multiplier", "terms")
+    __slots__ = ("contract", "contracted", "multiplier", "registry", "terms")
 
-    def __init__(self, contract: Contract, terms: SharedTerms, book: TariffBook) -> None:
-        self.terms, self.book = terms, book
+    def __init__(self, contract: Contract, terms: SharedTerms, registry: TariffRegistry) -> None:
+        self.terms, self.registry = terms, registry
         self.multiplier = None if contract.multiplier == 1 else contract.multiplier
         named = any(assignment.contracted_kw for assignment in contract.assignments)
         self.contract = contract if named else None
@@ -53,7 +55,7 @@ class Agreement:
         return self.contracted[key]
 
     def _contracted(self, contract: Contract, segment: Segment, tou_period: int) -> int:
-        period = self.book.version(segment.tariff_id, segment.tariff_version).periods[tou_period]
+        period = self.registry.version(segment.tariff_id, segment.tariff_version).periods[tou_period]
         kw: dict[str, Any] = {}
         for assignment in contract.assignments:
             if assignment.tariff_id == segment.tariff_id and (assignment.valid_from <= segment.cycle_start or not kw):
@@ -77,9 +79,9 @@ class MeterPlace(NamedTuple):
 class Places:
     """Contracts by document, and positions by terms and beginning, numbered so that columns can be taken by number."""
 
-    def __init__(self, book: TariffBook, tenant: str) -> None:
+    def __init__(self, registry: TariffRegistry, tenant: str) -> None:
         """`tenant` is whose contracts are that name no tenant."""
-        self.book, self.tenant = book, tenant
+        self.registry, self.tenant = registry, tenant
         self.timelines: dict[Any, Timeline] = {}
         self.terms: dict[Any, SharedTerms] = {}
         self.agreements: dict[tuple[bytes, ...], Agreement] = {}
@@ -128,14 +130,14 @@ class Places:
             contract = of_tenant(parse_contract(document), self.tenant)
             if len(self.agreements) >= MAX_PLACES:
                 self.agreements.clear()
-            found = self.agreements[agreed] = Agreement(contract, self._terms(contract), self.book)
+            found = self.agreements[agreed] = Agreement(contract, self._terms(contract), self.registry)
         return found
 
     def _terms(self, contract: Contract) -> SharedTerms:
         assigned = tuple((a.tariff_id, a.valid_from) for a in contract.assignments)
         key = (contract.timezone, contract.billing_day, contract.cycle_starts, assigned)
         if key not in self.terms:
-            self.terms[key] = SharedTerms(len(self.terms), contract, self.book, self.timelines)
+            self.terms[key] = SharedTerms(len(self.terms), contract, self.registry, self.timelines)
         return self.terms[key]
 
     def _forget(self) -> None:

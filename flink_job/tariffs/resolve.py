@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flink_job.metering.contract import Assignment, Contract, local_midnight_ms
-from flink_job.tariffs.book import TariffBook, UnknownTariffError
 from flink_job.tariffs.calendar import Timeline
 from flink_job.tariffs.cycle import CycleError, Segment, cycle_at
 from flink_job.tariffs.model import Tariff
+from flink_job.tariffs.registry import TariffRegistry, UnknownTariffError
 
 
 class Position(NamedTuple):
@@ -88,10 +88,10 @@ def local_days(timezone: str) -> LocalDays:
 
 @dataclass
 class MeterTimeline:
-    """A contract with the tariff book, as spans of time: a position costs a look at the last span used."""
+    """A contract with the tariff registry, as spans of time: a position costs a look at the last span used."""
 
     contract: Contract
-    book: TariffBook
+    registry: TariffRegistry
     timelines: dict[tuple[str, str, str], Timeline]
     _spans: list[_Span] = field(default_factory=list)
     _last: _Span | None = None
@@ -133,7 +133,7 @@ class MeterTimeline:
         zone = ZoneInfo(contract.timezone)
         day = datetime.fromtimestamp(instant_ms / 1000, zone).date()
         assignment, assigned_until = self._assignment(day)
-        tariff, version_from, version_until = self.book.in_force(assignment.tariff_id, day)
+        tariff, version_from, version_until = self.registry.in_force(assignment.tariff_id, day)
         if beyond := list(tariff.beyond_stream()):
             raise UnknownTariffError(
                 "batch_only_tariff", f"{tariff.tariff_id} {tariff.version} is priced in batch: {', '.join(beyond)}"

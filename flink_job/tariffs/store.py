@@ -11,7 +11,7 @@ from urllib.parse import urlparse
 import boto3
 
 from flink_job.metering.bounds import MAX_DOCUMENT_BYTES
-from flink_job.tariffs.book import DocumentStore, TariffBook
+from flink_job.tariffs.registry import DocumentStore, TariffRegistry
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ def open_store(uri: str, region: str | None = None, endpoint: str = "") -> Docum
     )
 
 
-def open_book(uri: str) -> TariffBook:
-    """The book at a place, loaded. Raises FileNotFoundError where there is no such folder."""
-    book = TariffBook(open_store(uri))
-    book.reload()
-    return book
+def open_registry(uri: str) -> TariffRegistry:
+    """The registry at a place, loaded. Raises FileNotFoundError where there is no such folder."""
+    registry = TariffRegistry(open_store(uri))
+    registry.reload()
+    return registry

@@ -47,7 +47,7 @@ THREADS = ["python.execution-mode=thread"]
 PROGRAMS = {
     program.name: program
     for program in (
-        Program("whole", "this job, whole path: costs, KPIs, rejected, unpriced, repeated", _flink("whole")),
+        Program("whole", "this job, whole path: costs, KPIs, rejected, unpriced, duplicates", _flink("whole")),
         Program("alerts", "the same with ten alert rules for every meter", _flink("alerts")),
         Program("bound", "SQL alone, flat price, the job's own KPI windows", _flink("bound")),
         Program("bound-plain", "SQL alone, flat price, each KPI window from the readings", _flink("bound-plain")),

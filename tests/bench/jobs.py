@@ -10,20 +10,28 @@ from pyflink.table import StatementSet, StreamTableEnvironment
 from flink_job.batch.run import batch_settings
 from flink_job.config import Job, Settings
 from flink_job.dataflow.ddl import create_table, sink_body
-from flink_job.dataflow.pipeline import define_kpis, define_pipeline
+from flink_job.dataflow.pipeline import define_pipeline, kpis
 from flink_job.dataflow.sinks import sink_name
 from flink_job.dataflow.sources import CONTRACTS, READINGS, tick_source
 from flink_job.dataflow.sql import read_sql
-from flink_job.dataflow.table_stream import cross, with_event_time, with_processing_time
+from flink_job.dataflow.table_stream import with_event_time, with_processing_time
 from flink_job.dataflow.uids import Uid
+from flink_job.dataflow.views import Views
 from flink_job.schemas import OUTPUTS
 from tests.bench.data import Input
+from udfs import job_functions
 
 _NOW = "CURRENT_ROW_TIMESTAMP()"
 _RECORD = "`shard` AS 'shardId-000000000000',\n  `record_position` AS '49654321'"
 BLACKHOLE = {"connector": "blackhole"}
 #: Stages of the job by the view that they end with, in dataflow order.
-STAGES = {"decode": "decoded", "contract": "joined", "resolve": "priceable", "revise": "deltas", "price": "costed"}
+STAGES = {
+    "decode": "decoded",
+    "contract": "with_contract",
+    "resolve": "priceable",
+    "revise": "deltas",
+    "price": "costed",
+}
 BOUND = Path(__file__).parent / "bound"
 
 
@@ -35,19 +43,23 @@ def job_settings(data: Input, job: Job, rules: bool) -> Settings:
 def whole(t_env: StreamTableEnvironment, data: Input, job: Job) -> StatementSet:
     """The job without alerts: costs, KPIs and everything that is neither."""
     outputs = [name for name in OUTPUTS if name != "alerts"]
-    return define_pipeline(t_env, raw_sources(data), blackholes(outputs), job_settings(data, job, rules=False))
+    return _defined(t_env, data, blackholes(outputs), job_settings(data, job, rules=False))
 
 
 def with_alerts(t_env: StreamTableEnvironment, data: Input, job: Job) -> StatementSet:
     """The job as it is deployed, with ten rules for every meter."""
-    return define_pipeline(t_env, raw_sources(data), blackholes(list(OUTPUTS)), job_settings(data, job, rules=True))
+    return _defined(t_env, data, blackholes(list(OUTPUTS)), job_settings(data, job, rules=True))
+
+
+def _defined(t_env: StreamTableEnvironment, data: Input, sinks: Mapping[str, str], settings: Settings) -> StatementSet:
+    return define_pipeline(t_env, raw_sources(data), sinks, job_functions(settings), settings)
 
 
 def until(view: str) -> Callable[[StreamTableEnvironment, Input, Job], StatementSet]:
     """The job cut off after a view."""
 
     def define(t_env: StreamTableEnvironment, data: Input, job: Job) -> StatementSet:
-        define_pipeline(t_env, raw_sources(data), {}, job_settings(data, job, rules=False))
+        _defined(t_env, data, {}, job_settings(data, job, rules=False))
         return into_blackhole(t_env, view)
 
     return define
@@ -57,7 +69,9 @@ def bound(t_env: StreamTableEnvironment, data: Input, job: Job) -> StatementSet:
     """The same shape without Python: JSON parsed by Flink, a flat price, the job's own windows."""
     _plain_costs(t_env, data, job, blackholes(["costs", "kpis"]))
     # Late readings are counted in Python; here they need not be.
-    define_kpis(t_env, lambda file: read_sql(file).replace("tally_late(interval_s)", "interval_s"))
+    views = Views(t_env, lambda name: read_sql(name).replace("count_late(interval_s)", "interval_s"))
+    views.add("price/costs")
+    kpis(views)
     statements = t_env.create_statement_set()
     for output in ("costs", "kpis"):
         statements.add_insert(sink_name(output), t_env.from_path(output))
@@ -67,8 +81,8 @@ def bound(t_env: StreamTableEnvironment, data: Input, job: Job) -> StatementSet:
 def bound_written_plainly(t_env: StreamTableEnvironment, data: Input, job: Job) -> StatementSet:
     """The same without Python, each KPI window straight from the readings, late ones dropped by Flink."""
     _plain_costs(t_env, data, job, blackholes(["costs"]))
-    t_env.create_temporary_view("costs", t_env.sql_query(read_sql("81_costs")))
-    _plain_views(t_env, "50_levelled", "60_kpis")
+    Views(t_env).add("price/costs")
+    Views(t_env, _plain).add("levelled", "kpis")
     statements = into_blackhole(t_env, "kpis")
     statements.add_insert(sink_name("costs"), t_env.from_path("costs"))
     return statements
@@ -77,18 +91,16 @@ def bound_written_plainly(t_env: StreamTableEnvironment, data: Input, job: Job) 
 def _plain_costs(t_env: StreamTableEnvironment, data: Input, job: Job, sinks: Mapping[str, str]) -> None:
     for ddl in [json_readings(data), json_contracts(data), *sinks.values()]:
         t_env.execute_sql(ddl)
-    _plain_views(t_env, "00_newest_contracts", "10_placed_rows")
-    cross(t_env, "placed_rows", "placed", with_processing_time("processed_at"), Uid.RESOLVE)
-    _plain_views(t_env, "20_revised", "21_previous_revisions", "30_accumulated", "40_costed_rows")
-    cross(t_env, "costed_rows", "costed", with_event_time("event_time", "start_ms", job.watermark_delay_s), Uid.COSTS)
+    views = Views(t_env, _plain)
+    views.add("newest_contracts")
+    views.materialize("resolved", with_processing_time("processed_at"), Uid.RESOLVE)
+    views.add("revised", "previous_revisions", "accumulated")
+    views.materialize("costed", with_event_time("event_time", "start_ms", job.watermark_delay_s), Uid.COSTS)
 
 
-def _plain_views(t_env: StreamTableEnvironment, *names: str) -> None:
-    """Views of the SQL-only job: `NN_view`, whose file is the one that begins with the number."""
-    for name in names:
-        number, view = name.split("_", 1)
-        (path,) = BOUND.glob(f"{number}_*.sql")
-        t_env.create_temporary_view(view, t_env.sql_query(path.read_text(encoding="utf-8")))
+def _plain(view: str) -> str:
+    """SQL of a view of the job in SQL alone."""
+    return (BOUND / f"{view}.sql").read_text(encoding="utf-8")
 
 
 def raw_sources(data: Input) -> list[str]:

@@ -13,6 +13,7 @@ from flink_job.dataflow.sources import CONTRACTS, READINGS, tick_source
 from flink_job.schemas import OUTPUTS
 from tests.bench.data import INTERVAL_S, Input
 from tests.bench.jobs import blackholes, job_settings, raw_source
+from udfs import job_functions
 
 #: Arrival is the moment at which the reading is made; energies spread over 0 to 12 kWh, which one in 600 exceeds.
 _VIEW = """CREATE TEMPORARY VIEW {readings} AS
@@ -40,8 +41,9 @@ def latency_job(t_env: StreamTableEnvironment, data: Input, job: Job, rate: int,
     view = _VIEW.format(readings=READINGS, meters=data.meters, interval_ms=INTERVAL_S * 1000, interval_s=INTERVAL_S)
     contracts = raw_source(CONTRACTS, data.contracts_file.parent, "TO_TIMESTAMP_LTZ(0, 3)")
     sources = [create_table("load_numbers", "`n` BIGINT", numbers), view, contracts, tick_source(bounded=True)]
+    settings = job_settings(data, job, rules=True)
     others = [name for name in OUTPUTS if name not in ("costs", "alerts")]
-    statements = define_pipeline(t_env, sources, blackholes(others), job_settings(data, job, rules=True))
+    statements = define_pipeline(t_env, sources, blackholes(others), job_functions(settings), settings)
     for name in ("costs", "alerts"):
         options = {"connector": "filesystem", "path": (out / name).as_uri(), "format": "csv"}
         t_env.execute_sql(create_table(f"noted_{name}", "`arrival` TIMESTAMP(3), `done` TIMESTAMP(3)", options))

@@ -34,7 +34,7 @@ class Sample(NamedTuple):
 
 @dataclass
 class Progress:
-    """Watches a file while a program reads it.
+    """Prefilters a file while a program reads it.
 
     What `first` holds (contracts) is read beside it at the start; until that is done the program is not warm either.
     `peak_bytes` are the memory peaks of the processes, by name.

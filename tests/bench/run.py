@@ -59,7 +59,7 @@ def run_flink(name: str, data: Input, work: Path, **options: object) -> Result:
     line = [sys.executable, "-m", "tests.bench.child", *map(str, arguments)]
     # Python inside the JVM does not look into the virtual environment by itself.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(PROJECT), *site.getsitepackages()])}
-    with JobWatch(port, data) as watch:
+    with JobAlarms(port, data) as watch:
         result = run_program(name, line, data, work / f"{name}.log", environment)
     result.checkpoints = watch.checkpoints
     shutil.rmtree(state, ignore_errors=True)
@@ -109,7 +109,7 @@ def run_program(
     )
 
 
-class JobWatch:
+class JobAlarms:
     """Asks a running Flink each second for its checkpoints, and lets the readings in once the contracts are known,
     where they come later.
     """
@@ -120,7 +120,7 @@ class JobWatch:
         self.checkpoints: list[dict[str, Any]] = []
         self._end = Event()
 
-    def __enter__(self) -> JobWatch:
+    def __enter__(self) -> JobAlarms:
         self._thread = Thread(target=self._watch, daemon=True)
         self._thread.start()
         return self

@@ -129,12 +129,12 @@ def reshard_and_kill(run: Run) -> None:
 
 
 def new_version(run: Run) -> None:
-    """A tariff's next version comes into the book of the running job, and the TaskManager dies before it may have been
-    read. No reading has been priced by then: such ones would keep their price.
+    """A tariff's next version comes into the registry of the running job, and the TaskManager dies before it may have
+    been read. No reading has been priced by then: such ones would keep their price.
     """
     body = json.dumps(NEW_FLAT).encode()
     key = "tariffs/eur-flat-chaos.json"
-    client("s3", run.setting.url).put_object(Bucket=run.setting.names.books, Key=key, Body=body)
+    client("s3", run.setting.url).put_object(Bucket=run.setting.names.registry, Key=key, Body=body)
     kill_task_manager(run)
 
 

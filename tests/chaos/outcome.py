@@ -96,7 +96,7 @@ class Outcome:
             return self.accounted != self.expected
 
         def merged(counts: dict[str, int]) -> tuple[int, int, int]:
-            return counts["costs"] + counts["repeated"], counts["rejected"], counts["unpriced"]
+            return counts["costs"] + counts["duplicates"], counts["rejected"], counts["unpriced"]
 
         return merged(self.accounted) != merged(self.expected)
 
@@ -105,7 +105,7 @@ class Outcome:
         oracle = _reckoned(load, tariffs)
         self.expected = {
             "costs": oracle.counts["costed"],
-            "repeated": oracle.counts["repeated"],
+            "duplicates": oracle.counts["duplicates"],
             "rejected": load.rejected.total(),
             "unpriced": oracle.counts["unpriced"],
         }

@@ -275,8 +275,8 @@ def _store(setting: Setting, contracts: list[bytes]) -> None:
     """Write a snapshot of contracts, as the exporter does."""
     meters = [(parse_contract(document).meter_id, document.decode()) for document in contracts]
     lines = [snapshot_line(DEFAULT, *named, int(time.time() * 1000), "1") for named in meters]
-    books = client("s3", setting.url)
-    books.put_object(Bucket=setting.names.books, Key=SNAPSHOT, Body=gzip.compress(b"".join(lines)))
+    registry = client("s3", setting.url)
+    registry.put_object(Bucket=setting.names.registry, Key=SNAPSHOT, Body=gzip.compress(b"".join(lines)))
 
 
 def _paced(setting: Setting, records: list[bytes], rate: int) -> None:

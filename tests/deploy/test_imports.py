@@ -74,7 +74,7 @@ def test_names_are_those_in_the_account(templates: Templates) -> None:
     assert values == sorted(
         [
             *("a", "b", "eu-west-1_0", "metering-prod-run"),
-            *(f"metering-prod-{kind}-{SUFFIX}" for kind in ("lake", "books", "uploads", "backups", "access-logs")),
+            *(f"metering-prod-{kind}-{SUFFIX}" for kind in ("lake", "registry", "uploads", "backups", "access-logs")),
             *("metering-prod-readings", "metering-prod-contracts", "metering-prod-alerts"),
             *("metering-prod-contracts", "metering-prod-alert-state"),
         ]

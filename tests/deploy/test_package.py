@@ -32,7 +32,7 @@ def test_it_holds_what_the_service_needs(package: Path) -> None:
         "main.py",
         "lib/flink-dependencies.jar",
         "dep/udfs/price.py",
-        "dep/flink_job/dataflow/sql/10_decoded.sql",
+        "dep/flink_job/dataflow/sql/decode/decoded.sql",
     } <= names
     assert "dep/flink_job/tariffs/tariff.schema.json" in names
     assert any(name.startswith("dep/msgspec/") and name.endswith("-311-x86_64-linux-gnu.so") for name in names)
@@ -94,7 +94,7 @@ def test_the_rehearsal(package: Path, tmp_path: Path) -> None:
     said = io.StringIO()
     account = rehearse(tmp_path / "rehearsal", Console(file=said, width=1000), package)
     assert account["costs"] > 0.9 * RECORDS
-    assert all(account[name] for name in ("repeated", "rejected", "unpriced"))
+    assert all(account[name] for name in ("duplicates", "rejected", "unpriced"))
     [refused] = [line.split(": ")[1] for line in said.getvalue().splitlines() if "refused" in line]
     assert refused.split(", ") == sorted(tuning(Job()))
     assert len(tuning(Job())) == 8

@@ -187,7 +187,9 @@ def test_every_route_of_the_api_wants_a_token(templates: Templates, environment:
 
 
 @pytest.mark.parametrize("environment", DEPLOYED)
-def test_the_canary_sings_at_each_quarter_and_into_its_own_books(templates: Templates, environment: str) -> None:
+def test_the_canary_sends_at_each_quarter_and_has_its_own_registry_entries(
+    templates: Templates, environment: str
+) -> None:
     pipeline = templates[f"metering-{environment}-pipeline"]
     [canary] = [f for f in of_kind(pipeline, "AWS::Lambda::Function").values() if f["Handler"].startswith("canary.")]
     rules = of_kind(pipeline, "AWS::Events::Rule")

@@ -91,7 +91,7 @@ class Stream:
 
     def rules(self, *rules: dict[str, Any]) -> None:
         body = json.dumps({"rules": rules}).encode()
-        client("s3", self.url).put_object(Bucket=self.names.books, Key="rules/rules.yaml", Body=body)
+        client("s3", self.url).put_object(Bucket=self.names.registry, Key="rules/rules.yaml", Body=body)
 
     def until(self, rule: str, entity: str, state: str, meanwhile: Callable[[], None] = lambda: None) -> str:
         """Wait until that is told; returns why, as the message has it."""

@@ -22,7 +22,7 @@ from flink_job.io.kinesis import client
 from tests.harness.alerting import alert, kinesis_event, told
 from tests.harness.alerting_place import LEASE_MS, OPEN_HANDED, Place
 from tests.harness.api_events import CHIEF, answer, claims_of, request
-from tests.unit.test_webhook import drip_headers, receiver
+from tests.unit.deploy.alerting.test_webhook import drip_headers, receiver
 
 GONE = "arn:aws:secretsmanager:us-east-1:000000000000:secret:gone-abcdef"
 
@@ -56,7 +56,7 @@ class Here:
 
     def routes(self, document: Any, key: str = ROUTES) -> None:
         body = document if isinstance(document, bytes) else json.dumps(document).encode()
-        client("s3", self.place.url).put_object(Bucket=self.place.names.books, Key=key, Body=body)
+        client("s3", self.place.url).put_object(Bucket=self.place.names.registry, Key=key, Body=body)
         self.forget()
 
     def notify(self, *rows: dict[str, Any]) -> None:
@@ -84,7 +84,7 @@ def hook(port: int) -> dict[str, Any]:
 
 
 def test_without_routes_nothing_fails_and_a_metric_says_so(here: Here) -> None:
-    client("s3", here.place.url).delete_object(Bucket=here.place.names.books, Key=ROUTES)
+    client("s3", here.place.url).delete_object(Bucket=here.place.names.registry, Key=ROUTES)
     here.forget()
     here.notify(alert("nobody"))
     assert here.sweep()[measures.NO_RECIPIENTS] == 1

@@ -89,7 +89,7 @@ def test_without_checkpoints_it_cries_out(package: Path, tmp_path: Path) -> None
 
 def test_without_the_jobs_own_deduplication_it_cries_out(package: Path, tmp_path: Path) -> None:
     def sabotage(setting: Setting) -> None:
-        path = next(setting.app.rglob("52_deltas.sql"))
+        path = next(setting.app.rglob("deltas.sql"))
         text = path.read_text(encoding="utf-8")
         assert "records_seen > 1" in text
         changed, undone = re.subn(r"NULLIF\((\w+_previous), -1\)", r"NULLIF(\1, \1)", text)

@@ -66,10 +66,10 @@ def test_a_repeated_row_is_in_the_table_and_not_in_the_view(deployed: Deployment
 
 def test_what_cannot_be_converted_lies_in_the_error_prefix(deployed: Deployment) -> None:
     client("firehose", deployed.url).put_record(
-        DeliveryStreamName=NAMES.delivery("repeated"), Record={"Data": b'{"s": 17, "m": "x"}'}
+        DeliveryStreamName=NAMES.delivery("duplicates"), Record={"Data": b'{"s": 17, "m": "x"}'}
     )
-    wait_for(lambda: bool(deployed.keys("errors/repeated/")))
-    [key] = deployed.keys("errors/repeated/")
+    wait_for(lambda: bool(deployed.keys("errors/duplicates/")))
+    [key] = deployed.keys("errors/duplicates/")
     failed = json.loads(client("s3", deployed.url).get_object(Bucket=NAMES.lake, Key=key)["Body"].read())
     assert failed["rawData"]
 

@@ -70,12 +70,12 @@ def test_each_row_of_a_record_reaches_its_partition_or_the_error_prefix(url: str
 
 def test_a_record_of_too_many_rows_fails_as_a_whole(url: str) -> None:
     rows = [{"interval_start": "2026-03-28 00:00:00", "meter_id": f"m{number}"} for number in range(MAX_ROWS + 1)]
-    put(url, "repeated", packed("repeated", *rows))
-    wait_for(lambda: bool(raw_data(url, "repeated")))
-    assert raw_data(url, "repeated") == [packed("repeated", *rows)]
-    assert objects(url, "repeated/") == {}
-    put(url, "repeated", packed("repeated", *rows[:MAX_ROWS]))
-    wait_for(lambda: bool(objects(url, "repeated/")))
-    assert len(raw_data(url, "repeated")) == 1
-    billed = sum(-(-len(packed("repeated", *sent)) // STEP_BYTES) * STEP_BYTES for sent in (rows, rows[:MAX_ROWS]))
-    assert received(NAMES.delivery("repeated"), url).billed_bytes == billed
+    put(url, "duplicates", packed("duplicates", *rows))
+    wait_for(lambda: bool(raw_data(url, "duplicates")))
+    assert raw_data(url, "duplicates") == [packed("duplicates", *rows)]
+    assert objects(url, "duplicates/") == {}
+    put(url, "duplicates", packed("duplicates", *rows[:MAX_ROWS]))
+    wait_for(lambda: bool(objects(url, "duplicates/")))
+    assert len(raw_data(url, "duplicates")) == 1
+    billed = sum(-(-len(packed("duplicates", *sent)) // STEP_BYTES) * STEP_BYTES for sent in (rows, rows[:MAX_ROWS]))
+    assert received(NAMES.delivery("duplicates"), url).billed_bytes == billed

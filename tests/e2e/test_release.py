@@ -18,7 +18,7 @@ import pytest
 from deploy.kit.names import CONTRACTS, Names
 from deploy.local.endpoint import CREDENTIALS, endpoint, free_port
 from deploy.release.application import Application, StateChangedError
-from deploy.release.books import BooksError, upload
+from deploy.release.registry import RegistryError, upload
 from deploy.stream_job.state import current_state
 from tests.harness.jobs import SAMPLES
 
@@ -66,13 +66,13 @@ def test_everything_is_deployed_and_started(account: Account, deployed: subproce
     application = Application(account.client("kinesisanalyticsv2"), NAMES.application)
     assert application.status() == "RUNNING"
     assert application.deployed_state() == current_state()
-    assert "the books were empty" in deployed.stdout
+    assert "the registry were empty" in deployed.stdout
 
 
 def test_an_uploaded_file_finds_the_snapshot_of_contracts_before_the_first_hourly_export(
     account: Account, deployed: subprocess.CompletedProcess[str]
 ) -> None:
-    body = account.client("s3").get_object(Bucket=NAMES.books, Key=CONTRACTS)["Body"].read()
+    body = account.client("s3").get_object(Bucket=NAMES.registry, Key=CONTRACTS)["Body"].read()
     assert gzip.decompress(body) == b""
 
 
@@ -168,14 +168,14 @@ def test_a_version_with_other_state_is_refused(account: Account, deployed: subpr
         application.check_state("another")
 
 
-def test_books_with_a_fault_are_not_uploaded(account: Account, deployed: Any, tmp_path: Path) -> None:
+def test_documents_with_a_fault_are_not_uploaded(account: Account, deployed: Any, tmp_path: Path) -> None:
     rules = tmp_path / "rules.yaml"
     rules.write_text("rules: [{rule_id: x}]")
     s3 = account.client("s3")
-    with pytest.raises(BooksError, match=r"rules\.yaml"):
-        upload(s3, NAMES.books, SAMPLES / "tariffs", rules)
-    assert account.run("books", "--env", "dev", "--rules", str(rules)).returncode == 1
-    assert upload(s3, NAMES.books, rules=SAMPLES / "rules.yaml") == ["rules/rules.yaml"]
+    with pytest.raises(RegistryError, match=r"rules\.yaml"):
+        upload(s3, NAMES.registry, SAMPLES / "tariffs", rules)
+    assert account.run("registry", "--env", "dev", "--rules", str(rules)).returncode == 1
+    assert upload(s3, NAMES.registry, rules=SAMPLES / "rules.yaml") == ["rules/rules.yaml"]
 
 
 @pytest.mark.parametrize("environment", ["prod", "nowhere"])

@@ -57,5 +57,5 @@ def test_bills_of_the_second_half_go_on_from_the_first(whole: Half) -> None:
 def test_every_record_is_accounted_for_once(whole: Half, sample_records: list[bytes], oracle: Oracle) -> None:
     assert sum(whole.accounted.values()) == RECORDS
     assert whole.accounted["costs"] == oracle.counts["costed"]
-    assert whole.accounted["repeated"] == oracle.counts["repeated"]
+    assert whole.accounted["duplicates"] == oracle.counts["duplicates"]
     assert whole.accounted["unpriced"] == oracle.counts["unpriced"]

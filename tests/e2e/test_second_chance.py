@@ -91,9 +91,9 @@ def test_unpriced_readings_are_costed_once_their_contract_is_there_and_by_the_ne
         time.sleep(3)
         assert f"sent {READINGS} records" in redrive()
         wait_for_newcomer("costs")
-        assert rows_of_newcomer("repeated") == 0
+        assert rows_of_newcomer("duplicates") == 0
         assert f"sent {READINGS} records" in redrive()
-        wait_for_newcomer("repeated")
+        wait_for_newcomer("duplicates")
         send(names.contracts, iter([contract("newcomer", "eur-tou")]))
         time.sleep(3)
         send(names.readings, readings("newcomer", 12))

@@ -82,7 +82,7 @@ INTERVALS = """
         SUM(energy_kwh), SUM(export_kwh), SUM(fixed_cost), MAX(revision)
     FROM costs WHERE meter_id <> 'ahead' GROUP BY ALL
 """
-KNOWN = "SELECT reading_id, revision FROM costs UNION ALL SELECT reading_id, revision FROM repeated"
+KNOWN = "SELECT reading_id, revision FROM costs UNION ALL SELECT reading_id, revision FROM duplicates"
 AMOUNTS = ("energy_cost", "demand_cost", "fixed_cost", "export_credit", "tax", "cost")
 
 
@@ -96,7 +96,7 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
 def store(names: Names, url: str, document: bytes, ahead_ms: int) -> None:
     """A snapshot with a contract of meter `stored`, as the exporter writes it."""
     line = snapshot_line("default", "stored", document.decode(), int(time.time() * 1000) + ahead_ms, "1")
-    client("s3", url).put_object(Bucket=names.books, Key=SNAPSHOT, Body=gzip.compress(line))
+    client("s3", url).put_object(Bucket=names.registry, Key=SNAPSHOT, Body=gzip.compress(line))
 
 
 @pytest.fixture(scope="module")
@@ -213,12 +213,12 @@ def test_a_job_without_state_starts_with_the_snapshot_and_one_with_state_does_no
 
 def test_the_account_closes(lakes: dict[str, Any]) -> None:
     account = lakes["account"]
-    assert sum(account[name] for name in ("costs", "repeated", "rejected", "unpriced")) == RECORDS
+    assert sum(account[name] for name in ("costs", "duplicates", "rejected", "unpriced")) == RECORDS
 
 
 def test_costed_repeated_and_unpriced_records_are_the_same(lakes: dict[str, Any]) -> None:
     assert len(same(lakes, KNOWN)) > 11_000
-    assert query(lakes["stream"], "SELECT 1 FROM repeated LIMIT 1")[1]
+    assert query(lakes["stream"], "SELECT 1 FROM duplicates LIMIT 1")[1]
     assert same(lakes, "SELECT reading_id, reason FROM unpriced")
 
 

@@ -31,8 +31,8 @@ class Place:
     ) -> None:
         self.url, self.names = url, Names(prefix)
         triggers = ("notifier", "sweeper") if trigger else ()
-        books = SAMPLES / "tariffs", SAMPLES / "rules.yaml"
-        stacks = create(self.names, url, *books, shards=1, triggers=triggers, lease_ms=LEASE_MS)
+        registry = SAMPLES / "tariffs", SAMPLES / "rules.yaml"
+        stacks = create(self.names, url, *registry, shards=1, triggers=triggers, lease_ms=LEASE_MS)
         routes = {
             "link": "https://alerts.example/",
             "recipients": {"crew": recipient},

@@ -37,7 +37,7 @@ class Oracle:
         self.bills: dict[tuple[Any, ...], _Bill] = {}
         self.registers: dict[str, _Register] = {}
         self.demand: dict[tuple[str, int], Fraction] = defaultdict(Fraction)
-        self.counts = {"costed": 0, "repeated": 0, "unpriced": 0}
+        self.counts = {"costed": 0, "duplicates": 0, "unpriced": 0}
 
     def add(self, record: dict[str, Any]) -> None:
         """A well-formed reading; malformed ones are not for the oracle."""
@@ -50,7 +50,7 @@ class Oracle:
             k: d for k, q in self._quantities(record).items() if (d := self._delta(record, start, k, q)) is not None
         }
         if not changed:
-            self.counts["repeated"] += 1
+            self.counts["duplicates"] += 1
             return
         self.counts["costed"] += 1
         if "register" in changed:

@@ -16,7 +16,7 @@ from flink_job.io.kinesis import client
 from flink_job.io.records import InputError, read_records
 from flink_job.metering.contract import of_tenant, parse_contract
 
-TABLE, BUCKET = "contracts", "books"
+TABLE, BUCKET = "contracts", "registry"
 VARIABLES = {"TABLE": TABLE, "BUCKET": BUCKET, "CONTRACTS_KEY": CONTRACTS, "SNAPSHOT_KEY": SNAPSHOT}
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from flink_job.batch.run import batch_settings
 from flink_job.config import Job
+from udfs.counted import Counted
 from udfs.decode import PART_BYTES, READING, ReadReading, SplitPayload
 from udfs.resolve import PLACE, ResolveReading
-from udfs.tally import Tally
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_data"
 GOOD = {"meter_id": "m", "interval_start": "2026-03-28T10:00:00Z", "interval_s": 900, "energy_kwh": 1.25}
@@ -128,8 +128,8 @@ def test_a_reading_of_a_foreign_device_is_not_counted_as_unpriced(context: FakeC
     assert context.counts == counted
 
 
-def test_a_tally_counts_and_hands_on(context: FakeContext) -> None:
-    function = Tally("late")
+def test_rows_are_counted_and_their_values_returned(context: FakeContext) -> None:
+    function = Counted("late")
     function.open(context)
     assert function.eval(pd.Series([900, 300])).tolist() == [900, 300]
     assert context.counts == {"late": 2}

@@ -118,7 +118,7 @@ def test_a_product_that_is_too_large_is_left_unpriced(lake: Any) -> None:
 
 def test_each_reading_of_a_record_has_its_own_outcome_and_position(lake: Any) -> None:
     line = 20 + len(RECORDS) + 3
-    for table, numbers in {"costs": (1, 2), "repeated": (3,), "unpriced": (4,), "rejected": (5,)}.items():
+    for table, numbers in {"costs": (1, 2), "duplicates": (3,), "unpriced": (4,), "rejected": (5,)}.items():
         expected = [f"{of}.{number}" if number > 1 else f"{of}" for of in (line, line + 1) for number in numbers]
         lines = f"split_part(record_position, '.', 1) IN ('{line}', '{line + 1}')"
         found = rows(lake, f"SELECT record_position, shard FROM {table} WHERE {lines} ORDER BY 1")

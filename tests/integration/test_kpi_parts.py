@@ -91,7 +91,7 @@ def test_a_meter_that_moves_in_mid_hour_is_still_one_row_an_hour() -> None:
         FROM (VALUES {rows}) AS v (row_time, site_path, import_ukwh)
     """
     t_env.create_temporary_view("all_15m", t_env.sql_query(all_15m))
-    with t_env.sql_query(read_sql("95_all_1h")).execute().collect() as found:
+    with t_env.sql_query(read_sql("kpis/all_1h")).execute().collect() as found:
         assert [(row[1], row[3], row[10], row[12], row[17], row[18]) for row in found] == [
             ("m", "f/q/new", 3, 6, 4, 12)
         ]

@@ -16,7 +16,7 @@ from flink_job.config import Job
 from flink_job.dataflow.environment import create_environment, mini_cluster
 from flink_job.sentry import LEFT_OUT, Destination
 from tests.harness.sentry import receiver
-from udfs.reports import ReportedProcess, reported, reported_process
+from udfs.error_reports import ReportedProcess, reported, reported_process
 
 
 class Poisoned(ScalarFunction):  # type: ignore[misc]

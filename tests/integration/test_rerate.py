@@ -182,8 +182,8 @@ def test_a_second_time_changes_nothing(lake: Path) -> None:
 
 def test_what_the_stream_prices_exactly_is_not_adjusted(sample_run: Path, sample_oracle: Oracle) -> None:
     """Of the sample's 310 bills only time without readings, its taxes, shrunken peaks and late reads are adjusted."""
-    contracts, books = SAMPLES / "contracts.ndjson", SAMPLES / "tariffs"
-    answer = command("rerate", sample_run, "--contracts", contracts, "--tariffs", books)
+    contracts, registry = SAMPLES / "contracts.ndjson", SAMPLES / "tariffs"
+    answer = command("rerate", sample_run, "--contracts", contracts, "--tariffs", registry)
     assert f"{len(sample_oracle.costs())} cycles" in answer
     _, rows = query(
         sample_run,

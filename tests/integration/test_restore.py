@@ -30,7 +30,7 @@ OBJECTS = {
     "lake": {
         f"costs/event_date=2026-03-{day:02d}/part-{n}.parquet": bytes([day, n]) * 999 for day in (1, 2) for n in (1, 2)
     },
-    "books": {"tariffs/año 2026+1%.json": b"{}", "rules/empty.yaml": b"", "rules/routes.json": b'{"routes": []}'},
+    "registry": {"tariffs/año 2026+1%.json": b"{}", "rules/empty.yaml": b"", "rules/routes.json": b'{"routes": []}'},
     "uploads": {"inbox/" + "deep/" * 190 + "file?versionId=1.csv.gz": b"\x1f\x8b\x00\xff"},
 }
 Things = tuple[dict[str, dict[str, bytes]], dict[str, list[str]]]
@@ -211,17 +211,17 @@ def test_a_damaged_backup_is_refused_by_name_before_anything_is_written(place: P
 
 def test_the_next_backup_replaces_a_damaged_copy(place: Place) -> None:
     store = Store(place.s3, NAMES.backups)
-    id = place.back_up("--part", "books")
-    [books] = store.manifest(id).buckets
-    victim = json.loads(next(store.read(id, "books", books.sha256)))
-    name = store.object_name("books", victim["key"], victim["version"])
+    id = place.back_up("--part", "registry")
+    [registry] = store.manifest(id).buckets
+    victim = json.loads(next(store.read(id, "registry", registry.sha256)))
+    name = store.object_name("registry", victim["key"], victim["version"])
     place.s3.put_object(Bucket=NAMES.backups, Key=name, Body=b"damaged")
-    later = place.back_up("--part", "books")
-    assert "is complete" in place.restore(later, "--verify", "--part", "books")
+    later = place.back_up("--part", "registry")
+    assert "is complete" in place.restore(later, "--verify", "--part", "registry")
 
 
 def test_a_snapshot_that_is_gone_does_not_keep_the_data_from_coming_back(place: Place) -> None:
-    id = place.back_up("--part", "job", "--part", "books")
+    id = place.back_up("--part", "job", "--part", "registry")
     [snapshot] = [
         s
         for s in place.application.client.list_application_snapshots(ApplicationName=NAMES.application)[
@@ -257,10 +257,10 @@ def test_what_cannot_be_restored_is_said(place: Place, arguments: tuple[str, ...
 def test_old_backups_are_removed_and_the_others_stay_whole(place: Place) -> None:
     store = Store(place.s3, NAMES.backups)
     store_before = set(store.ids())
-    place.s3.put_object(Bucket=NAMES.books, Key="rules/rules.yaml", Body=b"old")
+    place.s3.put_object(Bucket=NAMES.registry, Key="rules/rules.yaml", Body=b"old")
     place.back_up()
-    place.s3.delete_object(Bucket=NAMES.books, Key="rules/rules.yaml")
-    kept, partial = place.back_up(), place.back_up("--part", "books")
+    place.s3.delete_object(Bucket=NAMES.registry, Key="rules/rules.yaml")
+    kept, partial = place.back_up(), place.back_up("--part", "registry")
     before = copies(place)
     newest = place.back_up("--keep", "2")
     assert store.ids() == sorted([kept, partial, newest])

@@ -67,12 +67,12 @@ def test_the_account_closes_and_agrees_with_the_oracle(
     """A correction may pass its reading where that came before its contract had been read: then the reading is the
     repeat, and not costed. How many pass is not known beforehand, but each counts once.
     """
-    rows = {name: pq.read_table(sample_run / name).num_rows for name in ("costs", "repeated", "unpriced", "rejected")}
+    rows = {name: pq.read_table(sample_run / name).num_rows for name in ("costs", "duplicates", "unpriced", "rejected")}
     malformed = sum(map(is_malformed, sample_records))
     expected = {**_renamed(sample_oracle.counts), "rejected": malformed}
     assert sum(rows.values()) == len(sample_records)
     assert [rows[name] for name in ("unpriced", "rejected")] == [expected[name] for name in ("unpriced", "rejected")]
-    assert rows["costs"] + rows["repeated"] == expected["costs"] + expected["repeated"]
+    assert rows["costs"] + rows["duplicates"] == expected["costs"] + expected["duplicates"]
     corrections = sum(b'"revision":' in record for record in sample_records)
     assert 0 <= expected["costs"] - rows["costs"] <= corrections
 
@@ -225,7 +225,7 @@ _NO_CONTRACT = ("00011", "00081", "00151")
 
 
 def _renamed(counts: dict[str, int]) -> dict[str, int]:
-    return {"costs": counts["costed"], "repeated": counts["repeated"], "unpriced": counts["unpriced"]}
+    return {"costs": counts["costed"], "duplicates": counts["duplicates"], "unpriced": counts["unpriced"]}
 
 
 @pytest.mark.parametrize("view", VIEWS.values(), ids=lambda v: v.name)

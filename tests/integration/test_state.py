@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from deploy.stream_job.state import GOLDEN, Operator, current_state, described, 
 from flink_job.dataflow import pipeline
 from flink_job.dataflow.sql import read_sql
 from flink_job.dataflow.uids import Uid
+from flink_job.dataflow.views import Views
 from tests.state.halves import KEPT, unpack
 
 
@@ -35,17 +35,15 @@ def test_a_view_that_is_added_changes_no_uid_of_what_has_state(
     job: tuple[list[Operator], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A join without state, before the operators of every step that reads these views."""
-    views = pipeline._views
-    changed_views = {"decoded_rows", "placed_rows", "demand", "costed_rows"}
+    changed_views = {"decode/decoded", "resolve/placed", "price/demand", "price/costed"}
 
-    def with_joins(t_env: object, read: Callable[[str], str] = read_sql, **files: str) -> None:
-        for name, file in files.items():
-            query = read(file)
-            if name in changed_views:
-                query = f"SELECT rows_of.* FROM ({query}\n) AS rows_of CROSS JOIN UNNEST(ARRAY[1]) AS extra (n)"
-            views(t_env, lambda _, query=query: query, **{name: file})
+    def with_joins(name: str) -> str:
+        query = read_sql(name)
+        if name in changed_views:
+            query = f"SELECT rows_of.* FROM ({query}\n) AS rows_of CROSS JOIN UNNEST(ARRAY[1]) AS extra (n)"
+        return query
 
-    monkeypatch.setattr(pipeline, "_views", with_joins)
+    monkeypatch.setattr(pipeline, "Views", lambda t_env: Views(t_env, with_joins))
     changed, _ = operators()
     assert len(changed) > len(job[0])
     kept, found = ({o.uid for o in operators if o.has_state} for operators in (job[0], changed))

@@ -61,7 +61,7 @@ def contracts_of(tenant: str) -> list[bytes]:
     ]
 
 
-def write_books(folder: Path) -> tuple[Path, Path]:
+def write_registry(folder: Path) -> tuple[Path, Path]:
     """Tariffs and rules of the same ids: acme pays 0.2 per kWh, and is told above 60 kW; others 0.1 and 90 kW."""
     document = json.loads((SAMPLES / "tariffs" / "eur-flat.json").read_text()) | {"tariff_id": "flat"}
     for name in ("demand", "taxes", "fixed"):
@@ -100,7 +100,7 @@ def together() -> list[bytes]:
 
 
 def run(folder: Path, name: str, records: list[bytes], contracts: list[bytes], tenant: str) -> Path:
-    tariffs, rules = write_books(folder)
+    tariffs, rules = write_registry(folder)
     readings = write_records(folder / f"{name}.ndjson", records)
     of = write_records(folder / f"{name}-contracts.ndjson", contracts)
     command(
@@ -120,8 +120,17 @@ def lakes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 #: What tells runs apart, not tenants: where a record lay and when. A device is known in the envelope only.
-UNLIKE = ("shard", "record_position", "arrival", "costed_at", "repeated_at", "unpriced_at", "device_id", "told_at")
-TABLES = ("costs", "repeated", "unpriced", "register_reads", "alerts", *VIEWS)
+UNLIKE = (
+    "shard",
+    "record_position",
+    "arrival",
+    "costed_at",
+    "deduplicated_at",
+    "unpriced_at",
+    "device_id",
+    "notified_at",
+)
+TABLES = ("costs", "duplicates", "unpriced", "register_reads", "alerts", *VIEWS)
 
 
 def rows(lake: Path, table: str, tenant: str) -> list[tuple[object, ...]]:
@@ -155,7 +164,7 @@ def test_the_names_are_the_same_and_the_money_is_not(lakes: tuple[Path, Path]) -
 
 
 def test_no_separator_reaches_the_lake(lakes: tuple[Path, Path]) -> None:
-    for table in ("costs", "kpis", "alerts", "unpriced", "repeated"):
+    for table in ("costs", "kpis", "alerts", "unpriced", "duplicates"):
         columns, found = query(
             lakes[0], f"SELECT * EXCLUDE (payload) FROM {table}" if table == "unpriced" else f"FROM {table}"
         )

@@ -78,7 +78,7 @@ def lake(sample_run: Path) -> duckdb.DuckDBPyConnection:
     for name, sql in views():
         connection.execute(f"CREATE VIEW {name} AS {sql}")
     connection.execute(
-        f"INSERT INTO repeated{ROWS} SELECT tenant, reading_id, meter_id, interval_start, revision, shard, "
+        f"INSERT INTO duplicates{ROWS} SELECT tenant, reading_id, meter_id, interval_start, revision, shard, "
         f"record_position, arrival, costed_at + INTERVAL '1 second', event_date FROM costs{ROWS} "
         "ORDER BY reading_id LIMIT 1"
     )
@@ -199,7 +199,7 @@ def test_trino_answers_as_duckdb_does(name: str, answers: dict[str, Answer], lak
 
 
 def test_there_was_something_to_compare(answers: dict[str, Answer]) -> None:
-    for name in ("costs", "kpis", "kpis_1h", "kpis_1d", "bills", "gaps", "repeated", "alert_episodes"):
+    for name in ("costs", "kpis", "kpis_1h", "kpis_1d", "bills", "gaps", "duplicates", "alert_episodes"):
         assert answers[f"view {name}"].rows, name
     assert len(answers["view costs"].rows) == ROWS_OF_EACH - 1
-    assert len(answers["view repeated"].rows) == ROWS_OF_EACH + 1
+    assert len(answers["view duplicates"].rows) == ROWS_OF_EACH + 1

@@ -122,7 +122,7 @@ def test_off_nothing_is_loaded() -> None:
 import sys
 from deploy.kit.errors import reported
 from flink_job.sentry import report_errors
-from udfs import reports
+from udfs import error_reports as reports
 assert reported(lambda event, context: 7)({}, None) == 7
 with report_errors(""):
     pass

@@ -33,7 +33,7 @@ PURE = (
     "flink_job.billing.rerate",
     "flink_job.alerts.document",
     "flink_job.alerts.machine",
-    "flink_job.alerts.watch",
+    "flink_job.alerts.prefilter",
     "flink_job.alerts.silence",
     "flink_job.alerts.rows",
     "flink_job.config",
@@ -42,13 +42,13 @@ PURE = (
     "flink_job.lake.database",
 )
 INSERTED = {
-    "costs": "81_costs",
-    "kpis": "97_kpis",
-    "alerts": "a8_alerts",
-    "rejected": "42_rejected",
-    "unpriced": "42_unpriced",
-    "repeated": "53_repeated",
-    "register_reads": "43_register_reads",
+    "costs": "price/costs",
+    "kpis": "kpis/kpis",
+    "alerts": "alerts/alerts",
+    "rejected": "resolve/rejected",
+    "unpriced": "resolve/unpriced",
+    "duplicates": "revise/duplicates",
+    "register_reads": "registers/register_reads",
 }
 
 

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flink_job.alerts.book import open_rule_book
+from flink_job.alerts.registry import open_rule_registry
 from flink_job.alerts.rules import Entity, watched_entity
 from flink_job.metering.contract import ContractError, of_tenant, parse_contract
 from flink_job.metering.envelope import MARKER, Enclosed, enclose, opened
 from flink_job.metering.reading import parse_reading
-from flink_job.tariffs.book import UnknownTariffError
 from flink_job.tariffs.placement import Agreement, MeterPlace
-from flink_job.tariffs.store import open_book
+from flink_job.tariffs.registry import UnknownTariffError
+from flink_job.tariffs.store import open_registry
 from flink_job.tenants import DEFAULT, is_tenant, plain, qualified, split
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_data"
@@ -139,12 +139,12 @@ def tariffs(tmp_path: Path) -> Path:
 
 
 def test_a_tenants_tariffs_are_its_own(tariffs: Path) -> None:
-    book = open_book(str(tariffs))
-    own, acmes = (book.versions(name)[0] for name in ("eur-flat", "acme\x1feur-flat"))
+    registry = open_registry(str(tariffs))
+    own, acmes = (registry.versions(name)[0] for name in ("eur-flat", "acme\x1feur-flat"))
     assert own.energy != acmes.energy
-    assert list(book.faults) == ["BAD/flat.json"]
+    assert list(registry.faults) == ["BAD/flat.json"]
     with pytest.raises(UnknownTariffError, match=r"no tariff 'eur-flat'$"):
-        book.versions("umbrella\x1feur-flat")
+        registry.versions("umbrella\x1feur-flat")
 
 
 def test_rules_concern_the_entities_of_their_tenant(tmp_path: Path) -> None:
@@ -154,9 +154,9 @@ def test_rules_concern_the_entities_of_their_tenant(tmp_path: Path) -> None:
     for tenant, text in (("acme", rule.format(limit=90)), ("umbrella", silent), ("BAD", "no rules")):
         (tmp_path / tenant).mkdir()
         (tmp_path / tenant / "rules.yaml").write_text(text)
-    book = open_rule_book(str(tmp_path / "rules.yaml"), silence_s=600)
-    rules = book.refresh(0)
-    assert book.fault == ""
+    registry = open_rule_registry(str(tmp_path / "rules.yaml"), silence_s=600)
+    rules = registry.refresh(0)
+    assert registry.fault == ""
     limits = {}
     for tenant in ("default", "acme", "umbrella"):
         entity = Entity(qualified(tenant, "m"), qualified(tenant, "f/p/l/m"), "gateway=g")

@@ -88,9 +88,9 @@ class Outbox:
         for alert in site_alerts:
             if alert.get("acknowledged_by") or alert.get("snoozed_until_ms", 0) > now_ms:
                 continue
-            for name, told_ms in alert.get("told", {}).items():
+            for name, notified_ms in alert.get("told", {}).items():
                 recipient = self.routes.recipients.get(name)
-                if recipient is not None and now_ms - int(told_ms) >= recipient.repeat_s * 1000:
+                if recipient is not None and now_ms - int(notified_ms) >= recipient.repeat_s * 1000:
                     self._again(alert, recipient, now_ms)
                     found.add(name)
         return found

@@ -27,7 +27,7 @@ def handler(event: dict[str, Any], lambda_context: Any) -> dict[str, int]:
     repeated = sum(len(_repeat(tenant)) for tenant in routes)
     send_due([r for found in routes.values() for r in found.recipients.values()], lambda_context, PATIENCE_S)
     _measure(routes)
-    return {"repeated": repeated}
+    return {"duplicates": repeated}
 
 
 def _repeat(tenant: str) -> set[str]:

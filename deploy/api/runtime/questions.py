@@ -113,8 +113,8 @@ ORDER BY cycle_start, meter_id""",
     ),
     "alerts": Question(
         "Alerts with when they were told, over and acknowledged.",
-        """SELECT alert_id, rule_id, title, entity, site_path, episode_start, told_at, over_at, acknowledged_at, cost,
-  flapping
+        """SELECT alert_id, rule_id, title, entity, site_path, episode_start, notified_at, over_at, acknowledged_at,
+  cost, flapping
 FROM alert_episodes
 WHERE {from} AND {to} AND {sites}
 ORDER BY episode_start DESC, alert_id""",

@@ -45,7 +45,7 @@ def handler(event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
 
 def _describe() -> None:
     """Publish tariff and contract, without which the readings wait: nothing has come out for hours, or never."""
-    _client("s3").put_object(Bucket=os.environ["BOOKS"], Key=probe.TARIFF_KEY, Body=probe.tariff())
+    _client("s3").put_object(Bucket=os.environ["REGISTRY"], Key=probe.TARIFF_KEY, Body=probe.tariff())
     _publish(os.environ["CONTRACTS"], probe.contract())
 
 

@@ -2,7 +2,7 @@
 
 An item: `meter_id` and `tenant`, `position` (where it lay in the stream), `published_ms`, `document` (the contract as
 published). It is replaced only by a contract that was published later, or at the same time and lies later in the
-stream, as in the job (flink_job/dataflow/sql/31_newest_contracts.sql); so repeats and retries change nothing.
+stream, as in the job (flink_job/dataflow/sql/contracts/valid_contracts.sql); so repeats and retries change nothing.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Each row with a row of another stream under the same key: the newest so far, or the one that held at the row's time.
+"""Two keyed left joins that SQL cannot express: with the latest row so far, and as of event time.
 
-The first is an operator of flink_job/java: Flink's own, a temporal join in processing time, is for inner joins alone,
-and neither compares versions nor starts with a snapshot. The second is Flink's temporal join in event time. SQL would
-require the other stream to have one row a key, and keep all of it once more to ensure that; so the operator is put into
-the dataflow here, with what the planner would generate for it: the key of a row, and that rows of one key always match.
+Flink's own processing-time temporal join is an inner join, compares no versions and cannot start from a snapshot. For
+its event-time temporal join SQL requires the other stream to have one row per key, and keeps all of it once more to
+ensure that.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from typing import NamedTuple
 from pyflink.java_gateway import get_gateway
 from pyflink.table import Schema, StreamTableEnvironment
 
-from flink_job.dataflow.operators.codegen import generated, key_of, widened
-from flink_job.dataflow.table_stream import JavaObject, as_it_is, as_stream, register, row_type
+from flink_job.dataflow.operators.types import generated, key_of, widened
+from flink_job.dataflow.table_stream import JavaObject, add_view, all_columns, as_stream, row_type
 from flink_job.dataflow.uids import Uid
 
 _MATCH = """
@@ -39,43 +38,42 @@ class StoredRows(NamedTuple):
     endpoint: str
 
 
-def with_newest(
+def join_latest(
     t_env: StreamTableEnvironment,
-    rows: str,
-    versions: str,
-    joined: str,
+    inputs: tuple[str, str],
+    view: str,
     schema: Schema.Builder,
     snapshot: StoredRows,
     uid: Uid,
 ) -> None:
-    """Register as view `joined` the rows of view `rows`, each with the newest row so far of view `versions` that begins
-    with the same string; NULL where there is none. The newest is kept for ever.
+    """Add as `view` the rows of the first input, each with the latest row so far of the second input that begins with
+    the same string, or NULLs. The latest rows never expire.
 
-    The columns of `versions` are a key, a value, a version (TIMESTAMP_LTZ(3)) and a position, a decimal number as text
-    that orders rows of one version. Where the operator has no state it reads `snapshot` before it takes any row. The
-    columns are those of both views, so no name may be in both; `schema` adds further ones and a watermark.
+    The columns of the second input are a key, a value, a version (TIMESTAMP_LTZ(3)) and a position, a decimal number as
+    text that orders rows of one version. An operator without state reads `snapshot` before it processes any row. The
+    columns of `view` are those of both inputs, so no name may be in both; `schema` adds further ones and a watermark.
     """
-    left, right = _of(t_env, rows, uid.rows), _of(t_env, versions, uid.versions)
+    left, right = (_side(t_env, name, step) for name, step in zip(inputs, (uid.rows, uid.versions), strict=True))
     own = get_gateway().jvm.metering.flink
     operator = own.NewestJoin(right.row_type(), right.key()[0], own.Snapshot(*snapshot))
-    stream = _joined(f"Newest({joined})", left.without_watermarks(uid), right, operator, kept=right.columns)
-    register(t_env, joined, stream.uid(uid), schema)
+    stream = _joined(f"JoinLatest({view})", left.without_watermarks(uid), right, operator, kept=right.columns)
+    add_view(t_env, view, stream.uid(uid), schema)
 
 
-def with_version(
-    t_env: StreamTableEnvironment, rows: str, versions: str, joined: str, time: str, version_time: str, uid: Uid
+def join_as_of(
+    t_env: StreamTableEnvironment, inputs: tuple[str, str], view: str, times: tuple[str, str], uid: Uid
 ) -> None:
-    """Register as view `joined` the rows of view `rows`, each with the row of view `versions` that begins with the same
-    string and is the newest that is not newer than it; NULL where there is none. The newest is kept for ever.
+    """Add as `view` the rows of the first input, each with the row of the second input that begins with the same string
+    and is the latest at the time of the first, or NULLs. The latest rows never expire.
 
-    `time` and `version_time` are their times, TIMESTAMP_LTZ(3). A row waits until the watermarks of both have passed
-    it. The columns are those of both, so no name may be in both.
+    `times` are the time columns of the inputs, TIMESTAMP_LTZ(3). A row waits until the watermarks of both inputs have
+    passed it. The columns of `view` are those of both inputs, so no name may be in both.
     """
-    left, right = _of(t_env, rows, uid.rows), _of(t_env, versions, uid.versions)
-    times = left.columns.index(time), right.columns.index(version_time)
-    operator = _joins().TemporalRowTimeJoinOperator(left.row_type(), right.row_type(), _always(), *times, 0, 0, True)
-    stream = _joined(f"Version({joined})", left, right, operator, kept=[*left.columns, *right.columns])
-    register(t_env, joined, stream.uid(uid), as_it_is())
+    left, right = (_side(t_env, name, step) for name, step in zip(inputs, (uid.rows, uid.versions), strict=True))
+    at = left.columns.index(times[0]), right.columns.index(times[1])
+    operator = _joins().TemporalRowTimeJoinOperator(left.row_type(), right.row_type(), _always(), *at, 0, 0, True)
+    stream = _joined(f"JoinAsOf({view})", left, right, operator, kept=[*left.columns, *right.columns])
+    add_view(t_env, view, stream.uid(uid), all_columns())
 
 
 class _Side(NamedTuple):
@@ -99,17 +97,17 @@ class _Side(NamedTuple):
         return self.stream.keyBy(*self.key())
 
     def without_watermarks(self, uid: Uid) -> _Side:
-        """Without watermarks and idleness, but the end.
+        """The stream without watermarks and idleness, except at its end.
 
-        What follows would take the watermark of the other side for the time of the rows once this side were idle, and
-        every later row would be late.
+        Downstream would otherwise follow the watermark of the other input while this one is idle, and treat every later
+        row as late.
         """
         strategy = get_gateway().jvm.org.apache.flink.api.common.eventtime.WatermarkStrategy
         stream = self.stream.assignTimestampsAndWatermarks(strategy.noWatermarks())
         return self._replace(stream=stream.uid(f"{uid.rows}/without-watermarks"))
 
 
-def _of(t_env: StreamTableEnvironment, view: str, step: str) -> _Side:
+def _side(t_env: StreamTableEnvironment, view: str, step: str) -> _Side:
     table = t_env.from_path(view)
     return _Side(as_stream(t_env, table, step), table._j_table.getResolvedSchema())
 

@@ -52,11 +52,11 @@ def flow(folder: Path) -> Dataflow:
         at = pricer.place(record)
         before = seen.get(at.start_s)
         if before is not None and at.quantity_ukwh <= before:
-            return (seen, bills), {"repeated": True, "start_s": at.start_s, "total": 0, "energy_ukwh": 0}
+            return (seen, bills), {"duplicates": True, "start_s": at.start_s, "total": 0, "energy_ukwh": 0}
         seen[at.start_s] = at.quantity_ukwh
         bill = bills.setdefault(at.month, pricer.new_bill(at.month))
         cost = pricer.price(bill, at, before)
-        row = {**record, **cost, "repeated": False, "start_s": at.start_s, "energy_ukwh": at.quantity_ukwh}
+        row = {**record, **cost, "duplicates": False, "start_s": at.start_s, "energy_ukwh": at.quantity_ukwh}
         return (seen, bills), {**row, "total": sum(cost.values())}
 
     def folded(sums: tuple[int, int, int], row: dict[str, Any]) -> tuple[int, int, int]:

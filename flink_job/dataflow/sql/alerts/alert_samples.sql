@@ -1,0 +1,16 @@
+-- Samples for the alert state machines. Pre-filters live in the memory of the Python workers: after a start they forward an
+-- entity's first samples as uncertain, and such samples go on only if the entity had alert state (is_active, kept here).
+SELECT entity, alert_batch
+FROM (
+  SELECT
+    alert_batch,
+    alert_certain,
+    entity,
+    LAST_VALUE(alert_active) OVER (
+      PARTITION BY prefilter
+      ORDER BY processed_at
+      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ) AS is_active
+  FROM prefiltered
+) AS with_activity
+WHERE alert_batch <> '' AND (alert_certain OR is_active = 1)

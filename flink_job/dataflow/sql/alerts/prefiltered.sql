@@ -1,0 +1,28 @@
+-- Samples that may change an alert: of readings with measured channels only, of costed readings, of KPI windows. `prefilter` names
+-- the pre-filter that forwarded it. Nearly every row of the job is dropped here.
+SELECT
+  CONCAT('channels|', meter_id) AS prefilter,
+  meter_id AS entity,
+  alert_batch,
+  alert_certain,
+  alert_active
+FROM resolved
+WHERE alert_certain IS NOT NULL
+UNION ALL
+SELECT
+  CONCAT('costed|', meter_id) AS prefilter,
+  meter_id AS entity,
+  alert_batch,
+  alert_certain,
+  alert_active
+FROM costed
+WHERE alert_certain IS NOT NULL
+UNION ALL
+SELECT
+  CONCAT('kpi|', k.level, '|', CAST(k.window_s AS STRING), '|', k.entity) AS prefilter,
+  k.entity,
+  k.sample.alert_batch AS alert_batch,
+  k.sample.alert_certain AS alert_certain,
+  k.sample.alert_active AS alert_active
+FROM kpi_samples AS k
+WHERE k.sample.alert_certain IS NOT NULL

@@ -1,0 +1,29 @@
+-- Readings that have a tariff. Columns that are only passed on until the price is known travel as one nested row.
+SELECT
+  meter_id,
+  start_ms,
+  interval_s,
+  register_id,
+  rollover_ukwh,
+  bill_key,
+  tou_period,
+  demand_slot,
+  demand_start_ms,
+  demand_window_s,
+  import_packed,
+  export_packed,
+  reactive_import_packed,
+  reactive_export_packed,
+  register_packed,
+  processed_at,
+  CAST(
+    ROW(reading_id, revision, quality, device_id, sequence_number, shard, record_position,
+      arrival, site_path, segment_key, day_start_ms, day_s, measurements, tags, contracted_uw)
+    AS ROW<
+      reading_id STRING, revision INT, quality STRING, device_id STRING, sequence_number BIGINT,
+      shard STRING, record_position STRING, arrival TIMESTAMP(3), site_path STRING, segment_key STRING,
+      day_start_ms BIGINT, day_s INT, measurements STRING, tags STRING, contracted_uw BIGINT
+    >
+  ) AS carried
+FROM resolved
+WHERE reason IS NULL

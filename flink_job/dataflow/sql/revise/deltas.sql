@@ -1,0 +1,37 @@
+-- What each record changes: the quantity after it minus the quantity before it (-1 is none; MOD unpacks, see
+-- flink_job/metering/packing.py). A duplicate or an older revision changes nothing. interval_ukwh, the energy of the whole
+-- interval, is unknown for register readings.
+SELECT
+  carried,
+  meter_id,
+  start_ms,
+  interval_s,
+  bill_key,
+  tou_period,
+  demand_slot,
+  demand_start_ms,
+  demand_window_s,
+  records_seen = 1 AS is_first,
+  records_seen > 1
+    AND import_top = import_previous
+    AND export_top = export_previous
+    AND reactive_import_top = reactive_import_previous
+    AND reactive_export_top = reactive_export_previous
+    AND register_top = register_previous
+    AND COALESCE(register_energy_ukwh, 0) = 0 AS is_repeat,
+  is_overtaken,
+  COALESCE(MOD(NULLIF(import_top, -1), ${QUANTITY_LIMIT}), 0) - COALESCE(MOD(NULLIF(import_previous, -1), ${QUANTITY_LIMIT}), 0)
+  + COALESCE(register_energy_ukwh, 0) AS import_ukwh,
+  COALESCE(MOD(NULLIF(export_top, -1), ${QUANTITY_LIMIT}), 0) - COALESCE(MOD(NULLIF(export_previous, -1), ${QUANTITY_LIMIT}), 0) AS export_ukwh,
+  COALESCE(MOD(NULLIF(reactive_import_top, -1), ${QUANTITY_LIMIT}), 0)
+  - COALESCE(MOD(NULLIF(reactive_import_previous, -1), ${QUANTITY_LIMIT}), 0) AS reactive_import_uvarh,
+  COALESCE(MOD(NULLIF(reactive_export_top, -1), ${QUANTITY_LIMIT}), 0)
+  - COALESCE(MOD(NULLIF(reactive_export_previous, -1), ${QUANTITY_LIMIT}), 0) AS reactive_export_uvarh,
+  CASE WHEN register_packed IS NULL THEN COALESCE(MOD(NULLIF(import_top, -1), ${QUANTITY_LIMIT}), 0) END AS interval_ukwh,
+  CASE
+    WHEN register_packed IS NOT NULL THEN register_interval_ukwh
+    WHEN import_packed >= 0 THEN MOD(import_top, ${QUANTITY_LIMIT})
+    ELSE -1
+  END AS import_total_ukwh,
+  CASE WHEN export_packed >= 0 THEN MOD(export_top, ${QUANTITY_LIMIT}) ELSE -1 END AS export_total_ukwh
+FROM revised

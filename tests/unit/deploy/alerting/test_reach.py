@@ -1,0 +1,98 @@
+"""Where alerts may be sent: routes are refused before they are uploaded, and an environment has one account."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.alerting.reach import Reach, UnreachableError, queue_arn
+from deploy.alerting.runtime.routes import read_routes
+from deploy.kit.names import Names
+from deploy.release.registry import RegistryError, upload
+from deploy.settings import Environment, SettingsError, check_account
+
+ACCOUNT = "111122223333"
+SECRET = f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:hook-AbCdEf"
+PLANT = Environment(
+    "plant",
+    recipients=(f"arn:aws:sns:eu-west-1:{ACCOUNT}:shift-*", f"arn:aws:sqs:eu-west-1:{ACCOUNT}:cmms"),
+    secrets=(f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:hook-??????",),
+)
+REACH = Reach.of(PLANT, Names(PLANT.prefix), ACCOUNT)
+
+
+def routes(**recipient: str) -> bytes:
+    return json.dumps({"recipients": {"who": recipient}, "routes": [{"site": "*", "to": ["who"]}]}).encode()
+
+
+@pytest.mark.parametrize(
+    "recipient",
+    [
+        {"sns": f"arn:aws:sns:eu-west-1:{ACCOUNT}:metering-plant-people"},
+        {"sns": f"arn:aws:sns:eu-west-1:{ACCOUNT}:metering-plant-people.fifo"},
+        {"sns": f"arn:aws:sns:eu-west-1:{ACCOUNT}:shift-night"},
+        {"sqs": f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/cmms"},
+        {"webhook": "https://hook.example", "secret": SECRET},
+    ],
+)
+def test_what_the_role_may_reach_is_accepted(recipient: dict[str, str]) -> None:
+    REACH.check(read_routes(routes(**recipient)))
+
+
+@pytest.mark.parametrize(
+    ("recipient", "named"),
+    [
+        ({"sns": f"arn:aws:sns:eu-west-1:{ACCOUNT}:other"}, "recipients"),
+        ({"sns": f"arn:aws:sns:eu-west-1:{ACCOUNT}:metering-plant-people-2"}, "recipients"),
+        ({"sns": "arn:aws:sns:eu-west-1:444455556666:shift-night"}, "recipients"),
+        ({"sqs": f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/cmms-2"}, "recipients"),
+        ({"sqs": "https://queue.example/cmms"}, "recipients"),
+        ({"webhook": "https://hook.example", "secret": SECRET + "G"}, "secrets"),
+    ],
+)
+def test_what_it_may_not_reach_is_refused_with_the_setting_to_change(recipient: dict[str, str], named: str) -> None:
+    with pytest.raises(UnreachableError, match=f"name it in {named} of environment plant"):
+        REACH.check(read_routes(routes(**recipient)))
+
+
+def test_such_routes_are_not_uploaded(tmp_path: Path) -> None:
+    class Bucket:
+        def put_object(self, **given: Any) -> None:
+            raise AssertionError(given)
+
+    path = tmp_path / "routes.json"
+    path.write_bytes(routes(sns=f"arn:aws:sns:eu-west-1:{ACCOUNT}:other"))
+    with pytest.raises(RegistryError, match=r"routes.json: recipient 'who': the functions may not reach arn:aws:sns"):
+        upload(Bucket(), "registry", routes=path, reach=REACH)
+
+
+def test_a_queue_is_known_by_its_url() -> None:
+    assert (
+        queue_arn(f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/a.fifo") == f"arn:aws:sqs:eu-west-1:{ACCOUNT}:a.fifo"
+    )
+    assert queue_arn("http://127.0.0.1:4566/1/a") == "http://127.0.0.1:4566/1/a"
+
+
+def test_settings_name_resources_of_the_right_service() -> None:
+    with pytest.raises(
+        SettingsError, match=r"recipients: 'ana@plant.example' is not the ARN of a resource of sns or sqs"
+    ):
+        Environment("x", recipients=("ana@plant.example",))
+    with pytest.raises(SettingsError, match="secrets"):
+        Environment("x", secrets=("arn:aws:sns:eu-west-1:111122223333:hook",))
+    with pytest.raises(SettingsError, match="12 digits"):
+        Environment("x", account="123")
+
+
+def test_an_environment_is_not_deployed_into_another_account() -> None:
+    check_account(Environment("x", retain=False), ACCOUNT)
+    with pytest.raises(SettingsError, match=rf'no account is named .*\n\n  \[x\]\n  account = "{ACCOUNT}"'):
+        check_account(Environment("x"), ACCOUNT)
+    check_account(Environment("x", account=ACCOUNT), ACCOUNT)
+    with pytest.raises(
+        SettingsError, match=r"x belongs to account 444455556666 .* of 111122223333: change AWS_PROFILE"
+    ):
+        check_account(Environment("x", account="444455556666"), ACCOUNT)
