@@ -219,6 +219,7 @@ UNPRICED = Table(
         _text("reading_id", "Hash of meter, interval, revision and quantities"),
         _text("meter_id", "Meter"),
         _time("interval_start", "Beginning of the interval"),
+        _whole("interval_s", "Length of the interval [s]"),
         Column("payload", "BYTES", "string", "Original bytes, base64"),
         _DEVICE,
         _SHARD,

@@ -36,6 +36,9 @@ class Account:
 #: Records below which a run is over before the JVM's compiler pays off.
 SHORT_RUN = 200_000
 
+#: Longer than any input: no reading of a bounded run is late.
+WATERMARK_DELAY_S = 100 * 365 * 86_400
+
 Report = Callable[[str, int], None]
 """Called with what is being done and how far it is (records, or rows)."""
 
@@ -62,8 +65,10 @@ def run_bounded(
     from flink_job.dataflow.submission import start
     from udfs import job_functions
 
-    # One subtask, so that file order is the order of arrival; no shard to wait for.
-    settings = dataclasses.replace(settings, job=dataclasses.replace(settings.job, parallelism=1))
+    # One subtask, so that file order is the order of arrival. KPI windows close at the end of the input, so that they
+    # hold every reading, in whatever order the files are.
+    job = dataclasses.replace(settings.job, parallelism=1, watermark_delay_s=WATERMARK_DELAY_S)
+    settings = dataclasses.replace(settings, job=job)
     with tempfile.TemporaryDirectory(prefix="meter-costing-") as name:
         work = Path(name)
         arrival_ms = int(time.time() * 1000)
@@ -82,8 +87,8 @@ def run_bounded(
             t_env = create_environment(settings.job, mini_cluster(settings.job, work / "state", short=read < SHORT_RUN))
             statements = define_pipeline(t_env, sources, file_sinks(work / "rows"), job_functions(settings), settings)
             report("running", 0)
-            job = start(t_env, statements, settings.job.name)
-        job.get_job_execution_result().result()
+            running = start(t_env, statements, settings.job.name)
+        running.get_job_execution_result().result()
         # The Python functions ran in this process and froze what was loaded (udfs/worker_memory.py).
         gc.unfreeze()
         rows = collect(work / "rows", output, report)

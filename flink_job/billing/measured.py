@@ -163,7 +163,7 @@ def last_instant_ms(connection: duckdb.DuckDBPyConnection) -> int:
     sql = """
         SELECT GREATEST(
           (SELECT MAX(epoch_ms(interval_start) + interval_s * 1000) FROM costs),
-          (SELECT MAX(epoch_ms(interval_start)) + 1 FROM unpriced WHERE reason = 'batch_only_tariff')
+          (SELECT MAX(epoch_ms(interval_start) + interval_s * 1000) FROM unpriced WHERE reason = 'batch_only_tariff')
         )
     """
     return int(connection.execute(sql).fetchall()[0][0] or 0)

@@ -115,6 +115,17 @@ def test_two_orders_of_arrival_cost_the_same(two_orders: tuple[Path, Path]) -> N
     assert set(other) == {"tou", "tiered", "shared", "demand"}
 
 
+def test_two_orders_of_arrival_have_the_same_windows(two_orders: tuple[Path, Path]) -> None:
+    """No window is emitted before the input ends, so none lacks a reading or is emitted twice."""
+    columns = "kpi_id, emission, readings, energy_kwh, export_kwh, reactive_kvarh"
+    meters = "'tou', 'tiered', 'shared', 'demand'"
+    sql = f"SELECT {columns} FROM kpis WHERE entity IN ({meters}) AND window_s > 900 ORDER BY ALL"
+    one, other = (query(lake, sql)[1] for lake in two_orders)
+    assert one == other
+    assert len(one) > 50
+    assert len({row[0] for row in one}) == len(one)
+
+
 def test_read_again_in_another_order_the_newest_outcome_of_each_record_counts(
     two_orders: tuple[Path, Path], tmp_path: Path
 ) -> None:

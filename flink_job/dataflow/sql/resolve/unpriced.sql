@@ -6,6 +6,7 @@ SELECT
   reading_id,
   SUBSTRING(meter_id FROM POSITION(CHR(31) IN meter_id) + 1) AS meter_id,
   CAST(TO_TIMESTAMP_LTZ(start_ms, 3) AS TIMESTAMP(3)) AS interval_start,
+  interval_s,
   payload,
   device,
   shard,
