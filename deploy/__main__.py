@@ -44,7 +44,7 @@ from flink_job.lake import agreement
 from flink_job.lake.database import LakeError
 
 app = typer.Typer(
-    help="Deploy into an AWS account. Settings: deploy/settings.py and environments.toml (docs/deploy.md).",
+    help="Deploy into an AWS account. Settings: deploy/settings.py and environments.toml (docs/use/deploy.md).",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -69,7 +69,7 @@ Limit = Annotated[float, typer.Option(help="Seconds to wait for the cost of the 
 def up(
     env: Env = "dev",
     drop_state: Annotated[
-        bool, typer.Option(help="Go on where the job's state would be lost (docs/operate.md).")
+        bool, typer.Option(help="Go on where the job's state would be lost (docs/use/operate.md).")
     ] = False,
     yes: Annotated[bool, typer.Option(help="Do not ask before permissions widen.")] = False,
     tariffs: Annotated[Path, typer.Option(help="Tariffs for registry that are empty yet.")] = SAMPLES / "tariffs",
@@ -253,7 +253,7 @@ def registry(
     env: Env = "dev",
     tariffs: Annotated[Path | None, typer.Option(help="Folder of tariff documents.")] = None,
     rules: Annotated[Path | None, typer.Option(help="Alert rules.")] = None,
-    routes: Annotated[Path | None, typer.Option(help="Who is told what (docs/alerts.md).")] = None,
+    routes: Annotated[Path | None, typer.Option(help="Who is told what (docs/use/alerts.md).")] = None,
 ) -> None:
     """Check and upload tariffs, rules and routes.
 

@@ -27,7 +27,7 @@ class Environment:
     `scan_limit_gb`: what one Athena query may read. `queries_per_day`, `query_gb_per_day`, `queries_at_once`: what each
     user of the API may ask of Athena. `last_values`: the function that keeps the last values of each
     meter in DynamoDB, whose writes cost more than the job does where meters are many. `operators`: addresses that
-    alarms and the budget go to; `runbook_url`: where they read docs/runbook.md, for the links in alarms. `job` are
+    alarms and the budget go to; `runbook_url`: where they read docs/use/runbook.md, for the links in alarms. `job` are
     settings of flink_job.config.Job. `quiet_s`: for how long no reading may arrive before an alarm goes off, 0 for no
     such alarm. `canary`: a synthetic reading each quarter of an hour, with an alarm on its cost. `keep_snapshots`: how
     many snapshots of the application remain after a deployment (deploy/release/snapshots.py).

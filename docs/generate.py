@@ -1,4 +1,4 @@
-"""Writes docs/tables.md from the schemas of tables and views: `python -m docs.generate`."""
+"""Writes docs/reference/tables.md from the schemas of tables and views: `python -m docs.generate`."""
 
 from pathlib import Path
 
@@ -7,14 +7,14 @@ from flink_job.dataflow.wire import wire_names
 from flink_job.lake.views import VIEWS, View
 from flink_job.schemas import BATCH_TABLES, EVENT_DATE, OUTPUTS, SERVICE_TABLES, Table
 
-PAGE = Path(__file__).with_name("tables.md")
+PAGE = Path(__file__).parent / "reference" / "tables.md"
 _HEAD = f"""# Output tables
 
 Written by `python -m docs.generate` from `flink_job/schemas.py` and `flink_job/lake/views.py`.
 
 In Glue a table of the lake is `<name>_rows`: rows as they were delivered, some more than once. The view
 `<name>` has each key once, and so has `python -m flink_job query`. Both have a column more, the partition:
-`{EVENT_DATE.name}`, {EVENT_DATE.doc[0].lower()}{EVENT_DATE.doc[1:]}. See [The lake](lake.md).
+`{EVENT_DATE.name}`, {EVENT_DATE.doc[0].lower()}{EVENT_DATE.doc[1:]}. See [The lake](../use/query.md).
 The [merged views](#views) over these tables are what most questions need.
 
 Records to Firehose have shorter column names, because their bytes are billed (`flink_job/dataflow/wire.py`); so have

@@ -146,7 +146,7 @@ def query(
     """Query the output tables and views with SQL.
 
     Tables are costs, kpis, alerts, rejected, unpriced, duplicates, each key once; views are bills, kpis_15m, kpis_1h,
-    kpis_1d, gaps, alert_episodes, alert_health. Columns are in docs/tables.md.
+    kpis_1d, gaps, alert_episodes, alert_health. Columns are in docs/reference/tables.md.
 
     \b
       python -m flink_job query out "SELECT entity, window_start, cost

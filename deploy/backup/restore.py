@@ -96,18 +96,18 @@ def _snapshot(target: Source, job: Job | None) -> tuple[str, str]:
     if job is None:
         return "", "no job ran when the backup was made"
     if application.name != job.application:
-        return "", f"snapshots of {job.application} cannot be given to {application.name}; see docs/recovery.md"
+        return "", f"snapshots of {job.application} cannot be given to {application.name}; see docs/use/recovery.md"
     if application.detail() is None:
-        return "", f"{application.name} does not exist, and its snapshots went with it; see docs/recovery.md"
+        return "", f"{application.name} does not exist, and its snapshots went with it; see docs/use/recovery.md"
     found = snapshots(application)
     if not any(s["SnapshotName"] == job.snapshot and s["SnapshotStatus"] == READY for s in found):
-        return "", f"snapshot {job.snapshot} is no longer there (keep_snapshots); see docs/recovery.md"
+        return "", f"snapshot {job.snapshot} is no longer there (keep_snapshots); see docs/use/recovery.md"
     deployed = application.deployed_state()
     if deployed != job.state:
         raise BackupError(
             f"{application.name} keeps state {deployed}, the backup has {job.state}: deploy release {job.release} "
             "again, or restore the other parts (--part) and go on without the job's state "
-            "(docs/operate.md#state-that-does-not-fit)"
+            "(docs/use/operate.md#state-that-does-not-fit)"
         )
     return job.snapshot, ""
 

@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_mar
 @app.command()
 def main(
     env: Annotated[str, typer.Option(help="Environment that the roles are for.")],
-    repository: Annotated[str, typer.Option(help="owner/name on GitHub, or owner@id/name@id (docs/cicd.md).")],
+    repository: Annotated[str, typer.Option(help="owner/name on GitHub, or owner@id/name@id (docs/use/cicd.md).")],
     existing_provider: Annotated[
         bool, typer.Option(help="The account has GitHub's identity provider already.")
     ] = False,

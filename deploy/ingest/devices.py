@@ -20,7 +20,7 @@ SQL_VERSION = "2016-03-23"
 
 
 def rule_sql(prefix: str) -> str:
-    """An envelope around each message (see docs/tenants.md). Only functions may be selected of a message that may
+    """An envelope around each message (see docs/use/tenants.md). Only functions may be selected of a message that may
     not be JSON, so the marker is one too, and nothing may refer to a field of the message.
     """
     return (

@@ -46,7 +46,7 @@ class Alarm:
 
     @property
     def section(self) -> str:
-        """The entry of docs/runbook.md: one for each kind of alarm, one for each queue."""
+        """The entry of docs/use/runbook.md: one for each kind of alarm, one for each queue."""
         return self.id.lower() if self.id.startswith("Dead-") else self.id.partition("-")[0].lower()
 
 

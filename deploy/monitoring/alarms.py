@@ -1,4 +1,4 @@
-"""The alarms of a deployment. docs/runbook.md has an entry for each kind."""
+"""The alarms of a deployment. docs/use/runbook.md has an entry for each kind."""
 
 from __future__ import annotations
 

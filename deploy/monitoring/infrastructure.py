@@ -1,4 +1,4 @@
-"""Alarms, each with its entry in docs/runbook.md; a dashboard of the same; a budget; a watch on the data's key."""
+"""Alarms, each with its entry in docs/use/runbook.md; a dashboard of the same; a budget; a watch on the data's key."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from deploy.settings import Environment
 
 WIDTH, PER_ROW = 8, 3
 #: Where the runbook is, when the settings name no address of it.
-RUNBOOK = "docs/runbook.md"
+RUNBOOK = "docs/use/runbook.md"
 #: What takes the key away, at once or in days.
 KEY_EVENTS = ("DisableKey", "ScheduleKeyDeletion")
 

@@ -1,6 +1,6 @@
 """Alarms of the stream job: what Managed Flink says of the application, and what the job itself counts.
 
-The application reports at level APPLICATION, where there is no backpressure; docs/runbook.md says where to look.
+The application reports at level APPLICATION, where there is no backpressure; docs/use/runbook.md says where to look.
 """
 
 from __future__ import annotations

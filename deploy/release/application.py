@@ -23,7 +23,7 @@ FORCED = frozenset({"AUTOSCALING", "RUNNING", "STARTING", "STOPPING", "UPDATING"
 _LOOK = "look at it in the console of Managed Service for Apache Flink"
 _WAYS_OUT = {
     "DELETING": "wait until it is gone, then deploy again",
-    "ROLLED_BACK": "its log says why the update failed (docs/runbook.md#downtime); `down --force` removes it",
+    "ROLLED_BACK": "its log says why the update failed (docs/use/runbook.md#downtime); `down --force` removes it",
 }
 
 
@@ -85,14 +85,14 @@ class Application:
             raise RolledBackError(
                 f"{self.name} runs release {found or 'of an unknown name'} (version {version} of the application), not "
                 f"{expected}: the service has rolled the update back. Its log says why the new version did not start "
-                "(docs/runbook.md#downtime); the version before goes on with its state"
+                "(docs/use/runbook.md#downtime); the version before goes on with its state"
             )
 
     def check_running(self, release: str) -> None:
         """Raises StuckError where the application does not run, RolledBackError where it runs another release."""
         status = self._settled()
         if status != "RUNNING":
-            raise StuckError(f"{self.name} is {status}, it does not run; its log says why (docs/runbook.md#downtime)")
+            raise StuckError(f"{self.name} is {status}, it does not run; its log says why (docs/use/runbook.md#downtime)")
         self.check_release(release)
 
     def _noted(self, key: str) -> str | None:
@@ -108,7 +108,7 @@ class Application:
             raise StateChangedError(
                 f"{self.name} keeps state {deployed}, this version keeps {new}: its snapshots would not fit, and what "
                 "it knows (readings seen, bills so far) would be lost. See CHANGELOG.md for what has changed and "
-                "docs/operate.md#state-that-does-not-fit for how to go on; then deploy with --drop-state"
+                "docs/use/operate.md#state-that-does-not-fit for how to go on; then deploy with --drop-state"
             )
 
     def snapshot(self, at: datetime, name: str = "") -> str | None:
@@ -126,7 +126,7 @@ class Application:
             found = self._client.describe_application_snapshot(ApplicationName=self.name, SnapshotName=name)
             status = found["SnapshotDetails"]["SnapshotStatus"]
             if status == "FAILED":
-                raise ApplicationError(f"snapshot {name} failed: the job is not well; see docs/operate.md")
+                raise ApplicationError(f"snapshot {name} failed: the job is not well; see docs/use/operate.md")
             return bool(status == "READY")
 
         self._until(taken, SNAPSHOT_S, f"snapshot {name} was not ready")
@@ -149,7 +149,7 @@ class Application:
             seen.add(status)
             stopped_again = status == "READY" and "STARTING" in seen
             if stopped_again or status not in PASSING | SETTLED - {"ABSENT"}:
-                raise StuckError(f"{self.name} is {status}; its log says why (docs/runbook.md#downtime)")
+                raise StuckError(f"{self.name} is {status}; its log says why (docs/use/runbook.md#downtime)")
             return status == "RUNNING"
 
         self._until(runs, STARTED_S, f"{self.name} was not running")

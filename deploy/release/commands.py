@@ -57,7 +57,7 @@ def import_plan(
     """Write what `cdk import` needs for a lost stack.
 
     A resource mapping for each stack that retains resources, by which it takes them in again: for a stack that was
-    deleted while its buckets, tables, streams, keys, user pool and images remain (docs/recovery.md). Changes nothing in
+    deleted while its buckets, tables, streams, keys, user pool and images remain (docs/use/recovery.md). Changes nothing in
     AWS.
 
     \b

@@ -130,7 +130,7 @@ def _ring(clients: Clients, alarm: str, mark: str, queue: str, limit_s: float) -
         waited += POLL_S
     raise DrillError(
         f"alarm {alarm} was set off and did not arrive within {limit_s:.0f} s. {_history(clients, alarm)}See "
-        "docs/runbook.md#drill"
+        "docs/use/runbook.md#drill"
     )
 
 

@@ -65,7 +65,7 @@ def check(
         waited += poll_s
     raise SmokeError(
         f"the application runs, but the cost of meter {meter} did not arrive within {limit_s:.0f} s. Look at its log "
-        f"(filter on PythonDriver), then at s3://{names.lake}/errors/ (docs/runbook.md#downtime)"
+        f"(filter on PythonDriver), then at s3://{names.lake}/errors/ (docs/use/runbook.md#downtime)"
     )
 
 

@@ -53,7 +53,7 @@ def check(
     raise SmokeAlertError(
         f"alert {alert_id} went into {names.alerts}, but {' and '.join(sorted(missing))} did not reach {queue} within "
         f"{limit_s:.0f} s. Look at the log of {names.prefix}-notifier, then at {names.prefix}-dead-batches "
-        "(docs/runbook.md#errors)"
+        "(docs/use/runbook.md#errors)"
     )
 
 

@@ -1,7 +1,7 @@
 """Envelopes: a record of the readings stream that says whose it is and which device sent it, around the device's bytes.
 
 The IoT rule makes them of what devices publish; trusted back ends may. The dataflow opens them in
-flink_job/dataflow/sql/decode/payloads.sql, what reads the stream beside it here. See docs/tenants.md.
+flink_job/dataflow/sql/decode/payloads.sql, what reads the stream beside it here. See docs/use/tenants.md.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def page(when: datetime, meters: int, kept: Kept) -> str:
         f"{meters:,} meters, readings of a quarter hour, 1 % hours late, 1 % repeated; time of use, tiers and demand",
         "charges. RocksDB with incremental checkpoints every 60 s unless it says heap. A rate is what is read a second",
         "between 25 % and 98 % of the input: start and warm-up do not count. Programs ran in turns, one at a time; a",
-        "ratio is the median of the ratios within a turn. How to read them: [performance.md](../performance.md).",
+        "ratio is the median of the ratios within a turn. How to read them: [performance](../why/performance.md).",
         "",
         *_section("Side by side", _table(rows(kept, MAIN))),
         *_section("Stages, heap, parallelism", _table(rows(kept, ONCE))),

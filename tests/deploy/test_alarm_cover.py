@@ -19,7 +19,7 @@ from tests.deploy.paths import Account
 #: What each entry of the runbook says, in this order.
 STEPS = ["Means", "First look", "Remedy", "Escalate"]
 DEPLOYED = ["dev", "staging", "prod"]
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "runbook.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "use" / "runbook.md").read_text(encoding="utf-8")
 #: Resources without an alarm of their own, and why.
 EXEMPT = {
     "inbox.fifo": "a plant's own programs read it, when they like; what they cannot take goes to its dead-letter queue",

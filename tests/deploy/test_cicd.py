@@ -109,7 +109,7 @@ def test_the_deploy_role_may_do_what_a_deployment_does_and_no_more(prod: dict[st
         for path in (PROJECT / "deploy").rglob("*.py")
         if "local" not in path.parts
         and ("runtime" not in path.parts or path.name in ("athena.py", "exporter.py"))
-        # `up --restore` is for operators, whose permissions docs/recovery.md has.
+        # `up --restore` is for operators, whose permissions docs/use/recovery.md has.
         and "backup" not in path.parts
     ]
     source = Code(files, ("athena", "cloudwatch", "kinesis", "sns", "sqs"))

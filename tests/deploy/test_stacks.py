@@ -209,13 +209,13 @@ def test_the_canary_sends_at_each_quarter_and_has_its_own_registry_entries(
 
 
 def test_each_alarm_is_explained_to_whoever_it_wakes(templates: Templates) -> None:
-    known = anchors((ROOT / "docs" / "runbook.md").read_text(encoding="utf-8"))
+    known = anchors((ROOT / "docs" / "use" / "runbook.md").read_text(encoding="utf-8"))
     found = of_kind(templates["metering-prod-watch"], "AWS::CloudWatch::Alarm").values()
     assert len(found) == len(alarms(Names("x"), ENVIRONMENTS["prod"], ["x-dead-a"] * 6))
     for alarm in found:
         page, anchor = alarm["AlarmDescription"].rsplit(" ", 1)[1].split("#")
-        assert page == "docs/runbook.md"
-        assert anchor in known, f"docs/runbook.md has no entry {anchor}"
+        assert page == "docs/use/runbook.md"
+        assert anchor in known, f"docs/use/runbook.md has no entry {anchor}"
         assert alarm["AlarmActions"]
 
 

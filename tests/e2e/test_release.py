@@ -153,7 +153,7 @@ def test_running_without_a_job_is_no_success(deployed: subprocess.CompletedProce
     assert deployed.returncode == 1
     said = " ".join(deployed.stderr.split())
     assert "did not arrive within 5 s" in said
-    assert "docs/runbook.md#downtime" in said
+    assert "docs/use/runbook.md#downtime" in said
 
 
 def test_what_is_deployed_can_be_asked(account: Account, deployed: subprocess.CompletedProcess[str]) -> None:

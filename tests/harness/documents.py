@@ -39,12 +39,7 @@ class Command:
 
 def pages() -> dict[str, str]:
     """Text by name, of every page that people write."""
-    paths = (
-        ROOT / "README.md",
-        ROOT / "CONTRIBUTING.md",
-        *sorted(DOCS.glob("*.md")),
-        *sorted(DOCS.glob("decisions/*.md")),
-    )
+    paths = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md")))
     found = {path.relative_to(ROOT).as_posix(): path for path in paths}
     return {name: path.read_text(encoding="utf-8") for name, path in found.items()}
 

@@ -1,7 +1,7 @@
 """Our bills against NREL's PySAM: the same URDB documents, the same measured loads, month by month.
 
 PySAM's year has no 29 February, no clock changes, and begins on a Monday. 2018 does as well, in a zone of fixed offset:
-its calendar is the real one. (Fed with another year unchanged, PySAM is up to 10 % off: docs/tariffs.md.)
+its calendar is the real one. (Fed with another year unchanged, PySAM is up to 10 % off: docs/reference/tariffs.md.)
 """
 
 from __future__ import annotations

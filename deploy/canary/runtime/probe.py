@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from flink_job.metering.envelope import enclose
 
-#: Tenant, site, meter and tariff of the canary. No customer may have this name (docs/tenants.md).
+#: Tenant, site, meter and tariff of the canary. No customer may have this name (docs/use/tenants.md).
 NAME = "canary"
 #: Metrics and where they are.
 NAMESPACE, DIMENSION = "Metering", "Deployment"

@@ -42,7 +42,7 @@ def test_links_lead_somewhere(name: str, text: str) -> None:
 def test_messages_name_sections_that_exist() -> None:
     known = {name: anchors(text) for name, text in pages().items()}
     for path in SOURCES:
-        for page, anchor in re.findall(r"(docs/[\w-]+\.md)(?:#([a-z-]+))?", path.read_text(encoding="utf-8")):
+        for page, anchor in re.findall(r"(docs/[\w/-]+\.md)(?:#([a-z-]+))?", path.read_text(encoding="utf-8")):
             assert page in known, f"{path}: {page}"
             assert not anchor or anchor in known[page], f"{path}: {page}#{anchor}"
 
@@ -72,7 +72,7 @@ def test_a_command_that_does_not_exist_is_found(line: str) -> None:
 
 @pytest.mark.parametrize(("module", "app"), [("deploy", deploy_app), ("flink_job", job_app)])
 def test_the_commands_of_the_runbook_answer(module: str, app: object) -> None:
-    runbook = pages()["docs/runbook.md"]
+    runbook = pages()["docs/use/runbook.md"]
     found = {c.words[3:] for c in commands("runbook", runbook) if c.words[:3] == ("python", "-m", module)}
     assert found
     for words in sorted({tuple(w for w in words[:1]) for words in found}):

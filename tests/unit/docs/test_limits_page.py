@@ -10,7 +10,7 @@ import pytest
 
 from flink_job.metering import bounds
 
-PAGE = (Path(__file__).resolve().parents[3] / "docs" / "limits.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "reference" / "limits.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| [^|]+ \| (\d+) \| [^|]+ \| `([\w.]+)\.(\w+)` \|$", PAGE, re.MULTILINE)
 
 

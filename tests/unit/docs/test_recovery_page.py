@@ -1,4 +1,4 @@
-"""docs/recovery.md lists the permissions that its commands need: each of those that their code calls, and no other."""
+"""docs/use/recovery.md lists the permissions that its commands need: each of those that their code calls, and no other."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ def test_the_page_lists_what_the_commands_call() -> None:
     calls |= code.calls(RELEASE / "snapshots.py", "prune", registered=False)
     actions = {f"{PREFIXES.get(call.service, call.service)}:{call.operation}" for call in calls}
     needed = {RENAMED.get(action, action) for action in actions} | COPY | KEYS
-    page = (ROOT / "docs" / "recovery.md").read_text(encoding="utf-8").partition("## Permissions\n")[2]
+    page = (ROOT / "docs" / "use" / "recovery.md").read_text(encoding="utf-8").partition("## Permissions\n")[2]
     assert set(re.findall(r"`([a-z0-9-]+:[A-Z]\w+)`", page)) == needed

@@ -1,5 +1,5 @@
 -- The parts of each record (an array or NDJSON holds several). `envelope` is the text of a part that is an envelope: what the
--- IoT rule, or a trusted back end, puts around a device's message (see docs/tenants.md). The first part has the record's
+-- IoT rule, or a trusted back end, puts around a device's message (see docs/use/tenants.md). The first part has the record's
 -- position, the n-th has `.n` after it; the parts of an envelope's payload are counted from `parts_position`.
 SELECT
   part AS payload,

@@ -1,5 +1,5 @@
 -- Payloads without their envelopes, with the tenant and the IoT thing that sent them (NULL for other senders). An envelope
--- that deviates from docs/tenants.md, or has text around it, is not opened and will be rejected as a whole. Base64 keeps
+-- that deviates from docs/use/tenants.md, or has text around it, is not opened and will be rejected as a whole. Base64 keeps
 -- payloads that are not valid UTF-8.
 SELECT
   CASE WHEN is_open THEN CAST(FROM_BASE64(enclosed) AS BYTES) ELSE payload END AS payload,

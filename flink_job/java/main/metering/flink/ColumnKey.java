@@ -17,7 +17,7 @@ import org.apache.flink.table.types.logical.VarCharType;
  * The key of a row: some of its columns, each STRING or BIGINT and never NULL.
  *
  * <p>The key is in Flink's binary form, whose hash is that of its bytes: a key read back from state must be equal to the
- * row's, which generic rows and binary rows are not. Its classes are internal to Flink, see docs/connectors.md.
+ * row's, which generic rows and binary rows are not. Its classes are internal to Flink, see docs/reference/connectors.md.
  */
 public final class ColumnKey implements KeySelector<RowData, RowData>, ResultTypeQueryable<RowData> {
   private static final long serialVersionUID = 1L;
