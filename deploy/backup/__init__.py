@@ -1,1 +1,1 @@
-"""Backups of a deployment and their restoration: job state, lake, registry, uploads and tables (docs/use/recovery.md)."""
+"""Backup and restore of a deployment: job state, lake, registry, uploads and tables (docs/use/recovery.md)."""

@@ -51,8 +51,8 @@ def backup(
 
     Parts are the job's state, the lake, the registry, uploads and tables. The job's state is a snapshot that the
     service keeps with the application. Objects are copied within S3; those that an earlier backup has are not copied
-    again. Nothing is stopped. A backup is complete once its manifest is written. Schedule it daily. docs/use/recovery.md
-    says how much may be lost at most, and which permissions are needed.
+    again. Nothing is stopped. A backup is complete once its manifest is written. Schedule it daily. Permissions and the
+    recovery point are in docs/use/recovery.md.
 
     \b
       python -m deploy backup --env prod --keep 30

@@ -92,7 +92,7 @@ class Application:
         """Raises StuckError where the application does not run, RolledBackError where it runs another release."""
         status = self._settled()
         if status != "RUNNING":
-            raise StuckError(f"{self.name} is {status}, it does not run; its log says why (docs/use/runbook.md#downtime)")
+            raise StuckError(f"{self.name} is {status}, not RUNNING; its log says why (docs/use/runbook.md#downtime)")
         self.check_release(release)
 
     def _noted(self, key: str) -> str | None:

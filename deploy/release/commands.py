@@ -56,8 +56,8 @@ def import_plan(
 ) -> None:
     """Write what `cdk import` needs for a lost stack.
 
-    A resource mapping for each stack that retains resources, by which it takes them in again: for a stack that was
-    deleted while its buckets, tables, streams, keys, user pool and images remain (docs/use/recovery.md). Changes nothing in
+    Writes the identifiers of every retained resource, by logical id, for `cdk import`: for a stack that was deleted
+    while its buckets, tables, streams, keys, user pool and images remain (docs/use/recovery.md). Changes nothing in
     AWS.
 
     \b

@@ -29,7 +29,7 @@ from flink_job.tenants import DEFAULT, qualified
 MAX_INTERVAL_S = 86_400
 MAX_NAME = 128
 _MARK = f'"{MARKER}"'.encode()
-BAD_ENVELOPE = "an envelope has payload in base64, thing and tenant where given as names of them; see docs/use/tenants.md"
+BAD_ENVELOPE = "an envelope has a base64 payload; thing and tenant, if given, are valid names; see docs/use/tenants.md"
 
 #: The forms in which a record may give its quantity.
 _FORMS = ("energy_kwh", "power_kw", "register_kwh", "value", "signed_kwh", "values")

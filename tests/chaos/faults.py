@@ -38,8 +38,8 @@ NEW_FLAT = {
 class Fault:
     """A fault. `act` is called while the load flows, with what runs; it says how often it struck; `prepare` before the
     first reading. `proxied` is what the proxy does meanwhile, `number` its place in the catalogue of faults
-    (docs/why/chaos.md), `flink` options of the cluster. With `pager` the notifier's calls go through the proxy, too. What
-    `reorders` lets a reading and its correction pass each other. In several `slots` the readings of a meter pass
+    (docs/why/chaos.md), `flink` options of the cluster. With `pager` the notifier's calls go through the proxy, too. A
+    fault that `reorders` lets a correction overtake its reading. In several `slots` the readings of a meter pass
     through several at once, and meet in its bill in an order that is another one after a crash.
     """
 

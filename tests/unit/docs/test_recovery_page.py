@@ -1,4 +1,4 @@
-"""docs/use/recovery.md lists the permissions that its commands need: each of those that their code calls, and no other."""
+"""docs/use/recovery.md lists exactly the permissions that its commands need."""
 
 from __future__ import annotations
 
