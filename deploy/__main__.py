@@ -13,7 +13,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from deploy.alerting.reach import Reach
+from deploy.alerting.recipient_policy import Reach
 from deploy.backup.commands import app as backup_commands
 from deploy.backup.commands import restore_into
 from deploy.backup.store import BackupError

@@ -22,7 +22,7 @@ from deploy.batch.image import tag
 from deploy.canary.infrastructure import Canary
 from deploy.contracts.infrastructure import ContractStore
 from deploy.contracts.storage import contract_table
-from deploy.identity.infrastructure import People
+from deploy.identity.infrastructure import UserPool
 from deploy.ingest.devices import Devices
 from deploy.ingest.streams import Streams
 from deploy.ingest.uploads import Network, Uploads, machine_name
@@ -60,7 +60,7 @@ class Data(Stack):
         self.backups = Backups(self, "Backups", names, environment, self.storage.access_logs)
         self.alert_state = alert_state(self, deployment)
         self.contract_table = contract_table(self, deployment)
-        self.people = People(self, "People", names, environment)
+        self.people = UserPool(self, "People", names, environment)
         self.images = ecr.Repository(
             self,
             "Images",
@@ -127,14 +127,14 @@ class Pipeline(Stack):
         if environment.last_values:
             writer = LastValues(self, "LastValuesWriter", deployment, last_values)
             writer.listen(data.streams.readings, data.streams.contracts)
-        api = Api(self, "Api", deployment, data.people)
-        queries = Queries(self, "Queries", deployment, athena, last_values.table_name)
+        api = Api(self, "Api", deployment, data.people.pool, data.people.client)
+        queries = Queries(self, "Queries", deployment, athena.name, last_values.table_name)
         queries.read(last_values)
         api.route(ALERT_ROUTES, alerting.api.function, "Alerts")
         api.route(QUERY_ROUTES, queries.function.function, "Queries")
 
         if environment.canary:
-            Canary(self, "Canary", deployment, athena.name).sing(data.streams.readings, data.streams.contracts)
+            Canary(self, "Canary", deployment, athena.name).schedule(data.streams.readings, data.streams.contracts)
 
         # By a parameter, not by an export: this stack can be replaced without the one that watches it.
         ssm.StringParameter(self, "ApiIdForWatch", parameter_name=names.api_id, string_value=api.api.api_id)

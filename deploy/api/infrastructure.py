@@ -1,4 +1,4 @@
-"""The API: one HTTP API over the functions of alerts and of queries, for people with a token of the pool."""
+"""HTTP API of alerts and queries for users of the Cognito user pool, and the function and table of the queries."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_apigatewayv2 as gateway
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from deploy.api.runtime.questions import QUESTIONS
-from deploy.identity.infrastructure import People
+from deploy.api.runtime.parameters import QUERIES
 from deploy.kit.bundling import API
 from deploy.kit.deployment import Deployment
 from deploy.kit.function import Function
 from deploy.kit.grants import use_table
 from deploy.kit.logs import log_group
-from deploy.lake.asking import let_ask
-from deploy.lake.delivery import Athena
+from deploy.kit.query_grants import grant_queries
 from deploy.settings import Environment
 
 ALERT_ROUTES = (
@@ -40,12 +39,19 @@ RATE, BURST = 50, 100
 
 
 class Api(Construct):
-    """HTTP API with a JWT authorizer on every route, access log, throttling."""
+    """HTTP API with a JWT authorizer on every route, an access log and throttling."""
 
-    def __init__(self, scope: Construct, id: str, deployment: Deployment, people: People) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        deployment: Deployment,
+        users: cognito.IUserPool,
+        client: cognito.IUserPoolClient,
+    ) -> None:
         super().__init__(scope, id)
         names = deployment.names
-        self._authorizer = authorizers.HttpUserPoolAuthorizer("People", people.pool, user_pool_clients=[people.client])
+        self._authorizer = authorizers.HttpUserPoolAuthorizer("Users", users, user_pool_clients=[client])
         self.api = gateway.HttpApi(self, "Http", api_name=f"{names.prefix}-api", create_default_stage=False)
         log = log_group(self, "AccessLog", deployment)
         gateway.CfnStage(
@@ -65,7 +71,7 @@ class Api(Construct):
         self.url = f"https://{self.api.api_id}.execute-api.{Stack.of(self).region}.{Stack.of(self).url_suffix}"
 
     def route(self, routes: tuple[str, ...], function: lambda_.IFunction, name: str) -> None:
-        """Lead routes, `METHOD /path`, to a function."""
+        """Add routes, `METHOD /path`, that invoke a function."""
         integration = integrations.HttpLambdaIntegration(name, function)
         for route in routes:
             method, path = route.split(" ")
@@ -78,35 +84,35 @@ class Api(Construct):
 
 
 class Queries(Construct):
-    """The function that asks Athena for people, and the table that knows whose query is whose."""
+    """The function of the query API, and the table that records the owner of each query."""
 
     def __init__(
         self,
         scope: Construct,
         id: str,
         deployment: Deployment,
-        athena: Athena,
+        workgroup: str,
         last_values: str,
     ) -> None:
         super().__init__(scope, id)
         names, key = deployment.names, deployment.key
-        self._names, self._athena = names, athena
+        self._names, self._workgroup = names, workgroup
         self.table = dynamodb.Table(
             self,
-            "Asked",
-            table_name=f"{names.prefix}-asked",
+            "Started",
+            table_name=f"{names.prefix}-queries",
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             partition_key=dynamodb.Attribute(name="query_id", type=dynamodb.AttributeType.STRING),
             time_to_live_attribute="expires_s",
             encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
             encryption_key=key,
             point_in_time_recovery_specification={"point_in_time_recovery_enabled": True},
-            # Whose a query is matters for a week, as its result does.
+            # Items expire with the results of their queries after a week: nothing worth retaining.
             removal_policy=RemovalPolicy.DESTROY,
         )
         variables = {
-            "ASKED": self.table.table_name,
-            "WORKGROUP": athena.name,
+            "QUERIES_TABLE": self.table.table_name,
+            "WORKGROUP": workgroup,
             "DATABASE": names.database,
             "LAST_VALUES": last_values,
             **_quotas(deployment.environment),
@@ -115,15 +121,15 @@ class Queries(Construct):
         use_table(self.function.role, self.table, ["GetItem", "PutItem", "UpdateItem"])
 
     def read(self, last_values: dynamodb.ITable) -> None:
-        """Grant asking Athena in the one workgroup, over what the questions read, and the last values."""
+        """Grant the queries of the library in the workgroup, and reading the last values."""
         role = self.function.role
-        questions = (question.sql for question in QUESTIONS.values())
-        let_ask(role, self._names, self._athena.name, *questions, may_stop=True)
+        statements = (query.sql for query in QUERIES.values())
+        grant_queries(role, self._names, self._workgroup, *statements, may_stop=True)
         use_table(role, last_values, ["GetItem", "Query"])
 
 
 def _quotas(environment: Environment) -> dict[str, str]:
-    """What each user may ask of Athena, as variables of the function."""
+    """Athena quotas per user, as environment variables of the function."""
     return {
         "QUERIES_PER_DAY": str(environment.queries_per_day),
         "BYTES_PER_DAY": str(environment.query_gb_per_day * 1_000_000_000),

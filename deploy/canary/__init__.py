@@ -1,1 +1,1 @@
-"""A synthetic meter: a reading each quarter of an hour, and whether its cost came out."""
+"""Canary: a synthetic meter that sends a reading every quarter of an hour and checks its cost in the lake."""

@@ -13,14 +13,14 @@ from deploy.kit.bundling import CANARY
 from deploy.kit.deployment import Deployment
 from deploy.kit.function import Function
 from deploy.kit.grants import allow, write_objects
-from deploy.lake.asking import let_ask
+from deploy.kit.query_grants import grant_queries
 
-#: Athena's answer is waited for (LIMIT_S of the function), the rest takes seconds.
+#: The function waits for Athena (its LIMIT_S); everything else takes seconds.
 TIMEOUT_S = 90
 
 
 class Canary(Construct):
-    """A function that publishes a reading of a synthetic meter and reports the age of the newest that was costed."""
+    """A function that publishes a reading of a synthetic meter and reports the age of the newest costed one."""
 
     def __init__(self, scope: Construct, id: str, deployment: Deployment, workgroup: str) -> None:
         super().__init__(scope, id)
@@ -34,13 +34,13 @@ class Canary(Construct):
             "DEPLOYMENT": names.prefix,
         }
         self._function = Function(self, "canary", deployment, CANARY, "canary.handler", variables, TIMEOUT_S)
-        let_ask(self._function.role, names, workgroup, COSTS)
+        grant_queries(self._function.role, names, workgroup, COSTS)
         write_objects(self._function.role, names.registry, TARIFF_KEY)
 
-    def sing(self, *streams: kinesis.IStream) -> None:
-        """Let the function publish into streams, at the beginning of every quarter of an hour.
+    def schedule(self, *streams: kinesis.IStream) -> None:
+        """Invoke the function every quarter of an hour and let it publish into streams.
 
-        An event that cannot be delivered needs no queue: the metric that is missing then is the alarm.
+        Undelivered events need no dead-letter queue: the missing metric raises the alarm.
         """
         allow(self._function.role, ["kinesis:PutRecord"], *(stream.stream_arn for stream in streams))
         rule = events.Rule(self, "Quarter", schedule=events.Schedule.cron(minute="0/15"))

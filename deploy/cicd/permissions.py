@@ -8,7 +8,7 @@ from aws_cdk import aws_iam as iam
 from deploy.kit.grants import allow, read_objects, write_objects
 from deploy.kit.nag import accept
 from deploy.kit.names import CONTRACTS, RULES_FOLDER, SNAPSHOT, TARIFFS, Names
-from deploy.lake.asking import let_ask
+from deploy.kit.query_grants import grant_queries
 from deploy.monitoring.alarms import DRILL
 from deploy.release.smoke import COST
 
@@ -74,7 +74,7 @@ def _checks(role: iam.Role, names: Names) -> None:
     allow(role, ["kinesis:PutRecord"], *streams)
     actions = ["sqs:DeleteMessage", "sqs:GetQueueUrl", "sqs:ReceiveMessage"]
     allow(role, actions, _arn(role, "sqs", names.check_queue))
-    let_ask(role, names, names.prefix, COST)
+    grant_queries(role, names, names.prefix, COST)
 
 
 def _use_key(role: iam.Role, names: Names) -> None:

@@ -1,6 +1,4 @@
-"""People: a Cognito user pool. The attributes `tenant` and `sites` say which factories somebody may see, groups what
-they may do.
-"""
+"""Cognito user pool: the attributes `tenant` and `sites` define what a user may see, the groups what they may do."""
 
 from __future__ import annotations
 
@@ -21,8 +19,8 @@ ROLE_DESCRIPTIONS = {
 }
 
 
-class People(Construct):
-    """The pool and the client of the console. Nobody signs up: an administrator invites and says the sites."""
+class UserPool(Construct):
+    """User pool and console client. There is no self sign-up: an administrator invites users and sets their sites."""
 
     def __init__(self, scope: Construct, id: str, names: Names, environment: Environment) -> None:
         super().__init__(scope, id)
@@ -32,12 +30,12 @@ class People(Construct):
             user_pool_name=f"{names.prefix}-people",
             self_sign_up_enabled=False,
             sign_in_aliases={"email": True},
-            # Only an administrator may write these: the client below may not.
+            # Only administrators can write these; the client below cannot.
             custom_attributes={
                 "sites": cognito.StringAttribute(mutable=True),
                 "tenant": cognito.StringAttribute(mutable=True, min_len=1, max_len=64),
             },
-            # A new address counts once it is verified; until then the old one stays.
+            # A changed address takes effect once it is verified.
             auto_verify={"email": True},
             keep_original={"email": True},
             password_policy={
@@ -57,7 +55,11 @@ class People(Construct):
             removal_policy=removal(environment),
         )
         if not environment.retain:
-            accept(self.pool, "AwsSolutions-COG2", "Users of a trial are test users; where data stay MFA is required.")
+            accept(
+                self.pool,
+                "AwsSolutions-COG2",
+                "Trial environments have test users only; MFA is required where data are retained.",
+            )
         for order, role in enumerate(reversed(ROLES)):
             cognito.CfnUserPoolGroup(
                 self,
@@ -71,7 +73,7 @@ class People(Construct):
         self.client = self.pool.add_client(
             "Console",
             user_pool_client_name=f"{names.prefix}-console",
-            # Local tests sign in with a password; where data are kept it is SRP alone.
+            # Local tests sign in with a password; environments that retain data allow SRP only.
             auth_flows={"user_srp": True, "user_password": not environment.retain},
             prevent_user_existence_errors=True,
             enable_token_revocation=True,
@@ -80,7 +82,7 @@ class People(Construct):
             refresh_token_validity=Duration.days(1),
             read_attributes=attributes.with_custom_attributes("sites", "tenant"),
             write_attributes=attributes,
-            # A public client: whoever signs in sends the code challenge of PKCE along, and no secret.
+            # A public client: sign-in uses PKCE and no client secret.
             o_auth={
                 "flows": {"authorization_code_grant": True},
                 "scopes": [cognito.OAuthScope.OPENID, cognito.OAuthScope.EMAIL, cognito.OAuthScope.PROFILE],
@@ -91,7 +93,7 @@ class People(Construct):
         self.sign_in_url = self._sign_in_page(names)
 
     def _sign_in_page(self, names: Names) -> str:
-        """Cognito's managed login for the client, as Cognito styles it; returns its URL."""
+        """Add Cognito's managed login for the client with the default style; return its URL."""
         stack, prefix = Stack.of(self), f"{names.prefix}-{Stack.of(self).account}"
         domain = self.pool.add_domain(
             "SignIn",

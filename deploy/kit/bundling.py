@@ -13,6 +13,8 @@ from pathlib import Path
 from deploy.kit.wheels import EPOCH, PROJECT, download, wheel_files
 
 BUILD = PROJECT / "build" / "functions"
+#: Files of a folder that a function brings along.
+BUNDLED = (".py", ".sql")
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Code:
     def sources(self) -> list[tuple[str, Path]]:
         """(path in the folder, file)."""
         own = [(f"{self.name}/{path.name}", path) for path in sorted(self.runtime.glob("*.py"))]
-        files = [p for part in self.parts for p in _modules(PROJECT / part)]
+        files = [p for part in self.parts for p in _files(PROJECT / part)]
         return own + [(path.relative_to(PROJECT).as_posix(), path) for path in files]
 
 
@@ -43,15 +45,13 @@ _ERRORS = (
 _SHARED = (*_ERRORS, "deploy/kit/access.py", "deploy/kit/documents.py", "deploy/kit/tenants.py")
 _LOCK = PROJECT / "requirements/functions.txt"
 ALERTING = Code("alerting", PROJECT / "deploy/alerting/runtime", _LOCK, _SHARED)
-API = Code("queries", PROJECT / "deploy/api/runtime", _LOCK, _SHARED)
+_ATHENA = "deploy/kit/athena.py"
+_QUERIES = ("flink_job/lake/__init__.py", "flink_job/lake/queries")
+API = Code("queries", PROJECT / "deploy/api/runtime", _LOCK, (*_SHARED, _ATHENA, *_QUERIES))
 _METERING = (*_ERRORS, "flink_job/tenants.py", "flink_job/metering")
 _SNAPSHOT = ("flink_job/io/__init__.py", "flink_job/io/contract_snapshot.py")
 CONTRACTS = Code("contracts", PROJECT / "deploy/contracts/runtime", _LOCK, (*_METERING, *_SNAPSHOT))
-_ASKING = (
-    "deploy/api/__init__.py",
-    *(f"deploy/api/runtime/{name}.py" for name in ("__init__", "athena", "questions")),
-)
-CANARY = Code("canary", PROJECT / "deploy/canary/runtime", _LOCK, (*_METERING, *_ASKING))
+CANARY = Code("canary", PROJECT / "deploy/canary/runtime", _LOCK, (*_METERING, _ATHENA))
 LAST_VALUES = Code("last_values", PROJECT / "deploy/lake/runtime", _LOCK, _METERING)
 
 
@@ -80,8 +80,9 @@ def wheels(requirements: Path) -> list[Path]:
     return sorted(folder.glob("*.whl"))
 
 
-def _modules(path: Path) -> list[Path]:
-    return sorted(path.rglob("*.py")) if path.is_dir() else [path]
+def _files(path: Path) -> list[Path]:
+    """A file, or the modules and SQL files of a folder."""
+    return sorted(p for p in path.rglob("*") if p.suffix in BUNDLED) if path.is_dir() else [path]
 
 
 def _fingerprint(code: Code) -> str:

@@ -15,8 +15,8 @@ from deploy.kit.grants import allow, deliver_objects, use_key
 from deploy.kit.logs import log_group, log_stream_arn
 from deploy.kit.names import Names
 from deploy.lake.catalog import DELIVERED, TABLES, glue_table, glue_view, view_columns, views
-from deploy.lake.questions import QUESTIONS
 from flink_job.dataflow.wire import wire_names
+from flink_job.lake.queries import saved_queries
 from flink_job.schemas import EVENT_DATE, Table
 
 GB = 1_000_000_000
@@ -121,7 +121,7 @@ class Delivery(Construct):
 
 
 class Athena(Construct):
-    """A workgroup that limits what a query reads, and questions to begin with."""
+    """A workgroup that limits the data scanned per query, and the saved queries of the library."""
 
     def __init__(self, scope: Construct, id: str, deployment: Deployment) -> None:
         super().__init__(scope, id)
@@ -143,14 +143,14 @@ class Athena(Construct):
                 },
             },
         )
-        for question in QUESTIONS:
+        for query in saved_queries().values():
             named = athena.CfnNamedQuery(
                 self,
-                question.id,
-                name=question.title,
-                description=question.description,
+                query.id,
+                name=query.title,
+                description=query.description,
                 database=names.database,
-                query_string=question.sql,
+                query_string=query.sql,
                 work_group=self.name,
             )
             named.add_resource_dependency(workgroup)

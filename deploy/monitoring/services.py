@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from deploy.alerting.runtime.measures import (
+from deploy.alerting.runtime.metrics import (
     DIMENSION,
     NAMESPACE,
     NO_RECIPIENTS,
@@ -22,7 +22,7 @@ from deploy.settings import Environment
 FIREHOSE, KINESIS, LAMBDA, DYNAMODB = "AWS/Firehose", "AWS/Kinesis", "AWS/Lambda", "AWS/DynamoDB"
 MINUTE_MS = 60_000
 #: Tables, each with its index where it has one.
-TABLES = {"alert-state": "by_site", "contracts": "", "last-values": "", "asked": ""}
+TABLES = {"alert-state": "by_site", "contracts": "", "last-values": "", "queries": ""}
 KEY_METRICS = ("KMSKeyDisabled", "KMSKeyInvalidState", "KMSKeyAccessDenied", "KMSKeyNotFound")
 #: Answers 5xx within five minutes that are no accident.
 API_ERRORS = 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from deploy.alerting.reach import Reach
+from deploy.alerting.recipient_policy import Reach
 from deploy.alerting.runtime.routes import read_routes
 from deploy.kit.names import ROUTES, RULES, TARIFFS
 from flink_job.alerts.document import read_rules

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from deploy.api.runtime.athena import AnswerError, Athena
-from deploy.api.runtime.questions import literal
+from deploy.kit.athena import AnswerError, AthenaClient, literal
 from deploy.kit.names import TARIFFS, Names
 
 SITE = "smoke-check"
@@ -53,7 +52,7 @@ def check(
     meter = f"{SITE}-{now:%Y%m%dT%H%M%S}"
     start = (now - timedelta(seconds=INTERVAL_S)).replace(microsecond=0)
     _put(clients.kinesis, names.contracts, meter, _contract(meter, _tariff(clients.s3, names)))
-    athena, waited, sent = Athena(clients.athena, names.prefix, names.database), 0.0, -RESEND_S
+    athena, waited, sent = AthenaClient(clients.athena, names.prefix, names.database), 0.0, -RESEND_S
     while waited < limit_s:
         if waited - sent >= RESEND_S:
             # The same reading again is a repeat: it lets go a first one that came before its contract.
@@ -104,7 +103,9 @@ def _put(kinesis: Any, stream: str, meter: str, document: dict[str, Any]) -> Non
     kinesis.put_record(StreamName=stream, Data=json.dumps(document).encode(), PartitionKey=meter)
 
 
-def _cost(athena: Athena, meter: str, start: datetime, wait: Callable[[float], None]) -> dict[str, str | None] | None:
+def _cost(
+    athena: AthenaClient, meter: str, start: datetime, wait: Callable[[float], None]
+) -> dict[str, str | None] | None:
     day = f"{start.astimezone(UTC):%Y-%m-%d}"
     parameters = [literal(meter), literal(day)]
     try:

@@ -61,7 +61,7 @@ def test_each_stream_and_queue_is_that_of_the_event_source(
 def used_tables(function: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """(action, table) of each call of DynamoDB in a function's code."""
     name, module, entry = function["Handler"].split(".")
-    files = [path for _, path in CODES[name].sources()]
+    files = [path for _, path in CODES[name].sources() if path.suffix == ".py"]
     by_line = variables_by_line(files)
     for call in Code(files).calls(CODES[name].runtime / f"{module}.py", entry):
         if call.service == "dynamodb":

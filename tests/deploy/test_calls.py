@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from deploy.api.runtime.questions import QUESTIONS
+from deploy.api.runtime.parameters import QUERIES
 from deploy.kit import bundling as functions
-from deploy.lake.asking import RESULTS
-from deploy.lake.lineage import reads_of
+from deploy.kit.lineage import reads_of
+from deploy.kit.query_grants import RESULTS
 from flink_job.dataflow.environment import PROJECT
 from tests.deploy import documented as aws
 from tests.deploy.conftest import Templates, of_kind
@@ -53,7 +53,7 @@ def test_questions_reach_what_their_views_read_and_no_more(everything: Templates
     [role] = [
         actions for name, actions in granted(everything[PIPELINE]).items() if name.startswith("Queriesqueriesapi")
     ]
-    reads = reads_of(*(question.sql for question in QUESTIONS.values()))
+    reads = reads_of(*(question.sql for question in QUERIES.values()))
     tables = {arn.rsplit("/", 1)[1] for arn in role["glue:GetTable"] if ":table/" in arn}
     assert tables == reads.relations
     prefixes = {arn.split("<AWS::Region>/")[1] for arn in role["s3:GetObject"]}
@@ -96,7 +96,7 @@ def _function(template: Mapping[str, Any], role: str) -> dict[str, str]:
     [(name, function)] = _with_role(template, "AWS::Lambda::Function", role)
     code, module, entry = function["Handler"].split(".")
     assert code in CODES, f"{name}: its code is not in deploy/kit/bundling.py"
-    source = Code(path for _, path in CODES[code].sources())
+    source = Code(path for _, path in CODES[code].sources() if path.suffix == ".py")
     needed = dict.fromkeys(aws.FUNCTION, "any function")
     needed |= actions_of(source.calls(CODES[code].runtime / f"{module}.py", entry))
     for mapping in of_kind(dict(template), "AWS::Lambda::EventSourceMapping").values():

@@ -14,7 +14,7 @@ from deploy.local.alerting import received
 from deploy.local.endpoint import endpoint, free_port
 from flink_job.io.kinesis import client
 from tests.harness.alerting import alert, proxy, told
-from tests.harness.alerting_place import LEASE_MS, OPEN_HANDED, Place, wait_for
+from tests.harness.alerting_deployment import LEASE_MS, OPEN_HANDED, Place, wait_for
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deploy.lake.catalog import views
-from deploy.lake.questions import QUESTIONS
 from deploy.local.endpoint import endpoint, free_port
 from deploy.local.people import PASSWORD, call
 from deploy.settings import environment_named
 from flink_job.batch.receipt import read_receipt
 from flink_job.io.kinesis import client
+from flink_job.lake.queries import saved_queries
 from flink_job.metering.framing import readings_in
 from flink_job.schemas import OUTPUTS
 from tests.harness.deployment import DAYS, NAMES, READINGS, SITES, Deployment, wait_for
@@ -79,7 +79,7 @@ def test_every_view_answers_in_athena(deployed: Deployment, name: str) -> None:
     deployed.ask(f"SELECT * FROM {name} LIMIT 3")
 
 
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda q: q.id)
+@pytest.mark.parametrize("question", saved_queries().values(), ids=lambda q: q.id)
 def test_every_saved_query_runs(deployed: Deployment, question: Any) -> None:
     deployed.ask(question.sql)
 

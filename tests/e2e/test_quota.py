@@ -1,4 +1,4 @@
-"""Quotas of the query API in the table at the emulated endpoint."""
+"""Quotas of the query API, with the table at the emulated endpoint."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOW_S = 20_000 * DAY_S + 100
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with endpoint(tmp_path_factory.mktemp("endpoint") / "endpoint.log", free_port()) as url:
         client("dynamodb", url).create_table(
-            TableName="asked",
+            TableName="queries",
             KeySchema=[{"AttributeName": "query_id", "KeyType": "HASH"}],
             AttributeDefinitions=[{"AttributeName": "query_id", "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
@@ -27,7 +27,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_queries_bytes_and_queries_at_once(url: str) -> None:
-    quota = Quota(client("dynamodb", url), "asked", Limits(queries=5, scanned_bytes=100, at_once=2))
+    quota = Quota(client("dynamodb", url), "queries", Limits(queries=5, scanned_bytes=100, at_once=2))
     ended: dict[str, int] = {}
 
     def take(query_id: str, who: str = "ana", now_s: int = NOW_S) -> None:
@@ -36,7 +36,7 @@ def test_queries_bytes_and_queries_at_once(url: str) -> None:
     take("a")
     take("a")  # again: the same query
     take("b")
-    with pytest.raises(LimitError, match="2 of your queries run") as refused:
+    with pytest.raises(LimitError, match="2 of your queries are running") as refused:
         take("c")
     assert refused.value.retry_s < 60
     take("a", who="ben")  # somebody else
@@ -47,10 +47,10 @@ def test_queries_bytes_and_queries_at_once(url: str) -> None:
     ended |= {"c": 30}
     take("e")
     ended |= {"e": 5}
-    with pytest.raises(LimitError, match="5 queries a day") as refused:
+    with pytest.raises(LimitError, match="5 queries per day") as refused:
         take("f")
     assert refused.value.retry_s == DAY_S - 100
     take("f", now_s=NOW_S + DAY_S)
     ended |= {"f": 101}
-    with pytest.raises(LimitError, match="GB a day"):
+    with pytest.raises(LimitError, match="GB per day"):
         take("g", now_s=NOW_S + DAY_S)

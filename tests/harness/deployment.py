@@ -8,7 +8,7 @@ import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
-from deploy.api.runtime.athena import RUNNING, Athena
+from deploy.kit.athena import RUNNING, AthenaClient
 from deploy.kit.names import Names
 from deploy.lake.catalog import DELIVERED
 from deploy.local.people import Api, api_of, call, token_of
@@ -90,7 +90,7 @@ class Deployment:
         self.stacks.create("watch")
         self.api: Api = api_of(self.stacks)
         self.tokens = {who: token_of(self.api, url, f"{who}@plant.example", sites) for who, sites in SITES.items()}
-        self.athena = Athena(client("athena", url), NAMES.prefix, NAMES.database)
+        self.athena = AthenaClient(client("athena", url), NAMES.prefix, NAMES.database)
         self._deliver()
 
     def _deliver(self) -> None:

@@ -20,11 +20,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from deploy.api.runtime.questions import QUESTIONS as ASKED
-from deploy.api.runtime.questions import prepared
+from deploy.api.runtime.parameters import QUERIES as ASKED
+from deploy.api.runtime.parameters import bind
 from deploy.lake.catalog import TABLES, view_columns, views
-from deploy.lake.questions import QUESTIONS as SAVED
 from flink_job.lake.database import ROWS, open_lake
+from flink_job.lake.queries import saved_queries
 from flink_job.schemas import EVENT_DATE, Column, Table
 
 HERE = Path(__file__).parent / "trino"
@@ -45,14 +45,14 @@ class Answer:
 def asked_of_trino() -> dict[str, str]:
     """Statements by name: every view whole, every saved query, every question of the API."""
     found = {f"view {name}": f"SELECT * FROM {name}" for name, _ in views()}
-    found |= {f"saved {question.id}": question.sql for question in SAVED}
+    found |= {f"saved {question.id}": question.sql for question in saved_queries().values()}
     for name, question in ASKED.items():
         given = {
             "from": "2026-03-27",
             "to": "2026-03-30",
             **({"level": "line"} if "level" in question.conditions else {}),
         }
-        sql, literals = prepared(question, given, {"zaragoza", "pune"}, "default")
+        sql, literals = bind(question, given, {"zaragoza", "pune"}, "default")
         parts = sql.split("?")
         found[f"asked {name}"] = "".join(a + b for a, b in zip(parts, [*literals, ""], strict=True))
     return found

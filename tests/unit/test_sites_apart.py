@@ -13,7 +13,7 @@ import duckdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.api.runtime.questions import LEVELS, QUESTIONS, prepared
+from deploy.api.runtime.parameters import LEVELS, QUERIES, bind
 from deploy.lake.catalog import empty_lake
 from flink_job.lake.views import VIEWS
 
@@ -91,10 +91,10 @@ def rows_of(lake: duckdb.DuckDBPyConnection, sql: str) -> Counter[tuple[tuple[st
 
 def asked(tenant: str, sites: set[str] | None) -> Iterator[tuple[str, str]]:
     """(name, SQL) of every question, at every level where it has such, as Athena runs it."""
-    for name, question in QUESTIONS.items():
+    for name, question in QUERIES.items():
         levels = [{"level": level} for level in LEVELS] if "level" in question.conditions else [{}]
         for level in levels:
-            sql, literals = prepared(question, {**DAYS, **level}, sites, tenant)
+            sql, literals = bind(question, {**DAYS, **level}, sites, tenant)
             yield f"{name} {level}", re.sub(r"\?", lambda _, left=iter(literals): next(left), sql)
 
 

@@ -22,7 +22,7 @@ from deploy.kit.tenants import DEFAULT_TENANT
 from .channels import Channels
 from .outbox import Outbox
 from .routes import Routes
-from .routing import Routing
+from .routes_cache import Routing
 from .table import Table
 from .webhook import Webhooks
 

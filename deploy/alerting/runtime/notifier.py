@@ -16,11 +16,11 @@ from botocore.exceptions import ClientError
 
 from deploy.kit.errors import reported
 
-from . import context, measures
+from . import context, metrics
+from .dispatcher import send_due
 from .messages import body, short, subject
 from .model import Change, read_change
 from .routes import Recipient
-from .sending import send_due
 
 logger = Logger(service="notifier")
 processor = BatchProcessor(event_type=EventType.KinesisDataStreams)
@@ -67,6 +67,6 @@ def _readable(data: bytes) -> Change:
 
 
 def _pass_over(data: bytes, error: Exception) -> list[Recipient]:
-    measures.count(measures.UNREADABLE)
+    metrics.count(metrics.UNREADABLE)
     logger.error("no change of an alert", extra={"error": str(error), "data": data[:1000].decode(errors="replace")})
     return []

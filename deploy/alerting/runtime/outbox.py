@@ -12,14 +12,14 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from . import measures
+from . import metrics
 from .channels import Channels, Message
-from .composed import LEASE_MS, alerts_message, digest_message
 from .limits import Allowance, Breaker
+from .message_items import LEASE_MS, alerts_message, digest_message
 from .model import Change, read_change
 from .routes import Recipient, Routes
+from .suppression import Notice, Waiting
 from .table import Table
-from .waiting import Notice, Waiting
 
 #: How long a notice waits for what may inhibit it to be known.
 INHIBIT_WAIT_MS = 10_000
@@ -125,7 +125,7 @@ class Outbox:
             emergency = any(notice.change.severity == "emergency" for notice in told)
             held = bool(told) and not allowance.may_send(emergency)
             if held and not allowance.within_budget:
-                measures.count(measures.OVER_BUDGET, len(told))
+                metrics.count(metrics.OVER_BUDGET, len(told))
             spent = allowance.after(1 if told and not held else 0)
             return self._commit(recipient, rate, spent, told, dropped, {line: held}, now_ms)
         return None

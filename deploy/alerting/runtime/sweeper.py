@@ -9,11 +9,11 @@ from aws_lambda_powertools import Logger
 from deploy.kit.errors import reported
 from deploy.kit.tenants import DEFAULT_TENANT
 
-from . import context, measures
+from . import context, metrics
+from .dispatcher import send_due
 from .items import OPEN
 from .limits import Breaker
 from .routes import Recipient, Routes
-from .sending import send_due
 
 logger = Logger(service="sweeper")
 #: Of the function's minute; a call that has begun may take some seconds more.
@@ -55,9 +55,9 @@ def _measure(routes: dict[str, Routes]) -> None:
         logger.warning("no recipients: alerts reach nobody", extra={"tenants": mute[:20]})
     if down:
         logger.warning("recipients that cannot be reached", extra={"recipients": down[:20]})
-    measures.count(measures.NO_RECIPIENTS, len(mute))
-    measures.count(measures.ROUTES_REJECTED, len(rejected))
-    measures.count(measures.RECIPIENTS_DOWN, len(down))
+    metrics.count(metrics.NO_RECIPIENTS, len(mute))
+    metrics.count(metrics.ROUTES_REJECTED, len(rejected))
+    metrics.count(metrics.RECIPIENTS_DOWN, len(down))
 
 
 def _is_down(recipient: Recipient) -> bool:

@@ -1,1 +1,1 @@
-"""Queries on demand: a catalogue of questions over the lake, asked in Athena, for the caller's sites only."""
+"""Query API: parameterised queries over the lake, run in Athena, limited to the caller's sites."""

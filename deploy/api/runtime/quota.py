@@ -1,8 +1,8 @@
-"""What a caller may ask of Athena: queries a day, bytes a day, queries at once. One item a caller, beside the queries.
+"""Athena quotas per caller: queries per day, bytes scanned per day, concurrent queries. One item per caller.
 
-A query takes its place when it starts, and its bytes are counted when the next one is asked for: nobody has to look at
-a result for it to count. So a caller exceeds the bytes by at most the queries that run at once, each of which the
-workgroup's own limit bounds.
+A query takes a slot when it starts. Its bytes are counted when the caller starts the next query, whether or not anybody
+read its result. A caller can therefore exceed the bytes by at most the concurrent queries, each of which is limited by
+the workgroup.
 """
 
 from __future__ import annotations
@@ -16,32 +16,33 @@ from botocore.exceptions import ClientError
 from deploy.kit.access import LimitError
 
 DAY_S, KEEP_S = 86_400, 7 * 86_400
-#: How long a query that is noted may have no execution until it is given up.
+#: A recorded query without an execution is given up after this time [s].
 START_S = 60
+#: Retry-After [s] when all slots are in use.
 BUSY_S = 15
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Per caller. Bytes and queries are those of a UTC day."""
+    """Limits per caller; `queries` and `scanned_bytes` per UTC day, `at_once` concurrent queries."""
 
     queries: int
     scanned_bytes: int
     at_once: int
 
 
-#: The bytes of a query that has ended, None while it runs, by its id.
+#: Query id -> bytes scanned by a query that has ended, None while it runs.
 Scanned = Callable[[str], int | None]
 
 
 class Quota:
-    """The quotas in the table of queries, by name; `dynamodb` is a boto3 client."""
+    """Enforces the limits with conditional updates; `dynamodb` is a boto3 client, `name` the table of the queries."""
 
     def __init__(self, dynamodb: Any, name: str, limits: Limits) -> None:
         self._dynamodb, self._name, self._limits = dynamodb, name, limits
 
     def take(self, subject: str, query_id: str, now_s: int, scanned: Scanned) -> None:
-        """Let a query of a caller start; the same one again takes nothing. Raises LimitError."""
+        """Take a slot for a query of a caller; the same query again takes none. Raises LimitError."""
         day = now_s // DAY_S
         item = self._today(subject, day, now_s)
         for running in item.get("running", {}).get("SS", ()):
@@ -68,11 +69,11 @@ class Quota:
             self._refuse(subject, query_id, now_s)
 
     def release(self, subject: str, query_id: str) -> None:
-        """Give back the place of a query that was not started."""
+        """Release the slot of a query that was not started."""
         self._settle(subject, query_id, 0)
 
     def _today(self, subject: str, day: int, now_s: int) -> dict[str, Any]:
-        """The caller's item, begun anew where it is of an earlier day; what runs goes on."""
+        """The caller's item, with counters reset if it is from an earlier day; running queries keep their slots."""
         item = self._item(subject)
         if item.get("day", {}).get("N") == str(day):
             return item
@@ -86,7 +87,7 @@ class Quota:
         return self._item(subject)
 
     def _settle(self, subject: str, query_id: str, scanned: int) -> None:
-        """Count the bytes of a query that has ended, once."""
+        """Count the bytes of a query that has ended and release its slot, once."""
         values = {":query": {"S": query_id}, ":set": {"SS": [query_id]}, ":bytes": {"N": str(scanned)}}
         self._update(subject, "ADD scanned :bytes DELETE running :set", "contains(running, :query)", values)
 
@@ -97,11 +98,11 @@ class Quota:
             return
         tomorrow_s = DAY_S - now_s % DAY_S
         if int(item["queries"]["N"]) >= self._limits.queries:
-            raise LimitError(f"you may ask {self._limits.queries} queries a day (UTC)", tomorrow_s)
+            raise LimitError(f"quota reached: {self._limits.queries} queries per day (UTC)", tomorrow_s)
         if int(item["scanned"]["N"]) >= self._limits.scanned_bytes:
             limit_gb = self._limits.scanned_bytes / 1e9
-            raise LimitError(f"your queries may read {limit_gb:g} GB a day (UTC)", tomorrow_s)
-        raise LimitError(f"{self._limits.at_once} of your queries run; wait for one to end, or stop it", BUSY_S)
+            raise LimitError(f"quota reached: your queries may scan {limit_gb:g} GB per day (UTC)", tomorrow_s)
+        raise LimitError(f"{self._limits.at_once} of your queries are running: wait for one to end, or stop it", BUSY_S)
 
     def _item(self, subject: str) -> dict[str, Any]:
         answer = self._dynamodb.get_item(TableName=self._name, Key=_key(subject), ConsistentRead=True)

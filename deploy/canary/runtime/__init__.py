@@ -1,1 +1,1 @@
-"""The function of the canary: it publishes a reading, and checks the costs of those before."""
+"""Lambda function of the canary: publishes a reading and checks the costs of earlier readings."""

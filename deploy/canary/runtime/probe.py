@@ -1,7 +1,7 @@
-"""What the canary publishes and what must come of it: functions of a slot, the number of a quarter hour since 1970.
+"""Readings of the canary and their expected costs, as functions of a slot: the number of quarter hours since 1970.
 
-The readings are dated `BACK` before the slot. Their partitions of the lake hold nothing else, so that looking for a
-cost reads a few kB whatever the deployment has, and they never move the job's event time, which belongs to real meters.
+Readings are dated `BACK` before their slot. Their partitions in the lake hold nothing else, so a check scans a few kB
+however large the deployment is, and they never advance the job's watermark, which follows the real meters.
 """
 
 from __future__ import annotations
@@ -14,25 +14,27 @@ from decimal import Decimal
 
 from flink_job.metering.envelope import enclose
 
-#: Tenant, site, meter and tariff of the canary. No customer may have this name (docs/use/tenants.md).
+#: Tenant, site, meter and tariff of the canary; reserved, no customer may use it (docs/use/tenants.md).
 NAME = "canary"
-#: Metrics and where they are.
+#: CloudWatch namespace, dimension and names of the metrics.
 NAMESPACE, DIMENSION = "Metering", "Deployment"
 AGE, WRONG = "CanaryAge", "CanaryWrong"
 TARIFF_KEY = f"tariffs/{NAME}/{NAME}.json"
 SLOT_S = 900
 BACK = timedelta(days=7305)
-#: Slots before the present one whose costs are looked for: six hours.
+#: Number of slots before the present one whose costs are checked: six hours.
 LOOKBACK = 24
 PRICE, CURRENCY = Decimal("0.25"), "EUR"
-#: Energies differ from slot to slot, so that a cost is not taken for another's.
+#: Energies differ between slots, so that costs cannot be confused.
 _ENERGIES = 997
 
 
 @dataclass(frozen=True)
 class Finding:
-    """`age_s`: seconds since the newest reading that came out as a cost was due; of none, at least the lookback.
-    `wrong`: the slots whose cost is not what it must be.
+    """Result of a check.
+
+    `age_s`: time since the newest costed reading was due [s]; without any, at least the lookback. `wrong`: slots with a
+    wrong cost. `found`: number of slots with a cost.
     """
 
     age_s: float
@@ -41,32 +43,32 @@ class Finding:
 
 
 def slot_of(when: datetime) -> int:
-    """The slot that a time lies in."""
+    """The slot that contains a time."""
     return int(when.timestamp()) // SLOT_S
 
 
 def start_of(slot: int) -> datetime:
-    """When a slot's reading is due."""
+    """The time at which a slot's reading is due."""
     return datetime.fromtimestamp(slot * SLOT_S, UTC)
 
 
 def interval_of(slot: int) -> datetime:
-    """Where the interval of a slot's reading begins."""
+    """Start of the interval of a slot's reading."""
     return start_of(slot) - BACK
 
 
 def energy_kwh(slot: int) -> Decimal:
-    """Energy of a slot's reading."""
+    """Energy of a slot's reading [kWh]."""
     return Decimal(slot % _ENERGIES + 1) / 1000
 
 
 def cost(slot: int) -> Decimal:
-    """What a slot's reading must cost, to the last digit."""
+    """Exact cost of a slot's reading [CURRENCY]."""
     return energy_kwh(slot) * PRICE
 
 
 def reading(slot: int) -> bytes:
-    """A slot's reading as it is put into the readings stream."""
+    """The record of a slot's reading in the readings stream."""
     document = {
         "meter_id": NAME,
         "interval_start": interval_of(slot).isoformat(),
@@ -77,7 +79,7 @@ def reading(slot: int) -> bytes:
 
 
 def contract() -> bytes:
-    """The contract of the canary's meter."""
+    """The contract document of the canary's meter."""
     document = {
         "meter_id": NAME,
         "tenant": NAME,
@@ -89,7 +91,7 @@ def contract() -> bytes:
 
 
 def tariff() -> bytes:
-    """The tariff of the canary's meter: energy at one price."""
+    """The tariff document of the canary's meter: one energy price."""
     document = {
         "tariff_id": NAME,
         "version": "1",
@@ -101,18 +103,18 @@ def tariff() -> bytes:
     return json.dumps(document).encode()
 
 
-def looked_for(slot: int) -> range:
-    """The slots whose costs are looked for when a slot's reading is published."""
+def checked_slots(slot: int) -> range:
+    """The slots whose costs are checked when a slot's reading is published."""
     return range(slot - LOOKBACK, slot)
 
 
-def days_of(slots: Iterable[int]) -> list[str]:
-    """Partitions of the lake in which costs of slots lie."""
+def partitions_of(slots: Iterable[int]) -> list[str]:
+    """The partitions of the lake (UTC dates) that hold the costs of slots."""
     return sorted({f"{interval_of(slot):%Y-%m-%d}" for slot in slots})
 
 
-def judged(rows: Iterable[Mapping[str, str | None]], slot: int, now: datetime) -> Finding:
-    """What rows of `costs` (interval_start, energy_kwh, cost, currency; each reading and revision once) say."""
+def evaluate(rows: Iterable[Mapping[str, str | None]], slot: int, now: datetime) -> Finding:
+    """Check rows of `costs` (interval_start, energy_kwh, cost, currency; each reading and revision once)."""
     seen: dict[int, tuple[Decimal, Decimal, set[str | None]]] = {}
     for row in rows:
         start = datetime.fromisoformat(str(row["interval_start"])).replace(tzinfo=UTC)
@@ -123,7 +125,7 @@ def judged(rows: Iterable[Mapping[str, str | None]], slot: int, now: datetime) -
             amount + Decimal(str(row["cost"])),
             currencies | {row["currency"]},
         )
-    found = {number: sums for number, sums in seen.items() if number in looked_for(slot)}
+    found = {number: sums for number, sums in seen.items() if number in checked_slots(slot)}
     wrong = tuple(n for n, sums in sorted(found.items()) if sums != (energy_kwh(n), cost(n), {CURRENCY}))
     newest = max(found, default=slot - LOOKBACK)
     return Finding((now - start_of(newest)).total_seconds(), wrong, len(found))

@@ -53,31 +53,31 @@ def test_costs_have_no_more_digits_than_the_job_keeps() -> None:
 
 def test_the_age_is_that_of_the_newest_cost() -> None:
     rows = [row(SLOT - 3), row(SLOT - 1), row(SLOT - 2)]
-    assert probe.judged(rows, SLOT, NOW) == probe.Finding(920, (), 3)
-    assert probe.judged(rows[:1], SLOT, NOW).age_s == 2720
+    assert probe.evaluate(rows, SLOT, NOW) == probe.Finding(920, (), 3)
+    assert probe.evaluate(rows[:1], SLOT, NOW).age_s == 2720
 
 
 def test_where_nothing_came_out_the_age_is_the_lookback() -> None:
-    assert probe.judged([], SLOT, NOW) == probe.Finding(6 * 3600 + 20, (), 0)
+    assert probe.evaluate([], SLOT, NOW) == probe.Finding(6 * 3600 + 20, (), 0)
     # The present reading's cost, from an earlier try of the same run, proves nothing of those before.
-    assert probe.judged([row(SLOT)], SLOT, NOW).found == 0
+    assert probe.evaluate([row(SLOT)], SLOT, NOW).found == 0
 
 
 def test_a_wrong_cost_is_noticed_to_the_last_digit() -> None:
     right = probe.cost(SLOT - 1)
     for other in ({"cost": f"{right + Decimal('0.000001')}"}, {"currency": "USD"}, {"energy_kwh": "0"}):
-        assert probe.judged([row(SLOT - 1, **other)], SLOT, NOW).wrong == (SLOT - 1,)
+        assert probe.evaluate([row(SLOT - 1, **other)], SLOT, NOW).wrong == (SLOT - 1,)
     doubled = [row(SLOT - 1), row(SLOT - 1, reading_id="another")]
-    assert probe.judged(doubled, SLOT, NOW).wrong == (SLOT - 1,)
+    assert probe.evaluate(doubled, SLOT, NOW).wrong == (SLOT - 1,)
 
 
 def test_parts_that_add_up_are_right() -> None:
     part = {"energy_kwh": "0", "cost": "0.000001"}
     rest = f"{probe.cost(SLOT - 1) - Decimal('0.000001')}"
-    assert probe.judged([row(SLOT - 1, cost=rest), row(SLOT - 1, **part)], SLOT, NOW).wrong == ()
+    assert probe.evaluate([row(SLOT - 1, cost=rest), row(SLOT - 1, **part)], SLOT, NOW).wrong == ()
 
 
 def test_the_days_looked_at_are_those_of_the_readings() -> None:
     midnight = probe.slot_of(datetime(2026, 3, 28, 0, 0, tzinfo=UTC))
-    assert probe.days_of(probe.looked_for(midnight)) == ["2006-03-27"]
-    assert probe.days_of(probe.looked_for(midnight + 1)) == ["2006-03-27", "2006-03-28"]
+    assert probe.partitions_of(probe.checked_slots(midnight)) == ["2006-03-27"]
+    assert probe.partitions_of(probe.checked_slots(midnight + 1)) == ["2006-03-27", "2006-03-28"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deploy.api.runtime.lastvalues import meter_key
+from deploy.api.runtime.last_values_reader import meter_key
 from deploy.lake.runtime import writer
 from deploy.lake.runtime.writer import contract_item, reading_items
 from flink_job.metering.envelope import enclose

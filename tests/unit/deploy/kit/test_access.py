@@ -16,10 +16,10 @@ from deploy.alerting.runtime import context
 from deploy.alerting.runtime.table import Table
 from deploy.api.infrastructure import ALERT_ROUTES, QUERY_ROUTES
 from deploy.api.runtime import api as queries_api
-from deploy.api.runtime.asked import Asked
-from deploy.api.runtime.athena import Athena
-from deploy.api.runtime.lastvalues import LastValues
+from deploy.api.runtime.last_values_reader import LastValuesReader
+from deploy.api.runtime.query_table import QueryTable
 from deploy.kit.access import EDITOR, OPERATOR, VIEWER, caller_of
+from deploy.kit.athena import AthenaClient
 from deploy.kit.documents import MAX_DEPTH, DocumentError, read_document
 from tests.harness.api_events import CHIEF, answer, claims_of, request
 
@@ -38,9 +38,9 @@ def services(monkeypatch: pytest.MonkeyPatch) -> dict[str, Stubber]:
     stubs = {name: Stubber(made) for name, made in clients.items()}
     table = Table(clients["dynamodb"], "t")
     monkeypatch.setattr(context, "table", lambda tenant="default": table)
-    monkeypatch.setattr(queries_api, "asked", lambda: Asked(clients["dynamodb"], "t"))
-    monkeypatch.setattr(queries_api, "athena", lambda: Athena(clients["athena"], "w", "d"))
-    monkeypatch.setattr(queries_api, "last_values", lambda: LastValues(clients["dynamodb"], "t"))
+    monkeypatch.setattr(queries_api, "query_table", lambda: QueryTable(clients["dynamodb"], "t"))
+    monkeypatch.setattr(queries_api, "athena", lambda: AthenaClient(clients["athena"], "w", "d"))
+    monkeypatch.setattr(queries_api, "last_values", lambda: LastValuesReader(clients["dynamodb"], "t"))
     for stub in stubs.values():
         stub.activate()
     return stubs

@@ -1,4 +1,4 @@
-"""Which tables and views a query reads, found in its SQL: grants are derived from it, so they follow the views."""
+"""Tables and views that a query reads, derived from its SQL. Grants are based on it, so they follow the views."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from deploy.lake.catalog import TABLES, views
-from flink_job.lake.database import ROWS
+from flink_job.lake.database import ROWS, TABLES, each_key_once, read_view
 from flink_job.lake.selection import QueryError, tables_of
+from flink_job.lake.views import VIEWS
 
-#: Where a question of the API puts a condition (deploy/api/runtime/questions.py).
+#: The place of a condition in a parameterised query (flink_job/lake/queries).
 _PLACEHOLDER = re.compile(r"\{\w+\}")
 
 
 class LineageError(ValueError):
-    """A query whose tables cannot be determined; the message names what is unknown."""
+    """A query whose tables cannot be determined; the message names the unknown relation or the syntax error."""
 
 
 @dataclass(frozen=True)
 class Reads:
-    """What queries read: `relations` are Glue's names of views and tables, `tables` the tables among them."""
+    """The relations that queries read: `relations` are Glue names of views and tables, `tables` only the tables."""
 
     relations: frozenset[str]
     tables: frozenset[str]
 
     @property
     def prefixes(self) -> list[str]:
-        """Where in the lake's bucket the rows lie."""
+        """Prefixes of the rows' objects in the bucket of the lake."""
         return [f"{name}/" for name in sorted(self.tables)]
 
 
 def reads_of(*statements: str) -> Reads:
-    """Everything that statements read, directly and through views. Raises LineageError."""
+    """All relations that statements read, directly and through views. Raises LineageError."""
     found: frozenset[str] = frozenset()
     for sql in statements:
         try:
@@ -47,4 +47,5 @@ def reads_of(*statements: str) -> Reads:
 
 @cache
 def _views() -> dict[str, str]:
-    return dict(views())
+    """SQL of every view by name: each table with one row per key, and the merged views."""
+    return {name: each_key_once(table) for name, table in TABLES.items()} | {name: read_view(name) for name in VIEWS}

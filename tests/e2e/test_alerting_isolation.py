@@ -13,14 +13,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deploy.alerting.runtime import api, composed, context, measures, notifier, outbox, sweeper
+from deploy.alerting.runtime import api, context, notifier, outbox, sweeper
+from deploy.alerting.runtime import message_items as message_items
+from deploy.alerting.runtime import metrics as metrics
 from deploy.kit.names import ROUTES
 from deploy.local.alerting import received
 from deploy.local.endpoint import endpoint, free_port
 from deploy.release import smoke_alert
 from flink_job.io.kinesis import client
 from tests.harness.alerting import alert, kinesis_event, told
-from tests.harness.alerting_place import LEASE_MS, OPEN_HANDED, Place
+from tests.harness.alerting_deployment import LEASE_MS, OPEN_HANDED, Place
 from tests.harness.api_events import CHIEF, answer, claims_of, request
 from tests.unit.deploy.alerting.test_webhook import drip_headers, receiver
 
@@ -45,9 +47,9 @@ class Here:
         self.place, self.metrics = place, {}  # type: ignore[var-annotated]
         for name, value in place.environment.items():
             patch.setenv(name, value)
-        for module in (composed, outbox):
+        for module in (message_items, outbox):
             patch.setattr(module, "LEASE_MS", LEASE_MS)
-        patch.setattr(measures, "count", lambda name, value=1: self.metrics.__setitem__(name, value))
+        patch.setattr(metrics, "count", lambda name, value=1: self.metrics.__setitem__(name, value))
         self.forget()
 
     def forget(self) -> None:
@@ -87,16 +89,16 @@ def test_without_routes_nothing_fails_and_a_metric_says_so(here: Here) -> None:
     client("s3", here.place.url).delete_object(Bucket=here.place.names.registry, Key=ROUTES)
     here.forget()
     here.notify(alert("nobody"))
-    assert here.sweep()[measures.NO_RECIPIENTS] == 1
+    assert here.sweep()[metrics.NO_RECIPIENTS] == 1
     here.routes(crew(here.place))
-    assert here.sweep()[measures.NO_RECIPIENTS] == 0
+    assert here.sweep()[metrics.NO_RECIPIENTS] == 0
 
 
 def test_a_secret_that_is_missing_disables_its_recipient_alone(here: Here) -> None:
     here.routes(crew(here.place, hook={**hook(1), "secret": GONE}))
     here.notify(alert("secretless"))
     assert ("secretless", 0, "raised") in told(here.place.inbox())
-    assert here.sweep()[measures.RECIPIENTS_DOWN] == 1
+    assert here.sweep()[metrics.RECIPIENTS_DOWN] == 1
 
 
 @pytest.mark.parametrize("broken", [b"{", b"[" * 9000, b'{"recipients": {"x": {"sns": 1}}, "routes": []}', b"\xff"])
@@ -108,7 +110,7 @@ def test_a_broken_document_leaves_the_last_good_one_in_force(here: Here, broken:
     name = f"kept-{time.monotonic_ns()}"
     here.notify(alert(name))
     assert (name, 0, "raised") in told(here.place.inbox())
-    assert here.sweep()[measures.ROUTES_REJECTED] == 1
+    assert here.sweep()[metrics.ROUTES_REJECTED] == 1
 
 
 def test_a_receiver_that_drips_delays_nobody_and_is_left_alone(here: Here) -> None:
@@ -129,7 +131,7 @@ def test_a_receiver_that_drips_delays_nobody_and_is_left_alone(here: Here) -> No
         assert len(told(messages)) == 5
         # Three failures open the breaker.
         assert len(connections) == 3
-        assert here.sweep()[measures.RECIPIENTS_DOWN] == 1
+        assert here.sweep()[metrics.RECIPIENTS_DOWN] == 1
 
 
 def test_a_budget_bounds_emergencies_too(here: Here) -> None:
@@ -143,7 +145,7 @@ def test_a_budget_bounds_emergencies_too(here: Here) -> None:
     )
     loud = [row for row in told(here.place.inbox()) if row[0].startswith("loud-")]
     assert len(loud) == 3
-    assert here.metrics[measures.OVER_BUDGET] == 1
+    assert here.metrics[metrics.OVER_BUDGET] == 1
     client("dynamodb", here.place.url).delete_item(TableName=here.place.environment["TABLE"], Key=key)
 
 

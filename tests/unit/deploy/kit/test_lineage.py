@@ -7,17 +7,17 @@ import re
 import duckdb
 import pytest
 
-from deploy.api.runtime.questions import QUESTIONS
+from deploy.api.runtime.parameters import QUERIES
+from deploy.kit.lineage import LineageError, reads_of
 from deploy.lake.catalog import TABLES, empty_lake, views
-from deploy.lake.lineage import LineageError, reads_of
-from deploy.lake.questions import QUESTIONS as SAVED
 from flink_job.lake.database import ROWS
+from flink_job.lake.queries import saved_queries
 from flink_job.lake.selection import named_in
 
 STATEMENTS = {
     **{f"view {name}": f"SELECT * FROM {name}" for name, _ in views()},
-    **{f"question {name}": question.sql for name, question in QUESTIONS.items()},
-    **{f"saved {question.id}": question.sql for question in SAVED},
+    **{f"question {name}": question.sql for name, question in QUERIES.items()},
+    **{f"saved {question.id}": question.sql for question in saved_queries().values()},
 }
 
 

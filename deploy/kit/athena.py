@@ -1,4 +1,4 @@
-"""Asking Athena: start once, look, read a page, stop."""
+"""Client for Athena queries: start once per token, poll, read pages, stop."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ POLL_S = 0.5
 
 
 class AnswerError(RuntimeError):
-    """A query that failed, or did not end in time; the message is Athena's reason."""
+    """A query that failed or timed out; the message is Athena's reason."""
 
 
-class Athena:
-    """One workgroup and database; `client` is boto3's."""
+class AthenaClient:
+    """Queries in one workgroup and database; `client` is a boto3 client of Athena."""
 
     def __init__(self, client: Any, workgroup: str, database: str) -> None:
         self._client, self._workgroup, self._database = client, workgroup, database
 
     def start(self, sql: str, parameters: Sequence[str], token: str) -> str:
-        """Start a query; returns its execution's id. The same token starts nothing twice."""
+        """Start a query and return its execution id. A token that was used before starts no second query."""
         answer = self._client.start_query_execution(
             QueryString=sql,
             **({"ExecutionParameters": list(parameters)} if parameters else {}),
@@ -33,7 +33,7 @@ class Athena:
         return str(answer["QueryExecutionId"])
 
     def status(self, execution: str) -> dict[str, Any]:
-        """State, why it failed, and how much it read."""
+        """The state of a query, the reason of a failure, the bytes scanned and the run time [ms]."""
         found = self._client.get_query_execution(QueryExecutionId=execution)["QueryExecution"]
         statistics = found.get("Statistics") or {}
         return {
@@ -44,8 +44,8 @@ class Athena:
         }
 
     def page(self, execution: str, following: str | None) -> tuple[list[str], list[list[str | None]], str | None]:
-        """(columns, rows, where the next page begins) of a query that has succeeded."""
-        # Athena's first page begins with a row of the columns' names.
+        """(columns, rows, token of the next page) of a query that has succeeded."""
+        # The first row of Athena's first page holds the column names.
         more = {"NextToken": following} if following else {}
         limit = PAGE_ROWS if following else PAGE_ROWS + 1
         answer = self._client.get_query_results(QueryExecutionId=execution, MaxResults=limit, **more)
@@ -62,7 +62,7 @@ class Athena:
         limit_s: float,
         wait: Callable[[float], None] = time.sleep,
     ) -> list[dict[str, str | None]]:
-        """The first page of a query's rows, waited for. Raises AnswerError."""
+        """Run a query, wait at most `limit_s` and return the first page of its rows. Raises AnswerError."""
         execution, waited = self.start(sql, parameters, token), 0.0
         while (status := self.status(execution))["status"].upper() in RUNNING:
             if waited >= limit_s:
@@ -75,5 +75,10 @@ class Athena:
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
     def stop(self, execution: str) -> None:
-        """Stop a query; one that has ended stays as it is."""
+        """Stop a query; a query that has ended is unchanged."""
         self._client.stop_query_execution(QueryExecutionId=execution)
+
+
+def literal(value: str) -> str:
+    """A text as a SQL string literal, the form in which Athena takes execution parameters."""
+    return "'" + value.replace("'", "''") + "'"

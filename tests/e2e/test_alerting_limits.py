@@ -9,7 +9,7 @@ import pytest
 
 from deploy.local.endpoint import endpoint, free_port
 from tests.harness.alerting import alert, told
-from tests.harness.alerting_place import OPEN_HANDED, Place
+from tests.harness.alerting_deployment import OPEN_HANDED, Place
 
 #: What an alert of a gateway has otherwise than one of a meter.
 GATEWAY = {"rule_id": "gateway", "entity": "gateway=g1", "site_path": "zaragoza", "tags": "gateway=g1"}

@@ -1,4 +1,4 @@
-"""Permissions to ask Athena: of one workgroup, about what queries read, found in their SQL."""
+"""Permissions to run Athena queries in one workgroup, limited to the tables and views that the queries read."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 
 from deploy.kit.grants import OBJECTS, allow, deliver_objects, read_objects
+from deploy.kit.lineage import reads_of
 from deploy.kit.names import Names
-from deploy.lake.lineage import reads_of
 
 RESULTS = "athena-results/"
 _ACTIONS = ("GetQueryExecution", "GetQueryResults", "StartQueryExecution")
 
 
-def let_ask(role: iam.IRole, names: Names, workgroup: str, *statements: str, may_stop: bool = False) -> None:
-    """Grant asking `statements`, and stopping them where a function does so."""
+def grant_queries(role: iam.IRole, names: Names, workgroup: str, *statements: str, may_stop: bool = False) -> None:
+    """Grant a role to run `statements` and read their results and, if `may_stop`, to stop queries."""
     stack, reads = Stack.of(role), reads_of(*statements)
     arn = stack.format_arn(service="athena", resource="workgroup", resource_name=workgroup)
     for action in (*_ACTIONS, *(["StopQueryExecution"] if may_stop else [])):
@@ -27,7 +27,7 @@ def let_ask(role: iam.IRole, names: Names, workgroup: str, *statements: str, may
 
 
 def _read_catalog(role: iam.IRole, database: str, relations: list[str]) -> None:
-    """Grant looking up tables and views. Athena looks at the database `default` whatever a query reads.
+    """Grant reading the definitions of tables and views. Athena always reads the database `default` too.
 
     https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
     """

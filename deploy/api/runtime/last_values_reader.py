@@ -1,4 +1,4 @@
-"""Reading the last values of a meter; deploy/lake/runtime/writer.py writes them."""
+"""Reads the last values of a meter from the table that deploy/lake/runtime/writer.py writes."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from typing import Any
 
 from deploy.kit.tenants import DEFAULT_TENANT
 
+#: Maximum number of values returned.
 NEWEST = 100
-#: Sort key of the item that says where a meter is. Readings' begin with digits and come before it.
+#: Sort key of the item with a meter's site. The keys of readings begin with digits and sort before it.
 SITE = "SITE"
 
 
-class LastValues:
-    """The table, by name; `dynamodb` is a boto3 client."""
+class LastValuesReader:
+    """Queries the table; `dynamodb` is a boto3 client, `name` the table's."""
 
     def __init__(self, dynamodb: Any, name: str) -> None:
         self._dynamodb, self._name = dynamodb, name
 
     def site(self, meter_id: str, tenant: str) -> str | None:
-        """The factory of a meter of a tenant; None where its contract is not known."""
+        """The factory of a tenant's meter; None if the meter has no contract."""
         key = {"meter_id": {"S": meter_key(meter_id, tenant)}, "position": {"S": SITE}}
         item = self._dynamodb.get_item(TableName=self._name, Key=key).get("Item")
         return str(item["site"]["S"]) if item else None
 
     def newest(self, meter_id: str, tenant: str) -> list[dict[str, Any]]:
-        """The newest intervals first, the highest revision of each first."""
+        """The last readings, latest interval first; of one interval, highest revision first."""
         answer = self._dynamodb.query(
             TableName=self._name,
             KeyConditionExpression="meter_id = :meter AND #position < :site",
@@ -38,5 +39,5 @@ class LastValues:
 
 
 def meter_key(meter_id: str, tenant: str) -> str:
-    """The partition key of a meter: its id, with the tenant and U+001F before it for every tenant but `default`."""
+    """The partition key of a meter: its id; for tenants other than `default`, prefixed with the tenant and U+001F."""
     return meter_id if tenant == DEFAULT_TENANT and "\x1f" not in meter_id else f"{tenant}\x1f{meter_id}"

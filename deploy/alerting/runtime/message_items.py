@@ -12,7 +12,7 @@ from deploy.kit.tenants import DEFAULT_TENANT
 
 from .messages import body, digest, short, subject
 from .routes import Recipient
-from .waiting import Notice
+from .suppression import Notice
 
 #: How long its sender has a message before somebody else may send it.
 LEASE_MS = int(os.environ.get("LEASE_MS", "30000"))

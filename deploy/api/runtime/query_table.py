@@ -1,4 +1,4 @@
-"""Whose query is whose: an item by query, for as long as its result is kept."""
+"""DynamoDB table of the queries that callers started: owner, sites and execution, one item per query."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from botocore.exceptions import ClientError
 
 from deploy.kit.tenants import DEFAULT_TENANT
 
+#: Retention of an item [s], the same as that of Athena's results.
 KEEP_S = 7 * 86_400
 
 
 @dataclass(frozen=True)
-class Query:
-    """A query that was asked. `sites` are those it covers, `*` for every site; `execution` is Athena's id."""
+class StartedQuery:
+    """A query that a caller started.
+
+    `owner` is the caller's subject, `sites` the sites that the query covers (`*`: all), `question` the query's id in
+    the library, `fingerprint` a hash of its SQL and parameters, `execution` Athena's id (empty until it is started).
+    """
 
     query_id: str
     owner: str
@@ -27,19 +32,19 @@ class Query:
     expires_s: int = 0
 
     @property
-    def noted_s(self) -> int:
-        """When it was noted."""
+    def recorded_s(self) -> int:
+        """The time at which the query was recorded [epoch s]."""
         return self.expires_s - KEEP_S
 
 
-class Asked:
-    """The table, by name; `dynamodb` is a boto3 client."""
+class QueryTable:
+    """Reads and writes the items; `dynamodb` is a boto3 client, `name` the table's."""
 
     def __init__(self, dynamodb: Any, name: str) -> None:
         self._dynamodb, self._name = dynamodb, name
 
-    def note(self, query: Query, now_s: int) -> bool:
-        """Note a query before it is asked; False where it was noted before."""
+    def record(self, query: StartedQuery, now_s: int) -> bool:
+        """Store a query before it is started; False if an item of its id exists."""
         item = {
             "query_id": {"S": query.query_id},
             "owner": {"S": query.owner},
@@ -61,7 +66,7 @@ class Asked:
         return True
 
     def started(self, query_id: str, execution: str) -> None:
-        """Note what Athena calls it."""
+        """Store the id of a query's execution in Athena."""
         self._dynamodb.update_item(
             TableName=self._name,
             Key={"query_id": {"S": query_id}},
@@ -69,15 +74,15 @@ class Asked:
             ExpressionAttributeValues={":execution": {"S": execution}},
         )
 
-    def get(self, query_id: str) -> Query | None:
-        """The query of an id."""
+    def get(self, query_id: str) -> StartedQuery | None:
+        """The query with an id, or None."""
         answer = self._dynamodb.get_item(TableName=self._name, Key={"query_id": {"S": query_id}}, ConsistentRead=True)
         item = answer.get("Item", {})
         return _query(item) if "owner" in item else None
 
 
-def _query(item: Mapping[str, Any]) -> Query:
-    return Query(
+def _query(item: Mapping[str, Any]) -> StartedQuery:
+    return StartedQuery(
         item["query_id"]["S"],
         item["owner"]["S"],
         tuple(site["S"] for site in item["sites"]["L"]),
