@@ -9,11 +9,11 @@ from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 
 from flink_job.alerts.changes import Change
-from flink_job.alerts.machine import drop_removed, has_episode, observe, pack_states, rules_of, unpack_states
+from flink_job.alerts.state_machine import drop_removed, has_open_alert, observe, pack_states, rules_for, unpack_states
 from flink_job.alerts.rows import AlertRow, alert_row
 from flink_job.alerts.rules import Entity, Rule, RuleSet
 from flink_job.alerts.samples import Batch, decode_batch
-from flink_job.alerts.silence import SilenceState, fell_silent, heard, next_look_ms, still_silent
+from flink_job.alerts.no_data import NoDataState, stopped_reporting, heard, next_deadline_ms, evaluate_no_data
 from flink_job.config import Settings
 from flink_job.registries import refreshed_rules, rule_registry
 from udfs.keyed_state import keyed_state
@@ -28,7 +28,7 @@ END_MS = (1 << 63) - 1
 
 
 class AlertStates(KeyedProcessFunction):  # type: ignore[misc]
-    """(entity, batch) to alert rows; the machines are those of flink_job.alerts.machine."""
+    """(entity, batch) to alert rows; the machines are those of flink_job.alerts.state_machine."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -65,7 +65,7 @@ class AlertStates(KeyedProcessFunction):  # type: ignore[misc]
             self.concerned.clear()
         key = (batch.entity, batch.site_path, batch.tags, batch.source, batch.level, batch.window_s)
         if key not in self.concerned:
-            self.concerned[key] = rules_of(rules, batch)
+            self.concerned[key] = rules_for(rules, batch)
         return self.concerned[key]
 
     def _keep(self, states: Any, entity: Entity, ctx: Any) -> None:
@@ -73,7 +73,7 @@ class AlertStates(KeyedProcessFunction):  # type: ignore[misc]
             self.state.clear()
             return
         self.state.update(pack_states(entity, states))
-        if has_episode(states):
+        if has_open_alert(states):
             step_ms = int(self.settings.tariffs.rules_refresh_s * 1000)
             # One timer a step, however many rows come in it.
             now_ms = ctx.timer_service().current_processing_time()
@@ -97,7 +97,7 @@ class NoData(KeyedProcessFunction):  # type: ignore[misc]
             told: Iterable[tuple[Rule, Change]] = heard(rules, entity.name, state, value[4], value[5])
             yield from _rows(told, self.registry.rules.version_of(entity), entity, "", value[4])
         else:
-            fell_silent(state, value[4])
+            stopped_reporting(state, value[4])
             yield from self._look(entity, rules, state, ctx)
         self.state.update((tuple(entity), state))
 
@@ -108,24 +108,24 @@ class NoData(KeyedProcessFunction):  # type: ignore[misc]
             yield from self._look(entity, self._rules(entity), state, ctx)
             self.state.update((place, state))
 
-    def _look(self, entity: Entity, rules: tuple[Rule, ...], state: SilenceState, ctx: Any) -> Iterator[Row]:
+    def _look(self, entity: Entity, rules: tuple[Rule, ...], state: NoDataState, ctx: Any) -> Iterator[Row]:
         now_ms = ctx.timer_service().current_watermark()
         if now_ms >= END_MS - 1:
             return  # the input has ended: that is no silence
         now_ms = max(now_ms, 0)
-        told = still_silent(rules, entity.name, state, now_ms)
+        told = evaluate_no_data(rules, entity.name, state, now_ms)
         yield from _rows(told, self.registry.rules.version_of(entity), entity, "", now_ms)
-        due_ms = next_look_ms(rules, state, now_ms)
+        due_ms = next_deadline_ms(rules, state, now_ms)
         if due_ms is not None:
             ctx.timer_service().register_event_time_timer(due_ms)
 
     def _rules(self, entity: Entity) -> tuple[Rule, ...]:
-        """Silence rules that watch the entity: by its own scope, where it is no meter by that of any below it."""
+        """NoDataAlert rules that watch the entity: by its own scope, where it is no meter by that of any below it."""
         rules = refreshed_rules(self.registry).rules.rules
-        return tuple(rule for rule in rules if rule.source == "silence" and rule.may_watch(entity))
+        return tuple(rule for rule in rules if rule.source == "silence" and rule.covers(entity))
 
-    def _state(self) -> tuple[Any, SilenceState]:
-        return self.state.value() or (None, SilenceState(alerts={}))
+    def _state(self) -> tuple[Any, NoDataState]:
+        return self.state.value() or (None, NoDataState(alerts={}))
 
 
 def _rows(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pyflink.table.udf import ScalarFunction, udf
 
-from flink_job.alerts.prefilters import NOTHING, Prefilters, columns_of
+from flink_job.alerts.worker_prefilters import NOTHING, Prefilters, columns_of
 from flink_job.alerts.rules import Entity
 from flink_job.config import Settings
 from flink_job.registries import rule_registry
@@ -22,7 +22,7 @@ class PrefilterKpi(ScalarFunction):  # type: ignore[misc]
         self.settings = settings
 
     def open(self, function_context: Any) -> None:
-        self.watches = Prefilters(rule_registry(self.settings.tariffs, self.settings.job.silence_s), "kpi")
+        self.prefilters = Prefilters(rule_registry(self.settings.tariffs, self.settings.job.silence_s), "kpi")
 
     def eval(
         self,
@@ -41,9 +41,9 @@ class PrefilterKpi(ScalarFunction):  # type: ignore[misc]
         max_ukw: pd.Series,
         arrival: pd.Series,
     ) -> pd.DataFrame:
-        self.watches.refresh()
+        self.prefilters.refresh()
         rows = [NOTHING] * len(entity)
-        if self.watches.signals:
+        if self.prefilters.signals:
             # The planner hands a literal over as a number.
             windows, lengths = (np.broadcast_to(column, len(entity)) for column in (window_s, seconds))
             values = _signals(lengths, readings, expected, imported, reactive, cost, max_ukw)
@@ -55,16 +55,16 @@ class PrefilterKpi(ScalarFunction):  # type: ignore[misc]
 
     def _watch(self, place: Any, when: tuple[int, int, int], cost_u: int, signals: Any, row: int) -> tuple[Any, ...]:
         entity, site_path, level, window_s, currency = place
-        gate = self.watches.of(Entity(entity, site_path), level, window_s)
-        if gate is None:
+        prefilter = self.prefilters.of(Entity(entity, site_path), level, window_s)
+        if prefilter is None:
             return NOTHING
-        values = {name: signals[name][row] for name in gate.signals if signals[name][row] == signals[name][row]}
+        values = {name: signals[name][row] for name in prefilter.signals if signals[name][row] == signals[name][row]}
         if not values:
             return NOTHING
         at_ms, length_s, arrival_ms = when
         # A window cannot be known before it ends, even where the clock of a device runs ahead.
         arrival_ms = max(arrival_ms, at_ms + length_s * 1000)
-        return columns_of(gate.observe(at_ms, length_s, 0, cost_u, arrival_ms, currency, values))
+        return columns_of(prefilter.observe(at_ms, length_s, 0, cost_u, arrival_ms, currency, values))
 
 
 def _epoch_ms(column: pd.Series) -> list[int]:

@@ -9,7 +9,7 @@ import pandas as pd
 from pyflink.table.udf import ScalarFunction, udf
 
 from flink_job.alerts.bill_signals import BILLS, bills_of, signals_of
-from flink_job.alerts.prefilters import NOTHING, Prefilters, channels_of, columns_of
+from flink_job.alerts.worker_prefilters import NOTHING, Prefilters, channels_of, columns_of
 from flink_job.config import Settings
 from flink_job.registries import refreshed, rule_registry, tariff_registry
 from flink_job.tariffs.cycle import Segment, segment_of
@@ -53,7 +53,7 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
     def open(self, function_context: Any) -> None:
         self.counters = Counters(function_context)
         self.registry = tariff_registry(self.settings.tariffs)
-        self.watches = Prefilters(rule_registry(self.settings.tariffs, self.settings.job.silence_s))
+        self.prefilters = Prefilters(rule_registry(self.settings.tariffs, self.settings.job.silence_s))
         settle_memory()
 
     def eval(
@@ -92,8 +92,8 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
         provisional = is_overtaken.to_numpy(bool).copy()
         falls = imported.to_numpy(np.int64) < 0
         names = np.empty(len(codes), dtype=object)
-        self.watches.refresh()
-        needed = self.watches.signals
+        self.prefilters.refresh()
+        needed = self.prefilters.signals
         bills = np.full((2, len(codes)), np.nan)
         for tariff in {(t.tariff_id, t.version): t for t in tariffs}.values():
             rows = np.flatnonzero(np.array([t is tariff for t in tariffs])[codes])
@@ -148,25 +148,25 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
     def _watch(
         self, meters: Any, at: Any, arrivals: list[int], currencies: Any, measurements: Any, signals: Any
     ) -> list[tuple[Any, ...]]:
-        """Each reading through the gate of its meter.
+        """Each reading through the prefilter of its meter.
 
         `meters` are columns of id, path and tags, `at` of start, interval, revision and cost.
         """
-        find = self.watches.of_meter
+        find = self.prefilters.of_meter
         found = []
         columns = zip(zip(*meters, strict=True), zip(*at, strict=True), arrivals, currencies, measurements, strict=True)
         for row, (meter, when, arrival_ms, currency, measured) in enumerate(columns):
-            gate = find(*meter)
-            if gate is None:
+            prefilter = find(*meter)
+            if prefilter is None:
                 found.append(NOTHING)
                 continue
-            channels = channels_of(measured) if gate.has_channels else {}
+            channels = channels_of(measured) if prefilter.has_channels else {}
             values = {}
-            for name in gate.signals:
+            for name in prefilter.signals:
                 value = signals[name][row] if name in signals else channels.get(name)
                 if value is not None and value == value:  # NaN: the reading has no such value
                     values[name] = value
-            passed = gate.observe(*when, arrival_ms, currency, values) if values else None
+            passed = prefilter.observe(*when, arrival_ms, currency, values) if values else None
             found.append(NOTHING if passed is None else columns_of(passed))
         return found
 

@@ -11,7 +11,7 @@ import pandas as pd
 from pyflink.table import DataTypes
 from pyflink.table.udf import ScalarFunction, udf
 
-from flink_job.alerts.prefilters import ChannelPrefilter, HeartbeatTracker
+from flink_job.alerts.worker_prefilters import ChannelPrefilter, HeartbeatTracker
 from flink_job.config import Settings
 from flink_job.metering.bounds import MAX_DETAIL
 from flink_job.metering.packing import QuantityError, multiplied

@@ -8,7 +8,7 @@ from typing import Any
 from deploy.alerting.recipient_policy import Reach
 from deploy.alerting.runtime.routes import read_routes
 from deploy.kit.names import ROUTES, RULES, TARIFFS
-from flink_job.alerts.document import read_rules
+from flink_job.alerts.document import parse_rules
 from flink_job.tariffs.store import open_registry
 
 
@@ -47,7 +47,7 @@ def upload(
         if reach:
             reach.check(read)
 
-    for path, key, check in ((rules, RULES, read_rules), (routes, ROUTES, check_routes)):
+    for path, key, check in ((rules, RULES, parse_rules), (routes, ROUTES, check_routes)):
         if path:
             found[key] = path.read_bytes()
             try:

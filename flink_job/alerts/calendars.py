@@ -15,7 +15,7 @@ _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY_MINUTES = 24 * 60
 
 
-class CalendarProblem(ValueError):
+class RuleCalendarError(ValueError):
     """A calendar that cannot be used; the message says why."""
 
 
@@ -46,22 +46,22 @@ class CalendarDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Calendar:
-    """A calendar ready to be asked. Raises CalendarProblem when it cannot be read, or is never open or always."""
+    """A calendar ready to be asked. Raises RuleCalendarError when it cannot be read, or is never open or always."""
 
     def __init__(self, document: CalendarDocument) -> None:
         try:
             self.zone = ZoneInfo(document.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise CalendarProblem(f"no IANA time zone {document.timezone!r}") from None
+            raise RuleCalendarError(f"no IANA time zone {document.timezone!r}") from None
         self.skipped = frozenset(document.skipped)
         self.weekly = [(days_of(w.days), _minute(w.start), _minute(w.end)) for w in document.weekly]
         self.once = [(self._ms(w.start), self._ms(w.end)) for w in document.once]
         if not self.weekly and not self.once:
-            raise CalendarProblem("it has no window, so it is never open")
+            raise RuleCalendarError("it has no window, so it is never open")
         if any(end <= start for start, end in self.once):
-            raise CalendarProblem("a window of `once` ends before it begins")
+            raise RuleCalendarError("a window of `once` ends before it begins")
         if not self.skipped and self._always():
-            raise CalendarProblem("its windows cover every minute of the week, so it says nothing")
+            raise RuleCalendarError("its windows cover every minute of the week, so it says nothing")
 
     def is_open(self, instant_ms: int) -> bool:
         """True when the instant (epoch ms) lies in a window."""
@@ -93,20 +93,20 @@ class Calendar:
         try:
             local = datetime.fromisoformat(text)
         except ValueError:
-            raise CalendarProblem(f"{text!r} is no date and time; write 2026-03-28T10:00") from None
+            raise RuleCalendarError(f"{text!r} is no date and time; write 2026-03-28T10:00") from None
         aware = local if local.tzinfo else local.replace(tzinfo=self.zone)
         return int(aware.astimezone(UTC).timestamp() * 1000)
 
 
 def days_of(text: str) -> frozenset[int]:
-    """Weekdays (Monday is 0) of `mon-fri`, `sat,sun`, `fri-mon` or `daily`. Raises CalendarProblem."""
+    """Weekdays (Monday is 0) of `mon-fri`, `sat,sun`, `fri-mon` or `daily`. Raises RuleCalendarError."""
     if text == "daily":
         return frozenset(range(7))
     found: set[int] = set()
     for part in text.lower().split(","):
         first, _, last = part.strip().partition("-")
         if first not in _DAYS or (last and last not in _DAYS):
-            raise CalendarProblem(f"days {text!r}: write mon-fri, sat,sun or daily")
+            raise RuleCalendarError(f"days {text!r}: write mon-fri, sat,sun or daily")
         start, end = _DAYS.index(first), _DAYS.index(last or first)
         found.update((start + step) % 7 for step in range((end - start) % 7 + 1))
     return frozenset(found)
@@ -120,5 +120,5 @@ def _minute(text: str | int) -> int:
     try:
         clock = time.fromisoformat(text)
     except ValueError:
-        raise CalendarProblem(f"{text!r} is no time of day; write 06:00") from None
+        raise RuleCalendarError(f"{text!r} is no time of day; write 06:00") from None
     return clock.hour * 60 + clock.minute

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import yaml
 
-from flink_job.alerts.calendars import Calendar, CalendarProblem
-from flink_job.alerts.reader import RuleReader
+from flink_job.alerts.calendars import Calendar, RuleCalendarError
+from flink_job.alerts.rule_builder import RuleBuilder
 from flink_job.alerts.rules import RuleSet
-from flink_job.alerts.wire import RulesDocument
+from flink_job.alerts.schema import RulesDocument
 from flink_job.metering.bounds import MAX_DEPTH, MAX_DETAIL, MAX_DOCUMENT_BYTES
 
 
@@ -23,7 +23,7 @@ class RuleError(ValueError):
         self.problems = problems
 
 
-def read_rules(content: bytes, name: str = "rules", silence_s: int = 0) -> RuleSet:
+def parse_rules(content: bytes, name: str = "rules", silence_s: int = 0) -> RuleSet:
     """The rules of a YAML or JSON document. Its version is the hash of its bytes.
 
     `silence_s` is how soon the job can tell that a meter is silent; a shorter `no_data` would never be on time.
@@ -39,12 +39,12 @@ def read_rules(content: bytes, name: str = "rules", silence_s: int = 0) -> RuleS
     for calendar_name, described in document.calendars.items():
         try:
             calendars[calendar_name] = Calendar(described)
-        except CalendarProblem as error:
+        except RuleCalendarError as error:
             problems.append(f"{name}: calendar {calendar_name!r}: {error}")
     rules = []
     ids = [rule.rule_id for rule in document.rules]
     for described_rule in document.rules:
-        reader = RuleReader(described_rule, document.calendars.keys(), calendars, ids, silence_s)
+        reader = RuleBuilder(described_rule, document.calendars.keys(), calendars, ids, silence_s)
         rules.append(reader.rule())
         problems += [f"{name}: rule {described_rule.rule_id!r}: {problem}" for problem in reader.problems]
     problems += [f"{name}: two rules have the rule_id {i!r}" for i in sorted({i for i in ids if ids.count(i) > 1})]

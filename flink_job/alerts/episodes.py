@@ -14,31 +14,31 @@ from __future__ import annotations
 import msgspec
 
 from flink_job.alerts.changes import CLEARED, EASED, ESCALATED, FLAPPING, LATCHED, RAISED, Change, alert_id
-from flink_job.alerts.points import Point, breaches, follows, forget, index_of, insert, lasting_rank, trailing
+from flink_job.alerts.points import Point, breaches, follows, prune, index_of, insert, sustained_rank, trailing_run
 from flink_job.alerts.rules import CLEAR, CLOCK_TOLERANCE_MS, Rule
 
 NEVER_MS = -(1 << 62)
 
 
 class Episode(msgspec.Struct, array_like=True):
-    """An alert that is not over. `announced`: a change that was neither historical nor muted has been emitted."""
+    """An alert that is not over. `notified`: a change that was neither historical nor muted has been emitted."""
 
     start_ms: int
     rank: int
     changes: int
     historical: bool
-    announced: bool
+    notified: bool
     flapping: bool
     cost_u: int
     worst: float
 
 
 class Track(msgspec.Struct, array_like=True):
-    """Samples of the last while and the episode in them. Event time up to `settled_ms` has had its episode."""
+    """Samples of the last while and the episode in them. Event time up to `ended_ms` has had its episode."""
 
     points: list[Point] = []
     episode: Episode | None = None
-    settled_ms: int = NEVER_MS
+    ended_ms: int = NEVER_MS
     flips: list[int] = []
 
 
@@ -67,12 +67,12 @@ def step(rule: Rule, entity: str, state: RuleState, point: Point, arrival_ms: in
     return _observe_past(rule, entity, state, point)
 
 
-def recall(rule: Rule, state: RuleState, point: Point) -> None:
+def restore(rule: Rule, state: RuleState, point: Point) -> None:
     """Put back a sample that was taken in before and led to nothing, without judging it again."""
     track = state.live
     if rule.applies(point.at_ms):
         insert(track.points, point)
-        forget(rule, track.points)
+        prune(rule, track.points)
     elif not track.points or point.at_ms >= track.points[-1].at_ms:
         track.points.clear()
 
@@ -118,25 +118,25 @@ def _observe(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -
         if point.at_ms >= track.episode.start_ms:
             track.episode.cost_u += point.cost_u
         found = _go_on(rule, entity, track, point, fresh)
-    forget(rule, track.points)
+    prune(rule, track.points)
     return found
 
 
 def _maybe_raise(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -> list[Change]:
     """Raise where the breach that `point` belongs to has lasted; a page only if it still does."""
-    if not breaches(rule, point) or point.at_ms <= track.settled_ms:
+    if not breaches(rule, point) or point.at_ms <= track.ended_ms:
         return []
     points = track.points
     last = index_of(points, point.at_ms)
     while last + 1 < len(points) and follows(rule, points[last], points[last + 1]) and breaches(rule, points[last + 1]):
         last += 1
-    rank = lasting_rank(rule, points[: last + 1], track.settled_ms)
+    rank = sustained_rank(rule, points[: last + 1], track.ended_ms)
     if rank < 0:
         return []
-    run = trailing(rule, points[: last + 1], lambda p: breaches(rule, p), track.settled_ms)
+    run = trailing_run(rule, points[: last + 1], lambda p: breaches(rule, p), track.ended_ms)
     historical = not (fresh and last == len(points) - 1)
     muted = rule.is_muted(points[last].at_ms)
-    worst = max(run, key=lambda p: rule.judge(p.value)).value
+    worst = max(run, key=lambda p: rule.rank_of(p.value)).value
     track.episode = Episode(
         run[0].at_ms, rank, 0, historical, not (historical or muted), False, sum(p.cost_u for p in run), worst
     )
@@ -148,30 +148,30 @@ def _maybe_raise(rule: Rule, entity: str, track: Track, point: Point, fresh: boo
 
 
 def _go_on(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -> list[Change]:
-    """What a sample does to an active episode: more or less severe, live after all, announced after a mute, over."""
+    """What a sample does to an active episode: more or less severe, live after all, notified after a mute, over."""
     episode, points = track.episode, track.points
     assert episode is not None
     newest = points[-1]
-    clear = trailing(rule, points, lambda p: rule.judge(p.value) == CLEAR, episode.start_ms)
-    if clear and clear[-1].at_ms - clear[0].at_ms >= calm_ms(rule, episode):
+    clear = trailing_run(rule, points, lambda p: rule.rank_of(p.value) == CLEAR, episode.start_ms)
+    if clear and clear[-1].at_ms - clear[0].at_ms >= required_clear_ms(rule, episode):
         return [_end(rule, entity, track, newest, LATCHED if rule.latch else CLEARED)]
     if episode.flapping:
         return []
     found = _announce(rule, entity, track, point, fresh)
-    rank = lasting_rank(rule, points, episode.start_ms - 1)
-    lower = trailing(rule, points, lambda p: rule.judge(p.value) < episode.rank, episode.start_ms)
+    rank = sustained_rank(rule, points, episode.start_ms - 1)
+    lower = trailing_run(rule, points, lambda p: rule.rank_of(p.value) < episode.rank, episode.start_ms)
     if rank > episode.rank:
         episode.rank, episode.worst = rank, newest.value
         found.append(_change(rule, entity, track, newest, ESCALATED, rule.is_muted(newest.at_ms)))
     elif lower and not clear and lower[-1].at_ms - lower[0].at_ms >= rule.clear_for_ms:
-        top = max(rule.judge(p.value) for p in lower)
+        top = max(rule.rank_of(p.value) for p in lower)
         if 0 <= top < episode.rank:
             episode.rank = top
             found.append(_change(rule, entity, track, newest, EASED, rule.is_muted(newest.at_ms)))
     return found
 
 
-def calm_ms(rule: Rule, episode: Episode) -> int:
+def required_clear_ms(rule: Rule, episode: Episode) -> int:
     """How long it must be seen clear to be over."""
     if episode.flapping and rule.flapping is not None:
         return max(rule.clear_for_ms, rule.flapping.within_ms)
@@ -183,9 +183,9 @@ def _announce(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) 
     episode = track.episode
     assert episode is not None
     is_newest = point.at_ms == track.points[-1].at_ms
-    if episode.announced or not (fresh and is_newest and breaches(rule, point)) or rule.is_muted(point.at_ms):
+    if episode.notified or not (fresh and is_newest and breaches(rule, point)) or rule.is_muted(point.at_ms):
         return []
-    episode.historical, episode.announced = False, True
+    episode.historical, episode.notified = False, True
     return [_change(rule, entity, track, point, RAISED, False)]
 
 
@@ -201,7 +201,7 @@ def _flips(rule: Rule, track: Track, at_ms: int) -> bool:
 def _end(rule: Rule, entity: str, track: Track, point: Point, state: str, detail: str = "") -> Change:
     change = _change(rule, entity, track, point, state, rule.is_muted(point.at_ms), detail)
     track.episode = None
-    track.settled_ms = point.at_ms
+    track.ended_ms = point.at_ms
     _flips(rule, track, point.at_ms)
     return change
 
@@ -229,6 +229,6 @@ def _change(rule: Rule, entity: str, track: Track, point: Point, state: str, mut
 def _is_quiet(rule: Rule, track: Track) -> bool:
     return (
         track.episode is None
-        and track.settled_ms == NEVER_MS
-        and all(rule.judge(p.value) == CLEAR for p in track.points)
+        and track.ended_ms == NEVER_MS
+        and all(rule.rank_of(p.value) == CLEAR for p in track.points)
     )

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from flink_job.alerts.changes import Change
 from flink_job.alerts.durations import show_duration
-from flink_job.alerts.episodes import RuleState, Track, calm_ms, step
-from flink_job.alerts.points import Point, breaches, trailing
+from flink_job.alerts.episodes import RuleState, Track, required_clear_ms, step
+from flink_job.alerts.points import Point, breaches, trailing_run
 from flink_job.alerts.rules import CLEAR, HELD, SEVERITIES, Rule
 
 
@@ -36,7 +36,7 @@ def judged(rule: Rule, point: Point) -> str:
     """What a value is to the rule, in words."""
     if not rule.applies(point.at_ms):
         return "outside the calendar"
-    rank = rule.judge(point.value)
+    rank = rule.rank_of(point.value)
     if rank == CLEAR:
         return "clear"
     if rank == HELD:
@@ -56,7 +56,7 @@ def phase(rule: Rule, state: RuleState, point: Point) -> str:
 def _phase(rule: Rule, track: Track) -> str:
     points = track.points
     if track.episode is None:
-        run = trailing(rule, points, lambda p: breaches(rule, p), track.settled_ms)
+        run = trailing_run(rule, points, lambda p: breaches(rule, p), track.ended_ms)
         if not run:
             return "idle"
         lasted = show_duration(run[-1].at_ms - run[0].at_ms)
@@ -66,8 +66,8 @@ def _phase(rule: Rule, track: Track) -> str:
     name = "flapping" if track.episode.flapping else f"active ({SEVERITIES[track.episode.rank]})"
     if track.episode.historical:
         name += ", a record"
-    clear = trailing(rule, points, lambda p: rule.judge(p.value) == CLEAR, track.episode.start_ms)
+    clear = trailing_run(rule, points, lambda p: rule.rank_of(p.value) == CLEAR, track.episode.start_ms)
     if not clear:
         return name
     lasted = show_duration(clear[-1].at_ms - clear[0].at_ms)
-    return f"recovering: {lasted} of {show_duration(calm_ms(rule, track.episode))}"
+    return f"recovering: {lasted} of {show_duration(required_clear_ms(rule, track.episode))}"

@@ -36,16 +36,16 @@ def insert(points: list[Point], point: Point) -> bool:
     return True
 
 
-def lasting_rank(rule: Rule, points: list[Point], after_ms: int) -> int:
+def sustained_rank(rule: Rule, points: list[Point], after_ms: int) -> int:
     """The highest rank that the last samples have kept up for the rule's `for` and `min_samples`; -1 for none."""
     for level in reversed(rule.levels):
-        run = trailing(rule, points, lambda p, rank=level.rank: rule.judge(p.value) >= rank, after_ms)  # type: ignore[misc]
+        run = trailing_run(rule, points, lambda p, rank=level.rank: rule.rank_of(p.value) >= rank, after_ms)  # type: ignore[misc]
         if len(run) >= rule.min_samples and run and run[-1].at_ms - run[0].at_ms >= rule.for_ms:
             return level.rank
     return -1
 
 
-def trailing(rule: Rule, points: list[Point], kept: Callable[[Point], bool], after_ms: int) -> list[Point]:
+def trailing_run(rule: Rule, points: list[Point], kept: Callable[[Point], bool], after_ms: int) -> list[Point]:
     """The last samples that follow each other without a gap and are all `kept`, later than `after_ms`."""
     first = len(points)
     while (
@@ -63,10 +63,10 @@ def follows(rule: Rule, earlier: Point, later: Point) -> bool:
 
 
 def breaches(rule: Rule, point: Point) -> bool:
-    return rule.judge(point.value) >= 0
+    return rule.rank_of(point.value) >= 0
 
 
-def forget(rule: Rule, points: list[Point]) -> None:
+def prune(rule: Rule, points: list[Point]) -> None:
     """Drop samples that cannot matter any more."""
     memory_ms = rule.memory_ms + rule.gap_ms(points[-1].interval_s)
     keep_ms = points[-1].at_ms - memory_ms

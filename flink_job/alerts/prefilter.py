@@ -1,10 +1,10 @@
-"""The gate before the machines: lets through only what may matter to them, so that nothing happening costs nothing.
+"""The prefilter before the machines: lets through only what may matter to them, so that nothing happening costs nothing.
 
 A sample passes when it breaches (or lies between limit and clear_at) for some rule, or comes soon enough after one that
 did: until the entity has been seen quiet, in event time and without gaps, for as long as its rules remember. Samples
 that overtook an older breach go along with it. The machines' outcome is the same as if everything passed.
 
-A gate lives in the memory of a worker, not in Flink's state. After a start it does not know what came before: it then
+A prefilter lives in the memory of a worker, not in Flink's state. After a start it does not know what came before: it then
 offers the samples of its first while as `uncertain`, for an operator with state to drop where the entity was quiet
 (flink_job/dataflow/sql/alerts/alert_samples.sql): `hot` tells that operator when an entity begins and ends to matter.
 """
@@ -15,30 +15,30 @@ from collections import deque
 from math import inf
 from typing import NamedTuple
 
-from flink_job.alerts.machine import is_quiet
+from flink_job.alerts.state_machine import is_quiet
 from flink_job.alerts.rates import Rates
 from flink_job.alerts.rules import CLOCK_TOLERANCE_MS, Entity, Rule
 from flink_job.alerts.samples import Batch, Sample, encode_batch
 from flink_job.metering.units import MEASURED_CHANNELS
 
-#: Quiet samples that a gate remembers, for breaches that come later but are older.
+#: Quiet samples that a prefilter remembers, for breaches that come later but are older.
 REMEMBERED = 16
 
 
-#: A sample as the gate keeps it: the fields of Sample.
+#: A sample as the prefilter keeps it: the fields of Sample.
 _Seen = tuple[int, int, int, int, dict[str, float], bool]
 
 
-class Passed(NamedTuple):
-    """What leaves the gate. `batch` is empty where only `hot` is told; `certain` is false after a start."""
+class PrefilterOutput(NamedTuple):
+    """What leaves the prefilter. `batch` is empty where only `hot` is told; `certain` is false after a start."""
 
     batch: str
     certain: bool
     hot: int | None
 
 
-class Watch:
-    """The gate of one entity. `signals` are the names of the values that its rules need."""
+class Prefilter:
+    """The prefilter of one entity. `signals` are the names of the values that its rules need."""
 
     def __init__(
         self, entity: Entity, rules: tuple[Rule, ...], source: str = "reading", level: str = "meter", window_s: int = 0
@@ -68,7 +68,7 @@ class Watch:
         arrival_ms: int,
         currency: str,
         values: dict[str, float],
-    ) -> Passed | None:
+    ) -> PrefilterOutput | None:
         """What of a sample goes on; None for nothing. `values` are changed: rates are added."""
         if at_ms > arrival_ms + CLOCK_TOLERANCE_MS:
             return None
@@ -101,7 +101,7 @@ class Watch:
             return self._cool()
         return self._pass(seen, quiet, late, arrival_ms, currency)
 
-    def _pass(self, sample: _Seen, quiet: bool, late: bool, arrival_ms: int, currency: str) -> Passed | None:
+    def _pass(self, sample: _Seen, quiet: bool, late: bool, arrival_ms: int, currency: str) -> PrefilterOutput | None:
         if quiet and late and self.late_left_ms <= 0 and self.live_left_ms <= 0:
             self.recent.append(sample)
             return self._cool()
@@ -120,7 +120,7 @@ class Watch:
             self.entity.name, self.entity.site_path, self.entity.tags,
             self.source, self.level, self.window_s, arrival_ms, currency, tuple(Sample(*seen) for seen in samples),
         )  # fmt: skip
-        return Passed(encode_batch(batch), certain, None if quiet else 1)
+        return PrefilterOutput(encode_batch(batch), certain, None if quiet else 1)
 
     def _context(self, late: bool) -> tuple[_Seen, ...]:
         """What goes along with a breach, in order of arrival: the newest sample, or with a late breach all of them.
@@ -156,12 +156,12 @@ class Watch:
         self.live_left_ms = self.live_left_ms - advance if quiet and steady else memory_ms
         self.newest_ms = at_ms
 
-    def _cool(self) -> Passed | None:
+    def _cool(self) -> PrefilterOutput | None:
         """Tell once that the entity matters no longer."""
         if self.cooled or self.late_left_ms > 0:
             return None
         self.cooled = self.certain = True
-        return Passed("", True, 0)
+        return PrefilterOutput("", True, 0)
 
     def _memory(self, interval_s: int) -> int:
         return self.memory_ms + 2 * self._gap(interval_s)

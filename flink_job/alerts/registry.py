@@ -19,7 +19,7 @@ from urllib.parse import urlparse
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from flink_job.alerts.document import RuleError, read_rules
+from flink_job.alerts.document import RuleError, parse_rules
 from flink_job.alerts.rules import RuleSet
 from flink_job.metering.bounds import MAX_DOCUMENT_BYTES
 from flink_job.tenants import DEFAULT, is_tenant
@@ -89,7 +89,7 @@ class RuleRegistry:
             return
         self._tags[tenant], content = found
         try:
-            self._sets[tenant] = read_rules(content, name, self.silence_s)
+            self._sets[tenant] = parse_rules(content, name, self.silence_s)
         except RuleError as error:
             self._fault(tenant, str(error))
             return

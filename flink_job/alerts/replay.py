@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from flink_job.alerts.machine import States, observe, rules_of
+from flink_job.alerts.state_machine import States, observe, rules_for
 from flink_job.alerts.rates import Rates
 from flink_job.alerts.rows import AlertRow, alert_row
 from flink_job.alerts.rules import Entity, Rule, RuleSet
 from flink_job.alerts.samples import Batch
-from flink_job.alerts.silence import SilenceState, fell_silent, heard, next_look_ms, still_silent
+from flink_job.alerts.no_data import NoDataState, stopped_reporting, heard, next_deadline_ms, evaluate_no_data
 
 
 @dataclass
@@ -42,11 +42,11 @@ class Replay:
     def _rules(self, batch: Batch) -> tuple[Rule, ...]:
         key = (batch.entity, batch.site_path, batch.tags, batch.source, batch.level, str(batch.window_s))
         if key not in self.concerned:
-            self.concerned[key] = rules_of(self.rules, batch)
+            self.concerned[key] = rules_for(self.rules, batch)
         return self.concerned[key]
 
     def _with_rates(self, rules: tuple[Rule, ...], batch: Batch) -> Batch:
-        """Rates of change are made where readings come in order, as in the gate of the stream."""
+        """Rates of change are made where readings come in order, as in the prefilter of the stream."""
         key = (batch.entity, batch.source)
         if key not in self.rates:
             self.rates[key] = Rates(rules)
@@ -62,17 +62,17 @@ class _Silences:
     def __init__(self, rules: RuleSet) -> None:
         self.rules = rules
         self.watched: dict[Entity, dict[Entity, tuple[Rule, ...]]] = {}
-        self.states: dict[Entity, SilenceState] = {}
+        self.states: dict[Entity, NoDataState] = {}
         self.looks: list[tuple[int, Entity]] = []
 
     def arrived(self, meter: Entity, batch: Batch) -> Iterator[AlertRow]:
         if batch.source != "reading":
             return
         if meter not in self.watched:
-            self.watched[meter] = self.rules.of_silence(meter)
+            self.watched[meter] = self.rules.of_no_data(meter)
         yield from self._until(batch.arrival_ms)
         for entity, rules in self.watched[meter].items():
-            state = self.states.setdefault(entity, SilenceState())
+            state = self.states.setdefault(entity, NoDataState())
             before_ms = state.heard_ms
             if before_ms != batch.arrival_ms:
                 for rule, change in heard(rules, entity.name, state, batch.arrival_ms, before_ms):
@@ -88,9 +88,9 @@ class _Silences:
             soonest = min(rule.levels[0].no_data_ms for rule in rules)
             if due_ms - state.heard_ms < soonest:
                 continue
-            fell_silent(state, state.heard_ms)
-            for rule, change in still_silent(rules, entity.name, state, due_ms):
+            stopped_reporting(state, state.heard_ms)
+            for rule, change in evaluate_no_data(rules, entity.name, state, due_ms):
                 yield alert_row(rule, self.rules.version, entity, change, "", due_ms)
-            following = next_look_ms(rules, state, due_ms)
+            following = next_deadline_ms(rules, state, due_ms)
             if following is not None:
                 heapq.heappush(self.looks, (following, entity))

@@ -114,7 +114,7 @@ class Rule:
         """Name under which a sample carries this rule's value: rates of change have their own."""
         return f"{self.signal}/{self.change_per_ms}" if self.change_per_ms else self.signal
 
-    def judge(self, value: float) -> int:
+    def rank_of(self, value: float) -> int:
         """The rank of the highest level that breaches, HELD between limit and clear_at, or CLEAR."""
         for level in reversed(self.levels):
             if level.condition is not None and level.condition.holds(value):
@@ -139,8 +139,8 @@ class Rule:
                 return level.condition.threshold(value)
         return 0.0
 
-    def may_watch(self, entity: Entity) -> bool:
-        """True for an entity that this silence rule watches: a meter in its scope, a path of its depth, or its tag."""
+    def covers(self, entity: Entity) -> bool:
+        """True for an entity that this silence rule prefilters: a meter in its scope, a path of its depth, or its tag."""
         if self.per == "meter":
             return self.concerns(entity)
         if tenant_of(entity.site_path) != self.tenant:
@@ -189,12 +189,12 @@ class RuleSet:
             if r.source == "kpi" and r.per == level and r.window_s == window_s and r.concerns(entity)
         )
 
-    def of_silence(self, meter: Entity) -> dict[Entity, tuple[Rule, ...]]:
+    def of_no_data(self, meter: Entity) -> dict[Entity, tuple[Rule, ...]]:
         """Entities whose silence is watched through a meter, with their rules."""
         found: dict[Entity, tuple[Rule, ...]] = {}
         for rule in self.rules:
             if rule.source == "silence" and rule.concerns(meter):
-                for entity in watched_entity(rule, meter):
+                for entity in monitored_entities(rule, meter):
                     found[entity] = (*found.get(entity, ()), rule)
         return found
 
@@ -206,8 +206,8 @@ def meter_of(contract: Contract | Outline, otherwise: str = DEFAULT) -> Entity:
     return Entity(qualified(tenant, contract.meter_id), qualified(tenant, contract.site_path), tags)
 
 
-def watched_entity(rule: Rule, meter: Entity) -> Iterable[Entity]:
-    """The entity that a rule watches through a meter: itself, the part of the site above it, or its tag's value."""
+def monitored_entities(rule: Rule, meter: Entity) -> Iterable[Entity]:
+    """The entity that a rule prefilters through a meter: itself, the part of the site above it, or its tag's value."""
     if rule.per == "meter":
         yield meter
     elif rule.per.startswith("tag:"):

@@ -43,7 +43,7 @@ def check(
     """Report every fault of a rules document.
 
     Faults are reported with their rule, such as a rule that can never fire or never clear; the exit code is 2 if there
-    is one. With contracts the number of meters that each rule watches is shown.
+    is one. With contracts the number of meters that each rule prefilters is shown.
 
     \b
       python -m flink_job alerts check sample_data/rules.yaml --contracts sample_data/contracts.ndjson
@@ -138,7 +138,7 @@ def replay(
 
     from flink_job.alerts.replay import Replay
     from flink_job.alerts.rules import RuleSet
-    from flink_job.alerts.trial import with_limit
+    from flink_job.alerts.trial_limit import with_limit
     from flink_job.commands.alert_tables import limits_table, replay_table
 
     found = _rules(rules)
@@ -256,8 +256,8 @@ def _batches(readings: list[str] | None, contracts: list[str] | None, lake: str)
 
 
 def _points(rule: Rule, entity: str, batch: Batch) -> Iterator[tuple[Point, int]]:
-    from flink_job.alerts.machine import rules_of, samples_of
+    from flink_job.alerts.state_machine import rules_for, points_for
     from flink_job.alerts.rules import RuleSet
 
-    if batch.entity == entity and rules_of(RuleSet("", (rule,)), batch):
-        yield from ((point, batch.arrival_ms) for point, passed in samples_of(rule, batch) if not passed)
+    if batch.entity == entity and rules_for(RuleSet("", (rule,)), batch):
+        yield from ((point, batch.arrival_ms) for point, passed in points_for(rule, batch) if not passed)

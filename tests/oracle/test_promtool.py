@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flink_job.alerts.document import read_rules
+from flink_job.alerts.document import parse_rules
 from flink_job.alerts.episodes import RuleState, step
 from flink_job.alerts.points import Point
 from flink_job.dataflow.environment import PROJECT
@@ -37,7 +37,7 @@ def firing(sustained: int, clear_for: int, values: list[int]) -> list[bool]:
     """Whether our alert is active after each step."""
     document = {"rule_id": "r", "signal": "temperature", "severity": "major", "when": f"> {LIMIT}"}
     document |= {"for": f"{sustained}m", "clear_for": f"{clear_for}m"}
-    [rule] = read_rules(msgspec.json.encode({"rules": [document]})).rules
+    [rule] = parse_rules(msgspec.json.encode({"rules": [document]})).rules
     state, active = RuleState(), []
     for number, value in enumerate(values):
         step(rule, "m", state, Point(number * STEP_MS, 60, 0, value), (number + 1) * STEP_MS)

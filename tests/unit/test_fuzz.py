@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from flink_job.alerts.document import RuleError, read_rules
+from flink_job.alerts.document import RuleError, parse_rules
 from flink_job.metering.bounds import MAX_DETAIL
 from flink_job.metering.contract import ContractError, parse_contract, parse_outline
 from flink_job.metering.reading import ParsedReading, parse_reading
@@ -177,8 +177,8 @@ RULES = (SAMPLES / "rules.yaml").read_bytes()
 @fuzzed
 @given(st.binary(max_size=200), st.integers(0, len(RULES)), st.integers(0, 40))
 def test_rules(insert: bytes, at: int, cut: int) -> None:
-    only(RuleError, read_rules, RULES[:at] + insert[:20] + RULES[at + cut :])
-    only(RuleError, read_rules, insert)
+    only(RuleError, parse_rules, RULES[:at] + insert[:20] + RULES[at + cut :])
+    only(RuleError, parse_rules, insert)
 
 
 def test_yaml_that_multiplies_itself_is_refused() -> None:
@@ -187,11 +187,11 @@ def test_yaml_that_multiplies_itself_is_refused() -> None:
         f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9)
     )
     with pytest.raises(RuleError, match="aliases"):
-        read_rules(bomb.encode() + b"rules: []\n")
+        parse_rules(bomb.encode() + b"rules: []\n")
     with pytest.raises(RuleError, match=r"levels deep|nesting depth"):
-        read_rules(b"rules: " + b"[" * 100_000)
+        parse_rules(b"rules: " + b"[" * 100_000)
     with pytest.raises(RuleError, match="at most"):
-        read_rules(b"#" * (5 << 20))
+        parse_rules(b"#" * (5 << 20))
 
 
 CSV_PRICES = b"from,price\n2026-03-01T00:00:00Z,0.1\n2026-03-01T01:00:00Z,0.2\n"

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flink_job.alerts.registry import open_rule_registry
-from flink_job.alerts.rules import Entity, watched_entity
+from flink_job.alerts.rules import Entity, monitored_entities
 from flink_job.metering.contract import ContractError, of_tenant, parse_contract
 from flink_job.metering.envelope import MARKER, Enclosed, enclose, opened
 from flink_job.metering.reading import parse_reading
@@ -167,17 +167,17 @@ def test_rules_concern_the_entities_of_their_tenant(tmp_path: Path) -> None:
 
 
 def test_a_tag_is_watched_for_each_tenant_and_site_by_itself() -> None:
-    from flink_job.alerts.document import read_rules
+    from flink_job.alerts.document import parse_rules
 
     document = {"rules": [{"rule_id": "silent", "severity": "minor", "no_data": "1h", "per": "tag:gateway"}]}
-    [rule] = read_rules(msgspec.json.encode(document), silence_s=600).rules
+    [rule] = parse_rules(msgspec.json.encode(document), silence_s=600).rules
     found = [
         entity
         for tenant, site in (("default", "f"), ("default", "g"), ("acme", "f"))
-        for entity in watched_entity(
+        for entity in monitored_entities(
             rule, Entity(qualified(tenant, "m"), qualified(tenant, f"{site}/p/l/m"), "gateway=g1")
         )
     ]
     assert len({entity.name for entity in found}) == 3
     assert {entity.shown for entity in found} == {"gateway=g1"}
-    assert [rule.may_watch(entity) for entity in found] == [True, True, False]
+    assert [rule.covers(entity) for entity in found] == [True, True, False]

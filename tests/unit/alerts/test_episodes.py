@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from flink_job.alerts.changes import Change
-from flink_job.alerts.document import read_rules
+from flink_job.alerts.document import parse_rules
 from flink_job.alerts.episodes import RuleState, step
-from flink_job.alerts.machine import pack_states, unpack_states
+from flink_job.alerts.state_machine import pack_states, unpack_states
 from flink_job.alerts.points import Point
 from flink_job.alerts.rules import Entity, Rule
 
@@ -25,7 +25,7 @@ def rule(**changes: Any) -> Rule:
     document = {"rules": [{**HOT, **changes}], "calendars": calendars}
     if "levels" in changes:
         del document["rules"][0]["severity"], document["rules"][0]["when"]
-    return read_rules(msgspec.json.encode(document)).rules[0]
+    return parse_rules(msgspec.json.encode(document)).rules[0]
 
 
 class Machine:
@@ -217,7 +217,7 @@ def test_a_reading_from_the_future_neither_raises_nor_clears() -> None:
 
 def test_a_rule_that_is_gone_ends_its_alert_but_no_document_ends_none() -> None:
     """Where the rules cannot be read after a start, what is open stays open."""
-    from flink_job.alerts.machine import drop_removed
+    from flink_job.alerts.state_machine import drop_removed
     from flink_job.alerts.rules import RuleSet
 
     machine = Machine()

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from flink_job.alerts.document import read_rules
+from flink_job.alerts.document import parse_rules
 from flink_job.alerts.rules import Entity, Rule
-from flink_job.alerts.silence import SilenceState, fell_silent, heard, next_look_ms, still_silent
+from flink_job.alerts.no_data import NoDataState, stopped_reporting, heard, next_deadline_ms, evaluate_no_data
 
 MINUTE_MS = 60_000
 TEN = 1_774_692_000_000
@@ -18,20 +18,20 @@ STEPS = [{"severity": "minor", "no_data": "30m"}, {"severity": "critical", "no_d
 def rules(**changes: Any) -> tuple[Rule, ...]:
     calendars = changes.pop("calendars", {})
     document = {"rules": [{"rule_id": "quiet", "levels": STEPS, **changes}], "calendars": calendars}
-    return read_rules(msgspec.json.encode(document)).rules
+    return parse_rules(msgspec.json.encode(document)).rules
 
 
 class Clock:
     """An entity's heartbeat; looks when the machine asks for it, as timers would."""
 
     def __init__(self, *watched: Rule) -> None:
-        self.rules, self.state, self.told = watched, SilenceState(), list[tuple[str, int, bool]]()
+        self.rules, self.state, self.told = watched, NoDataState(), list[tuple[str, int, bool]]()
 
     def silent_since(self, minute: int, until: int) -> None:
         now = TEN + (minute + 10) * MINUTE_MS
-        fell_silent(self.state, TEN + minute * MINUTE_MS)
+        stopped_reporting(self.state, TEN + minute * MINUTE_MS)
         self._look(now)
-        while (due := next_look_ms(self.rules, self.state, now)) is not None and due <= TEN + until * MINUTE_MS:
+        while (due := next_deadline_ms(self.rules, self.state, now)) is not None and due <= TEN + until * MINUTE_MS:
             now = due
             self._look(now)
 
@@ -40,7 +40,7 @@ class Clock:
         self._tell(heard(self.rules, "m", self.state, TEN + minute * MINUTE_MS, before_ms))
 
     def _look(self, now_ms: int) -> None:
-        self._tell(still_silent(self.rules, "m", self.state, now_ms))
+        self._tell(evaluate_no_data(self.rules, "m", self.state, now_ms))
 
     def _tell(self, changes: Any) -> None:
         self.told += [(c.state, (c.event_ms - TEN) // MINUTE_MS, c.historical) for _, c in changes]
@@ -84,5 +84,5 @@ def test_a_muted_silence_is_told_when_the_mute_ends() -> None:
 
 def test_a_gateway_is_all_meters_with_its_tag() -> None:
     document = [{"rule_id": "gateway", "severity": "major", "no_data": "10m", "per": "tag:gateway"}]
-    watched = read_rules(msgspec.json.encode({"rules": document})).of_silence(Entity("m", "f/p/l/m", "gateway=g1"))
+    watched = parse_rules(msgspec.json.encode({"rules": document})).of_no_data(Entity("m", "f/p/l/m", "gateway=g1"))
     assert list(watched) == [Entity("gateway=g1\x1df", "f", "gateway=g1")]

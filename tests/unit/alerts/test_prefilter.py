@@ -1,4 +1,4 @@
-"""The gate lets pass what matters: with it the machines come to what they come to without it, and hardly anything goes
+"""The prefilter lets pass what matters: with it the machines come to what they come to without it, and hardly anything goes
 through where nothing happens.
 """
 
@@ -11,11 +11,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flink_job.alerts.changes import Change
-from flink_job.alerts.document import read_rules
+from flink_job.alerts.document import parse_rules
 from flink_job.alerts.episodes import RuleState, step
-from flink_job.alerts.machine import States, observe
+from flink_job.alerts.state_machine import States, observe
 from flink_job.alerts.points import Point
-from flink_job.alerts.prefilter import Watch
+from flink_job.alerts.prefilter import Prefilter
 from flink_job.alerts.rules import Entity, RuleSet
 from flink_job.alerts.samples import decode_batch
 
@@ -58,11 +58,11 @@ values = st.lists(st.sampled_from([70, 70, 70, 78, 62, 85, 95, 50]), min_size=1,
 
 def rule_set(documents: list[dict[str, Any]]) -> RuleSet:
     rules = [{"rule_id": f"r{n}", **document} for n, document in enumerate(documents)]
-    return read_rules(msgspec.json.encode({"rules": rules}))
+    return parse_rules(msgspec.json.encode({"rules": rules}))
 
 
 class Gated:
-    """A gate with the operator that drops uncertain samples of entities that do not matter, as in a1_gate.sql."""
+    """A prefilter with the operator that drops uncertain samples of entities that do not matter, as in a1_gate.sql."""
 
     def __init__(self, rules: RuleSet) -> None:
         self.rules = rules.of_reading(METER)
@@ -72,7 +72,7 @@ class Gated:
         self.passed = 0
 
     def restart(self) -> None:
-        self.watch = Watch(METER, self.rules)
+        self.watch = Prefilter(METER, self.rules)
 
     def feed(self, at_ms: int, value: float, arrival_ms: int, cost_u: int = 0) -> list[Change]:
         passed = self.watch.observe(at_ms, STEP_S, 0, cost_u, arrival_ms, "EUR", {"temperature": value})
@@ -126,7 +126,7 @@ ABOVE = {"signal": "temperature", "severity": "major", "when": "> 80", "min_samp
 @given(st.lists(rule_documents, min_size=1, max_size=3), values, st.lists(st.integers(0, 3), min_size=40, max_size=40))
 # What is clear of one rule passed for the other alone, and a late breach of the first is older.
 @example([{**INSIDE, "clear_for": "5m"}, OUTSIDE], [70, 95, 62, 70], [3, 0, 0, 0])
-# A late breach begins an episode when the gate has seen enough quiet samples already.
+# A late breach begins an episode when the prefilter has seen enough quiet samples already.
 @example(
     [{**INSIDE, "clear_for": "10m"}],
     [70, 70, 62, 85, 95, 95, 70, 62, 78, 50, 85, 50, 62, 70],

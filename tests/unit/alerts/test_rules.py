@@ -1,4 +1,4 @@
-"""Rule documents: what is refused, and why; whom a rule watches; calendars."""
+"""Rule documents: what is refused, and why; whom a rule prefilters; calendars."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from flink_job.alerts.calendars import Calendar, CalendarDocument, WeeklyWindow, days_of
 from flink_job.alerts.conditions import clear_condition, parse_condition
-from flink_job.alerts.document import RuleError, read_rules
+from flink_job.alerts.document import RuleError, parse_rules
 from flink_job.alerts.durations import parse_duration, show_duration
 from flink_job.alerts.registry import RuleRegistry
 from flink_job.alerts.rules import CLEAR, HELD, Entity
@@ -23,7 +23,7 @@ METER = Entity("m-1", "f/p/l/m-1", "class=press;gateway=g1")
 def rules(*changed: dict[str, Any], calendars: Any = None, silence_s: int = 0) -> Any:
     documents = [{k: v for k, v in {**RULE, **changes}.items() if v is not None} for changes in changed]
     content = msgspec.json.encode({"rules": documents, "calendars": calendars or {}})
-    return read_rules(content, silence_s=silence_s).rules
+    return parse_rules(content, silence_s=silence_s).rules
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_two_rules_with_one_name() -> None:
 )
 def test_conditions_and_what_is_clear_of_them(when: str, clear_at: str, judged: dict[float, int]) -> None:
     [rule] = rules({"when": when, **({"clear_at": clear_at} if clear_at else {})})
-    assert {value: rule.judge(value) for value in judged} == judged
+    assert {value: rule.rank_of(value) for value in judged} == judged
 
 
 def test_the_threshold_of_a_band_is_the_nearer_side() -> None:
@@ -156,7 +156,7 @@ calendars:
 rules:
   - {rule_id: a, signal: temperature, severity: info, when: "> 1", active: not shift, mute: stop}
 """
-    [rule] = read_rules(text).rules
+    [rule] = parse_rules(text).rules
     assert rule.active is not None and rule.active.weekly == [(frozenset({4, 5, 6, 0}), 1320, 360)]
     assert rule.is_muted(1_774_692_000_000)
 

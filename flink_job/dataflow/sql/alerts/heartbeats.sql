@@ -1,4 +1,4 @@
--- Arrivals of entities that no-data rules watch, from marks of six parts (see flink_job/alerts/prefilters.py).
+-- Arrivals of entities that no-data rules watch, from marks of six parts (see flink_job/alerts/worker_prefilters.py).
 SELECT
   SPLIT_INDEX(h.mark, CHR(30), 3) AS entity,
   SPLIT_INDEX(h.mark, CHR(30), 4) AS site_path,

@@ -13,33 +13,33 @@ from flink_job.alerts.changes import CLEARED, ESCALATED, LATCHED, RAISED, Change
 from flink_job.alerts.rules import Rule
 
 #: How often a rule that waits for its calendar, or for the end of a mute, is looked at again.
-LOOK_AGAIN_MS = 60_000
+RECHECK_MS = 60_000
 
 
-class Silence(msgspec.Struct, array_like=True):
+class NoDataAlert(msgspec.Struct, array_like=True):
     """An alert of a silence."""
 
     rank: int
     changes: int
-    announced: bool
+    notified: bool
 
 
-class SilenceState(msgspec.Struct, array_like=True):
+class NoDataState(msgspec.Struct, array_like=True):
     """`heard_ms`: the newest arrival that is known; `silent_ms`: since when nothing has come, None while it does."""
 
     heard_ms: int = -1
     silent_ms: int | None = None
-    alerts: dict[str, Silence] = {}
+    alerts: dict[str, NoDataAlert] = {}
 
 
-def fell_silent(state: SilenceState, last_ms: int) -> None:
+def stopped_reporting(state: NoDataState, last_ms: int) -> None:
     """Nothing has come since `last_ms`. What is overtaken by a newer arrival is forgotten."""
     if last_ms >= state.heard_ms and state.silent_ms is None:
         state.heard_ms = state.silent_ms = last_ms
 
 
 def heard(
-    rules: tuple[Rule, ...], entity: str, state: SilenceState, at_ms: int, before_ms: int
+    rules: tuple[Rule, ...], entity: str, state: NoDataState, at_ms: int, before_ms: int
 ) -> Iterator[tuple[Rule, Change]]:
     """Something came at `at_ms`, after `before_ms` (-1 where that is not known).
 
@@ -55,16 +55,16 @@ def heard(
             rank = _rank(rule, at_ms - since_ms)
             if rank < 0 or not rule.applies(at_ms):
                 continue
-            alert = Silence(rank, 0, False)
+            alert = NoDataAlert(rank, 0, False)
             yield rule, _change(rule, entity, alert, RAISED, since_ms, at_ms, True)
         yield (
             rule,
-            _change(rule, entity, alert, LATCHED if rule.latch else CLEARED, since_ms, at_ms, not alert.announced),
+            _change(rule, entity, alert, LATCHED if rule.latch else CLEARED, since_ms, at_ms, not alert.notified),
         )
 
 
-def still_silent(
-    rules: tuple[Rule, ...], entity: str, state: SilenceState, now_ms: int
+def evaluate_no_data(
+    rules: tuple[Rule, ...], entity: str, state: NoDataState, now_ms: int
 ) -> Iterator[tuple[Rule, Change]]:
     """The clock has moved on to `now_ms` and nothing came."""
     if state.silent_ms is None:
@@ -75,15 +75,15 @@ def still_silent(
             continue
         alert = state.alerts.get(rule.rule_id)
         muted = rule.is_muted(now_ms)
-        if alert is None or (not alert.announced and not muted):
-            alert = state.alerts[rule.rule_id] = Silence(rank, alert.changes if alert else 0, not muted)
+        if alert is None or (not alert.notified and not muted):
+            alert = state.alerts[rule.rule_id] = NoDataAlert(rank, alert.changes if alert else 0, not muted)
             yield rule, _change(rule, entity, alert, RAISED, state.silent_ms, now_ms, False, muted)
         elif rank > alert.rank:
             alert.rank = rank
             yield rule, _change(rule, entity, alert, ESCALATED, state.silent_ms, now_ms, False, muted)
 
 
-def next_look_ms(rules: tuple[Rule, ...], state: SilenceState, now_ms: int) -> int | None:
+def next_deadline_ms(rules: tuple[Rule, ...], state: NoDataState, now_ms: int) -> int | None:
     """When to look again at a silent entity; None when nothing more can follow."""
     if state.silent_ms is None:
         return None
@@ -92,8 +92,8 @@ def next_look_ms(rules: tuple[Rule, ...], state: SilenceState, now_ms: int) -> i
         deadlines = [state.silent_ms + level.no_data_ms for level in rule.levels]
         ahead += [deadline for deadline in deadlines if deadline > now_ms]
         alert = state.alerts.get(rule.rule_id)
-        if deadlines[0] <= now_ms and (alert is None or not alert.announced):
-            ahead.append(now_ms + LOOK_AGAIN_MS)
+        if deadlines[0] <= now_ms and (alert is None or not alert.notified):
+            ahead.append(now_ms + RECHECK_MS)
     return min(ahead, default=None)
 
 
@@ -104,7 +104,7 @@ def _rank(rule: Rule, silent_ms: int) -> int:
 def _change(
     rule: Rule,
     entity: str,
-    alert: Silence,
+    alert: NoDataAlert,
     state: str,
     since_ms: int,
     now_ms: int,

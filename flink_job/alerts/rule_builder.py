@@ -10,10 +10,10 @@ from flink_job.alerts.conditions import Condition, ConditionError, clear_conditi
 from flink_job.alerts.durations import parse_duration
 from flink_job.alerts.rules import DEFAULT_HORIZON_MS, SEVERITIES, Flapping, Level, Rule, Scope
 from flink_job.alerts.signals import KPI, KPI_WINDOWS, SIGNALS, Signal
-from flink_job.alerts.wire import LevelDocument, RuleDocument
+from flink_job.alerts.schema import LevelDocument, RuleDocument
 
 
-class RuleReader:
+class RuleBuilder:
     """Reads a rule; `problems` holds its faults, each with what would be right."""
 
     def __init__(
@@ -72,7 +72,7 @@ class RuleReader:
         document = self.document
         if self.is_no_data:
             if document.signal or document.when or document.change_per:
-                self.problems.append("no_data watches whether anything comes; it has no signal, when or change_per")
+                self.problems.append("no_data prefilters whether anything comes; it has no signal, when or change_per")
             return None
         signal = SIGNALS.get(document.signal)
         if signal is None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from flink_job.alerts.changes import Change
-from flink_job.alerts.episodes import RuleState, close, is_idle, recall, step
+from flink_job.alerts.episodes import RuleState, close, is_idle, restore, step
 from flink_job.alerts.points import Point
 from flink_job.alerts.rules import CLEAR, Entity, Rule, RuleSet, Scope
 from flink_job.alerts.samples import Batch
@@ -27,7 +27,7 @@ class _Kept(msgspec.Struct, array_like=True):
 _decoder = msgspec.msgpack.Decoder(_Kept | States)
 
 
-def rules_of(rules: RuleSet, batch: Batch) -> tuple[Rule, ...]:
+def rules_for(rules: RuleSet, batch: Batch) -> tuple[Rule, ...]:
     """The rules that a batch's samples concern."""
     entity = Entity(batch.entity, batch.site_path, batch.tags)
     if batch.source == "kpi":
@@ -44,9 +44,9 @@ def observe(rules: tuple[Rule, ...], states: States, batch: Batch) -> Iterator[t
     for rule in rules:
         state = states.get(rule.rule_id)
         is_new = state is None
-        points = list(samples_of(rule, batch))
+        points = list(points_for(rule, batch))
         if state is None:
-            if all(rule.judge(point.value) == CLEAR for point, _ in points):
+            if all(rule.rank_of(point.value) == CLEAR for point, _ in points):
                 continue  # nothing is known of the rule, and this changes nothing
             state = RuleState()
         for point, passed in points:
@@ -54,7 +54,7 @@ def observe(rules: tuple[Rule, ...], states: States, batch: Batch) -> Iterator[t
                 for change in step(rule, batch.entity, state, point, batch.arrival_ms):
                     yield rule, change
             elif is_new:
-                recall(rule, state, point)
+                restore(rule, state, point)
         if is_idle(rule, state):
             states.pop(rule.rule_id, None)
         else:
@@ -74,7 +74,7 @@ def drop_removed(rules: RuleSet, states: States, entity: Entity) -> Iterator[tup
                 yield from ((rule, change) for change in close(rule, entity.name, track, "the rule was removed"))
 
 
-def has_episode(states: States) -> bool:
+def has_open_alert(states: States) -> bool:
     """True when some alert is not over."""
     return any(track is not None and track.episode for state in states.values() for track in (state.live, state.past))
 
@@ -94,10 +94,10 @@ def unpack_states(packed: bytes | None) -> tuple[Entity | None, States]:
 
 def is_quiet(rules: tuple[Rule, ...], series: str, value: float, at_ms: int) -> bool:
     """True when the value concerns no rule on this series."""
-    return all(rule.judge(value) == CLEAR or not rule.applies(at_ms) for rule in rules if rule.series == series)
+    return all(rule.rank_of(value) == CLEAR or not rule.applies(at_ms) for rule in rules if rule.series == series)
 
 
-def samples_of(rule: Rule, batch: Batch) -> Iterator[tuple[Point, bool]]:
+def points_for(rule: Rule, batch: Batch) -> Iterator[tuple[Point, bool]]:
     """The values of a batch that concern a rule, and whether they have passed before."""
     for sample in batch.samples:
         value = sample.values.get(rule.series)

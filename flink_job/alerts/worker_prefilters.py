@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from flink_job.alerts.prefilter import Passed, Watch
+from flink_job.alerts.prefilter import PrefilterOutput, Prefilter
 from flink_job.alerts.registry import RuleRegistry
 from flink_job.alerts.rules import Entity
 from flink_job.config import Settings
@@ -19,13 +19,13 @@ SEPARATOR = "\x1e"
 
 
 class Prefilters:
-    """A gate for each entity, made when it is first asked for and anew with each version of the rules."""
+    """A prefilter for each entity, made when it is first asked for and anew with each version of the rules."""
 
     def __init__(self, registry: RuleRegistry, source: str = "reading") -> None:
         self.registry, self.source = registry, source
         self.generation = -1
-        self.gates: dict[tuple[Any, ...], Watch | None] = {}
-        self.meters: dict[str, tuple[str, str | None, Watch | None]] = {}
+        self.gates: dict[tuple[Any, ...], Prefilter | None] = {}
+        self.meters: dict[str, tuple[str, str | None, Prefilter | None]] = {}
 
     def refresh(self) -> None:
         rules = refreshed_rules(self.registry)
@@ -34,8 +34,8 @@ class Prefilters:
             self.gates.clear()
             self.meters.clear()
 
-    def of_meter(self, meter: str, site_path: str, tags: str | None) -> Watch | None:
-        """The gate of a meter, found without more work than a look-up where its contract is the same."""
+    def of_meter(self, meter: str, site_path: str, tags: str | None) -> Prefilter | None:
+        """The prefilter of a meter, found without more work than a look-up where its contract is the same."""
         known = self.meters.get(meter)
         if known is None or known[0] != site_path or known[1] != tags:
             known = self.meters[meter] = (site_path, tags, self.of(Entity(meter, site_path, tags or "")))
@@ -43,23 +43,23 @@ class Prefilters:
 
     @property
     def signals(self) -> frozenset[str]:
-        """Signals that any rule watches."""
+        """Signals that any rule prefilters."""
         return frozenset(rule.signal for rule in self.registry.rules.rules if rule.source == self.source)
 
-    def of(self, entity: Entity, level: str = "meter", window_s: int = 0) -> Watch | None:
-        """The gate of an entity; None where no rule concerns it."""
+    def of(self, entity: Entity, level: str = "meter", window_s: int = 0) -> Prefilter | None:
+        """The prefilter of an entity; None where no rule concerns it."""
         key = (entity, level, window_s)
         try:
             return self.gates[key]
         except KeyError:
             rules = self.registry.rules
             found = rules.of_reading(entity) if self.source == "reading" else rules.of_kpi(entity, level, window_s)
-            gate = Watch(entity, found, self.source, level, window_s) if found else None
-            self.gates[key] = gate
-            return gate
+            prefilter = Prefilter(entity, found, self.source, level, window_s) if found else None
+            self.gates[key] = prefilter
+            return prefilter
 
 
-def columns_of(passed: Passed | None) -> tuple[Any, ...]:
+def columns_of(passed: PrefilterOutput | None) -> tuple[Any, ...]:
     """The columns of ALERT_COLUMNS."""
     return NOTHING if passed is None else (passed.batch, passed.certain, passed.hot)
 
@@ -76,23 +76,23 @@ class ChannelPrefilter:
     """Watching readings of measured channels alone: they have no cost, so what they say is looked at on the way in."""
 
     def __init__(self, settings: Settings) -> None:
-        self.watches = Prefilters(rule_registry(settings.tariffs, settings.job.silence_s))
+        self.prefilters = Prefilters(rule_registry(settings.tariffs, settings.job.silence_s))
         self.needed: frozenset[str] = frozenset()
 
     def refresh(self) -> None:
-        self.watches.refresh()
-        self.needed = self.watches.signals & MEASURED_CHANNELS.keys()
+        self.prefilters.refresh()
+        self.needed = self.prefilters.signals & MEASURED_CHANNELS.keys()
 
     def observe(
         self, entity: Entity, start_ms: int, interval_s: int, revision: int, arrival_ms: int, measurements: str
     ) -> tuple[Any, ...]:
-        gate = self.watches.of(entity) if self.needed else None
-        if gate is None:
+        prefilter = self.prefilters.of(entity) if self.needed else None
+        if prefilter is None:
             return NOTHING
-        values = {name: value for name, value in channels_of(measurements).items() if name in gate.signals}
+        values = {name: value for name, value in channels_of(measurements).items() if name in prefilter.signals}
         if not values:
             return NOTHING
-        return columns_of(gate.observe(start_ms, interval_s, revision, 0, arrival_ms, "", values))
+        return columns_of(prefilter.observe(start_ms, interval_s, revision, 0, arrival_ms, "", values))
 
 
 class HeartbeatTracker:
@@ -117,14 +117,14 @@ class HeartbeatTracker:
 
     @property
     def needed(self) -> bool:
-        """True where any rule watches for silence."""
+        """True where any rule prefilters for silence."""
         return any(rule.source == "silence" for rule in self.registry.rules.rules)
 
     def marks(self, meter: Entity, arrival_ms: int) -> list[str] | None:
         try:
             watched = self.entities[meter]
         except KeyError:
-            watched = self.entities[meter] = tuple(self.registry.rules.of_silence(meter))
+            watched = self.entities[meter] = tuple(self.registry.rules.of_no_data(meter))
         return [self._mark(entity, arrival_ms) for entity in watched] or None
 
     def _mark(self, entity: Entity, arrival_ms: int) -> str:
