@@ -108,7 +108,7 @@ def _run_files(inputs: list[str], contracts: list[str], tariffs: str, rules: str
     from flink_job.dataflow.environment import MissingJarError
     from flink_job.io.records import InputError
     from flink_job.io.remote import uploaded
-    from flink_job.tariffs.store import open_registry
+    from flink_job.tariffs.registry import open_registry
 
     missing = [
         name

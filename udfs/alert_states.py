@@ -9,13 +9,13 @@ from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 
 from flink_job.alerts.changes import Change
-from flink_job.alerts.state_machine import drop_removed, has_open_alert, observe, pack_states, rules_for, unpack_states
+from flink_job.alerts.no_data import NoDataState, evaluate_no_data, heard, next_deadline_ms, stopped_reporting
 from flink_job.alerts.rows import AlertRow, alert_row
 from flink_job.alerts.rules import Entity, Rule, RuleSet
 from flink_job.alerts.samples import Batch, decode_batch
-from flink_job.alerts.no_data import NoDataState, stopped_reporting, heard, next_deadline_ms, evaluate_no_data
+from flink_job.alerts.state_machine import drop_removed, has_open_alert, observe, pack_states, rules_for, unpack_states
 from flink_job.config import Settings
-from flink_job.registries import refreshed_rules, rule_registry
+from flink_job.registries import rule_registry
 from udfs.keyed_state import keyed_state
 
 _TYPES = {int: Types.LONG(), float: Types.DOUBLE(), bool: Types.BOOLEAN(), str: Types.STRING()}
@@ -40,7 +40,7 @@ class AlertStates(KeyedProcessFunction):  # type: ignore[misc]
         self.state = keyed_state(runtime_context, "states", self.settings.job.state_days)
 
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
-        rules = refreshed_rules(self.registry).rules
+        rules = self.registry.refresh().rules
         batch = decode_batch(value[1])
         _, states = unpack_states(self.state.value())
         entity = Entity(batch.entity, batch.site_path, batch.tags)
@@ -51,7 +51,7 @@ class AlertStates(KeyedProcessFunction):  # type: ignore[misc]
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
         """Look whether the rules of open alerts are still there."""
-        rules = refreshed_rules(self.registry).rules
+        rules = self.registry.refresh().rules
         entity, states = unpack_states(self.state.value())
         if entity is None:
             return
@@ -121,7 +121,7 @@ class NoData(KeyedProcessFunction):  # type: ignore[misc]
 
     def _rules(self, entity: Entity) -> tuple[Rule, ...]:
         """NoDataAlert rules that watch the entity: by its own scope, where it is no meter by that of any below it."""
-        rules = refreshed_rules(self.registry).rules.rules
+        rules = self.registry.refresh().rules.rules
         return tuple(rule for rule in rules if rule.source == "silence" and rule.covers(entity))
 
     def _state(self) -> tuple[Any, NoDataState]:

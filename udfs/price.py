@@ -11,7 +11,7 @@ from pyflink.table.udf import ScalarFunction, udf
 from flink_job.alerts.bill_signals import BILLS, bills_of, signals_of
 from flink_job.alerts.worker_prefilters import NOTHING, Prefilters, channels_of, columns_of
 from flink_job.config import Settings
-from flink_job.registries import refreshed, rule_registry, tariff_registry
+from flink_job.registries import rule_registry, tariff_registry
 from flink_job.tariffs.cycle import Segment, segment_of
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.model import MAX_DEMAND_PERIODS, MAX_PERIODS, Tariff
@@ -44,7 +44,7 @@ _SLOTS = MAX_DEMAND_PERIODS + 1
 
 class PriceReading(ScalarFunction):  # type: ignore[misc]
     """`price_reading(...)`: see flink_job.tariffs.rating. The states come as sums after the reading and its own part,
-    the peaks after and before it. With the costs known, the readings go through the gates of alert rules.
+    the peaks after and before it. With the costs known, the readings go through the pre-filters of alert rules.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -79,7 +79,7 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
         exported: pd.Series,
         *accumulated: pd.Series,
     ) -> pd.DataFrame:
-        refreshed(self.registry)
+        self.registry.refresh()
         codes, keys = pd.factorize(segment_key)
         segments = [segment_of(key) for key in keys]
         tariffs = [self._tariff(segment) for segment in segments]
@@ -148,7 +148,7 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
     def _watch(
         self, meters: Any, at: Any, arrivals: list[int], currencies: Any, measurements: Any, signals: Any
     ) -> list[tuple[Any, ...]]:
-        """Each reading through the prefilter of its meter.
+        """Each reading through the pre-filter of its meter.
 
         `meters` are columns of id, path and tags, `at` of start, interval, revision and cost.
         """

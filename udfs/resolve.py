@@ -11,11 +11,12 @@ import pandas as pd
 from pyflink.table import DataTypes
 from pyflink.table.udf import ScalarFunction, udf
 
-from flink_job.alerts.worker_prefilters import ChannelPrefilter, HeartbeatTracker
+from flink_job.alerts.heartbeats import HeartbeatTracker
+from flink_job.alerts.worker_prefilters import ChannelPrefilter
 from flink_job.config import Settings
 from flink_job.metering.bounds import MAX_DETAIL
 from flink_job.metering.packing import QuantityError, multiplied
-from flink_job.registries import refreshed, tariff_registry
+from flink_job.registries import rule_registry, tariff_registry
 from flink_job.tariffs.calendar import CalendarError
 from flink_job.tariffs.placement import MeterPlace, Places
 from flink_job.tariffs.registry import UnknownTariffError
@@ -85,8 +86,9 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
     def open(self, function_context: Any) -> None:
         self.counters = Counters(function_context, "resolved", "unpriced", f"rejected_{FOREIGN_DEVICE}")
         self.registry = tariff_registry(self.settings.tariffs)
-        self.measured = ChannelPrefilter(self.settings)
-        self.heartbeats = HeartbeatTracker(self.settings)
+        rules = rule_registry(self.settings.tariffs, self.settings.job.silence_s)
+        self.measured = ChannelPrefilter(rules)
+        self.heartbeats = HeartbeatTracker(rules, self.settings.job.silence_s)
         self.generation = -1
         settle_memory()
 
@@ -106,7 +108,7 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
         rollover_ukwh: pd.Series,
         measurements: pd.Series,
     ) -> pd.DataFrame:
-        refreshed(self.registry)
+        self.registry.refresh()
         if self.registry.generation != self.generation:
             self.generation = self.registry.generation
             self.places = Places(self.registry, self.settings.contracts.tenant)

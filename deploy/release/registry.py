@@ -9,7 +9,7 @@ from deploy.alerting.recipient_policy import Reach
 from deploy.alerting.runtime.routes import read_routes
 from deploy.kit.names import ROUTES, RULES, TARIFFS
 from flink_job.alerts.document import parse_rules
-from flink_job.tariffs.store import open_registry
+from flink_job.tariffs.registry import open_registry
 
 
 class RegistryError(ValueError):

@@ -27,7 +27,10 @@ FACTORIES = ("KinesisDynamicTableFactory", "KinesisFirehoseDynamicTableFactory",
 #: Files of a package beside its modules.
 DATA = (".sql", ".json")
 #: Parts of the project that run on a developer's machine only.
-LEFT_OUT = tuple(f"flink_job/{name}" for name in ("__main__.py", "batch", "billing", "commands", "io", "java", "lake"))
+LEFT_OUT = tuple(
+    f"flink_job/{name}"
+    for name in ("__main__.py", "batch", "billing", "commands", "io/records.py", "io/remote.py", "java", "lake")
+)
 LIMIT_BYTES = 150 * 1024 * 1024
 
 MAIN = '''"""Entry on Managed Flink."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import msgspec
 
 from flink_job.alerts.changes import CLEARED, EASED, ESCALATED, FLAPPING, LATCHED, RAISED, Change, alert_id
-from flink_job.alerts.points import Point, breaches, follows, prune, index_of, insert, sustained_rank, trailing_run
+from flink_job.alerts.points import Point, breaches, follows, index_of, insert, prune, sustained_rank, trailing_run
 from flink_job.alerts.rules import CLEAR, CLOCK_TOLERANCE_MS, Rule
 
 NEVER_MS = -(1 << 62)

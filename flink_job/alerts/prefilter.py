@@ -1,12 +1,12 @@
-"""The prefilter before the machines: lets through only what may matter to them, so that nothing happening costs nothing.
+"""Pre-filter: forwards only samples that can change an alert, so that quiet meters cost almost nothing.
 
-A sample passes when it breaches (or lies between limit and clear_at) for some rule, or comes soon enough after one that
-did: until the entity has been seen quiet, in event time and without gaps, for as long as its rules remember. Samples
-that overtook an older breach go along with it. The machines' outcome is the same as if everything passed.
+A sample is forwarded if it breaches a rule (or is between its limit and `clear_at`), or follows such a sample closely
+enough: until the entity has been clear, in event time and without gaps, for as long as its rules look back. Samples
+that arrived before an older breach are forwarded with it. The alerts are the same as without the pre-filter.
 
-A prefilter lives in the memory of a worker, not in Flink's state. After a start it does not know what came before: it then
-offers the samples of its first while as `uncertain`, for an operator with state to drop where the entity was quiet
-(flink_job/dataflow/sql/alerts/alert_samples.sql): `hot` tells that operator when an entity begins and ends to matter.
+A pre-filter is held in the memory of a Python worker, not in Flink state. After a start it has no history: it forwards
+the first samples of an entity as uncertain, and a stateful operator drops them if the entity had no alert state
+(flink_job/dataflow/sql/alerts/alert_samples.sql). `active` marks when an entity gains or loses alert state.
 """
 
 from __future__ import annotations
@@ -15,30 +15,34 @@ from collections import deque
 from math import inf
 from typing import NamedTuple
 
-from flink_job.alerts.state_machine import is_quiet
 from flink_job.alerts.rates import Rates
 from flink_job.alerts.rules import CLOCK_TOLERANCE_MS, Entity, Rule
 from flink_job.alerts.samples import Batch, Sample, encode_batch
+from flink_job.alerts.state_machine import is_clear_or_inactive
 from flink_job.metering.units import MEASURED_CHANNELS
 
-#: Quiet samples that a prefilter remembers, for breaches that come later but are older.
+#: Clear samples that a pre-filter remembers, to forward them with a breach that arrives later but is older.
 REMEMBERED = 16
 
-
-#: A sample as the prefilter keeps it: the fields of Sample.
-_Seen = tuple[int, int, int, int, dict[str, float], bool]
+#: The fields of a Sample; plain tuples are cheaper, and nearly all of them are never forwarded.
+_SampleFields = tuple[int, int, int, int, dict[str, float], bool]
 
 
 class PrefilterOutput(NamedTuple):
-    """What leaves the prefilter. `batch` is empty where only `hot` is told; `certain` is false after a start."""
+    """What a pre-filter forwards.
+
+    `batch`: samples as JSON (see flink_job.alerts.samples), empty if only `active` changes. `certain`: False for
+    samples of an entity whose history is unknown since a start. `active`: 1 if the entity has alert state from here
+    on, 0 if it has settled, None if that does not change.
+    """
 
     batch: str
     certain: bool
-    hot: int | None
+    active: int | None
 
 
 class Prefilter:
-    """The prefilter of one entity. `signals` are the names of the values that its rules need."""
+    """The pre-filter of one entity and its rules. `signals` are the names of the values that the rules need."""
 
     def __init__(
         self, entity: Entity, rules: tuple[Rule, ...], source: str = "reading", level: str = "meter", window_s: int = 0
@@ -48,16 +52,17 @@ class Prefilter:
         self.signals = tuple(sorted({rule.signal for rule in rules}))
         self.has_channels = any(signal in MEASURED_CHANNELS for signal in self.signals)
         self.rates = Rates(rules)
-        self.bands = {series: _band(rules, series) for series in {rule.series for rule in rules}}
+        self.clear_bands = {series: _clear_band(rules, series) for series in {rule.series for rule in rules}}
         self.memory_ms = max(rule.memory_ms for rule in rules)
         self.newest_ms = -1
-        self.recent: deque[_Seen] = deque(maxlen=REMEMBERED)
-        self.newest: tuple[_Seen, ...] = ()
+        self.recent: deque[_SampleFields] = deque(maxlen=REMEMBERED)
+        self.newest: tuple[_SampleFields, ...] = ()
         self.certain = False
-        self.cooled = False
-        self.live_left_ms: float = 0.0
-        self.late_left_ms: float = 0.0
-        self.late_ms = -1
+        self.settled = False
+        #: Event time for which the entity must still be clear, after the newest sample and after the newest late one.
+        self.unsettled_ms: float = 0.0
+        self.unsettled_late_ms: float = 0.0
+        self.newest_late_ms = -1
 
     def observe(
         self,
@@ -69,98 +74,103 @@ class Prefilter:
         currency: str,
         values: dict[str, float],
     ) -> PrefilterOutput | None:
-        """What of a sample goes on; None for nothing. `values` are changed: rates are added."""
+        """Return the samples to forward, or None. `values` is modified: rates of change are added."""
         if at_ms > arrival_ms + CLOCK_TOLERANCE_MS:
             return None
-        if at_ms > self.newest_ms >= 0 and self.live_left_ms <= 0 and self.cooled and not self.rates.rules:
-            # The way of nearly every reading.
-            bands = self.bands
+        if at_ms > self.newest_ms >= 0 and self.unsettled_ms <= 0 and self.settled and not self.rates.rules:
+            # The fast path, for nearly every reading.
+            bands = self.clear_bands
             for series, value in values.items():
                 low, high = bands[series]
                 if not low < value < high:
                     break
             else:
-                seen = (at_ms, interval_s, revision, cost_u, values, False)
-                self.newest_ms, self.newest = at_ms, (seen,)
-                self.recent.append(seen)
+                sample = (at_ms, interval_s, revision, cost_u, values, False)
+                self.newest_ms, self.newest = at_ms, (sample,)
+                self.recent.append(sample)
                 return None
         if self.newest_ms < 0:
-            # Unknown until now: remember as if it had just breached.
-            self.live_left_ms = self._memory(interval_s)
+            # No history: behave as if the entity had just breached.
+            self.unsettled_ms = self._memory(interval_s)
         self.rates.add_to(values, at_ms, interval_s)
-        quiet = True
-        for series, value in values.items():
-            low, high = self.bands.get(series, (-inf, inf))
-            if not low < value < high and not is_quiet(self.rules, series, value, at_ms):
-                quiet = False
-        late = at_ms <= self.newest_ms
-        seen = (at_ms, interval_s, revision, cost_u, values, False)
-        if quiet and not late and self.live_left_ms <= 0:
-            self.newest_ms, self.newest = at_ms, (seen,)
-            self.recent.append(seen)
-            return self._cool()
-        return self._pass(seen, quiet, late, arrival_ms, currency)
-
-    def _pass(self, sample: _Seen, quiet: bool, late: bool, arrival_ms: int, currency: str) -> PrefilterOutput | None:
-        if quiet and late and self.late_left_ms <= 0 and self.live_left_ms <= 0:
+        is_clear = self._is_clear(values, at_ms)
+        is_late = at_ms <= self.newest_ms
+        sample = (at_ms, interval_s, revision, cost_u, values, False)
+        if is_clear and not is_late and self.unsettled_ms <= 0:
+            self.newest_ms, self.newest = at_ms, (sample,)
             self.recent.append(sample)
-            return self._cool()
-        samples: tuple[_Seen, ...] = (sample,)
-        certain = self.certain or not quiet
-        if not quiet:
-            samples = (*self._context(late), sample)
+            return self._settle()
+        return self._forward(sample, is_clear, is_late, arrival_ms, currency)
+
+    def _is_clear(self, values: dict[str, float], at_ms: int) -> bool:
+        for series, value in values.items():
+            low, high = self.clear_bands.get(series, (-inf, inf))
+            if not low < value < high and not is_clear_or_inactive(self.rules, series, value, at_ms):
+                return False
+        return True
+
+    def _forward(
+        self, sample: _SampleFields, is_clear: bool, is_late: bool, arrival_ms: int, currency: str
+    ) -> PrefilterOutput | None:
+        if is_clear and is_late and self.unsettled_late_ms <= 0 and self.unsettled_ms <= 0:
+            self.recent.append(sample)
+            return self._settle()
+        samples: tuple[_SampleFields, ...] = (sample,)
+        certain = self.certain or not is_clear
+        if not is_clear:
+            samples = (*self._context(is_late), sample)
         self.certain = certain
-        self._count(sample, quiet, late)
-        self.cooled = False
-        sent: _Seen = (*sample[:5], True)
-        self.recent.append(sent)
-        if not late:
-            self.newest = (sent,)
+        self._count_down(sample, is_clear, is_late)
+        self.settled = False
+        forwarded: _SampleFields = (*sample[:5], True)
+        self.recent.append(forwarded)
+        if not is_late:
+            self.newest = (forwarded,)
         batch = Batch(
-            self.entity.name, self.entity.site_path, self.entity.tags,
-            self.source, self.level, self.window_s, arrival_ms, currency, tuple(Sample(*seen) for seen in samples),
+            self.entity.name, self.entity.site_path, self.entity.tags, self.source, self.level, self.window_s,
+            arrival_ms, currency, tuple(Sample(*fields) for fields in samples),
         )  # fmt: skip
-        return PrefilterOutput(encode_batch(batch), certain, None if quiet else 1)
+        return PrefilterOutput(encode_batch(batch), certain, None if is_clear else 1)
 
-    def _context(self, late: bool) -> tuple[_Seen, ...]:
-        """What goes along with a breach, in order of arrival: the newest sample, or with a late breach all of them.
+    def _context(self, is_late: bool) -> tuple[_SampleFields, ...]:
+        """Samples to forward before a breach, in order of arrival: the newest, or all recent ones if it is late.
 
-        A sample that is quiet to one rule may have passed for another, whose machine alone kept it.
+        A sample that is clear for one rule may have been forwarded for another, whose state machine alone stored it.
         """
         context = tuple(self.recent)
         if self.newest and self.newest[0] not in context:
             context = (*self.newest, *context)
-        if not late:
+        if not is_late:
             context = self.newest
-        marked = {id(seen): (*seen[:5], True) for seen in context if not seen[5]}
+        marked = {id(sample): (*sample[:5], True) for sample in context if not sample[5]}
         if marked:
-            self.recent = deque((marked.get(id(seen), seen) for seen in self.recent), REMEMBERED)
-            self.newest = tuple(marked.get(id(seen), seen) for seen in self.newest)
+            self.recent = deque((marked.get(id(sample), sample) for sample in self.recent), REMEMBERED)
+            self.newest = tuple(marked.get(id(sample), sample) for sample in self.newest)
         return context
 
-    def _count(self, sample: _Seen, quiet: bool, late: bool) -> None:
-        """How long it must still be seen quiet; a gap begins the count anew, on either side of the newest sample."""
+    def _count_down(self, sample: _SampleFields, is_clear: bool, is_late: bool) -> None:
+        """Update how long the entity must still be clear; a breach or a gap restarts the count."""
         at_ms, interval_s = sample[:2]
         memory_ms = self._memory(interval_s)
-        if late:
-            advance = at_ms - self.late_ms
-            steady = 0 < advance <= self._gap(interval_s)
-            self.late_left_ms = self.late_left_ms - advance if quiet and steady else memory_ms
-            self.late_ms = at_ms
-            if not quiet:
+        if is_late:
+            advance = at_ms - self.newest_late_ms
+            is_steady = 0 < advance <= self._gap(interval_s)
+            self.unsettled_late_ms = self.unsettled_late_ms - advance if is_clear and is_steady else memory_ms
+            self.newest_late_ms = at_ms
+            if not is_clear:
                 # It may begin an episode that only newer samples end.
-                self.live_left_ms = max(self.live_left_ms, memory_ms)
+                self.unsettled_ms = max(self.unsettled_ms, memory_ms)
             return
         advance = at_ms - self.newest_ms if self.newest_ms >= 0 else 0
-        steady = advance <= self._gap(interval_s)
-        self.live_left_ms = self.live_left_ms - advance if quiet and steady else memory_ms
+        is_steady = advance <= self._gap(interval_s)
+        self.unsettled_ms = self.unsettled_ms - advance if is_clear and is_steady else memory_ms
         self.newest_ms = at_ms
 
-    def _cool(self) -> PrefilterOutput | None:
-        """Tell once that the entity matters no longer."""
-        if self.cooled or self.late_left_ms > 0:
+    def _settle(self) -> PrefilterOutput | None:
+        """Report once that the entity has no alert state any more."""
+        if self.settled or self.unsettled_late_ms > 0:
             return None
-        self.cooled = self.certain = True
+        self.settled = self.certain = True
         return PrefilterOutput("", True, 0)
 
     def _memory(self, interval_s: int) -> int:
@@ -170,8 +180,8 @@ class Prefilter:
         return min(rule.gap_ms(interval_s) for rule in self.rules)
 
 
-def _band(rules: tuple[Rule, ...], series: str) -> tuple[float, float]:
-    """An open band in which every rule is clear; empty where a rule has none."""
+def _clear_band(rules: tuple[Rule, ...], series: str) -> tuple[float, float]:
+    """An open interval (low, high) in which every rule on the series is clear; (inf, -inf) if there is none."""
     low, high = -inf, inf
     for rule in rules:
         if rule.series == series and rule.clear is not None:

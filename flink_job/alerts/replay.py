@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from flink_job.alerts.state_machine import States, observe, rules_for
+from flink_job.alerts.no_data import NoDataState, evaluate_no_data, heard, next_deadline_ms, stopped_reporting
 from flink_job.alerts.rates import Rates
 from flink_job.alerts.rows import AlertRow, alert_row
 from flink_job.alerts.rules import Entity, Rule, RuleSet
 from flink_job.alerts.samples import Batch
-from flink_job.alerts.no_data import NoDataState, stopped_reporting, heard, next_deadline_ms, evaluate_no_data
+from flink_job.alerts.state_machine import States, observe, rules_for
 
 
 @dataclass

@@ -9,8 +9,8 @@ from flink_job.alerts.calendars import Calendar
 from flink_job.alerts.conditions import Condition, ConditionError, clear_condition, parse_condition
 from flink_job.alerts.durations import parse_duration
 from flink_job.alerts.rules import DEFAULT_HORIZON_MS, SEVERITIES, Flapping, Level, Rule, Scope
-from flink_job.alerts.signals import KPI, KPI_WINDOWS, SIGNALS, Signal
 from flink_job.alerts.schema import LevelDocument, RuleDocument
+from flink_job.alerts.signals import KPI, KPI_WINDOWS, SIGNALS, Signal
 
 
 class RuleBuilder:

@@ -140,7 +140,7 @@ class Rule:
         return 0.0
 
     def covers(self, entity: Entity) -> bool:
-        """True for an entity that this silence rule prefilters: a meter in its scope, a path of its depth, or its tag."""
+        """True if this no-data rule monitors the entity: a meter in scope, a path of the rule's level, or its tag."""
         if self.per == "meter":
             return self.concerns(entity)
         if tenant_of(entity.site_path) != self.tenant:

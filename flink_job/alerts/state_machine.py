@@ -92,7 +92,7 @@ def unpack_states(packed: bytes | None) -> tuple[Entity | None, States]:
     return (kept.entity, kept.states) if isinstance(kept, _Kept) else (None, kept)
 
 
-def is_quiet(rules: tuple[Rule, ...], series: str, value: float, at_ms: int) -> bool:
+def is_clear_or_inactive(rules: tuple[Rule, ...], series: str, value: float, at_ms: int) -> bool:
     """True when the value concerns no rule on this series."""
     return all(rule.rank_of(value) == CLEAR or not rule.applies(at_ms) for rule in rules if rule.series == series)
 

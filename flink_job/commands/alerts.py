@@ -200,10 +200,9 @@ def health(
 
 
 def _rules(uri: str, silence_s: int = 0) -> RuleSet:
-    from flink_job.alerts.registry import RuleRegistry, open_rules
+    from flink_job.alerts.registry import open_rule_registry
 
-    registry = RuleRegistry(open_rules(uri), uri, silence_s=silence_s)
-    registry.refresh(0)
+    registry = open_rule_registry(uri, silence_s=silence_s, with_tenants=False).reload()
     if registry.fault:
         fail(registry.fault)
     return registry.rules
@@ -256,8 +255,8 @@ def _batches(readings: list[str] | None, contracts: list[str] | None, lake: str)
 
 
 def _points(rule: Rule, entity: str, batch: Batch) -> Iterator[tuple[Point, int]]:
-    from flink_job.alerts.state_machine import rules_for, points_for
     from flink_job.alerts.rules import RuleSet
+    from flink_job.alerts.state_machine import points_for, rules_for
 
     if batch.entity == entity and rules_for(RuleSet("", (rule,)), batch):
         yield from ((point, batch.arrival_ms) for point, passed in points_for(rule, batch) if not passed)

@@ -53,7 +53,7 @@ def rerate(
     from flink_job.io.remote import downloaded, uploaded
     from flink_job.lake.database import LakeError
     from flink_job.metering.contract import Contract, of_tenant, parse_contract
-    from flink_job.tariffs.store import open_registry
+    from flink_job.tariffs.registry import open_registry
 
     with explained():
         known: dict[str, Contract] = {}

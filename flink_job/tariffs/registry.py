@@ -1,91 +1,62 @@
-"""The tariff registry: every version of every tariff, loaded from a folder or an S3 prefix and refreshed."""
+"""The tariff registry: every version of every tariff, loaded from a folder or an S3 prefix and polled for changes."""
 
 from __future__ import annotations
 
 import dataclasses
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import date
-from typing import Protocol
 
+from flink_job.io.locations import Location, open_location
+from flink_job.io.polled_registry import PolledRegistry, tenant_of_document
 from flink_job.tariffs.document import parse_tariff
 from flink_job.tariffs.model import Tariff, TariffError
-from flink_job.tenants import DEFAULT, is_tenant, plain, qualified, tenant_of
+from flink_job.tenants import is_tenant, plain, qualified, tenant_of
+
+SUFFIX = ".json"
 
 
 class UnknownTariffError(LookupError):
-    """A tariff that the registry lacks, or no version of it in force on a day. `code` tells which."""
+    """A tariff that is not in the registry (`code` unknown_tariff), or not in force on a day (no_tariff_version)."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
 
 
-class DocumentStore(Protocol):
-    """Where the documents of the registry lie. Those of a tenant are in a folder of its name, `acme/spring.json`."""
+class TariffRegistry(PolledRegistry):
+    """Tariffs by id and version. Ids are qualified by their tenant (see flink_job.tenants), which alone has access.
 
-    def changed(self, known: dict[str, str]) -> Iterator[tuple[str, str, bytes]]:
-        """(name, tag, content) of every document whose tag differs from `known[name]`."""
-        ...
-
-
-@dataclass
-class TariffRegistry:
-    """Tariffs by id and version; the id is qualified by the tenant (see flink_job.tenants), whose own they are: nobody
-    else finds them. A faulty document is kept out; `faults` tells why, by its name.
+    Errors of the location are raised by `refresh`: without tariffs nothing can be priced.
     """
 
-    store: DocumentStore
-    refresh_s: float = 300.0
-    faults: dict[str, str] = field(default_factory=dict)
-    generation: int = 0
-    _tags: dict[str, str] = field(default_factory=dict)
-    _versions: dict[str, dict[str, Tariff]] = field(default_factory=dict)
-    _due_at: float = float("-inf")
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self, location: Location, refresh_s: float = 300.0) -> None:
+        super().__init__(refresh_s)
+        self.location = location
+        self._versions: dict[str, dict[str, Tariff]] = {}
 
-    def refresh(self, now_s: float) -> None:
-        """Load what has changed, at most once in `refresh_s` (monotonic seconds `now_s`).
+    def _changed(self) -> Iterator[tuple[str, str, bytes]]:
+        for name, tag in self.location.list(SUFFIX):
+            if self._tags.get(name) != tag:
+                yield name, tag, self.location.read(name)
 
-        Functions of one worker share the registry from several threads: none goes on before the first load is complete.
-        """
-        with self._lock:
-            if now_s >= self._due_at:
-                self._load()
-                self._due_at = now_s + self.refresh_s
-
-    def reload(self) -> None:
-        """Load what has changed, now."""
-        with self._lock:
-            self._load()
-
-    def _load(self) -> None:
-        for name, tag, content in self.store.changed(self._tags):
-            self._tags[name] = tag
-            self.generation += 1
-            try:
-                tariff = _of_tenant(parse_tariff(content, name), name)
-            except TariffError as error:
-                self.faults[name] = str(error)
-                continue
-            self.faults.pop(name, None)
-            self._versions.setdefault(tariff.tariff_id, {})[tariff.version] = tariff
+    def _accept(self, name: str, content: bytes) -> None:
+        tariff = _of_tenant(parse_tariff(content, name), name)
+        self._versions.setdefault(tariff.tariff_id, {})[tariff.version] = tariff
 
     def all(self) -> list[Tariff]:
-        """Every version of every tariff, by id and validity."""
+        """Every version of every tariff, ordered by id and start of validity."""
         found = [tariff for versions in self._versions.values() for tariff in versions.values()]
         return sorted(found, key=lambda t: (t.tariff_id, t.valid_from))
 
     def version(self, tariff_id: str, version: str) -> Tariff:
-        """One version of a tariff. Raises UnknownTariffError."""
+        """A version of a tariff. Raises UnknownTariffError."""
         try:
             return self._versions[tariff_id][version]
         except KeyError:
             raise UnknownTariffError("unknown_tariff", f"no tariff {plain(tariff_id)!r} version {version!r}") from None
 
     def versions(self, tariff_id: str) -> list[Tariff]:
-        """All versions of a tariff, by validity. Raises UnknownTariffError when there are none."""
+        """All versions of a tariff, ordered by start of validity. Raises UnknownTariffError if there are none."""
         if tariff_id not in self._versions:
             tenant = tenant_of(tariff_id)
             faults = [name for name in self.faults if tenant_of_document(name) == tenant]
@@ -96,9 +67,9 @@ class TariffRegistry:
         return sorted(self._versions[tariff_id].values(), key=lambda t: t.valid_from)
 
     def in_force(self, tariff_id: str, day: date) -> tuple[Tariff, date, date | None]:
-        """(tariff, first day, first day no longer) of the version in force on a local day.
+        """(tariff, first day, day after the last) of the version in force on a local day; None if it has no end.
 
-        A version lasts until its valid_to or the next version's valid_from. Raises UnknownTariffError.
+        A version is in force until its valid_to or the next version's valid_from. Raises UnknownTariffError.
         """
         versions = self.versions(tariff_id)
         for tariff, following in zip(versions, [*versions[1:], None], strict=True):
@@ -108,14 +79,13 @@ class TariffRegistry:
         raise UnknownTariffError("no_tariff_version", f"no version of tariff {plain(tariff_id)!r} is in force on {day}")
 
 
-def tenant_of_document(name: str) -> str:
-    """Whose a document is: the folder's that it lies in."""
-    folder, separator, _ = name.partition("/")
-    return folder if separator else DEFAULT
-
-
 def _of_tenant(tariff: Tariff, name: str) -> Tariff:
     tenant = tenant_of_document(name)
     if not is_tenant(tenant) or name.count("/") > 1:
-        raise TariffError(name, ["a document lies in the registry's folder, or in a folder of a tenant's name in it"])
+        raise TariffError(name, ["must be in the registry's folder, or in a subfolder named after a tenant"])
     return dataclasses.replace(tariff, tariff_id=qualified(tenant, tariff.tariff_id))
+
+
+def open_registry(uri: str) -> TariffRegistry:
+    """The registry at a folder or s3://bucket/prefix, loaded. Raises OSError if it cannot be read."""
+    return TariffRegistry(open_location(uri)).reload()

@@ -17,8 +17,7 @@ from flink_job.metering.contract import ContractError, of_tenant, parse_contract
 from flink_job.metering.envelope import MARKER, Enclosed, enclose, opened
 from flink_job.metering.reading import parse_reading
 from flink_job.tariffs.placement import Agreement, MeterPlace
-from flink_job.tariffs.registry import UnknownTariffError
-from flink_job.tariffs.store import open_registry
+from flink_job.tariffs.registry import UnknownTariffError, open_registry
 from flink_job.tenants import DEFAULT, is_tenant, plain, qualified, split
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_data"
@@ -155,7 +154,7 @@ def test_rules_concern_the_entities_of_their_tenant(tmp_path: Path) -> None:
         (tmp_path / tenant).mkdir()
         (tmp_path / tenant / "rules.yaml").write_text(text)
     registry = open_rule_registry(str(tmp_path / "rules.yaml"), silence_s=600)
-    rules = registry.refresh(0)
+    rules = registry.refresh(0).rules
     assert registry.fault == ""
     limits = {}
     for tenant in ("default", "acme", "umbrella"):

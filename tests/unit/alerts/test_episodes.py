@@ -9,9 +9,9 @@ import msgspec
 from flink_job.alerts.changes import Change
 from flink_job.alerts.document import parse_rules
 from flink_job.alerts.episodes import RuleState, step
-from flink_job.alerts.state_machine import pack_states, unpack_states
 from flink_job.alerts.points import Point
 from flink_job.alerts.rules import Entity, Rule
+from flink_job.alerts.state_machine import pack_states, unpack_states
 
 MINUTE_MS = 60_000
 #: 2026-03-28 10:00 UTC, a Saturday; readings of five minutes.
@@ -217,8 +217,8 @@ def test_a_reading_from_the_future_neither_raises_nor_clears() -> None:
 
 def test_a_rule_that_is_gone_ends_its_alert_but_no_document_ends_none() -> None:
     """Where the rules cannot be read after a start, what is open stays open."""
-    from flink_job.alerts.state_machine import drop_removed
     from flink_job.alerts.rules import RuleSet
+    from flink_job.alerts.state_machine import drop_removed
 
     machine = Machine()
     machine.feed((0, 90))

@@ -1,6 +1,4 @@
-"""The prefilter lets pass what matters: with it the machines come to what they come to without it, and hardly anything goes
-through where nothing happens.
-"""
+"""The pre-filter: alerts are the same as without it, and almost nothing is forwarded while nothing happens."""
 
 from __future__ import annotations
 
@@ -13,11 +11,11 @@ from hypothesis import strategies as st
 from flink_job.alerts.changes import Change
 from flink_job.alerts.document import parse_rules
 from flink_job.alerts.episodes import RuleState, step
-from flink_job.alerts.state_machine import States, observe
 from flink_job.alerts.points import Point
 from flink_job.alerts.prefilter import Prefilter
 from flink_job.alerts.rules import Entity, RuleSet
 from flink_job.alerts.samples import decode_batch
+from flink_job.alerts.state_machine import States, observe
 
 METER = Entity("m", "f/p/l/m")
 TEN = 1_774_692_000_000
@@ -52,7 +50,7 @@ rule_documents = st.builds(
     st.booleans(),
     st.booleans(),
 )
-#: Mostly quiet (70 breaches only `inside`), sometimes not.
+#: Mostly clear (70 breaches only `inside`), sometimes not.
 values = st.lists(st.sampled_from([70, 70, 70, 78, 62, 85, 95, 50]), min_size=1, max_size=40)
 
 
@@ -61,32 +59,34 @@ def rule_set(documents: list[dict[str, Any]]) -> RuleSet:
     return parse_rules(msgspec.json.encode({"rules": rules}))
 
 
-class Gated:
-    """A prefilter with the operator that drops uncertain samples of entities that do not matter, as in a1_gate.sql."""
+class Filtered:
+    """A pre-filter, with the operator that drops uncertain samples of entities without alert state
+    (flink_job/dataflow/sql/alerts/alert_samples.sql), and the state machines.
+    """
 
     def __init__(self, rules: RuleSet) -> None:
         self.rules = rules.of_reading(METER)
         self.restart()
-        self.hot = 0
+        self.active = 0
         self.states: States = {}
-        self.passed = 0
+        self.forwarded = 0
 
     def restart(self) -> None:
-        self.watch = Prefilter(METER, self.rules)
+        self.prefilter = Prefilter(METER, self.rules)
 
     def feed(self, at_ms: int, value: float, arrival_ms: int, cost_u: int = 0) -> list[Change]:
-        passed = self.watch.observe(at_ms, STEP_S, 0, cost_u, arrival_ms, "EUR", {"temperature": value})
-        if passed is None:
+        output = self.prefilter.observe(at_ms, STEP_S, 0, cost_u, arrival_ms, "EUR", {"temperature": value})
+        if output is None:
             return []
-        self.hot = self.hot if passed.hot is None else passed.hot
-        if not passed.batch or not (passed.certain or self.hot):
+        self.active = self.active if output.active is None else output.active
+        if not output.batch or not (output.certain or self.active):
             return []
-        self.passed += 1
-        return [change for _, change in observe(self.rules, self.states, decode_batch(passed.batch))]
+        self.forwarded += 1
+        return [change for _, change in observe(self.rules, self.states, decode_batch(output.batch))]
 
 
-class Ungated:
-    """Every sample to every machine, and nothing forgotten."""
+class Unfiltered:
+    """State machines that get every sample and never discard state."""
 
     def __init__(self, rules: RuleSet) -> None:
         self.rules = [(rule, RuleState()) for rule in rules.of_reading(METER)]
@@ -107,14 +107,14 @@ def test_in_order_with_gaps_and_restarts(
     documents: list[dict[str, Any]], readings: list[float], gaps: list[int], restarts: set[int]
 ) -> None:
     rules = rule_set(documents)
-    gated, ungated = Gated(rules), Ungated(rules)
+    filtered, unfiltered = Filtered(rules), Unfiltered(rules)
     at_ms = TEN
     for number, (value, gap) in enumerate(zip(readings, gaps, strict=False)):
         if number in restarts:
-            gated.restart()
+            filtered.restart()
         at_ms += gap * STEP_S * 1000
         arrival_ms = at_ms + STEP_S * 1000
-        assert gated.feed(at_ms, value, arrival_ms) == ungated.feed(at_ms, value, arrival_ms)
+        assert filtered.feed(at_ms, value, arrival_ms) == unfiltered.feed(at_ms, value, arrival_ms)
 
 
 INSIDE = {"signal": "temperature", "severity": "info", "when": "inside 65..75", "min_samples": 1}
@@ -124,15 +124,15 @@ ABOVE = {"signal": "temperature", "severity": "major", "when": "> 80", "min_samp
 
 @settings(max_examples=600, deadline=None, derandomize=True)
 @given(st.lists(rule_documents, min_size=1, max_size=3), values, st.lists(st.integers(0, 3), min_size=40, max_size=40))
-# What is clear of one rule passed for the other alone, and a late breach of the first is older.
+# A sample that is clear for one rule is forwarded for the other; then an older breach of the first rule arrives.
 @example([{**INSIDE, "clear_for": "5m"}, OUTSIDE], [70, 95, 62, 70], [3, 0, 0, 0])
-# A late breach begins an episode when the prefilter has seen enough quiet samples already.
+# A late breach begins an episode although the pre-filter has seen enough clear samples.
 @example(
     [{**INSIDE, "clear_for": "10m"}],
     [70, 70, 62, 85, 95, 95, 70, 62, 78, 50, 85, 50, 62, 70],
     [0, 2, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0],
 )
-# A machine must not get back what it has forgotten: the samples would be judged, and their cost counted, twice.
+# A state machine must not get samples again that it has pruned: they would be evaluated and their cost counted twice.
 @example([{**OUTSIDE, "clear_for": "5m", "min_samples": 3}], [95, 95, 70, 95, 50, 85, 70, 70], [0, 0, 2, 0, 3, 0, 0, 0])
 @example(
     [{**ABOVE, "for": "10m", "clear_for": "10m"}],
@@ -140,42 +140,44 @@ ABOVE = {"signal": "temperature", "severity": "major", "when": "> 80", "min_samp
     [2, *[0] * 4, 2, *[0] * 10, 2, 0],
 )
 def test_minutes_out_of_order(documents: list[dict[str, Any]], readings: list[float], delays: list[int]) -> None:
-    """What is live is the same in every detail, costs included."""
+    """Changes that are not historical are identical, including costs."""
     rules = rule_set(documents)
-    gated, ungated = Gated(rules), Ungated(rules)
+    filtered, unfiltered = Filtered(rules), Unfiltered(rules)
     arriving = sorted((n + delay, n, value) for n, (value, delay) in enumerate(zip(readings, delays, strict=False)))
     for slot, number, value in arriving:
         at_ms, arrival_ms = TEN + number * STEP_S * 1000, TEN + (slot + 1) * STEP_S * 1000
         cost_u = number + 1
-        one, other = gated.feed(at_ms, value, arrival_ms, cost_u), ungated.feed(at_ms, value, arrival_ms, cost_u)
+        one, other = filtered.feed(at_ms, value, arrival_ms, cost_u), unfiltered.feed(at_ms, value, arrival_ms, cost_u)
         assert [c for c in one if not c.historical] == [c for c in other if not c.historical]
 
 
-def test_what_is_quiet_to_one_rule_overtakes_a_breach_of_it() -> None:
-    """78 lies between limit and clear_at of one rule and is clear of the other; then 85 comes, which is older."""
+def test_a_sample_that_is_clear_for_one_rule_arrives_before_an_older_breach_of_it() -> None:
+    """78 is between limit and clear_at of one rule and clear for the other; then 85 arrives, which is older."""
     limits = {"signal": "temperature", "severity": "major", "when": "> 80"}
     rules = rule_set([limits, {**limits, "clear_at": "75"}])
-    gated, ungated = Gated(rules), Ungated(rules)
+    filtered, unfiltered = Filtered(rules), Unfiltered(rules)
     for number, value in ((0, 70), (1, 70), (3, 78), (2, 85)):
         at_ms, arrival_ms = TEN + number * STEP_S * 1000, TEN + 4 * STEP_S * 1000
-        one, other = gated.feed(at_ms, value, arrival_ms), ungated.feed(at_ms, value, arrival_ms)
+        one, other = filtered.feed(at_ms, value, arrival_ms), unfiltered.feed(at_ms, value, arrival_ms)
         assert [c for c in one if not c.historical] == [c for c in other if not c.historical]
     assert all(change.historical for change in one)
 
 
-def test_where_nothing_happens_nothing_passes() -> None:
+def test_clear_samples_are_not_forwarded() -> None:
     rules = rule_set([{"signal": "temperature", "severity": "major", "when": "> 80", "clear_for": "10m"}])
-    gated = Gated(rules)
+    filtered = Filtered(rules)
     for number in range(1000):
         at_ms = TEN + number * STEP_S * 1000
-        gated.feed(at_ms, 90 if number == 500 else 70, at_ms + STEP_S * 1000)
-    # The breach, and until 10 minutes and two gaps of three intervals have been seen quiet: 40 minutes.
-    assert gated.passed == 1 + 8
+        filtered.feed(at_ms, 90 if number == 500 else 70, at_ms + STEP_S * 1000)
+    # The breach, and clear samples for 10 minutes and two gaps of three intervals: 40 minutes.
+    assert filtered.forwarded == 1 + 8
 
 
 def test_rates_of_change() -> None:
     rules = rule_set([{"signal": "temperature", "change_per": "1h", "severity": "major", "when": "> 30"}])
-    gated, minute = Gated(rules), 60_000
+    filtered, minute = Filtered(rules), 60_000
     # 70 to 72 in five minutes is 24 an hour, 72 to 75 is 36.
-    told = [gated.feed(TEN + at * minute, value, TEN + (at + 5) * minute) for at, value in ((0, 70), (5, 72), (10, 75))]
-    assert [[(c.state, c.value) for c in changes] for changes in told] == [[], [], [("raised", 36)]]
+    found = [
+        filtered.feed(TEN + at * minute, value, TEN + (at + 5) * minute) for at, value in ((0, 70), (5, 72), (10, 75))
+    ]
+    assert [[(c.state, c.value) for c in changes] for changes in found] == [[], [], [("raised", 36)]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,7 @@ from flink_job.alerts.document import RuleError, parse_rules
 from flink_job.alerts.durations import parse_duration, show_duration
 from flink_job.alerts.registry import RuleRegistry
 from flink_job.alerts.rules import CLEAR, HELD, Entity
+from flink_job.io.locations import FolderLocation
 
 RULE = {"rule_id": "hot", "signal": "temperature", "severity": "major", "when": "> 80"}
 METER = Entity("m-1", "f/p/l/m-1", "class=press;gateway=g1")
@@ -181,18 +183,22 @@ def test_days() -> None:
     assert days_of("mon-fri") == frozenset(range(5))
 
 
-def test_a_registry_keeps_the_rules_that_work() -> None:
-    """A version with faults is not taken, one without is, and a document that has not changed is not read again."""
+def test_the_registry_keeps_the_last_usable_rules() -> None:
+    """A faulty version is rejected, a valid one accepted, and an unchanged document is not read again."""
     good = msgspec.json.encode({"rules": [RULE]})
     better = msgspec.json.encode({"rules": [RULE, {**RULE, "rule_id": "other"}]})
     answers = [("1", good), None, ("2", b"rules: 3"), ("3", better)]
     asked: list[str] = []
 
-    def fetch(tag: str) -> tuple[str, bytes] | None:
-        asked.append(tag)
-        return answers[len(asked) - 1]
+    class Changing(FolderLocation):
+        def read_changed(self, name: str, tag: str) -> tuple[str, bytes] | None:
+            asked.append(tag)
+            return answers[len(asked) - 1]
 
-    registry = RuleRegistry(fetch, "rules.yaml", refresh_s=10)
-    seen = [(len(registry.refresh(now).rules), bool(registry.fault), registry.generation) for now in (0, 5, 10, 20, 30)]
+    registry = RuleRegistry(Changing(Path()), "rules.yaml", refresh_s=10)
+    seen = [
+        (len(registry.refresh(now).rules.rules), bool(registry.fault), registry.generation)
+        for now in (0, 5, 10, 20, 30)
+    ]
     assert seen == [(1, False, 1), (1, False, 1), (1, False, 1), (1, True, 1), (2, False, 2)]
     assert asked == ["", "1", "1", "2"]

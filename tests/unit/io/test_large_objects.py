@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from flink_job.alerts.registry import open_rules
+from flink_job.io.locations import open_location
 from flink_job.io.records import InputError, read_records
 from flink_job.io.remote import sync
 from flink_job.metering.bounds import MAX_DOCUMENT_BYTES, MAX_INPUT_BYTES
-from flink_job.tariffs.store import open_store
 
 MIB = 1 << 20
 LINE = b'{"meter_id": "m"}'.ljust(1023) + b"\n"
@@ -97,9 +96,10 @@ def test_a_file_of_the_lake_is_not_held_in_memory(s3: str, tmp_path: Path) -> No
 
 @pytest.mark.usefixtures("s3", "peak")
 def test_of_a_document_that_is_too_large_no_more_is_read_than_shows_it(s3: str) -> None:
-    [(_, _, content)] = open_store("s3://bucket/tariffs/", "eu-west-1", s3).changed({})
-    assert len(content) == MAX_DOCUMENT_BYTES + 1
-    found = open_rules("s3://bucket/rules.yaml", "eu-west-1", s3)("")
+    tariffs = open_location("s3://bucket/tariffs/", "eu-west-1", s3)
+    [(name, _)] = tariffs.list(".json")
+    assert len(tariffs.read(name)) == MAX_DOCUMENT_BYTES + 1
+    found = open_location("s3://bucket", "eu-west-1", s3).read_changed("rules.yaml", "")
     assert found is not None
     assert len(found[1]) == MAX_DOCUMENT_BYTES + 1
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from flink_job.io.locations import FolderLocation
 from flink_job.tariffs.registry import TariffRegistry, UnknownTariffError
-from flink_job.tariffs.store import FolderStore
 from tests.harness.jobs import command
 
 
@@ -25,7 +25,7 @@ def document(version: str, valid_from: str, valid_to: str | None = None) -> str:
 def test_a_version_lasts_until_the_next(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(document("a", "2026-01-01"))
     (tmp_path / "b.json").write_text(document("b", "2026-03-01", "2026-06-01"))
-    registry = TariffRegistry(FolderStore(tmp_path))
+    registry = TariffRegistry(FolderLocation(tmp_path))
     registry.refresh(0)
     assert [registry.in_force("t", d)[0].version for d in (date(2026, 2, 28), date(2026, 3, 1))] == ["a", "b"]
     assert registry.in_force("t", date(2026, 2, 1))[2] == date(2026, 3, 1)
@@ -35,10 +35,10 @@ def test_a_version_lasts_until_the_next(tmp_path: Path) -> None:
         assert raised.value.code == "no_tariff_version"
 
 
-def test_a_faulty_document_is_kept_out_until_it_is_mended(tmp_path: Path) -> None:
+def test_a_faulty_document_is_rejected_until_it_is_fixed(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text("{")
-    registry = TariffRegistry(FolderStore(tmp_path), refresh_s=10)
+    registry = TariffRegistry(FolderLocation(tmp_path), refresh_s=10)
     registry.refresh(0)
     assert list(registry.faults) == ["a.json"]
     path.write_text(document("a", "2026-01-01"))
@@ -49,14 +49,14 @@ def test_a_faulty_document_is_kept_out_until_it_is_mended(tmp_path: Path) -> Non
     assert registry.version("t", "a").currency == "EUR"
 
 
-def test_no_thread_sees_a_registry_half_loaded() -> None:
-    class SlowStore:
-        def changed(self, known: dict[str, str]) -> Iterator[tuple[str, str, bytes]]:
+def test_no_thread_sees_a_partially_loaded_registry(tmp_path: Path) -> None:
+    class SlowLocation(FolderLocation):
+        def list(self, suffix: str) -> Iterator[tuple[str, str]]:
             time.sleep(0.2)
-            if "a" not in known:
-                yield "a", "1", document("a", "2026-01-01").encode()
+            return super().list(suffix)
 
-    registry = TariffRegistry(SlowStore())
+    (tmp_path / "a.json").write_text(document("a", "2026-01-01"))
+    registry = TariffRegistry(SlowLocation(tmp_path))
     missed = []
 
     def look() -> None:
@@ -74,9 +74,9 @@ def test_no_thread_sees_a_registry_half_loaded() -> None:
     assert not missed
 
 
-def test_an_unknown_tariff_points_at_faulty_documents(tmp_path: Path) -> None:
+def test_the_error_of_an_unknown_tariff_names_faulty_documents(tmp_path: Path) -> None:
     (tmp_path / "mine.json").write_text("{}")
-    registry = TariffRegistry(FolderStore(tmp_path))
+    registry = TariffRegistry(FolderLocation(tmp_path))
     registry.reload()
     with pytest.raises(UnknownTariffError, match=r"faulty documents: mine\.json"):
         registry.versions("mine")

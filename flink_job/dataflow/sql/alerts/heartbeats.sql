@@ -1,4 +1,5 @@
--- Arrivals of entities that no-data rules watch, from marks of six parts (see flink_job/alerts/worker_prefilters.py).
+-- Heartbeats: arrivals of the entities that no-data rules monitor, from marks of six fields
+-- (see flink_job/alerts/heartbeats.py).
 SELECT
   SPLIT_INDEX(h.mark, CHR(30), 3) AS entity,
   SPLIT_INDEX(h.mark, CHR(30), 4) AS site_path,
