@@ -40,7 +40,7 @@ from deploy.stream_job.state import current_state
 from deploy.target import client as _client
 from deploy.target import target as _target
 from flink_job.io.remote import downloaded
-from flink_job.lake import agreement
+from flink_job.lake import bill_comparison
 from flink_job.lake.database import LakeError
 
 app = typer.Typer(
@@ -127,7 +127,7 @@ def up(
     # The service may have rolled the update back meanwhile: the version before passes the smoke check, too.
     application.check_running(release)
     if drop_state and snapshot:
-        console.print(agreement.after_replay(env, started, environment.retention_h), style="yellow", markup=False)
+        console.print(bill_comparison.after_replay(env, started, environment.retention_h), style="yellow", markup=False)
 
 
 @app.command()
@@ -234,13 +234,13 @@ def compare(
         _fail("say either --with LAKE or --replayed-at TIME")
     _, names, _ = _target(env)
     first = None if since is None else since.date()
-    selection = agreement.selected(first)
+    selection = bill_comparison.selected(first)
     with downloaded(f"s3://{names.lake}", selection) as ours:
         if replayed_at:
-            found = agreement.compare_replay(ours, replayed_at, first)
+            found = bill_comparison.compare_replay(ours, replayed_at, first)
         else:
             with downloaded(other, selection) as theirs:
-                found = agreement.compare(ours, theirs, first)
+                found = bill_comparison.compare(ours, theirs, first)
     for difference in found.differences[:SHOWN]:
         console.print(str(difference), markup=False)
     if found.differences:

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from deploy.lake.catalog import view_columns
+from flink_job.columns import Table
 from flink_job.dataflow.wire import wire_names
 from flink_job.lake.views import VIEWS, View
-from flink_job.schemas import BATCH_TABLES, EVENT_DATE, OUTPUTS, SERVICE_TABLES, Table
+from flink_job.schemas import BATCH_TABLES, EVENT_DATE, OUTPUTS, SERVICE_TABLES
 
 PAGE = Path(__file__).parent / "reference" / "tables.md"
 _HEAD = f"""# Output tables
@@ -14,7 +15,7 @@ Written by `python -m docs.generate` from `flink_job/schemas.py` and `flink_job/
 
 In Glue a table of the lake is `<name>_rows`: rows as they were delivered, some more than once. The view
 `<name>` has each key once, and so has `python -m flink_job query`. Both have a column more, the partition:
-`{EVENT_DATE.name}`, {EVENT_DATE.doc[0].lower()}{EVENT_DATE.doc[1:]}. See [The lake](../use/query.md).
+`{EVENT_DATE.name}`, {EVENT_DATE.doc}. See [The lake](../use/query.md).
 The [merged views](#views) over these tables are what most questions need.
 
 Records to Firehose have shorter column names, because their bytes are billed (`flink_job/dataflow/wire.py`); so have

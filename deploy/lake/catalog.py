@@ -9,10 +9,11 @@ from typing import Any
 
 import duckdb
 
+from flink_job.columns import Column, Table
 from flink_job.lake.database import ROWS, each_key_once, read_view
 from flink_job.lake.views import VIEWS
 from flink_job.metering.bounds import EARLIEST_DAY
-from flink_job.schemas import BATCH_TABLES, EVENT_DATE, OUTPUTS, SERVICE_TABLES, Column, Table
+from flink_job.schemas import BATCH_TABLES, EVENT_DATE, OUTPUTS, SERVICE_TABLES
 
 DELIVERED = {**OUTPUTS, **SERVICE_TABLES}
 TABLES = {**DELIVERED, **BATCH_TABLES}

@@ -15,9 +15,10 @@ from deploy.kit.grants import allow, deliver_objects, use_key
 from deploy.kit.logs import log_group, log_stream_arn
 from deploy.kit.names import Names
 from deploy.lake.catalog import DELIVERED, TABLES, glue_table, glue_view, view_columns, views
+from flink_job.columns import Table
 from flink_job.dataflow.wire import wire_names
 from flink_job.lake.queries import saved_queries
-from flink_job.schemas import EVENT_DATE, Table
+from flink_job.schemas import EVENT_DATE
 
 GB = 1_000_000_000
 

@@ -26,6 +26,7 @@ TEMPLATES = PROJECT / "build" / "local-templates"
 #: Sources that the templates are made of.
 SOURCES = (
     "deploy",
+    "flink_job/columns.py",
     "flink_job/schemas.py",
     "flink_job/lake",
     "flink_job/config.py",

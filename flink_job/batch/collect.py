@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 
-from flink_job.schemas import OUTPUTS, Column, Table
+from flink_job.columns import Column, Table
+from flink_job.schemas import OUTPUTS
 
 _ARROW = {
     "STRING": pa.string(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flink_job.schemas import Table
+from flink_job.columns import Table
 
 
 def create_table(name: str, body: str, options: Mapping[str, str]) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from flink_job.columns import Table
 from flink_job.config import Outputs
 from flink_job.dataflow.ddl import create_table, sink_body
 from flink_job.dataflow.wire import wire_names
-from flink_job.schemas import OUTPUTS, Table
+from flink_job.schemas import OUTPUTS
 
 #: Times as `yyyy-MM-dd HH:mm:ss.SSS` and decimals in plain digits: what Firehose's OpenX SerDe reads.
 _JSON = {

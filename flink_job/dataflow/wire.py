@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flink_job.schemas import OUTPUTS, Table
+from flink_job.columns import Table
+from flink_job.schemas import OUTPUTS
 
 #: Name on the wire by column, the same in every table: one to three lower-case letters.
 WIRE: Mapping[str, str] = {

@@ -1,1 +1,1 @@
-"""Reading the outputs: each key once, partial KPIs merged. SQL that Athena and DuckDB both take."""
+"""Queries over the outputs: deduplicated tables and merged views, in SQL for both Athena and DuckDB."""

@@ -1,6 +1,6 @@
--- Bills: what the readings of a cycle cost in the stream, and what re-rating added. Before a cycle has been re-rated its
--- adjustment is 0. Of a meter that changed hands in the cycle each site has a row of its own; together they are the bill.
--- What re-rating adds is the site's that has the meter when it is re-rated.
+-- Bills: the cost of the readings of a cycle in the stream plus the adjustments of settlement (`rerate`), which are 0 until
+-- the cycle is settled. A meter that moved to another site within the cycle has one row per site; their sum is the bill.
+-- Adjustments belong to the site of the meter at the time of settlement.
 SELECT
   tenant,
   meter_id,

@@ -1,4 +1,4 @@
-"""The outputs as a DuckDB database: tables that read each key once, and the merged views."""
+"""The outputs as a DuckDB database: deduplicated tables and the merged views."""
 
 from __future__ import annotations
 
@@ -8,35 +8,36 @@ from pathlib import Path
 
 import duckdb
 
+from flink_job.columns import Table
 from flink_job.lake.selection import EVERYTHING, QueryError, Selection, tables_of
 from flink_job.lake.views import VIEWS
-from flink_job.schemas import BATCH_TABLES, EVENT_DATE, OUTCOMES, OUTPUTS, SERVICE_TABLES, Table
+from flink_job.schemas import BATCH_TABLES, EVENT_DATE, OUTCOMES, OUTPUTS, SERVICE_TABLES
 from flink_job.tenants import DEFAULT
 
 TABLES = {**OUTPUTS, **SERVICE_TABLES, **BATCH_TABLES}
-#: Tables hold rows as they were delivered, some more than once; the views of the same names each key once.
+#: Suffix of the tables that hold rows as delivered, with copies; the views without it have each key once.
 ROWS = "_rows"
 TENANT = "tenant"
-#: Rows from before there were tenants have none.
+#: Rows written before tenants were introduced have none.
 _TENANT = f"COALESCE({TENANT}, '{DEFAULT}')"
-#: What names a record, and the partition in which it lies.
+#: Columns that identify a record, and its partition.
 _RECORD = ("shard", "record_position", EVENT_DATE.name)
 
 
 class LakeError(ValueError):
-    """A folder that does not hold the outputs."""
+    """A folder that does not contain the outputs of a run."""
 
 
 def read_view(name: str) -> str:
-    """SQL of a view."""
+    """Return the SQL of a view."""
     return (files(__package__) / f"{name}.sql").read_text(encoding="utf-8")
 
 
 def each_key_once(table: Table) -> str:
-    """SQL of a table, of what was delivered as `<name>_rows`, in which every key has one row, the newest: sinks are
-    at-least-once. A record that ended otherwise when it was read again is in the table of its newest outcome alone.
+    """Return the SQL that deduplicates `<name>_rows`: one row per key, the newest, because sinks are at-least-once.
 
-    The partition is a column of it and of the key, so that a condition on it reaches the source.
+    A record that had another outcome when it was read again appears only in the table of its newest outcome. The
+    partition is part of the columns and of the key, so that a condition on it is pushed down to the source.
     """
     date = (EVENT_DATE.name,) if table.event_time else ()
     others = [column.name for column in table.columns if column.name != TENANT]
@@ -60,7 +61,7 @@ def each_key_once(table: Table) -> str:
 
 
 def _other_outcomes(table: Table) -> str:
-    """SQL of the records that have an outcome in another table than this, and when it was written last."""
+    """Return the SQL of the records with an outcome in another table, and the time of the newest one."""
     record = ", ".join(_RECORD)
     written = " UNION ALL ".join(
         f"SELECT {record}, {OUTPUTS[name].written_at} AS written_at FROM {name}{ROWS}"
@@ -72,7 +73,7 @@ def _other_outcomes(table: Table) -> str:
 
 
 def needed_tables(sql: str) -> frozenset[str] | None:
-    """The tables whose files a query reads, through views too; None (all of them) for what is not a SELECT."""
+    """Return the tables whose files a query reads, including through views; None (all) if it is not a SELECT."""
     views = {name: each_key_once(table) for name, table in TABLES.items()}
     try:
         named = tables_of(sql, views | {name: read_view(name) for name in VIEWS})
@@ -82,13 +83,13 @@ def needed_tables(sql: str) -> frozenset[str] | None:
 
 
 def open_lake(folder: Path, selection: Selection = EVERYTHING) -> duckdb.DuckDBPyConnection:
-    """A connection with a view for each output under `folder`/<output>/, and the merged ones, over what is selected.
+    """Connect to the selected part of the lake: a view per output under `folder`/<output>/, and the merged views.
 
-    An output that has no rows yet is an empty view. Raises LakeError when there is none at all.
+    An output without rows is an empty view. Raises LakeError if the folder contains no output at all.
     """
     parts = {name: _files(folder, name, selection) for name in TABLES}
     if not any(parts.values()) and not any((folder / name).is_dir() for name in OUTPUTS):
-        raise LakeError(f"{folder} holds no Parquet of {', '.join(OUTPUTS)}: it is no output of a run")
+        raise LakeError(f"{folder} is not the output of a run: it contains no Parquet files of {', '.join(OUTPUTS)}")
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     for name, table in TABLES.items():
@@ -118,7 +119,7 @@ def _rows(table: Table, parts: Sequence[Path], selection: Selection) -> str:
 
 
 def query(folder: Path, sql: str, selection: Selection = EVERYTHING) -> tuple[Sequence[str], list[tuple[object, ...]]]:
-    """(column names, rows) of a query over the outputs."""
+    """Return (column names, rows) of a query over the outputs."""
     with open_lake(folder, selection) as connection:
         result = connection.execute(sql)
         return [d[0] for d in result.description or ()], result.fetchall()
@@ -127,7 +128,7 @@ def query(folder: Path, sql: str, selection: Selection = EVERYTHING) -> tuple[Se
 def write_gaps(
     folder: Path, target: Path, selection: Selection = EVERYTHING
 ) -> tuple[Sequence[str], list[tuple[object, ...]]]:
-    """(column names, rows) of the gaps, written to `target`/gaps.parquet too. Raises LakeError."""
+    """Return (column names, rows) of the gaps and write them to `target`/gaps.parquet. Raises LakeError."""
     path = str(target / "gaps.parquet").replace("'", "''")
     with open_lake(folder, selection) as connection:
         connection.execute(

@@ -1,7 +1,7 @@
--- Missing readings of each meter, one row for each span without any. `between`: between two readings that are further
--- apart than their interval. `before_first` and `after_last`: from the first reading of the meter's site to the first of
--- the meter, and from the last of the meter to the last of its site. The device's own counter shows how many numbers it
--- skipped between two readings; a span without skipped numbers was never measured or sent.
+-- Missing readings of each meter, one row per gap. `between`: between two readings that are more than one interval apart.
+-- `before_first` and `after_last`: from the first reading of the meter's site to the first of the meter, and from the last
+-- of the meter to the last of its site. missing_sequences is the number of messages that the device counted between the
+-- two readings; in a gap without any, nothing was measured or sent.
 WITH readings AS (
   SELECT
     *,

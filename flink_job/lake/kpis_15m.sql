@@ -1,4 +1,4 @@
--- Quarter hours of every entity. A level's power is the sum of its meters' at one time.
+-- Quarter hours of every entity. The power of a level is the coincident sum over its meters.
 SELECT
   tenant,
   level,

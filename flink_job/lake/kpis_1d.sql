@@ -1,5 +1,5 @@
 -- Local days, 23 to 25 hours long, of every entity: sums of quarter hours; the demand is the highest quarter hour.
--- Expected readings are those of every meter that was heard from in the window.
+-- Expected readings are counted for every meter that reported in the window.
 WITH sums AS (
   SELECT
     tenant,

@@ -1,5 +1,5 @@
--- Hours, of every entity: sums of quarter hours; the demand is the highest quarter hour.
--- Expected readings are those of every meter that was heard from in the window.
+-- Hours of every entity: sums of quarter hours; the demand is the highest quarter hour.
+-- Expected readings are counted for every meter that reported in the window.
 WITH sums AS (
   SELECT
     tenant,

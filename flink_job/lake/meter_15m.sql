@@ -1,5 +1,5 @@
--- Each meter's quarter hour, from the costs of its readings: exact whatever came late, and whatever was written twice. Of a
--- meter that changed hands in it each site has its own.
+-- Quarter hours of each meter, summed from the costs of its readings: exact for late readings and for duplicated rows. A
+-- meter that moved to another site within a quarter hour has one row per site.
 SELECT
   tenant,
   meter_id,

@@ -1,4 +1,4 @@
--- Each meter's quarter hour once for itself and once for every level above it.
+-- Quarter hours of each meter, repeated for the meter itself and for every level above it.
 SELECT 'meter' AS level, meter_id AS entity, * FROM meter_15m
 UNION ALL
 SELECT 'factory' AS level, site AS entity, * FROM meter_15m

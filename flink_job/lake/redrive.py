@@ -1,4 +1,4 @@
-"""Stored records, put together again from their parts."""
+"""Stored records of `rejected` and `unpriced`, reassembled from their parts to be published again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flink_job.lake.selection import EVERYTHING, Selection
 from flink_job.metering.envelope import enclose
 from flink_job.tenants import DEFAULT
 
-#: The outputs that keep a record's bytes, and the rest of their rows' order.
+#: Tables that store the bytes of a record, and the last column of the order of their rows.
 REDRIVEN = {"rejected": "part", "unpriced": "record_position"}
 
 Record = tuple[str, bytes]
@@ -21,20 +21,23 @@ Record = tuple[str, bytes]
 
 
 def selected(kind: str, first: date | None = None, last: date | None = None) -> Selection:
-    """What `stored_records` reads. Both kinds lie by the date of their interval, where they are readings at all."""
+    """Return the part of the lake that `stored_records` reads.
+
+    Both tables are partitioned by the start of the interval (by arrival if the record is not a reading).
+    """
     return Selection(needed_tables(f"SELECT * FROM {kind}"), first, last)
 
 
 class Sent(NamedTuple):
-    """What was known of a record beside its bytes."""
+    """Metadata of a stored record."""
 
     reason: str
     tenant: str
     device: str | None
 
-    def again(self, payload: bytes, streams_tenant: str) -> bytes:
-        """The record as it goes to the stream."""
-        if self.device is None and self.tenant == streams_tenant:
+    def again(self, payload: bytes, stream_tenant: str) -> bytes:
+        """Return the record to publish: in an envelope if it has a device or another tenant than the stream's."""
+        if self.device is None and self.tenant == stream_tenant:
             return payload
         return enclose(payload, self.tenant, self.device)
 
@@ -47,10 +50,10 @@ def stored_records(
     selection: Selection = EVERYTHING,
     tenant: str = DEFAULT,
 ) -> list[Record]:
-    """Records of an output in order of arrival, restricted to a reason and to arrivals since a moment (UTC).
+    """Return the records of a table in order of arrival, optionally of one `reason` and from `since` (UTC) on.
 
-    They are as they were sent; those of another tenant than `tenant`, the stream's, and those of a device come in an
-    envelope that says so. Contract records are left out: they belong to another stream. Raises LakeError.
+    Records are returned as they were received. A record of a device or of another tenant than `tenant` (the stream's)
+    is wrapped in an envelope. Contract records are excluded: they belong to another stream. Raises LakeError.
     """
     rows: dict[tuple[str, str], tuple[Sent, list[bytes]]] = {}
     with open_lake(folder, selection) as connection:
@@ -66,5 +69,5 @@ def stored_records(
 
 
 def summary(records: list[Record]) -> dict[str, int]:
-    """Number of records by reason, most first."""
+    """Return the number of records by reason, most frequent first."""
     return dict(Counter(code for code, _ in records).most_common())

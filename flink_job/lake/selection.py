@@ -1,4 +1,4 @@
-"""Which part of the lake a command reads: tables, and the dates of their partitions."""
+"""The part of the lake that a command reads: tables, and the dates of their partitions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PARTITION = re.compile(rf"(?:^|/){EVENT_DATE.name}=(\d{{4}}-\d{{2}}-\d{{2}})/")
 class Selection:
     """Tables to read (None: all), and the first and last event date of them, both included (None: no limit).
 
-    A file outside any partition, as a bounded run writes them, is always read; its rows are filtered by date.
+    Files outside partitions, which a bounded run writes, are always read; their rows are filtered by date.
     """
 
     tables: frozenset[str] | None = None
@@ -29,24 +29,25 @@ class Selection:
     last: date | None = None
 
     def has_table(self, name: str) -> bool:
+        """Return True if the table is selected."""
         return self.tables is None or name in self.tables
 
     def has_file(self, path: str) -> bool:
-        """True where the path of a file, from its table's folder on, may hold selected rows."""
+        """Return True if a file may contain selected rows; `path` is relative to the folder of its table."""
         found = _PARTITION.search(path)
         return found is None or self._includes(found[1])
 
     def start_after(self) -> str:
-        """A key below a table's folder that sorts before all selected partitions and after those before them."""
+        """Return the key to list a table's folder from: it sorts right before the first selected partition."""
         return f"{EVENT_DATE.name}={self.first.isoformat()}" if self.first else ""
 
     def ends_before(self, path: str) -> bool:
-        """True where neither this path nor any that sorts after it within the partitions is selected."""
+        """Return True if the selection contains neither this path nor any partition that sorts after it."""
         found = _PARTITION.match(path)
         return found is not None and self.last is not None and found[1] > self.last.isoformat()
 
     def condition(self) -> str:
-        """SQL over the column `event_date`; dates are ISO, so text compares as they do."""
+        """Return the SQL condition on `event_date`; ISO dates compare correctly as text."""
         limits = [f"{EVENT_DATE.name} >= '{self.first.isoformat()}'"] if self.first else []
         limits += [f"{EVENT_DATE.name} <= '{self.last.isoformat()}'"] if self.last else []
         return " AND ".join(limits) or "TRUE"
@@ -59,11 +60,14 @@ EVERYTHING = Selection()
 
 
 class QueryError(ValueError):
-    """A statement that is no SELECT, so that its tables cannot be found; the message is DuckDB's."""
+    """A statement other than SELECT, whose tables cannot be determined; the message is DuckDB's."""
 
 
 def tables_of(sql: str, views: Mapping[str, str]) -> frozenset[str]:
-    """Tables and views that a query reads, directly or through `views` (SQL by name). Raises QueryError."""
+    """Return the tables and views that a query reads, directly or through `views` (SQL by name).
+
+    Raises QueryError if the statement is not a SELECT.
+    """
     found: set[str] = set()
     waiting = set(named_in(sql))
     while waiting:
@@ -76,7 +80,7 @@ def tables_of(sql: str, views: Mapping[str, str]) -> frozenset[str]:
 
 @functools.lru_cache(maxsize=64)
 def named_in(sql: str) -> frozenset[str]:
-    """Names of the tables and views that a SELECT itself mentions. Raises QueryError for any other statement."""
+    """Return the tables and views that a SELECT mentions itself. Raises QueryError for any other statement."""
     with duckdb.connect() as connection:
         [[text]] = connection.execute("SELECT json_serialize_sql(CAST(? AS VARCHAR))", [sql]).fetchall()
     tree = json.loads(text)
@@ -89,7 +93,7 @@ def named_in(sql: str) -> frozenset[str]:
 
 
 def _nodes(value: Any) -> Iterator[dict[str, Any]]:
-    """Every object of a JSON document."""
+    """Yield every object of a JSON document."""
     if isinstance(value, dict):
         yield value
     children: Iterable[Any] = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()

@@ -1,4 +1,4 @@
-"""The merged views over the output tables: grain and columns. The SQL of each is in the file of its name."""
+"""The merged views over the output tables: keys and columns. The SQL of a view is in `<name>.sql`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class View:
-    """A view. `key` names the columns that identify a row, `columns` what each column holds, with its unit."""
+    """A view: `key` names the columns that identify a row, `columns` maps each column to its documentation."""
 
     name: str
     doc: str
@@ -16,15 +16,16 @@ class View:
     columns: Mapping[str, str]
 
 
+_TENANT = {"tenant": "Customer who owns the row"}
 _SITE = {"site": "Factory: the first part of the site path"}
 _METER = {
-    "tenant": "Customer whose row it is",
+    **_TENANT,
     "meter_id": "Meter",
     "site_path": "factory/process/line/sensor",
     **_SITE,
 }
 _DAY = {
-    "day_start": "Beginning of the site's local day, UTC",
+    "day_start": "Start of the site's local day, UTC",
     "day_s": "Length of that day [s]; 23 to 25 h",
 }
 _DATE = {"event_date": "UTC date of the window: a condition on it limits the partitions that are read"}
@@ -36,7 +37,7 @@ _MEASURED = {
     "cost": "Cost of the readings, all charges [currency]",
 }
 _QUARTER_HOUR = {
-    "window_start": "Beginning of the quarter hour, UTC",
+    "window_start": "Start of the quarter hour, UTC",
     **_CURRENCY,
     **_DAY,
     **_DATE,
@@ -44,7 +45,10 @@ _QUARTER_HOUR = {
     "readings": "Intervals with a reading",
     **_MEASURED,
 }
-_LEVEL = {"level": "meter, line, process or factory", "entity": "Meter id, or the beginning of the site path"}
+_LEVEL = {
+    "level": "meter, line, process or factory",
+    "entity": "Meter id, or the prefix of the site path that names the level",
+}
 _EXPECTED = "Intervals expected in the window, of the meters with at least one reading in it"
 _POWERS = {
     "min_kw": "Lowest mean power of a quarter hour [kW]",
@@ -61,7 +65,7 @@ _COUNTS = {
 
 
 def _window(start: str, *dates: Mapping[str, str]) -> dict[str, str]:
-    columns = {"tenant": "Customer whose row it is", **_LEVEL, **_CURRENCY, "window_start": start, **_DAY}
+    columns = {**_TENANT, **_LEVEL, **_CURRENCY, "window_start": start, **_DAY}
     for more in dates:
         columns |= more
     return columns | _SITE | _COUNTS | _MEASURED | _POWERS
@@ -69,8 +73,8 @@ def _window(start: str, *dates: Mapping[str, str]) -> dict[str, str]:
 
 METER_15M = View(
     "meter_15m",
-    "Quarter hours of each meter, summed from `costs`: exact, whatever came late. A meter that changed hands within a "
-    "quarter hour has a row for each site.",
+    "Quarter hours of each meter, summed from `costs`: exact, including late readings. A meter that moved to another "
+    "site within a quarter hour has one row per site.",
     ("tenant", "meter_id", "site", "window_start", "currency", "day_start"),
     {**_METER, **_QUARTER_HOUR},
 )
@@ -82,13 +86,13 @@ METER_LEVELS = View(
 )
 KPIS_15M = View(
     "kpis_15m",
-    "Quarter hours of every meter, line, process and factory. The power of a level is the sum of that of its meters.",
+    "Quarter hours of every meter, line, process and factory. The power of a level is the sum over its meters.",
     ("tenant", "level", "entity", "site", "window_start", "currency", "day_start"),
     {
-        "tenant": "Customer whose row it is",
+        **_TENANT,
         **_LEVEL,
         **_CURRENCY,
-        "window_start": "Beginning of the quarter hour, UTC",
+        "window_start": "Start of the quarter hour, UTC",
         "window_s": "900: length of the window [s]",
         **_DAY,
         **_DATE,
@@ -101,44 +105,44 @@ KPIS_15M = View(
 )
 KPIS_1H = View(
     "kpis_1h",
-    "Hours of every meter, line, process and factory. An hour in which a local day ends has a row for each day.",
+    "Hours of every meter, line, process and factory. An hour in which a local day ends has one row per day.",
     ("tenant", "level", "entity", "site", "window_start", "currency", "day_start"),
-    _window("Beginning of the hour, UTC", _DATE),
+    _window("Start of the hour, UTC", _DATE),
 )
 KPIS_1D = View(
     "kpis_1d",
     "Local days of every meter, line, process and factory: the days on which bills are based, not UTC dates.",
     ("tenant", "level", "entity", "site", "window_start", "currency"),
-    _window("Beginning of the site's local day, UTC; the same as day_start"),
+    _window("Start of the site's local day, UTC; the same as day_start"),
 )
 GAPS = View(
     "gaps",
-    "Missing readings, one row for each span of at least one interval. The edges are those of the meter's site: a site "
-    "of which nothing arrives any more, and a meter without a single reading, do not appear.",
+    "Missing readings, one row per gap of at least one interval. Gaps are bounded by the readings of the meter's site: "
+    "a site that stopped reporting and a meter without a single reading do not appear.",
     ("tenant", "meter_id", "gap_start"),
     {
-        "tenant": "Customer whose row it is",
+        **_TENANT,
         "meter_id": "Meter",
         "device_id": "Device that sent the reading next to the gap",
         "site_path": "factory/process/line/sensor",
         "interval_s": "Length of an interval of the meter [s]",
-        "kind": "between (two readings), before_first (of the meter) or after_last: the meter is silent since",
-        "gap_start": "Beginning of the gap, UTC",
+        "kind": "between (two readings), before_first or after_last (reading of the meter)",
+        "gap_start": "Start of the gap, UTC",
         "gap_end": "End of the gap, UTC",
         "missing_readings": "Intervals without a reading",
-        "missing_sequences": "Numbers that the device's counter skipped between the two readings; NULL if unknown",
+        "missing_sequences": "Numbers skipped by the device's counter between the two readings; NULL if unknown",
     },
 )
 BILLS = View(
     "bills",
-    "Bill of each meter and cycle: `costs` plus the `adjustments` of `rerate`. A meter that changed hands within the "
-    "cycle has a row for each site; together they are the bill.",
+    "Bill of each meter and cycle: `costs` plus the `adjustments` of settlement (`rerate`). A meter that moved to "
+    "another site within the cycle has one row per site; their sum is the bill.",
     ("tenant", "meter_id", "site", "cycle_start", "tariff_id", "tariff_version"),
     {
         **_METER,
         "cycle_start": "First local day of the billing cycle, YYYY-MM-DD",
         "tariff_id": "Tariff",
-        "tariff_version": "Its version",
+        "tariff_version": "Tariff version",
         **_CURRENCY,
         "energy_kwh": "Imported energy [kWh]",
         "export_kwh": "Exported energy [kWh]",
@@ -149,48 +153,48 @@ BILLS = View(
         "other_cost": "Other charges: minimum bill and reactive energy [currency]",
         "tax": "Taxes [currency]",
         "cost": "Sum of the above: the bill [currency]",
-        "adjustment": "The part of cost that `rerate` added; 0 before the cycle has been rated again [currency]",
+        "adjustment": "Part of cost added by settlement (`rerate`); 0 until the cycle has been settled [currency]",
     },
 )
 ALERT_EPISODES = View(
     "alert_episodes",
-    "Alerts, one row for each episode; of a meter that changed hands during it, one for each site.",
+    "Alerts, one row per episode; one row per site if the meter moved to another site during it.",
     ("tenant", "alert_id", "site"),
     {
-        "tenant": "Customer whose row it is",
+        **_TENANT,
         "alert_id": "Hash of rule, entity and episode start",
         "rule_id": "Rule",
-        "title": "What the rule is about, in words",
-        "entity": "Meter, beginning of a site path, or tag=value",
+        "title": "Title of the rule",
+        "entity": "Meter, prefix of a site path, or tag=value",
         "site_path": "factory/process/line/sensor",
         **_SITE,
-        "episode_start": "Interval start of the first breach; of missing data, the last arrival. UTC",
-        "notified_at": "When people were notified first; NULL for alerts that are historical or muted throughout. UTC",
-        "over_at": "When it cleared or latched; NULL while it is open. UTC",
-        "acknowledged_at": "When somebody acknowledged it first. UTC",
-        "cost": "What the readings of the episode cost [currency]",
-        "flapping": "1 where the alert was flapping, else 0",
+        "episode_start": "Interval start of the first breach; the last arrival for a no-data rule. UTC",
+        "notified_at": "Time of the first notification; NULL for alerts that are historical or muted throughout. UTC",
+        "over_at": "Time at which it cleared or latched; NULL while it is open. UTC",
+        "acknowledged_at": "Time of the first acknowledgement. UTC",
+        "cost": "Cost of the readings of the episode [currency]",
+        "flapping": "1 if the alert was flapping, else 0",
     },
 )
 ALERT_HEALTH = View(
     "alert_health",
-    "Quality of the alerting by site and hour in which alerts were notified.",
+    "Quality of alerting, by site and hour of notification.",
     ("tenant", "site", "hour"),
     {
-        "tenant": "Customer whose row it is",
+        **_TENANT,
         **_SITE,
-        "hour": "Beginning of the hour, UTC",
-        "alerts": "Alerts notified in the hour",
-        "most_in_10_min": "Most of them within ten minutes",
-        "is_flood": "True where that is more than ten",
-        "chattering": "Alerts of a rule and entity that was raised at least twice in the hour before",
+        "hour": "Start of the hour, UTC",
+        "alerts": "Alerts with a notification in the hour",
+        "most_in_10_min": "Highest number of them within ten minutes",
+        "is_flood": "True if most_in_10_min is more than ten",
+        "chattering": "Alerts of a rule and entity that were raised at least twice in the hour before",
         "standing": "Alerts open for more than a day",
-        "acknowledged": "Alerts that somebody acknowledged",
+        "acknowledged": "Acknowledged alerts",
         "mean_time_to_acknowledge_s": "Mean time from notification to acknowledgement [s]",
     },
 )
 
-#: Each after those that it reads.
+#: In order of dependency: each view after those that it reads.
 VIEWS: Mapping[str, View] = {
     view.name: view
     for view in (METER_15M, METER_LEVELS, KPIS_15M, KPIS_1H, KPIS_1D, GAPS, BILLS, ALERT_EPISODES, ALERT_HEALTH)

@@ -23,9 +23,10 @@ import pytest
 from deploy.api.runtime.parameters import QUERIES as ASKED
 from deploy.api.runtime.parameters import bind
 from deploy.lake.catalog import TABLES, view_columns, views
+from flink_job.columns import Column, Table
 from flink_job.lake.database import ROWS, open_lake
 from flink_job.lake.queries import saved_queries
-from flink_job.schemas import EVENT_DATE, Column, Table
+from flink_job.schemas import EVENT_DATE
 
 HERE = Path(__file__).parent / "trino"
 BUILD = Path(__file__).resolve().parents[2] / "build" / "trino"

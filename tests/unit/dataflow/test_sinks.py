@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from flink_job.columns import Table
 from flink_job.config import Outputs
 from flink_job.dataflow.sinks import PACKED, RECORD_BYTES, file_sinks, firehose_sinks
 from flink_job.dataflow.wire import WIRE
-from flink_job.schemas import OUTPUTS, Table
+from flink_job.schemas import OUTPUTS
 
 
 def test_every_column_has_a_short_name_of_its_own() -> None:

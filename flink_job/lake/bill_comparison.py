@@ -1,4 +1,4 @@
-"""Whether bills agree: of two lakes written from the same readings, or of a lake before and after a replay."""
+"""Comparison of bills: of two lakes written from the same readings, or of a lake before and after a replay."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flink_job.lake.selection import Selection
 from flink_job.tenants import DEFAULT
 
 KEY = ("tenant", "meter_id", "site", "cycle_start", "tariff_id", "tariff_version")
-#: What must agree to the last digit.
+#: Columns that must be equal to the last digit.
 AMOUNTS = (
     "energy_kwh",
     "export_kwh",
@@ -25,7 +25,7 @@ AMOUNTS = (
     "cost",
 )
 _BILLS = f"SELECT {', '.join((*KEY, *AMOUNTS))} FROM bills"
-#: Bills of the readings that had been costed before an instant, by the newest copies of their rows before it, or ever.
+#: Bills of the readings that were costed before an instant, from the newest copies of rows before a limit.
 _BILLS_OF_COPIES = f"""
 SELECT {", ".join(KEY).replace("site,", "split_part(site_path, '/', 1) AS site,")},
   {", ".join(f"SUM({amount})" for amount in AMOUNTS)}
@@ -44,7 +44,7 @@ Bills = dict[tuple[object, ...], tuple[Decimal, ...]]
 
 
 class Difference(NamedTuple):
-    """An amount of a bill in each of two lakes; None where a lake has no such bill."""
+    """An amount that differs between two lakes; None if a lake does not contain the bill."""
 
     bill: tuple[object, ...]
     amount: str
@@ -53,32 +53,32 @@ class Difference(NamedTuple):
 
     def __str__(self) -> str:
         bill = " ".join(f"{name}={value}" for name, value in zip(KEY, self.bill, strict=True))
-        return f"{bill}: {self.amount} is {_said(self.one)} and {_said(self.other)}"
+        return f"{bill}: {self.amount} is {_shown(self.one)} and {_shown(self.other)}"
 
 
-class Agreement(NamedTuple):
-    """How many bills two lakes have between them, and every amount in which they differ."""
+class BillComparison(NamedTuple):
+    """The number of bills compared, and every amount that differs."""
 
     bills: int
     differences: list[Difference]
 
 
-def compare(one: Path, other: Path, since: date | None = None) -> Agreement:
+def compare(one: Path, other: Path, since: date | None = None) -> BillComparison:
     """Compare the bills of two lakes, of cycles that begin on `since` (a local date) or later. Raises LakeError."""
-    return _agreement(bills(one, since), bills(other, since))
+    return _compared(bills(one, since), bills(other, since))
 
 
-def compare_replay(lake: Path, replayed_at: datetime, since: date | None = None) -> Agreement:
-    """Compare what readings were costed before `replayed_at` (UTC) with what they are costed now.
+def compare_replay(lake: Path, replayed_at: datetime, since: date | None = None) -> BillComparison:
+    """Compare the costs of readings before a replay at `replayed_at` (UTC) with their current costs.
 
-    A job that starts without state costs what the stream still keeps once more, and the newest copies count. Where the
-    stream went back to the beginning of a cycle its bill is what it was. Raises LakeError.
+    A job that starts without state costs the records retained by the stream again, and the newest copies are valid.
+    A bill is unchanged if the stream reached back to the start of its cycle. Raises LakeError.
     """
-    return _agreement(*(_bills_of_copies(lake, until, replayed_at, since) for until in (replayed_at, _EVER)))
+    return _compared(*(_bills_of_copies(lake, until, replayed_at, since) for until in (replayed_at, _EVER)))
 
 
 def after_replay(env: str, replayed_at: datetime, retention_h: int) -> str:
-    """What is to be done once a job that started without state has read its stream again."""
+    """Return the instructions for a job that started without state and reads its stream again."""
     return (
         f"the job started without state and reads the last {retention_h} h of readings again. Once it has caught up: "
         f"python -m deploy compare --env {env} --replayed-at {replayed_at:%Y-%m-%dT%H:%M:%S}; "
@@ -86,19 +86,19 @@ def after_replay(env: str, replayed_at: datetime, retention_h: int) -> str:
     )
 
 
-def _agreement(ours: Bills, theirs: Bills) -> Agreement:
+def _compared(ours: Bills, theirs: Bills) -> BillComparison:
     keys = sorted(ours.keys() | theirs.keys(), key=str)
     differences = [found for key in keys for found in _differences(key, ours.get(key), theirs.get(key))]
-    return Agreement(len(keys), differences)
+    return BillComparison(len(keys), differences)
 
 
 def selected(since: date | None) -> Selection:
-    """The part of a lake that bills of cycles since a date are made of. A local day may begin a day earlier in UTC."""
+    """Return the part of a lake needed for bills of cycles since a date; a local day may start a day earlier in UTC."""
     return Selection(needed_tables(_BILLS), None if since is None else since - timedelta(days=1))
 
 
 def bills(lake: Path, since: date | None = None) -> Bills:
-    """The amounts of each bill of a lake, of cycles that begin on `since` or later. Raises LakeError."""
+    """Return the amounts of each bill of cycles that begin on `since` or later. Raises LakeError."""
     first = "" if since is None else since.isoformat()
     _, rows = query(lake, f"{_BILLS} WHERE cycle_start >= '{first}'", selected(since))
     return _by_key(rows)
@@ -125,5 +125,5 @@ def _differences(
     return [Difference(key, name, a, b) for name, a, b in pairs if a != b]
 
 
-def _said(amount: Decimal | None) -> str:
+def _shown(amount: Decimal | None) -> str:
     return "absent" if amount is None else str(amount)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flink_job.batch.collect import arrow_schema
-from flink_job.lake.agreement import Agreement, after_replay, compare, compare_replay, selected
+from flink_job.lake.bill_comparison import BillComparison, after_replay, compare, compare_replay, selected
 from flink_job.schemas import OUTPUTS
 
 REPLAYED_AT = datetime(2026, 3, 29, 1)
@@ -52,7 +52,7 @@ def test_the_order_and_copies_of_rows_do_not_matter(tmp_path: Path) -> None:
     other = lake(
         tmp_path / "two", cost("b", 0, "9"), cost("a", 1, "0.2"), cost("a", 0, "0.15"), cost("b", 0, "1", copy=1)
     )
-    assert compare(one, other) == Agreement(2, [])
+    assert compare(one, other) == BillComparison(2, [])
 
 
 def test_the_last_digit_counts(tmp_path: Path) -> None:
@@ -71,14 +71,14 @@ def test_a_bill_that_one_lake_lacks_is_a_difference(tmp_path: Path) -> None:
     assert (difference.one, difference.other) == (Decimal(2), None)
     assert "cycle_start=2026-02-01" in str(difference)
     assert compare(other, one).differences[0].one is None
-    assert compare(one, other, since=date(2026, 3, 1)) == Agreement(1, [])
+    assert compare(one, other, since=date(2026, 3, 1)) == BillComparison(1, [])
 
 
 def test_a_replay_that_costs_everything_again_changes_no_bill(tmp_path: Path) -> None:
     """Readings that are new since then are not compared: they have no bill before."""
     before = [cost("a", 0, "0.10"), cost("a", 1, "0.25"), cost("b", 0, "1")]
     after = [cost("a", 0, "0.20", copy=2), cost("a", 1, "0.15", copy=2), cost("a", 2, "7", copy=3)]
-    assert compare_replay(lake(tmp_path, *before, *after), REPLAYED_AT) == Agreement(2, [])
+    assert compare_replay(lake(tmp_path, *before, *after), REPLAYED_AT) == BillComparison(2, [])
 
 
 def test_a_replay_that_begins_in_mid_cycle_is_found_out(tmp_path: Path) -> None:
