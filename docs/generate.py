@@ -6,6 +6,7 @@ from deploy.lake.catalog import view_columns
 from flink_job.columns import Table
 from flink_job.dataflow.wire import wire_names
 from flink_job.lake.views import VIEWS, View
+from flink_job.metering.reasons import Rejection, Unpriced
 from flink_job.schemas import BATCH_TABLES, EVENT_DATE, OUTPUTS, SERVICE_TABLES
 
 PAGE = Path(__file__).parent / "reference" / "tables.md"
@@ -28,13 +29,25 @@ include late readings and corrections; `bills` includes what `rerate` adds.
 """
 
 
+_REASONS = """# Reason codes
+
+Values of the column `reason` of `rejected` and `unpriced`. Codes are never renamed.
+"""
+
+
 def page() -> str:
     """The text of the page."""
     types = view_columns()
     sections = [_HEAD]
     sections += [_table(table) for table in (*OUTPUTS.values(), *SERVICE_TABLES.values(), *BATCH_TABLES.values())]
     sections += [_VIEWS, *(_view(view, types[view.name]) for view in VIEWS.values())]
-    return "\n".join(sections)
+    return "\n".join([*sections, _reasons()])
+
+
+def _reasons() -> str:
+    codes = [(table, code) for table, kinds in (("rejected", Rejection), ("unpriced", Unpriced)) for code in kinds]
+    rows = [f"| `{table}` | `{code}` | {code.doc} |" for table, code in codes]
+    return "\n".join([_REASONS, "| table | reason | meaning |", "| --- | --- | --- |", *rows, ""])
 
 
 def _table(table: Table) -> str:
