@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flink_job.metering.bounds import MAX_RECORD_BYTES
+from flink_job.metering.bounds import MAX_FUTURE_S, MAX_RECORD_BYTES
 from flink_job.tenants import DEFAULT, RIGHT, is_tenant
 
 #: Where Managed Flink puts the application's properties; the environment variable is for tests and local runs.
@@ -165,7 +165,7 @@ class Job:
     max_parallelism: int = _setting(128, lambda n: 1 <= n <= 32768, "between 1 and 32768")
     watermark_delay_s: int = _setting(120, _at_least(0), "at least 0")
     idle_timeout_s: int = _setting(30, _at_least(1), "at least 1")
-    max_future_s: int = _setting(3600, _at_least(0), "at least 0")
+    max_future_s: int = _setting(MAX_FUTURE_S, _at_least(0), "at least 0")
     max_record_bytes: int = _setting(MAX_RECORD_BYTES, lambda n: 256 <= n <= 700_000, "between 256 and 700000")
     silence_s: int = _setting(600, _at_least(1), "at least 1")
     state_days: int = _setting(100, _at_least(1), "at least 1")

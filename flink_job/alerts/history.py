@@ -8,13 +8,11 @@ from typing import Any
 
 from flink_job.alerts.rules import Entity, meter_of
 from flink_job.alerts.samples import Batch, Sample
-from flink_job.metering.bounds import MAX_RECORD_BYTES
+from flink_job.metering.bounds import MAX_FUTURE_S, MAX_RECORD_BYTES
 from flink_job.metering.contract import Contract
 from flink_job.metering.packing import QuantityError, multiplied, unpack
 from flink_job.metering.reading import ParsedReading, parse_reading
 from flink_job.metering.units import MICRO
-
-_MAX_FUTURE_S = 3600
 
 
 def batches_of_records(records: Iterable[bytes], contracts: dict[str, Contract], now_ms: int) -> Iterator[Batch]:
@@ -25,7 +23,7 @@ def batches_of_records(records: Iterable[bytes], contracts: dict[str, Contract],
     """
     arrival_ms = 0
     for payload in records:
-        reading = parse_reading(payload, now_ms, MAX_RECORD_BYTES, _MAX_FUTURE_S)
+        reading = parse_reading(payload, now_ms, MAX_RECORD_BYTES, MAX_FUTURE_S)
         contract = contracts.get(reading.meter_id or "")
         if reading.reason is not None or contract is None or reading.start_ms is None or reading.interval_s is None:
             continue

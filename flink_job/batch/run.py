@@ -15,7 +15,7 @@ from flink_job.batch.collect import collect
 from flink_job.batch.snapshot import write_snapshot
 from flink_job.config import ContractSource, Job, Outputs, Settings, StreamSource, Tariffs
 from flink_job.io.records import stage
-from flink_job.metering.framing import readings_held
+from flink_job.metering.framing import reading_count
 from flink_job.schemas import ACCOUNTED
 from flink_job.tenants import DEFAULT
 
@@ -73,7 +73,7 @@ def run_bounded(
         work = Path(name)
         arrival_ms = int(time.time() * 1000)
         records = work / READINGS / "records.json"
-        read = stage(inputs, records, arrival_ms, lambda n: report("staged", n), readings_held)
+        read = stage(inputs, records, arrival_ms, lambda n: report("staged", n), reading_count)
         # Contracts are all known before the first reading arrives.
         read_contracts = stage(contracts, work / CONTRACTS / "records.json", 0, lambda n: None)
         write_snapshot(work / CONTRACTS / "records.json", work / "contracts.ndjson.gz", settings.contracts.tenant)

@@ -1,1 +1,1 @@
-"""Readings and contracts: parsing, validation, units. Pure Python, no Flink."""
+"""Readings and contracts: parsing, validation and units, in pure Python without Flink."""

@@ -1,4 +1,4 @@
-"""Contracts: which tariff a meter is billed by, and since when."""
+"""Contracts: the tariffs by which a meter is billed, and the dates from which they apply."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from flink_job.errors import MeteringError
 from flink_job.metering.bounds import CONTRACT_YEARS, MAX_CONTRACTED_KW, MAX_DETAIL, MAX_RECORD_BYTES, is_plain
 from flink_job.tenants import DEFAULT, RIGHT, is_tenant, qualified
 
@@ -16,14 +17,14 @@ MAX_NAME = 128
 MAX_SITE_PATH = 512
 
 
-class ContractError(ValueError):
-    """A record that is not a contract; the message names the field and what would be right."""
+class ContractError(MeteringError, ValueError):
+    """A record that is not a valid contract; the message names the field and its valid values."""
 
 
 class Assignment(msgspec.Struct, frozen=True):
-    """A tariff, from the local midnight that begins `valid_from` (YYYY-MM-DD) until the next assignment.
+    """A tariff, from local midnight of `valid_from` (YYYY-MM-DD) until the next assignment.
 
-    `contracted_kw` is the contracted power by period, where the tariff has such.
+    `contracted_kw`: contracted power by period [kW], if the tariff uses it.
     """
 
     tariff_id: str
@@ -32,13 +33,14 @@ class Assignment(msgspec.Struct, frozen=True):
 
 
 class Contract(msgspec.Struct, frozen=True):
-    """All that is agreed for one meter, with the whole history of its assignments.
+    """The contract of one meter, with all its tariff assignments.
 
-    `billing_day` is the day of the month on which billing cycles begin (1-31; a shorter month begins one on its last
-    day); `cycle_starts`, where given, are the days on which they begin instead, the last one ending the last cycle.
-    `multiplier` is the CT/PT ratio that quantities are multiplied by. `tags` are for alert rules, such as the gateway.
-    `tenant` is whose meter it is; without one, that of the stream or file it came in. `devices` are the IoT things that
-    may speak for the meter; without any, every device of the tenant.
+    `billing_day`: day of the month on which billing cycles begin (1-31; the last day in shorter months).
+    `cycle_starts`: explicit start days of the cycles, which replace `billing_day`; the last one ends the last cycle.
+    `multiplier`: CT/PT ratio that quantities are multiplied by.
+    `tags`: labels for alert rules, such as the gateway.
+    `tenant`: owner of the meter; empty for the tenant of the stream or file.
+    `devices`: IoT things authorized for the meter; empty for every device of the tenant.
     """
 
     meter_id: str
@@ -54,7 +56,10 @@ class Contract(msgspec.Struct, frozen=True):
 
 
 class Outline(msgspec.Struct, frozen=True):
-    """A contract of which only what is the meter's own has been read. Documents alike in the rest agree the same."""
+    """A contract with only its meter-specific fields decoded; the others are raw JSON.
+
+    Contracts with equal raw fields have equal terms, which therefore need to be decoded only once.
+    """
 
     meter_id: str
     site_path: str
@@ -68,8 +73,8 @@ class Outline(msgspec.Struct, frozen=True):
     multiplier: msgspec.Raw = msgspec.Raw()
 
     @property
-    def agreed(self) -> tuple[bytes, ...]:
-        """The rest, as it is written."""
+    def terms(self) -> tuple[bytes, ...]:
+        """The raw JSON of the fields that are not specific to the meter."""
         return (
             bytes(self.timezone),
             bytes(self.assignments),
@@ -85,58 +90,66 @@ _outline_decoder = msgspec.json.Decoder(Outline)
 
 
 def parse_outline(payload: bytes | str) -> Outline:
-    """The outline of the contract in a JSON document; whether the rest is right is not looked at.
+    """Return the outline of the contract in a JSON document, without validating the other fields.
 
-    Raises ContractError when what is the meter's own is not.
+    Raises ContractError if a meter-specific field is invalid.
     """
     return _decoded(_outline_decoder, payload)
 
 
 def parse_contract(payload: bytes | str) -> Contract:
-    """The contract in a JSON document, its assignments in order of validity.
+    """Return the contract in a JSON document, with its assignments in order of validity.
 
-    Raises ContractError when the document is no contract.
+    Raises ContractError if the document is not a valid contract.
     """
     contract = _decoded(_decoder, payload)
     if not contract.assignments:
-        raise ContractError(f"contract of {contract.meter_id}: assignments is empty")
+        raise ContractError(f"contract of {contract.meter_id}: assignments must not be empty")
     if not 1 <= contract.billing_day <= 31:
-        raise ContractError(f"contract of {contract.meter_id}: billing_day is {contract.billing_day}, not in 1..31")
+        raise ContractError(
+            f"contract of {contract.meter_id}: billing_day is {contract.billing_day}; it must be in 1..31"
+        )
     if not (contract.multiplier.is_finite() and 0 < contract.multiplier <= 100_000):
-        raise ContractError(f"contract of {contract.meter_id}: multiplier is {contract.multiplier}, not in (0, 100000]")
+        raise ContractError(
+            f"contract of {contract.meter_id}: multiplier is {contract.multiplier}; it must be in (0, 100000]"
+        )
     try:
         ZoneInfo(contract.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ContractError(f"contract of {contract.meter_id}: no IANA time zone {contract.timezone!r}") from None
+        raise ContractError(
+            f"contract of {contract.meter_id}: {contract.timezone!r} is not an IANA time zone"
+        ) from None
     if contract.cycle_starts and list(contract.cycle_starts) != sorted(set(contract.cycle_starts)):
-        raise ContractError(f"contract of {contract.meter_id}: cycle_starts must rise")
+        raise ContractError(f"contract of {contract.meter_id}: cycle_starts must be ascending")
     _check_assignments(contract)
     ordered = tuple(sorted(contract.assignments, key=lambda a: a.valid_from))
     return msgspec.structs.replace(contract, assignments=ordered)
 
 
 def _check_assignments(contract: Contract) -> None:
-    """Raises ContractError for a day or a power that no timeline can be made of."""
+    """Check the dates and contracted powers of the assignments. Raises ContractError."""
     days: list[date] = [*contract.cycle_starts, *(assignment.valid_from for assignment in contract.assignments)]
     if any(day.year not in CONTRACT_YEARS for day in days):
         raise ContractError(
-            f"contract of {contract.meter_id}: years lie in {CONTRACT_YEARS.start}..{CONTRACT_YEARS.stop - 1}"
+            f"contract of {contract.meter_id}: years must be in {CONTRACT_YEARS.start}..{CONTRACT_YEARS.stop - 1}"
         )
     for assignment in contract.assignments:
         if not assignment.tariff_id or len(assignment.tariff_id) > MAX_NAME or not is_plain(assignment.tariff_id):
-            raise ContractError(f"contract of {contract.meter_id}: tariff_id has 1 to {MAX_NAME} plain characters")
+            raise ContractError(
+                f"contract of {contract.meter_id}: tariff_id must have 1 to {MAX_NAME} printable characters"
+            )
         for period, power_kw in assignment.contracted_kw.items():
             if not (power_kw.is_finite() and 0 <= power_kw <= MAX_CONTRACTED_KW and is_plain(period)):
                 raise ContractError(
-                    f"contract of {contract.meter_id}: contracted_kw of {period[:40]!r} is {power_kw:.6g}, not in "
-                    f"0..{MAX_CONTRACTED_KW}"
+                    f"contract of {contract.meter_id}: contracted_kw of {period[:40]!r} is {power_kw:.6g}; it must be "
+                    f"in 0..{MAX_CONTRACTED_KW}"
                 )
 
 
 def _decoded(decoder: msgspec.json.Decoder[_Read], payload: bytes | str) -> _Read:
-    """A contract or its outline, of which what is the meter's own is checked. Raises ContractError."""
+    """Decode a contract or its outline and validate the meter-specific fields. Raises ContractError."""
     if len(payload) > MAX_RECORD_BYTES:
-        raise ContractError(f"{len(payload)} bytes; a contract has at most {MAX_RECORD_BYTES}")
+        raise ContractError(f"{len(payload)} bytes; a contract may have at most {MAX_RECORD_BYTES}")
     contract: _Read
     try:
         contract = decoder.decode(payload)
@@ -145,20 +158,20 @@ def _decoded(decoder: msgspec.json.Decoder[_Read], payload: bytes | str) -> _Rea
     if not contract.meter_id or not contract.site_path.strip("/"):
         raise ContractError("meter_id and site_path must not be empty")
     if len(contract.meter_id) > MAX_NAME or len(contract.site_path) > MAX_SITE_PATH:
-        raise ContractError(f"meter_id has at most {MAX_NAME} characters, site_path at most {MAX_SITE_PATH}")
+        raise ContractError(f"meter_id may have at most {MAX_NAME} characters, site_path at most {MAX_SITE_PATH}")
     if not all(map(is_plain, (contract.meter_id, contract.site_path, *contract.tags, *contract.tags.values()))):
-        raise ContractError("meter_id, site_path and tags hold no control characters")
+        raise ContractError("meter_id, site_path and tags must not contain control characters")
     if contract.tenant and not is_tenant(contract.tenant):
-        raise ContractError(f"contract of {contract.meter_id}: tenant is {contract.tenant[:40]!r}, not {RIGHT}")
+        raise ContractError(f"contract of {contract.meter_id}: tenant is {contract.tenant[:40]!r}; it must be {RIGHT}")
     if contract.tags and any(sign in text for tag in contract.tags.items() for text in tag for sign in "=;"):
-        raise ContractError(f"contract of {contract.meter_id}: tags hold neither '=' nor ';'")
+        raise ContractError(f"contract of {contract.meter_id}: tags must not contain '=' or ';'")
     return contract
 
 
 def of_tenant(contract: Contract, otherwise: str = DEFAULT) -> Contract:
-    """The contract with the names of its tenant (see flink_job.tenants): meter, site path and tariffs.
+    """Return the contract with meter, site path and tariffs qualified by its tenant (see flink_job.tenants).
 
-    `otherwise` is the tenant of a contract that names none.
+    `otherwise` is the tenant of a contract without one.
     """
     tenant = contract.tenant or otherwise
     if tenant == DEFAULT:
@@ -174,5 +187,5 @@ def of_tenant(contract: Contract, otherwise: str = DEFAULT) -> Contract:
 
 
 def local_midnight_ms(day: date, zone: ZoneInfo) -> int:
-    """Epoch milliseconds at which the local day begins (where midnight is skipped, the first instant after)."""
+    """Return the epoch ms at which a local day begins (the first instant after midnight if a clock change skips it)."""
     return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp() * 1000)

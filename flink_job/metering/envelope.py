@@ -1,7 +1,7 @@
-"""Envelopes: a record of the readings stream that says whose it is and which device sent it, around the device's bytes.
+"""Envelopes: records of the readings stream that wrap the bytes of a device with its name and tenant.
 
-The IoT rule makes them of what devices publish; trusted back ends may. The dataflow opens them in
-flink_job/dataflow/sql/decode/payloads.sql, what reads the stream beside it here. See docs/use/tenants.md.
+The IoT rule creates them from the messages of devices; trusted back ends may send them too. The dataflow opens them in
+flink_job/dataflow/sql/decode/payloads.sql, other consumers of the stream with this module. See docs/use/tenants.md.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 from flink_job.tenants import DEFAULT, THING_SEPARATOR, is_tenant
 
 VERSION = "1"
-#: The field that makes a record an envelope.
+#: Field that identifies an envelope.
 MARKER = "metering_envelope"
 _MARK = f'"{MARKER}"'.encode()
 _THING = re.compile(r"[A-Za-z0-9:_-]{1,128}")
@@ -23,7 +23,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 
 
 class Enclosed(NamedTuple):
-    """What a record holds: `device` is the thing that sent it, None where it is none."""
+    """The content of a record; `device` is the thing that sent it, or None."""
 
     payload: bytes
     tenant: str = DEFAULT
@@ -41,14 +41,14 @@ _decode = msgspec.json.Decoder(_Envelope).decode
 
 
 def enclose(payload: bytes, tenant: str = "", device: str | None = None) -> bytes:
-    """The envelope of a record. Without `tenant` it is the device's, by its name."""
+    """Wrap a record in an envelope. Without `tenant` it belongs to the tenant in the name of the device."""
     named = {"tenant": tenant} if tenant else {}
     by = {"thing": device} if device else {}
     return msgspec.json.encode({MARKER: VERSION, "payload": b64encode(payload).decode("ascii"), **named, **by})
 
 
 def opened(record: bytes, tenant: str = DEFAULT) -> Enclosed:
-    """What a record holds; `tenant` is that of the stream, for what names none. What is no envelope holds itself."""
+    """Unwrap an envelope; any other record is returned unchanged. `tenant` is the stream's, the default."""
     if _MARK not in record or record.count(b"{") != 1:
         return Enclosed(record, tenant)
     try:

@@ -1,9 +1,8 @@
-"""Framing: the JSON values that one record holds, each a reading of its own.
+"""Framing: splits a record into the JSON values it contains, each of them a reading.
 
-A record holds several where it is a JSON array, or objects with a line break between each two (NDJSON). Only the
-framing is read (brackets, strings, commas): whether a part is a reading is decided for each by itself. A record whose
-framing is broken is not split. In the dataflow flink_job/java/main/metering/flink/Framing.java does the same; tests
-compare the two.
+A record has several values if it is a JSON array, or objects separated by line breaks (NDJSON). Only the framing is
+parsed (brackets, strings, commas); each value is validated later by itself. A record with broken framing is not split.
+In the dataflow flink_job/java/main/metering/flink/Framing.java does the same; tests compare the two.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from collections.abc import Iterator
 from flink_job.metering.envelope import Enclosed, opened
 from flink_job.tenants import DEFAULT
 
-#: Most parts of a record, and deepest nesting; a record beyond either is not split.
+#: Maximum number of values and nesting depth; a record beyond either is not split.
 MAX_PARTS, MAX_DEPTH = 10_000, 64
 _SPACE = b" \t\r\n"
 _NEXT_OBJECT = re.compile(rb"\n[ \t\r]*\{")
@@ -23,11 +22,11 @@ _OPENED_BY = {b"}": b"{", b"]": b"["}
 
 
 class _BrokenError(ValueError):
-    """Bytes that do not frame several values."""
+    """A record that is not a sequence of JSON values."""
 
 
 def parts(record: bytes) -> list[bytes]:
-    """The values that a record frames, in its order; the record itself where it is not several."""
+    """Return the JSON values of a record in order; the record itself if it has only one."""
     text = record.lstrip(_SPACE)
     if text.startswith(b"["):
         find = _elements
@@ -47,15 +46,15 @@ def parts(record: bytes) -> list[bytes]:
 
 
 def readings_in(record: bytes, tenant: str = DEFAULT) -> Iterator[Enclosed]:
-    """What each reading of a record holds: of envelopes, and of what lies in them. An envelope in one stays closed."""
+    """Yield the readings of a record, including those in envelopes. An envelope within an envelope is not opened."""
     for part in parts(record):
         enclosed = opened(part, tenant)
         for payload in parts(enclosed.payload):
             yield enclosed._replace(payload=payload)
 
 
-def readings_held(record: bytes) -> int:
-    """How many readings a record holds."""
+def reading_count(record: bytes) -> int:
+    """Return the number of readings in a record."""
     return sum(1 for _ in readings_in(record))
 
 
@@ -93,7 +92,7 @@ def _objects(record: bytes) -> Iterator[bytes]:
 
 
 def _tokens(record: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """(bracket or comma, its place, depth after it). Raises _BrokenError where brackets do not match."""
+    """Yield (bracket or comma, its position, nesting depth after it). Raises _BrokenError for unbalanced brackets."""
     open_brackets: list[bytes] = []
     for token in _TOKEN.finditer(record):
         sign = token[0]
@@ -101,7 +100,7 @@ def _tokens(record: bytes) -> Iterator[tuple[bytes, int, int]]:
             raise _BrokenError
         if sign in (b"{", b"["):
             open_brackets.append(sign)
-            # The array around all parts is not nesting of theirs.
+            # The outer array does not count as nesting.
             if len(open_brackets) > MAX_DEPTH + (open_brackets[0] == b"["):
                 raise _BrokenError
         elif sign in _OPENED_BY:

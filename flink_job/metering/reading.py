@@ -1,6 +1,6 @@
-"""Reading records: bytes in, one row of columns out, or a coded rejection.
+"""Parsing of readings: from the bytes of a record to one row of columns, or a rejection with its reason code.
 
-What a record may say is in `record`, how quantities and revisions are carried in `packing`.
+The wire format is defined in `record`, the packing of quantities and revisions in `packing`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import NamedTuple
 from flink_job.metering.bounds import EARLIEST_DAY, EARLIEST_MS, MAX_DETAIL, MAX_NUMBER_TEXT, is_plain
 from flink_job.metering.envelope import MARKER
 from flink_job.metering.packing import MAX_REVISION, pack, unpack
+from flink_job.metering.reasons import Rejection
 from flink_job.metering.record import SCHEMA_VERSION, ReadingError, ReadingRecord, decode_record
 from flink_job.metering.units import (
     BILLED_CHANNELS,
@@ -31,16 +32,16 @@ MAX_NAME = 128
 _MARK = f'"{MARKER}"'.encode()
 BAD_ENVELOPE = "an envelope has a base64 payload; thing and tenant, if given, are valid names; see docs/use/tenants.md"
 
-#: The forms in which a record may give its quantity.
+#: Fields in which a record may give its quantity; exactly one must be present.
 _FORMS = ("energy_kwh", "power_kw", "register_kwh", "value", "signed_kwh", "values")
 _QUALITIES = frozenset({"actual", "estimated", "edited"})
 
 
 class ParsedReading(NamedTuple):
-    """One row of columns. `reason` is None for a reading, else the code of its rejection.
+    """A row of columns: a reading, or its rejection with `reason` (a Rejection code) and `detail`.
 
-    Energies are packed (see `pack`), None where the record does not carry the quantity. `start_ms` is the
-    beginning of the interval in epoch milliseconds.
+    Energies are packed (see `pack`), None if the record does not contain the quantity. `start_ms` is the start of the
+    interval [epoch ms], `measurements` a JSON object of channels that are not billed.
     """
 
     reason: str | None = None
@@ -71,47 +72,56 @@ def parse_reading(
     tenant: str = DEFAULT,
     device: str | None = None,
 ) -> ParsedReading:
-    """The reading in `payload`, or its rejection; never raises on any bytes.
+    """Parse a reading; returns a rejection for invalid bytes and never raises.
 
-    `arrival_ms` is when the stream received the record; an interval that begins more than `max_future_s` seconds
-    after it is rejected, so that one wrong clock cannot push the watermark. The meter is named as one of `tenant` (see
-    flink_job.tenants). `device` is the device that is known to have sent the record: whatever the record says of it.
+    `arrival_ms`: time at which the stream received the record. An interval that starts more than `max_future_s` seconds
+    after it is rejected, so that a wrong device clock cannot advance the watermark.
+    `tenant`: owner of the meter, by which its name is qualified (see flink_job.tenants).
+    `device`: authenticated sender; it takes precedence over `device_id` of the record.
     """
     try:
         if len(payload) > max_bytes:
-            raise ReadingError("oversized", f"{len(payload)} bytes; at most {max_bytes} are read")
+            raise ReadingError(Rejection.OVERSIZED, f"{len(payload)} bytes; a record may have at most {max_bytes}")
         record = decode_record(payload)
         return _parse_record(record, arrival_ms + max_future_s * 1000, tenant, device)
     except ReadingError as error:
         if _MARK in payload:
-            return ParsedReading(reason="bad_envelope", detail=BAD_ENVELOPE)
+            return ParsedReading(reason=str(Rejection.BAD_ENVELOPE), detail=BAD_ENVELOPE)
         return ParsedReading(reason=error.code, detail=_quotable(str(error)))
-    except Exception as error:  # whatever was not foreseen rejects this record, and stops no other
-        return ParsedReading(reason="unreadable", detail=_quotable(f"{type(error).__name__}: {error}"))
+    except Exception as error:  # an unexpected error must reject this record only, not stop the job
+        return ParsedReading(reason=str(Rejection.UNREADABLE), detail=_quotable(f"{type(error).__name__}: {error}"))
 
 
 def _quotable(detail: str) -> str:
-    """A detail that every sink can write: short, and without lone surrogates."""
+    """Return a detail that every sink can write: truncated and without lone surrogates."""
     return detail[:MAX_DETAIL].encode("utf-8", "replace").decode("utf-8")
 
 
 def _parse_record(record: ReadingRecord, latest_ms: int, tenant: str, device: str | None) -> ParsedReading:
     if record.schema_version > SCHEMA_VERSION:
-        raise ReadingError("newer_schema", f"schema_version {record.schema_version}; this job reads {SCHEMA_VERSION}")
+        raise ReadingError(
+            Rejection.NEWER_SCHEMA, f"schema_version is {record.schema_version}; this job supports {SCHEMA_VERSION}"
+        )
     if not 0 < len(record.meter_id) <= MAX_NAME:
-        raise ReadingError("missing_field", f"meter_id has between 1 and {MAX_NAME} characters")
+        raise ReadingError(Rejection.MISSING_FIELD, f"meter_id must have 1 to {MAX_NAME} characters")
     if not all(map(is_plain, (record.meter_id, record.device_id or "", record.register_id))):
-        raise ReadingError("out_of_range", "meter_id, device_id and register_id hold no control characters")
+        raise ReadingError(
+            Rejection.OUT_OF_RANGE, "meter_id, device_id and register_id must not contain control characters"
+        )
     if len(record.device_id or "") > MAX_NAME or len(record.register_id) > MAX_NAME:
-        raise ReadingError("out_of_range", f"device_id and register_id have at most {MAX_NAME} characters")
+        raise ReadingError(Rejection.OUT_OF_RANGE, f"device_id and register_id may have at most {MAX_NAME} characters")
     if not 0 < record.interval_s <= MAX_INTERVAL_S:
-        raise ReadingError("bad_interval", f"interval_s is {record.interval_s}; it must lie in 1..{MAX_INTERVAL_S}")
+        raise ReadingError(
+            Rejection.BAD_INTERVAL, f"interval_s is {record.interval_s}; it must be in 1..{MAX_INTERVAL_S}"
+        )
     if not 0 <= record.revision <= MAX_REVISION:
-        raise ReadingError("out_of_range", f"revision is {record.revision}; it must lie in 0..{MAX_REVISION}")
+        raise ReadingError(Rejection.OUT_OF_RANGE, f"revision is {record.revision}; it must be in 0..{MAX_REVISION}")
     if record.quality not in _QUALITIES:
-        raise ReadingError("wrong_type", f"quality is {record.quality!r}; it is actual, estimated or edited")
+        raise ReadingError(
+            Rejection.WRONG_TYPE, f"quality is {record.quality!r}; it must be actual, estimated or edited"
+        )
     if record.sequence is not None and not 0 <= record.sequence < 1 << 63:
-        raise ReadingError("out_of_range", "sequence must lie in 0..2^63-1")
+        raise ReadingError(Rejection.OUT_OF_RANGE, "sequence must be in 0..2^63-1")
     start_ms = _start_ms(record.interval_start, latest_ms)
     quantities, revision = _quantities(record), record.revision
     imported, exported, reactive, reactive_exported = (
@@ -148,51 +158,54 @@ def _parse_record(record: ReadingRecord, latest_ms: int, tenant: str, device: st
 def _start_ms(start: str | int, latest_ms: int) -> int:
     if isinstance(start, str):
         if len(start) > MAX_NUMBER_TEXT:
-            raise ReadingError("bad_timestamp", f"interval_start has {len(start)} characters")
+            raise ReadingError(
+                Rejection.BAD_TIMESTAMP,
+                f"interval_start has {len(start)} characters; at most {MAX_NUMBER_TEXT} are allowed",
+            )
         start = int(start) if start.isdecimal() and len(start) > 8 else _parse_iso(start)
     if start < EARLIEST_MS:
-        raise ReadingError("too_old", f"interval_start lies before {EARLIEST_DAY}")
+        raise ReadingError(Rejection.TOO_OLD, f"interval_start is before {EARLIEST_DAY}")
     if start > latest_ms:
-        raise ReadingError("in_future", f"interval_start lies {(start - latest_ms) // 1000} s past the latest allowed")
+        raise ReadingError(Rejection.IN_FUTURE, f"interval_start is {(start - latest_ms) // 1000} s later than allowed")
     return start
 
 
 @lru_cache(maxsize=4096)
 def _parse_iso(text: str) -> int:
-    """Epoch ms of a time; remembered, for readings of many meters begin together."""
+    """Return the epoch ms of an ISO 8601 time. Cached, because readings of many meters begin together."""
     try:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
-            raise ReadingError("no_offset", f"interval_start {text!r} has no UTC offset: add Z or +hh:mm")
+            raise ReadingError(Rejection.NO_OFFSET, f"interval_start {text!r} has no UTC offset: add Z or +hh:mm")
         return int(moment.timestamp() * 1000)
     except (ValueError, OverflowError) as error:
         if isinstance(error, ReadingError):
             raise
-        raise ReadingError("bad_timestamp", f"interval_start {text!r} is no ISO 8601 time") from None
+        raise ReadingError(Rejection.BAD_TIMESTAMP, f"interval_start {text!r} is not an ISO 8601 time") from None
 
 
 def _quantities(record: ReadingRecord) -> dict[str, Decimal]:
-    """Quantity by channel, in the channel's unit; the register, which is cumulative, is not among them."""
+    """Return the quantity of each channel in the channel's unit, without the register, which is cumulative."""
     given = (record.energy_kwh, record.power_kw, record.register_kwh, record.value, record.signed_kwh, record.values)
     if given.count(None) != len(_FORMS) - 1:
-        short = [name for name, value in zip(_FORMS, given, strict=True) if value is not None]
-        named = " and ".join(short) or "none"
+        present = [name for name, value in zip(_FORMS, given, strict=True) if value is not None]
+        found = " and ".join(present) or "none"
         raise ReadingError(
-            "missing_field" if not short else "ambiguous",
-            f"a reading has exactly one of energy_kwh, power_kw, register_kwh, value, values; this has {named}",
+            Rejection.AMBIGUOUS if present else Rejection.MISSING_FIELD,
+            f"give exactly one of energy_kwh, power_kw, register_kwh, value, values; found {found}",
         )
     if record.values is not None:
         if not record.values:
-            raise ReadingError("missing_field", "values is empty")
+            raise ReadingError(Rejection.MISSING_FIELD, "values must not be empty")
         return {
             channel: _convert(channel, number, None, record.interval_s) for channel, number in record.values.items()
         }
     if record.register_kwh is not None:
         if record.channel != "import":
-            raise ReadingError("unknown_channel", f"register_kwh counts import, not {record.channel!r}")
+            raise ReadingError(Rejection.UNKNOWN_CHANNEL, f"register_kwh is for channel import, not {record.channel!r}")
         return {}
     if record.signed_kwh is not None:
-        # copy_abs and is_signed take any number, NaN too; abs and < raise for some.
+        # copy_abs and is_signed accept any number, including NaN; abs and < raise for some.
         channel = "export" if record.signed_kwh.is_signed() and record.signed_kwh else "import"
         return {channel: _convert(channel, record.signed_kwh.copy_abs(), "kWh", record.interval_s)}
     return {record.channel: _short_quantity(record)}
@@ -211,24 +224,26 @@ def _convert(channel: str, number: Decimal, unit: str | None, interval_s: int) -
     default = BILLED_CHANNELS.get(channel) or MEASURED_CHANNELS.get(channel)
     if default is None:
         known = ", ".join([*BILLED_CHANNELS, *MEASURED_CHANNELS])
-        raise ReadingError("unknown_channel", f"{channel!r} is none of {known}")
+        raise ReadingError(Rejection.UNKNOWN_CHANNEL, f"channel is {channel!r}; it must be one of {known}")
     if not number.is_finite():
-        raise ReadingError("not_finite", f"{channel} is {number}")
+        raise ReadingError(Rejection.NOT_FINITE, f"{channel} is {number}")
     if number and number.adjusted() > 20:
-        raise ReadingError("out_of_range", f"{channel} is {number}")
+        raise ReadingError(Rejection.OUT_OF_RANGE, f"{channel} is {number}")
     try:
         return quantity_of(channel, number, unit or default, interval_s)
     except UnknownUnitError as error:
-        raise ReadingError("unknown_unit", str(error)) from None
+        raise ReadingError(Rejection.UNKNOWN_UNIT, str(error)) from None
 
 
 def _pack_checked(name: str, revision: int, quantity: Decimal | None) -> int | None:
     if quantity is None:
         return None
     if not quantity.is_finite():
-        raise ReadingError("not_finite", f"{name} is {quantity}")
+        raise ReadingError(Rejection.NOT_FINITE, f"{name} is {quantity}")
     if quantity < 0:
-        raise ReadingError("negative_energy", f"{name} is {quantity}; a register never counts down")
+        raise ReadingError(Rejection.NEGATIVE_ENERGY, f"{name} is {quantity}; it must not be negative")
     if quantity.adjusted() > 12 or (quantity_u := to_micro(quantity)) >= QUANTITY_LIMIT:
-        raise ReadingError("out_of_range", f"{name} is {quantity}; at most {QUANTITY_LIMIT // 1_000_000} is read")
+        raise ReadingError(
+            Rejection.OUT_OF_RANGE, f"{name} is {quantity}; it may be at most {QUANTITY_LIMIT // 1_000_000}"
+        )
     return pack(revision, quantity_u)

@@ -1,6 +1,7 @@
-"""Energy from the reads of a cumulative register, placed exactly: what the batch layer does once all have come.
+"""Interval energy from the reads of a cumulative register, in order of time: the exact form for settlement.
 
-The stream takes the differences in order of arrival (flink_job/dataflow/sql); sums are the same, places may differ.
+The stream computes differences in order of arrival (flink_job/dataflow/sql): the sums are equal, but the energy may be
+attributed to other intervals.
 """
 
 from __future__ import annotations
@@ -12,33 +13,34 @@ from flink_job.metering.packing import unpack
 
 
 class RegisterRead(NamedTuple):
-    """What a dial showed: `revision << 50 | 1e-6 kWh`, and where it begins anew [1e-6 kWh], None for never."""
+    """A register value packed with its revision [1e-6 kWh], and its roll-over value [1e-6 kWh] or None."""
 
     packed: int
     rollover_ukwh: int | None
 
 
 def keep_newest(reads: dict[int, RegisterRead], start_ms: int, read: RegisterRead) -> None:
-    """Of several reads of one instant the highest revision counts, of one revision the highest value."""
+    """Add a read to `reads`: of several at one instant, the highest revision wins, then the highest value."""
     known = reads.get(start_ms)
     if known is None or known.packed < read.packed:
         reads[start_ms] = read
 
 
 def register_energy(reads: Mapping[int, RegisterRead]) -> Iterator[tuple[int, int]]:
-    """(start [epoch ms], energy since the read before [1e-6 kWh]) in order of time; the first read only sets the dial.
+    """Yield (start [epoch ms], energy since the previous read [1e-6 kWh]) in order of time; 0 for the first read.
 
-    A fall by more than half the dial is a roll-over; a smaller one, as after a correction, counts from the highest.
+    A decrease by more than half the roll-over value is a roll-over. After a smaller one, such as a correction, energy
+    is counted from the highest value.
     """
     highest: int | None = None
     for start_ms in sorted(reads):
-        packed, dial = reads[start_ms]
+        packed, rollover = reads[start_ms]
         total = unpack(packed)[1]
         if highest is None:
             highest = total
-        if dial:
-            total += (highest // dial) * dial
-            if total < highest - dial // 2:
-                total += dial
+        if rollover:
+            total += (highest // rollover) * rollover
+            if total < highest - rollover // 2:
+                total += rollover
         yield start_ms, max(0, total - highest)
         highest = max(highest, total)

@@ -95,7 +95,7 @@ class Places:
             outline = parse_outline(document)
             if len(self.by_document) >= MAX_PLACES:
                 self.by_document.clear()
-            agreed = self._agreed((outline.tenant.encode(), *outline.agreed), document)
+            agreed = self._agreed((outline.tenant.encode(), *outline.terms), document)
             place = MeterPlace(meter_of(outline, self.tenant), agreed, frozenset(outline.devices))
             self.by_document[document] = place
         return place

@@ -27,6 +27,7 @@ from aws_lambda_powertools import Logger
 from botocore.config import Config
 
 from deploy.kit.errors import reported
+from flink_job.metering.bounds import MAX_FUTURE_S, MAX_RECORD_BYTES
 from flink_job.metering.contract import ContractError, of_tenant, parse_contract
 from flink_job.metering.envelope import Enclosed
 from flink_job.metering.framing import readings_in
@@ -35,7 +36,7 @@ from flink_job.tenants import plain
 
 logger = Logger(service="last-values")
 BATCH, ATTEMPTS = 25, 8
-MAX_BYTES, MAX_FUTURE_S = 262_144, 3600
+
 SITE = "SITE"
 _RETRIES = Config(retries={"mode": "standard", "max_attempts": 5})
 
@@ -78,7 +79,7 @@ def reading_items(record: bytes, arrival_s: float, keep_s: int) -> Iterator[dict
 def reading_item(enclosed: Enclosed, arrival_s: float, keep_s: int) -> dict[str, Any] | None:
     """The item of a reading; None for anything else, and for one whose interval is older than what is kept."""
     payload, tenant, device = enclosed
-    reading = parse_reading(payload, int(arrival_s * 1000), MAX_BYTES, MAX_FUTURE_S, tenant, device)
+    reading = parse_reading(payload, int(arrival_s * 1000), MAX_RECORD_BYTES, MAX_FUTURE_S, tenant, device)
     if reading.reason is not None or reading.start_ms is None or not payload.startswith(b"{"):
         return None
     expires_s = reading.start_ms // 1000 + keep_s

@@ -26,15 +26,15 @@ def test_assignments_come_in_order_of_validity() -> None:
     [
         ({"timezone": "Europe/Atlantis"}, "Atlantis"),
         ({"billing_day": 0}, "billing_day"),
-        ({"cycle_starts": ["2026-02-03", "2026-01-03"]}, "cycle_starts must rise"),
-        ({"assignments": []}, "assignments is empty"),
+        ({"cycle_starts": ["2026-02-03", "2026-01-03"]}, "cycle_starts must be ascending"),
+        ({"assignments": []}, "assignments must not be empty"),
         ({"multiplier": -1}, "multiplier"),
         ({"tags": {"gateway": "a;b"}}, "tags"),
         ({"site_path": "/"}, "site_path"),
         ({"assignments": [{"tariff_id": "a"}]}, "valid_from"),
     ],
 )
-def test_contracts_that_are_none(changes: dict[str, Any], problem: str) -> None:
+def test_invalid_contracts_are_rejected(changes: dict[str, Any], problem: str) -> None:
     with pytest.raises(ContractError, match=problem):
         parse_contract(json.dumps({**CONTRACT, **changes}))
 
@@ -51,7 +51,7 @@ def test_an_outline_refuses_what_is_wrong_with_the_meter_itself(changes: dict[st
 
 def test_meters_agree_the_same_where_all_is_alike_but_what_is_their_own() -> None:
     def agreed(**changes: Any) -> tuple[bytes, ...]:
-        return parse_outline(json.dumps({**CONTRACT, **changes})).agreed
+        return parse_outline(json.dumps({**CONTRACT, **changes})).terms
 
     assert agreed(meter_id="n", site_path="f/q/l/n", tags={"gateway": "g"}) == agreed()
     others: list[dict[str, Any]] = [

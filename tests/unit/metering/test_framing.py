@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flink_job.metering.envelope import Enclosed, enclose
-from flink_job.metering.framing import MAX_DEPTH, MAX_PARTS, parts, readings_held, readings_in
+from flink_job.metering.framing import MAX_DEPTH, MAX_PARTS, parts, reading_count, readings_in
 from tests.harness.framing import BROKEN, SEVERAL
 
 DOCUMENTS = st.recursive(
@@ -71,7 +71,7 @@ def test_readings_in_envelopes() -> None:
     assert list(readings_in(record, "z")) == [
         Enclosed(one, "x"), Enclosed(two, "x"), Enclosed(one, "z"), Enclosed(two, "y"),
     ]  # fmt: skip
-    assert readings_held(record) == 4
+    assert reading_count(record) == 4
 
 
 def test_no_envelope_in_an_envelope_is_opened_however_it_is_framed() -> None:
