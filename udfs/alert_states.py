@@ -11,10 +11,11 @@ from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 from flink_job.alerts.changes import Change
 from flink_job.alerts.no_data import NoDataState, evaluate_no_data, heard, next_deadline_ms, stopped_reporting
 from flink_job.alerts.rows import AlertRow, alert_row
-from flink_job.alerts.rules import Entity, Rule, RuleSet
+from flink_job.alerts.rules import Rule, RuleSet
 from flink_job.alerts.samples import Batch, decode_batch
 from flink_job.alerts.state_machine import drop_removed, has_open_alert, observe, pack_states, rules_for, unpack_states
 from flink_job.config import Settings
+from flink_job.metering.site import Entity
 from flink_job.registries import rule_registry
 from udfs.keyed_state import keyed_state
 

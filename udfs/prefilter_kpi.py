@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from pyflink.table.udf import ScalarFunction, udf
 
-from flink_job.alerts.rules import Entity
 from flink_job.alerts.worker_prefilters import NOTHING, Prefilters, columns_of
 from flink_job.config import Settings
+from flink_job.metering.site import Entity
 from flink_job.registries import rule_registry
 from udfs.columns import ALERT_COLUMNS, frame, row_type
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flink_job.alerts.registry import RuleRegistry
-from flink_job.alerts.rules import Entity
+from flink_job.metering.site import Entity
 
 #: Separates the fields of a mark (CHR(30) in flink_job/dataflow/sql/alerts/heartbeats.sql).
 SEPARATOR = "\x1e"

@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from flink_job.alerts.rules import Entity, meter_of
 from flink_job.alerts.samples import Batch, Sample
 from flink_job.metering.bounds import MAX_FUTURE_S, MAX_RECORD_BYTES
 from flink_job.metering.contract import Contract
 from flink_job.metering.packing import QuantityError, multiplied, unpack
 from flink_job.metering.reading import ParsedReading, parse_reading
+from flink_job.metering.site import Entity, meter_of
 from flink_job.metering.units import MICRO
 
 

@@ -16,9 +16,10 @@ from math import inf
 from typing import NamedTuple
 
 from flink_job.alerts.rates import Rates
-from flink_job.alerts.rules import CLOCK_TOLERANCE_MS, Entity, Rule
+from flink_job.alerts.rules import CLOCK_TOLERANCE_MS, Rule
 from flink_job.alerts.samples import Batch, Sample, encode_batch
 from flink_job.alerts.state_machine import is_clear_or_inactive
+from flink_job.metering.site import Entity
 from flink_job.metering.units import MEASURED_CHANNELS
 
 #: Clear samples that a pre-filter remembers, to forward them with a breach that arrives later but is older.

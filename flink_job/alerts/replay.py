@@ -11,9 +11,10 @@ import msgspec
 from flink_job.alerts.no_data import NoDataState, evaluate_no_data, heard, next_deadline_ms, stopped_reporting
 from flink_job.alerts.rates import Rates
 from flink_job.alerts.rows import AlertRow, alert_row
-from flink_job.alerts.rules import Entity, Rule, RuleSet
+from flink_job.alerts.rules import Rule, RuleSet
 from flink_job.alerts.samples import Batch
 from flink_job.alerts.state_machine import States, observe, rules_for
+from flink_job.metering.site import Entity
 
 
 @dataclass

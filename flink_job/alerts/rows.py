@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from flink_job.alerts.changes import Change
-from flink_job.alerts.rules import SEVERITIES, Entity, Rule
+from flink_job.alerts.rules import SEVERITIES, Rule
+from flink_job.metering.site import Entity
 from flink_job.tenants import split
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from flink_job.alerts.calendars import Calendar
 from flink_job.alerts.conditions import Condition
-from flink_job.metering.contract import Contract, Outline
+from flink_job.metering.site import LEVEL_DEPTHS, SITE_SEPARATOR, Entity, depth_of, factory_of, path_prefix, tag_pairs
 from flink_job.tenants import DEFAULT, plain, qualified, split, tenant_of
 
 SEVERITIES = ("info", "minor", "major", "critical", "emergency")
@@ -21,27 +21,6 @@ CLOCK_TOLERANCE_MS = 60_000
 DEFAULT_GAP_INTERVALS = 3
 #: What a value is to a rule, below the ranks of severities.
 HELD, CLEAR = -1, -2
-#: Between a tag and its site in an entity's name.
-SITE_SEPARATOR = "\x1d"
-#: Depth in the site path of the levels that may be watched as one.
-LEVEL_DEPTHS = {"factory": 1, "process": 2, "line": 3}
-
-
-class Entity(NamedTuple):
-    """What an alert is about: a meter, a part of the site, or all meters of a site with one value of a tag.
-
-    `tags` are those of the contract, as `name=value` joined by `;`. Name and path are qualified by the tenant; the name
-    of a tag ends with the site, so that two sites may have the same.
-    """
-
-    name: str
-    site_path: str
-    tags: str = ""
-
-    @property
-    def shown(self) -> str:
-        """The name as people know it."""
-        return plain(self.name).partition(SITE_SEPARATOR)[0]
 
 
 class Scope(NamedTuple):
@@ -148,12 +127,12 @@ class Rule:
         if self.per.startswith("tag:"):
             return entity.tags.startswith(f"{self.per.removeprefix('tag:')}=") and entity.shown == entity.tags
         path, depth = plain(entity.site_path), LEVEL_DEPTHS[self.per]
-        return entity.name == entity.site_path and path.count("/") == depth - 1 and self._reaches(path)
+        return entity.name == entity.site_path and depth_of(path) == depth and self._reaches(path)
 
     def _reaches(self, path: str) -> bool:
         """True where some meter below the path may be in scope."""
-        pattern = "/".join(self.scope.site.split("/")[: path.count("/") + 1])
-        return "*" in self.scope.site.split("/")[0] or fnmatch.fnmatchcase(path, pattern)
+        pattern = path_prefix(self.scope.site, depth_of(path))
+        return "*" in factory_of(self.scope.site) or fnmatch.fnmatchcase(path, pattern)
 
     @property
     def memory_ms(self) -> int:
@@ -199,30 +178,18 @@ class RuleSet:
         return found
 
 
-def meter_of(contract: Contract | Outline, otherwise: str = DEFAULT) -> Entity:
-    """A meter as rules see it; `otherwise` is the tenant where the contract names none."""
-    tenant = contract.tenant or otherwise
-    tags = ";".join(f"{name}={value}" for name, value in sorted(contract.tags.items())) if contract.tags else ""
-    return Entity(qualified(tenant, contract.meter_id), qualified(tenant, contract.site_path), tags)
-
-
 def monitored_entities(rule: Rule, meter: Entity) -> Iterable[Entity]:
     """The entity that a rule prefilters through a meter: itself, the part of the site above it, or its tag's value."""
     if rule.per == "meter":
         yield meter
     elif rule.per.startswith("tag:"):
         name = rule.per.removeprefix("tag:")
-        site = meter.site_path.split("/")[0]
+        site = factory_of(meter.site_path)
         tenant, shown = split(site)
         for found, value in tag_pairs(meter.tags):
             if found == name:
                 tag = f"{name}={value}"
                 yield Entity(qualified(tenant, f"{tag}{SITE_SEPARATOR}{shown}"), site, tag)
-    elif len(parts := meter.site_path.split("/")) > LEVEL_DEPTHS[rule.per]:
-        path = "/".join(parts[: LEVEL_DEPTHS[rule.per]])
+    elif depth_of(meter.site_path) > LEVEL_DEPTHS[rule.per]:
+        path = path_prefix(meter.site_path, LEVEL_DEPTHS[rule.per])
         yield Entity(path, path)
-
-
-def tag_pairs(tags: str) -> list[tuple[str, str]]:
-    """(name, value) of tags joined as in Entity."""
-    return [(name, value) for name, _, value in (tag.partition("=") for tag in tags.split(";") if tag)]

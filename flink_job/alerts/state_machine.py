@@ -9,8 +9,9 @@ import msgspec
 from flink_job.alerts.changes import Change
 from flink_job.alerts.episodes import RuleState, close, is_idle, restore, step
 from flink_job.alerts.points import Point
-from flink_job.alerts.rules import CLEAR, Entity, Rule, RuleSet, Scope
+from flink_job.alerts.rules import CLEAR, Rule, RuleSet, Scope
 from flink_job.alerts.samples import Batch
+from flink_job.metering.site import Entity
 from flink_job.tenants import tenant_of
 
 _encoder = msgspec.msgpack.Encoder()

@@ -8,7 +8,7 @@ import msgspec
 
 from flink_job.alerts.prefilter import Prefilter, PrefilterOutput
 from flink_job.alerts.registry import RuleRegistry
-from flink_job.alerts.rules import Entity
+from flink_job.metering.site import Entity
 from flink_job.metering.units import MEASURED_CHANNELS
 
 #: The alert columns (udfs.columns.ALERT_COLUMNS) of a row that is not forwarded.

@@ -49,7 +49,8 @@ def check(
       python -m flink_job alerts check sample_data/rules.yaml --contracts sample_data/contracts.ndjson
     """
     from flink_job.alerts.durations import show_duration
-    from flink_job.alerts.rules import SEVERITIES, meter_of
+    from flink_job.alerts.rules import SEVERITIES
+    from flink_job.metering.site import meter_of
 
     found = _rules(rules, silence_s)
     meters = [meter_of(contract) for contract in _contracts(contracts).values()]

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from flink_job.alerts.rules import Entity, meter_of
 from flink_job.metering.contract import Contract, of_tenant, parse_contract, parse_outline
 from flink_job.metering.packing import ABSENT
+from flink_job.metering.site import Entity, meter_of
 from flink_job.metering.units import to_micro
 from flink_job.tariffs.calendar import Timeline
 from flink_job.tariffs.cycle import Segment

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flink_job.alerts.registry import open_rule_registry
-from flink_job.alerts.rules import Entity, monitored_entities
+from flink_job.alerts.rules import monitored_entities
 from flink_job.metering.contract import ContractError, of_tenant, parse_contract
 from flink_job.metering.envelope import MARKER, Enclosed, enclose, opened
 from flink_job.metering.reading import parse_reading
+from flink_job.metering.site import Entity
 from flink_job.tariffs.placement import Agreement, MeterPlace
 from flink_job.tariffs.registry import UnknownTariffError, open_registry
 from flink_job.tenants import DEFAULT, is_tenant, plain, qualified, split

@@ -32,6 +32,7 @@ from flink_job.metering.contract import ContractError, of_tenant, parse_contract
 from flink_job.metering.envelope import Enclosed
 from flink_job.metering.framing import readings_in
 from flink_job.metering.reading import parse_reading
+from flink_job.metering.site import factory_of
 from flink_job.tenants import plain
 
 logger = Logger(service="last-values")
@@ -100,7 +101,7 @@ def contract_item(payload: bytes) -> dict[str, Any] | None:
         contract = of_tenant(parse_contract(payload))
     except ContractError:
         return None
-    site = plain(contract.site_path).split("/")[0]
+    site = factory_of(plain(contract.site_path))
     return {"meter_id": {"S": contract.meter_id}, "position": {"S": SITE}, "site": {"S": site}} if site else None
 
 

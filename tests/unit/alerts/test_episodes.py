@@ -10,8 +10,9 @@ from flink_job.alerts.changes import Change
 from flink_job.alerts.document import parse_rules
 from flink_job.alerts.episodes import RuleState, step
 from flink_job.alerts.points import Point
-from flink_job.alerts.rules import Entity, Rule
+from flink_job.alerts.rules import Rule
 from flink_job.alerts.state_machine import pack_states, unpack_states
+from flink_job.metering.site import Entity
 
 MINUTE_MS = 60_000
 #: 2026-03-28 10:00 UTC, a Saturday; readings of five minutes.

@@ -8,7 +8,8 @@ import msgspec
 
 from flink_job.alerts.document import parse_rules
 from flink_job.alerts.no_data import NoDataState, evaluate_no_data, heard, next_deadline_ms, stopped_reporting
-from flink_job.alerts.rules import Entity, Rule
+from flink_job.alerts.rules import Rule
+from flink_job.metering.site import Entity
 
 MINUTE_MS = 60_000
 TEN = 1_774_692_000_000

@@ -13,9 +13,10 @@ from flink_job.alerts.document import parse_rules
 from flink_job.alerts.episodes import RuleState, step
 from flink_job.alerts.points import Point
 from flink_job.alerts.prefilter import Prefilter
-from flink_job.alerts.rules import Entity, RuleSet
+from flink_job.alerts.rules import RuleSet
 from flink_job.alerts.samples import decode_batch
 from flink_job.alerts.state_machine import States, observe
+from flink_job.metering.site import Entity
 
 METER = Entity("m", "f/p/l/m")
 TEN = 1_774_692_000_000

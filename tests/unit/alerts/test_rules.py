@@ -15,8 +15,9 @@ from flink_job.alerts.conditions import clear_condition, parse_condition
 from flink_job.alerts.document import RuleError, parse_rules
 from flink_job.alerts.durations import parse_duration, show_duration
 from flink_job.alerts.registry import RuleRegistry
-from flink_job.alerts.rules import CLEAR, HELD, Entity
+from flink_job.alerts.rules import CLEAR, HELD
 from flink_job.io.locations import FolderLocation
+from flink_job.metering.site import Entity
 
 RULE = {"rule_id": "hot", "signal": "temperature", "severity": "major", "when": "> 80"}
 METER = Entity("m-1", "f/p/l/m-1", "class=press;gateway=g1")
