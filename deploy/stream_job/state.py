@@ -20,7 +20,7 @@ GOLDEN = Path(__file__).with_name("state.txt")
 #: Operators that keep state from one record to another, by their names.
 STATEFUL = re.compile(
     r"OverAggregate|TemporalJoin|GlobalWindowAggregate|^WindowAggregate|GroupWindowAggregate|Deduplicate"
-    r"|^JoinLatest|^JoinAsOf|^KeyedAggregate|^AlertStates"
+    r"|^JoinLatest|^JoinAsOf|^KeyedAggregate|^AlertStates|^TagLate"
 )
 
 

@@ -15,9 +15,11 @@ from flink_job.dataflow.accumulators import BILL, REVISIONS
 from flink_job.dataflow.functions import Functions
 from flink_job.dataflow.operators.alert_states import alert_state_machines, no_data_sessions
 from flink_job.dataflow.operators.keyed_aggregate import aggregate_by_key
+from flink_job.dataflow.operators.lateness import tag_late
 from flink_job.dataflow.operators.split_records import split_records
 from flink_job.dataflow.operators.temporal_join import StoredRows, join_as_of, join_latest
 from flink_job.dataflow.sinks import sink_name
+from flink_job.dataflow.sql import QUARTER_HOUR_MS
 from flink_job.dataflow.table_stream import (
     all_columns,
     with_arrival_time,
@@ -55,7 +57,7 @@ def define_pipeline(
     _state_ttl(t_env, settings.job.state_days)
     revise(t_env, views, settings.job)
     price(t_env, views, settings.job)
-    kpis(views)
+    kpis(t_env, views)
     alerts(t_env, views, functions, settings.job)
 
     statements = t_env.create_statement_set()
@@ -125,9 +127,10 @@ def price(t_env: StreamTableEnvironment, views: Views, job: Job) -> None:
     views.add("price/costs")
 
 
-def kpis(views: Views) -> None:
+def kpis(t_env: StreamTableEnvironment, views: Views) -> None:
     """Costs to KPIs in event time. Whether a reading is late is decided once, where the watermark is generated."""
-    views.materialize("kpis/lateness_tagged", with_same_watermarks("row_time"), Uid.LATENESS)
+    views.add("kpis/kpi_readings")
+    tag_late(t_env, "kpi_readings", "lateness_tagged", "start_ms", QUARTER_HOUR_MS, Uid.LATENESS)
     views.add("kpis/late", "kpis/short_intervals", "kpis/full_intervals")
     views.add("kpis/summed_15m", "kpis/meter_15m")
     views.add("kpis/line_parts_15m", "kpis/line_15m", "kpis/level_parts_15m")

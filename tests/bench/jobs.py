@@ -71,7 +71,7 @@ def bound(t_env: StreamTableEnvironment, data: Input, job: Job) -> StatementSet:
     # Late readings are counted in Python; here they need not be.
     views = Views(t_env, lambda name: read_sql(name).replace("count_late(interval_s)", "interval_s"))
     views.add("price/costs")
-    kpis(views)
+    kpis(t_env, views)
     statements = t_env.create_statement_set()
     for output in ("costs", "kpis"):
         statements.add_insert(sink_name(output), t_env.from_path(output))

@@ -10,7 +10,7 @@ from deploy.local.demo import DemoError
 from tests.harness.jobs import SAMPLES
 from tests.harness.oracle import Oracle
 from tests.harness.samples import is_malformed
-from tests.state.halves import KEPT, RECORDS, Half, HalfError, second_half, unpack
+from tests.state.halves import KEPT, RECORDS, Half, HalfError, in_order_of_arrival, second_half, unpack
 
 #: The oracle's names of the charges, in their order.
 LINES = ("energy", "demand", "fixed", "export", "tax", "cost")
@@ -21,14 +21,26 @@ CANNOT_RESUME = (
 
 
 @pytest.fixture(scope="module")
-def whole(sample_records: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Half:
-    """The first half as the last release left it, and the second half as this version adds it."""
+def first() -> Half:
+    """The first half as the last release left it."""
+    return Half.read(KEPT / "half.json")
+
+
+@pytest.fixture(scope="module")
+def second(sample_records: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Half:
+    """The second half as this version adds it."""
     folder = tmp_path_factory.mktemp("savepoint")
     savepoint = unpack(KEPT / "savepoint.tar.xz", folder / "savepoint")
     try:
-        return Half.read(KEPT / "half.json") + second_half(folder, sample_records, savepoint)
+        return second_half(folder, sample_records, savepoint)
     except (DemoError, HalfError) as error:
         pytest.fail(f"{CANNOT_RESUME}.\n{error}\n{(folder / 'job.log').read_text()[-4000:]}")
+
+
+@pytest.fixture(scope="module")
+def whole(first: Half, second: Half) -> Half:
+    """Both halves."""
+    return first + second
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +49,7 @@ def oracle(sample_records: list[bytes]) -> Oracle:
     contracts = (SAMPLES / "contracts.ndjson").read_bytes().splitlines()
     tariffs = [json.loads(path.read_text()) for path in sorted((SAMPLES / "tariffs").glob("*.json"))]
     reckoning = Oracle(contracts, tariffs)
-    for record in sample_records[:RECORDS]:
+    for record in in_order_of_arrival(sample_records):
         if not is_malformed(record):
             reckoning.add(json.loads(record))
     return reckoning
@@ -49,8 +61,14 @@ def test_every_bill_is_that_of_an_uninterrupted_run_to_the_last_digit(whole: Hal
     assert len(expected) > 100
 
 
-def test_bills_of_the_second_half_go_on_from_the_first(whole: Half) -> None:
-    first = Half.read(KEPT / "half.json")
+def test_no_window_is_emitted_again_after_a_restart(first: Half, second: Half) -> None:
+    """The second half begins with readings of windows that the first has emitted: they are late after a restart too."""
+    assert len(first.windows) > 20
+    assert len(second.windows) > 20
+    assert not first.windows & second.windows
+
+
+def test_bills_of_the_second_half_go_on_from_the_first(first: Half, whole: Half) -> None:
     assert sum(whole.bills[key] != amounts for key, amounts in first.bills.items()) > 100
 
 

@@ -54,29 +54,46 @@ class HalfError(RuntimeError):
 
 @dataclass
 class Half:
-    """What one half came to: bills by meter, cycle start, tariff and version, and records by outcome."""
+    """Results of one half: bills by meter, cycle start, tariff and version, records by outcome, and the keys of the
+    windows of lines, processes and factories that were emitted.
+    """
 
     bills: Bills
     accounted: dict[str, int]
+    windows: frozenset[str]
 
     def __add__(self, other: Half) -> Half:
         bills = dict(self.bills)
         for key, amounts in other.bills.items():
             before = bills.get(key, (Decimal(0),) * len(amounts))
             bills[key] = tuple(a + b for a, b in zip(before, amounts, strict=True))
-        return Half(bills, dict(Counter(self.accounted) + Counter(other.accounted)))
+        accounted = dict(Counter(self.accounted) + Counter(other.accounted))
+        return Half(bills, accounted, self.windows | other.windows)
 
     def write(self, path: Path, **noted: str) -> None:
         """As JSON, with what else is `noted`."""
         bills = [[*map(str, key), *map(str, amounts)] for key, amounts in sorted(self.bills.items(), key=str)]
-        document = {**noted, "accounted": self.accounted, "bills": bills}
+        document = {**noted, "accounted": self.accounted, "windows": sorted(self.windows), "bills": bills}
         path.write_text(json.dumps(document, separators=(",", ":")).replace("],[", "],\n["), encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path) -> Half:
         document = json.loads(path.read_text(encoding="utf-8"))
         bills = {tuple(row[:4]): tuple(map(Decimal, row[4:])) for row in document["bills"]}
-        return cls(bills, document["accounted"])
+        return cls(bills, document["accounted"], frozenset(document["windows"]))
+
+
+def in_order_of_arrival(records: list[bytes]) -> list[bytes]:
+    """The records of both halves. The second half begins with its oldest readings, of windows emitted before."""
+    return records[:HALF] + sorted(records[HALF:RECORDS], key=_start)
+
+
+def _start(record: bytes) -> str:
+    """Beginning of the interval of a reading, the end of time for other records."""
+    try:
+        return str(json.loads(record)["interval_start"])
+    except (ValueError, KeyError, TypeError):
+        return "9999"
 
 
 def first_half(folder: Path, records: list[bytes]) -> tuple[Half, Path]:
@@ -102,7 +119,7 @@ def second_half(folder: Path, records: list[bytes], savepoint: Path) -> Half:
     with _stream(folder) as (url, delivery):
         with running_job(folder, "--savepoint", savepoint.as_uri()) as job:
             wait_until_running(job, folder, Console(quiet=True))
-            publish(NAMES.readings, iter(records[HALF:RECORDS]), lambda sent: None, url)
+            publish(NAMES.readings, iter(in_order_of_arrival(records)[HALF:]), lambda sent: None, url)
             # Readings without a contract wait for later arrivals: the drain lets the last of them go.
             _wait(job, folder, lambda: _delivered(delivery) > (RECORDS - HALF) * 0.9, "nothing was costed")
             _wait_until_quiet(delivery)
@@ -133,7 +150,7 @@ def _stream(folder: Path) -> Iterator[tuple[str, Delivery]]:
             folder / "application_properties.json",
             NAMES,
             url,
-            watermark_delay_s=3600,
+            watermark_delay_s=900,
             idle_timeout_s=10,
             checkpoint_s=5,
             state_days=STATE_DAYS,
@@ -182,5 +199,7 @@ def _came_to(delivery: Delivery) -> Half:
     sql = f"SELECT meter_id, CAST(cycle_start AS DATE), tariff_id, tariff_version, {sums} FROM costs GROUP BY ALL"
     _, rows = query(delivery.folder, sql)
     account = delivery.account()
+    emitted = "SELECT DISTINCT kpi_id FROM kpis_rows WHERE level <> 'meter'"
+    windows = frozenset(str(key) for [key] in query(delivery.folder, emitted)[1])
     bills = {tuple(map(str, row[:4])): tuple(Decimal(str(amount)) for amount in row[4:]) for row in rows}
-    return Half(bills, {name: account[name] for name in ACCOUNTED})
+    return Half(bills, {name: account[name] for name in ACCOUNTED}, windows)

@@ -6,11 +6,14 @@ from importlib.resources import files
 
 from flink_job.metering.units import QUANTITY_LIMIT
 
+#: The shortest window of KPIs.
+QUARTER_HOUR_MS = 900_000
+
 #: Constants that views refer to as `${NAME}`, so that SQL and Python share one definition.
 CONSTANTS: Mapping[str, int] = {
     # Packed quantities hold the revision above this (flink_job/metering/packing.py).
     "QUANTITY_LIMIT": QUANTITY_LIMIT,
-    "QUARTER_HOUR_MS": 900_000,
+    "QUARTER_HOUR_MS": QUARTER_HOUR_MS,
 }
 
 
