@@ -13,7 +13,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from deploy.alerting.recipient_policy import Reach
+from deploy.alerting.recipient_policy import RecipientPolicy
 from deploy.backup.commands import app as backup_commands
 from deploy.backup.commands import restore_into
 from deploy.backup.store import BackupError
@@ -263,7 +263,7 @@ def registry(
       python -m deploy registry --env dev --tariffs my-tariffs --rules my-rules.yaml
     """
     environment, names, account = _target(env)
-    reach = Reach.of(environment, names, account)
+    reach = RecipientPolicy.of(environment, names, account)
     for key in upload(_client("s3", environment), names.registry, tariffs, rules, routes, reach):
         console.print(f"s3://{names.registry}/{key}")
 

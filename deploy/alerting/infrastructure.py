@@ -1,4 +1,4 @@
-"""Telling people: the notifier behind the alerts stream, the sweeper once a minute, topics, queues, the alerts API."""
+"""Alerting: notifier on the alerts stream, sweeper once a minute, alerts API, topics and queues of notifications."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from deploy.kit.grants import allow, use_table
 from deploy.kit.queues import queue
 from deploy.settings import Environment
 
-#: What the functions do with the table; a transaction needs the permissions of its steps.
-ANSWERING = ("GetItem", "PutItem", "Query", "UpdateItem")
-TELLING = (*ANSWERING, "DeleteItem")
+#: DynamoDB actions of the functions; a transaction needs the permissions of its steps.
+API_ACTIONS = ("GetItem", "PutItem", "Query", "UpdateItem")
+NOTIFIER_ACTIONS = (*API_ACTIONS, "DeleteItem")
 BATCH, RETRIES = 100, 100
-_CHOSEN = "The settings say which names recipients, secrets and their keys have (deploy/settings.py)."
+_IN_SETTINGS = "The settings define the names of recipients, secrets and their keys (deploy/settings.py)."
 
 
-class Channels(Construct):
-    """Where messages go: a topic for people, a FIFO topic with a queue behind it for programs."""
+class NotificationTopics(Construct):
+    """A topic for people, a FIFO topic with a subscribed queue for programs, and a queue for the smoke check."""
 
     def __init__(self, scope: Construct, id: str, deployment: Deployment) -> None:
         super().__init__(scope, id)
@@ -49,12 +49,12 @@ class Channels(Construct):
         dead = queue(self, "InboxDead", key, name=f"{names.prefix}-dead-inbox.fifo")
         self.inbox = queue(self, "Inbox", key, name=f"{names.prefix}-inbox.fifo", dead=dead)
         self.programs.add_subscription(subscriptions.SqsSubscription(self.inbox, raw_message_delivery=True))
-        # The check after a deployment reads it; messages that it left are of no use to anybody.
+        # Read by the smoke check after a deployment; leftover messages are not needed.
         self.check = queue(self, "Check", key, name=deployment.names.check_queue, keep=Duration.hours(1))
 
 
-class Alerting(Construct):
-    """The functions. Each has a role of its own; what they reach is granted by whoever puts the units together."""
+class AlertingFunctions(Construct):
+    """The functions, each with a role of its own. The stack that combines the units grants access to other units."""
 
     def __init__(
         self,
@@ -75,32 +75,32 @@ class Alerting(Construct):
     def _function(self, name: str, handler: str) -> Function:
         return Function(self, name, self._deployment, ALERTING, handler, self._variables)
 
-    def listen(self, alerts: kinesis.IStream) -> None:
-        """Let the notifier read the alerts stream. A batch that fails is halved, then tried until it is old."""
+    def consume(self, alerts: kinesis.IStream) -> None:
+        """Let the notifier consume the alerts stream. A failed batch is bisected and retried until it expires."""
         self.notifier.listen(alerts, self.dead_batches, BATCH, RETRIES, answers_by_record=True)
 
-    def sweep(self) -> None:
-        """Let the sweeper run once a minute."""
+    def schedule_sweeper(self) -> None:
+        """Invoke the sweeper once a minute."""
         rule = events.Rule(self, "EveryMinute", schedule=events.Schedule.rate(Duration.minutes(1)))
         rule.add_target(targets.LambdaFunction(self.sweeper.function, dead_letter_queue=self.dead_events))
 
-    def use(self, table: dynamodb.ITable, channels: Channels) -> None:
-        """Grant what all three, or two of them, need: state; topics to send to; what routes may name besides."""
-        use_table(self.api.role, table, ANSWERING, "by_site")
+    def grant(self, table: dynamodb.ITable, topics: NotificationTopics) -> None:
+        """Grant the alert table to all functions; to notifier and sweeper also the topics and permitted recipients."""
+        use_table(self.api.role, table, API_ACTIONS, "by_site")
         for function in (self.notifier, self.sweeper):
-            use_table(function.role, table, TELLING, "by_site")
-            allow(function.role, ["sns:Publish"], channels.people.topic_arn, channels.programs.topic_arn)
-            allow(function.role, ["sqs:SendMessage"], channels.check.queue_arn)
-            reach(function.role, self._deployment.environment)
+            use_table(function.role, table, NOTIFIER_ACTIONS, "by_site")
+            allow(function.role, ["sns:Publish"], topics.people.topic_arn, topics.programs.topic_arn)
+            allow(function.role, ["sqs:SendMessage"], topics.check.queue_arn)
+            grant_recipients(function.role, self._deployment.environment)
 
 
-def reach(role: iam.IRole, environment: Environment) -> None:
-    """Let a role send to the recipients that an environment allows routes to name, and read their secrets."""
+def grant_recipients(role: iam.IRole, environment: Environment) -> None:
+    """Grant sending to the recipients that an environment permits in routes, and reading their secrets."""
     by_service = {arn: arn.split(":")[2] for arn in environment.recipients}
     actions = {"sns": "sns:Publish", "sqs": "sqs:SendMessage"}
     for arn, service in by_service.items():
-        allow(role, [actions[service]], arn, because=_CHOSEN)
+        allow(role, [actions[service]], arn, because=_IN_SETTINGS)
     for arn in environment.secrets:
-        allow(role, ["secretsmanager:GetSecretValue"], arn, because=_CHOSEN)
+        allow(role, ["secretsmanager:GetSecretValue"], arn, because=_IN_SETTINGS)
     for arn in environment.recipient_keys:
-        allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], arn, because=_CHOSEN)
+        allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], arn, because=_IN_SETTINGS)

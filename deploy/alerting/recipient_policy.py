@@ -1,4 +1,4 @@
-"""Which recipients the alerting functions may reach: the environment's own topics, and those that its settings name."""
+"""Recipients that routes may name: the deployment's own topics, and those that the environment's settings permit."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from deploy.alerting.runtime.routes import Recipient, Routes
 from deploy.kit.names import Names
 from deploy.settings import Environment
 
-_NAMED = "name it in {field} of environment {environment} (environments.toml) and deploy"
+_REMEDY = "add it to {field} of environment {environment} (environments.toml) and deploy"
 
 
-class UnreachableError(ValueError):
-    """Routes to recipients that the functions' role may not reach; the message names each and what to change."""
+class RecipientNotPermittedError(ValueError):
+    """Routes name recipients without permission; the message lists them with the setting to change."""
 
 
 @dataclass(frozen=True)
-class Reach:
-    """ARN patterns, as IAM has them, of what messages may be sent to and of secrets that may be read."""
+class RecipientPolicy:
+    """ARN patterns, in IAM's syntax, of permitted recipients and secrets."""
 
     environment: str
     recipients: Sequence[str]
     secrets: Sequence[str]
 
     @classmethod
-    def of(cls, environment: Environment, names: Names, account: str) -> Reach:
-        """The reach of a deployment in an account."""
+    def of(cls, environment: Environment, names: Names, account: str) -> RecipientPolicy:
+        """The policy of a deployment in an account."""
         topics = f"arn:aws*:sns:{environment.region}:{account}:"
         own = (f"{topics}{names.prefix}-people", f"{topics}{names.prefix}-people.fifo")
         return cls(environment.name, (*own, *environment.recipients), environment.secrets)
 
     def check(self, routes: Routes) -> None:
-        """Raises UnreachableError where the role may not reach what routes name."""
+        """Raise RecipientNotPermittedError if routes name a recipient or secret without permission."""
         if faults := [fault for recipient in routes.recipients.values() for fault in self._faults(recipient)]:
-            raise UnreachableError("; ".join(faults))
+            raise RecipientNotPermittedError("; ".join(faults))
 
     def _faults(self, recipient: Recipient) -> Iterator[str]:
         needed = [("recipients", recipient.sns or queue_arn(recipient.sqs), self.recipients)]
@@ -45,12 +45,12 @@ class Reach:
             needed.append(("secrets", recipient.secret, self.secrets))
         for field, arn, patterns in needed:
             if arn and not any(_matches(arn, pattern) for pattern in patterns):
-                cure = _NAMED.format(field=field, environment=self.environment)
-                yield f"recipient {recipient.name!r}: the functions may not reach {arn}: {cure}"
+                remedy = _REMEDY.format(field=field, environment=self.environment)
+                yield f"recipient {recipient.name!r}: no permission to use {arn}: {remedy}"
 
 
 def queue_arn(url: str) -> str:
-    """The ARN of a queue's URL, https://sqs.<region>.amazonaws.com/<account>/<name>; the URL itself for any other."""
+    """The ARN of a queue URL, https://sqs.<region>.amazonaws.com/<account>/<name>; any other URL unchanged."""
     parsed = urlparse(url)
     region = re.match(r"(?:sqs\.)([a-z0-9-]+)\.amazonaws\.com", parsed.netloc)
     parts = parsed.path.strip("/").split("/")

@@ -1,4 +1,4 @@
-"""The table that knows what alerts are and whom they were told."""
+"""DynamoDB table of the state and history of alerts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from deploy.kit.deployment import Deployment, removal
 
 
 def alert_state(scope: Construct, deployment: Deployment) -> dynamodb.Table:
-    """The table; its items are described in deploy/alerting/runtime/table.py."""
+    """Create the table; deploy/alerting/runtime/table.py describes its items."""
     names, environment, key = deployment.names, deployment.environment, deployment.key
     text, number = dynamodb.AttributeType.STRING, dynamodb.AttributeType.NUMBER
     table = dynamodb.Table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from deploy.alerting.recipient_policy import Reach
+from deploy.alerting.recipient_policy import RecipientPolicy
 from deploy.alerting.runtime.routes import read_routes
 from deploy.kit.names import ROUTES, RULES, TARIFFS
 from flink_job.alerts.document import parse_rules
@@ -27,7 +27,7 @@ def upload(
     tariffs: Path | None = None,
     rules: Path | None = None,
     routes: Path | None = None,
-    reach: Reach | None = None,
+    reach: RecipientPolicy | None = None,
 ) -> list[str]:
     """Check every document, then upload them; returns their keys. Raises RegistryError before anything is uploaded.
 

@@ -53,7 +53,7 @@ class Here:
         self.forget()
 
     def forget(self) -> None:
-        for found in (context.client, context.channels, context.routing):
+        for found in (context.client, context.channels, context.routes_cache):
             found.cache_clear()
 
     def routes(self, document: Any, key: str = ROUTES) -> None:
@@ -165,7 +165,7 @@ POISON = [
 def test_records_that_are_no_changes_hold_nothing_up(here: Here) -> None:
     here.routes(crew(here.place))
     for data in POISON:
-        assert notifier.take_in(data) == [], data[:80]
+        assert notifier.record_change(data) == [], data[:80]
     here.notify(alert("after-poison"))
     assert ("after-poison", 0, "raised") in told(here.place.inbox())
 

@@ -30,7 +30,7 @@ def test_a_flood_is_held_back_and_told_in_a_digest(url: str) -> None:
     messages = place.inbox()
     assert [len(message["alerts"]) for message in messages[:2]] == [1, 1]
     assert messages[2]["text"].splitlines() == [
-        "10 notices were held back so as not to flood you:",
+        "10 notifications were held back to limit the message rate:",
         "  10 x Bearing too hot (major)",
     ]
     # A clear follows only what was told.

@@ -1,3 +1,4 @@
-"""Code of the alerting functions. It runs on AWS Lambda with aws-lambda-powertools and boto3, and imports no other part
-of this project but what is shared (deploy/kit/bundling.py).
+"""Code of the alerting functions, run on AWS Lambda with aws-lambda-powertools and boto3.
+
+From the rest of the project it imports only the shared modules that deploy/kit/bundling.py lists.
 """

@@ -1,8 +1,8 @@
-"""The API of alerts: list, look at, acknowledge, assign, comment, snooze. Every deed is noted with who and when.
+"""Alerts API: list and show alerts; acknowledge, assign, comment and snooze them. Actions are recorded with their user.
 
-Behind API Gateway (HTTP API) with a JWT authorizer: claims come verified. Viewers read, operators act. Alerts of other
-tenants, and of sites that are not the caller's, do not exist for the caller. `Idempotency-Key` makes a deed safe to
-send again.
+Runs behind API Gateway (HTTP API) with a JWT authorizer, so the claims are verified. Viewers read, operators act. For
+alerts of other tenants, and of sites without access, the caller gets 404. With `Idempotency-Key` an action can be
+repeated safely.
 """
 
 from __future__ import annotations
@@ -36,15 +36,17 @@ answer_refusals(app)
 MAX_NOTE = 2000
 MAX_SNOOZE_MIN = 7 * 24 * 60
 STATUSES = (OPEN, LATCHED, ENDED)
+#: Changes of the state that are recorded with the action.
+RECORDED_CHANGES = ("assigned_to", "snoozed_until_ms")
 _NEXT = re.compile(r"(\d{1,15})\.([^\x00-\x1f]{1,200})")
 
 
 @app.get("/alerts")
 def list_alerts() -> dict[str, Any]:
-    """Alerts of the caller's sites, newest first: `?site=...&status=open|latched|ended&next=...`."""
+    """Alerts of the caller's sites, latest first: `?site=...&status=open|latched|ended&next=...`."""
     caller, status = caller_in(app, VIEWER), query_in(app, "status") or OPEN
     if status not in STATUSES:
-        raise BadRequestError(f"status is one of {', '.join(STATUSES)}")
+        raise BadRequestError(f"status must be one of {', '.join(STATUSES)}")
     table = context.table(caller.tenant)
     if site := query_in(app, "site"):
         if not caller.may_see(site):
@@ -69,61 +71,67 @@ def show_alert(alert_id: str) -> dict[str, Any]:
 
 @app.post("/alerts/<alert_id>/ack")
 def acknowledge(alert_id: str) -> Response[str]:
-    """Take note: it is not told again; a latched alert is over."""
+    """Acknowledge an alert: its reminders stop, and a latched alert ends."""
     caller = caller_in(app, OPERATOR)
     alert, now_ms = _alert(alert_id, caller), context.now_ms()
     who = {"acknowledged_by": caller.name, "acknowledged_by_subject": caller.subject}
     changes: dict[str, Any] = {**who, "acknowledged_ms": now_ms}
     if alert["status"] == LATCHED:
-        place = context.table(caller.tenant).place(alert["site"], ENDED)
-        changes |= {"status": ENDED, "site_status": place, "ended_ms": now_ms}
-    return _do(caller, alert, "ack", changes)
+        key = context.table(caller.tenant).site_status_key(alert["site"], ENDED)
+        changes |= {"status": ENDED, "site_status": key, "ended_ms": now_ms}
+    return _act(caller, alert, "ack", changes)
 
 
 @app.post("/alerts/<alert_id>/assign")
 def assign(alert_id: str) -> Response[str]:
-    """Give it to somebody: `{"to": ...}`."""
+    """Assign an alert to a person: `{"to": ...}`."""
     caller, to = caller_in(app, OPERATOR), body_in(app).get("to")
     if not isinstance(to, str) or not 0 < len(to) <= MAX_NAME:
-        raise BadRequestError(f"to names somebody, in at most {MAX_NAME} characters")
-    return _do(caller, _alert(alert_id, caller), "assign", {"assigned_to": to})
+        raise BadRequestError(f"to must be a name of at most {MAX_NAME} characters")
+    return _act(caller, _alert(alert_id, caller), "assign", {"assigned_to": to})
 
 
 @app.post("/alerts/<alert_id>/comment")
 def comment(alert_id: str) -> Response[str]:
-    """Say something: `{"note": ...}`."""
+    """Comment on an alert: `{"note": ...}`."""
     caller = caller_in(app, OPERATOR)
     if not _note():
-        raise BadRequestError("note is empty")
-    return _do(caller, _alert(alert_id, caller), "comment", {})
+        raise BadRequestError("note must not be empty")
+    return _act(caller, _alert(alert_id, caller), "comment", {})
 
 
 @app.post("/alerts/<alert_id>/snooze")
 def snooze(alert_id: str) -> Response[str]:
-    """Not to be told for a while: `{"minutes": ...}`, 0 to end it."""
+    """Snooze the notifications of an alert: `{"minutes": ...}`, 0 to end the snooze."""
     caller, minutes = caller_in(app, OPERATOR), body_in(app).get("minutes")
     if not isinstance(minutes, int) or isinstance(minutes, bool) or not 0 <= minutes <= MAX_SNOOZE_MIN:
-        raise BadRequestError(f"minutes is a whole number from 0 to {MAX_SNOOZE_MIN}")
+        raise BadRequestError(f"minutes must be a whole number from 0 to {MAX_SNOOZE_MIN}")
     until_ms = context.now_ms() + minutes * 60_000
-    return _do(caller, _alert(alert_id, caller), "snooze", {"snoozed_until_ms": until_ms})
+    return _act(caller, _alert(alert_id, caller), "snooze", {"snoozed_until_ms": until_ms})
 
 
 @reported
 def handler(event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
-    """Entry of the function."""
+    """Lambda entry point."""
     return app.resolve(event, lambda_context)
 
 
-def _do(caller: Caller, alert: dict[str, Any], action: str, changes: dict[str, Any]) -> Response[str]:
-    """Note a deed with who and when. A key is its sender's: nobody can use up another's."""
+def _act(caller: Caller, alert: dict[str, Any], name: str, changes: dict[str, Any]) -> Response[str]:
+    """Record an action and the state that it changes. An Idempotency-Key is valid for its caller only."""
     key, table = key_in(app), context.table(caller.tenant)
-    who = {"who": caller.name, "subject": caller.subject}
-    deed = {"action": action, **who, "at_ms": context.now_ms(), "note": _note(), **_told_of(changes)}
-    deed_id = hashlib.sha256(f"{caller.subject}\0{key}".encode()).hexdigest()[:32] if key else uuid4().hex
-    if table.deed(alert, deed, changes, deed_id, bool(key)):
-        _to_lake(caller, alert, deed)
-    elif (table.get(alert["pk"], f"D#{deed_id}") or {}).get("action") != action:
-        raise ServiceError(409, "Idempotency-Key was used for another action")
+    action = {
+        "action": name,
+        "who": caller.name,
+        "subject": caller.subject,
+        "at_ms": context.now_ms(),
+        "note": _note(),
+        **{field: value for field, value in changes.items() if field in RECORDED_CHANGES},
+    }
+    action_id = hashlib.sha256(f"{caller.subject}\0{key}".encode()).hexdigest()[:32] if key else uuid4().hex
+    if table.record_action(alert, action, changes, action_id, bool(key)):
+        _to_lake(caller, alert, action)
+    elif (table.recorded_action(alert, action_id) or {}).get("action") != name:
+        raise ServiceError(409, "Idempotency-Key was already used for a different action: send a new key")
     state = table.alert(alert["alert_id"]) or alert
     return Response(status_code=200, content_type="application/json", body=json.dumps(_shown(state)))
 
@@ -131,33 +139,30 @@ def _do(caller: Caller, alert: dict[str, Any], action: str, changes: dict[str, A
 def _note() -> str:
     note = body_in(app).get("note") or ""
     if not isinstance(note, str) or len(note) > MAX_NOTE:
-        raise BadRequestError(f"note has at most {MAX_NOTE} characters")
+        raise BadRequestError(f"note must be a text of at most {MAX_NOTE} characters")
     return note
 
 
-def _told_of(changes: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in changes.items() if key in ("assigned_to", "snoozed_until_ms")}
-
-
-def _to_lake(caller: Caller, alert: dict[str, Any], deed: dict[str, Any]) -> None:
-    """Deeds go to the lake too, where time to acknowledge is counted."""
+def _to_lake(caller: Caller, alert: dict[str, Any], action: dict[str, Any]) -> None:
+    """Send an action to the lake's table `alert_actions`, from which the time to acknowledge is derived."""
     stream = os.environ.get("ACTIONS_STREAM")
     if not stream:
         return
     row = {
         "alert_id": alert["alert_id"],
-        "action": deed["action"],
-        "who": deed["who"],
-        "done_at": context.timestamp(deed["at_ms"]),
+        "action": action["action"],
+        "who": action["who"],
+        "done_at": context.timestamp(action["at_ms"]),
         "site": alert["site"],
-        "note": deed["note"],
-        "subject": deed["subject"],
+        "note": action["note"],
+        "subject": action["subject"],
         "tenant": caller.tenant,
     }
     context.client("firehose").put_record(DeliveryStreamName=stream, Record={"Data": json.dumps(row).encode() + b"\n"})
 
 
 def _alert(alert_id: str, caller: Caller) -> dict[str, Any]:
+    """The state of an alert that the caller may see. Raises NotFoundError."""
     is_id = len(alert_id) <= MAX_NAME and is_text(alert_id)
     alert = context.table(caller.tenant).alert(alert_id) if is_id else None
     if alert is None or not caller.may_see(alert["site"]):
@@ -166,16 +171,16 @@ def _alert(alert_id: str, caller: Caller) -> dict[str, Any]:
 
 
 def _start(text: str) -> tuple[int, str] | None:
-    """Where a page begins."""
+    """Parse the cursor of a page: (time at which the last alert was raised, its id); None for the first page."""
     if not text:
         return None
     if found := _NEXT.fullmatch(text):
         return int(found[1]), found[2]
-    raise BadRequestError("next is what an earlier page of this list gave")
+    raise BadRequestError("next must be the cursor of an earlier page of this list")
 
 
 def _shown(alert: dict[str, Any]) -> dict[str, Any]:
-    """An alert for the outside."""
+    """The fields of an alert that the API returns."""
     hidden = ("pk", "sk", "site_status", "row", "expires_s")
     return {**json.loads(alert["row"]), **{k: v for k, v in alert.items() if k not in hidden}}
 

@@ -1,8 +1,8 @@
-"""Sending: SNS, SQS, signed webhooks. A message carries its id, so that sending it again is recognised.
+"""Channels of messages: SNS, SQS, signed webhooks. A message carries its id, so that receivers recognise copies.
 
-FIFO topics and queues drop a second message of one id within five minutes; a webhook's receiver is told the id in
-`Idempotency-Key`. Standard topics (email, text messages) cannot tell: there, a function that dies in the moment between
-sending and noting it sends again.
+FIFO topics and queues drop a second message of the same id within five minutes; webhooks send the id in the header
+`Idempotency-Key`. Standard topics (email, text messages) have no deduplication: if a function fails between sending a
+message and deleting it, these recipients get it twice.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _QUEUE = re.compile(r"https://sqs\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/\d{12}/[A-Z
 
 
 class SendError(RuntimeError):
-    """A message that was not taken."""
+    """A message that a channel did not accept; the message names the address and the reason."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """What goes out at once to one recipient. `rows` are the changes it tells of, `group` what keeps its order."""
+    """A message to one recipient. `rows` are its changes; messages of one `group` are delivered in order."""
 
     message_id: str
     subject: str
@@ -37,24 +37,24 @@ class Message:
     rows: list[dict[str, Any]]
 
     def document(self) -> str:
-        """For programs."""
+        """The message as JSON, for receivers that are programs."""
         return json.dumps(
             {"message_id": self.message_id, "subject": self.subject, "text": self.text, "alerts": self.rows}
         )
 
 
 class Channels:
-    """Clients of the services, made once. `any_queue` (for tests only) permits queues at other addresses than AWS's."""
+    """Sends messages with the clients of the services. `any_queue` (tests only) permits queue URLs outside AWS."""
 
     def __init__(self, sns: Any, sqs: Any, webhooks: Webhooks, any_queue: bool = False) -> None:
         self.sns, self.sqs, self.webhooks, self._any_queue = sns, sqs, webhooks, any_queue
 
     def send(self, recipient: Recipient, message: Message) -> None:
-        """Send a message. Raises what the service raises, or SendError."""
+        """Send a message to a recipient. Raises SendError, or the error of the AWS service."""
         if recipient.sns:
             self._publish(recipient.sns, message)
         elif recipient.sqs:
-            # The check's queue is the deployment's own; no document can name it.
+            # The smoke check uses the deployment's own queue, which no routes document can name.
             self._queue(recipient.sqs, message, self._any_queue or recipient.name == CHECK)
         else:
             self._post(recipient.webhook, recipient.secret, message)
@@ -68,7 +68,9 @@ class Channels:
 
     def _queue(self, queue: str, message: Message, anywhere: bool) -> None:
         if not (anywhere or _QUEUE.fullmatch(queue)):
-            raise SendError(f"{queue!r} is no queue of SQS: https://sqs.<region>.amazonaws.com/<account>/<name>")
+            raise SendError(
+                f"{queue!r} is not the URL of an SQS queue: use https://sqs.<region>.amazonaws.com/<account>/<name>"
+            )
         self.sqs.send_message(
             QueueUrl=queue, MessageBody=message.document(), **(_once(message) if queue.endswith(".fifo") else {})
         )
@@ -87,7 +89,7 @@ class Channels:
 
 
 def sign(secret: str, at_s: int, content: bytes) -> str:
-    """`t=...,v1=...`: HMAC-SHA256 of `t.content`; the time lets a receiver refuse old ones."""
+    """The signature `t=...,v1=...`: HMAC-SHA256 of `t.content`. Receivers can reject old times."""
     digest = hmac.new(secret.encode(), f"{at_s}.".encode() + content, hashlib.sha256).hexdigest()
     return f"t={at_s},v1={digest}"
 

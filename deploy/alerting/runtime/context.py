@@ -1,8 +1,13 @@
-"""What the functions share: clients and settings, made once a process from environment variables.
+"""Clients and settings that the functions share, created once per process from environment variables.
 
-`TABLE` names the state table; `ROUTES_URI` is s3://bucket/key of the routes; `ACTIONS_STREAM`, where set, the delivery
-stream for deeds; `CHECK_QUEUE`, where set, the queue for the check after a deployment; `DEPLOYMENT` names this one in
-metrics. `LOCAL_RECIPIENTS=1`, which only a local endpoint sets, permits recipients that are not public.
+| variable | value |
+| --- | --- |
+| `TABLE` | name of the alert table |
+| `ROUTES_URI` | s3://bucket/key of the routes document |
+| `ACTIONS_STREAM` | optional: delivery stream for the actions of users |
+| `CHECK_QUEUE` | optional: URL of the queue of the smoke check after a deployment |
+| `DEPLOYMENT` | value of the metrics' dimension |
+| `LOCAL_RECIPIENTS` | `1` permits recipients at private addresses; only a local endpoint sets it |
 """
 
 from __future__ import annotations
@@ -22,14 +27,14 @@ from deploy.kit.tenants import DEFAULT_TENANT
 from .channels import Channels
 from .outbox import Outbox
 from .routes import Routes
-from .routes_cache import Routing
-from .table import Table
+from .routes_cache import RoutesCache
+from .table import AlertTable
 from .webhook import Webhooks
 
 _RETRIES = Config(
     retries={"mode": "standard", "max_attempts": 3}, connect_timeout=3, read_timeout=10, max_pool_connections=50
 )
-#: A topic or queue that does not answer is left for the sweeper.
+#: Short timeouts: the sweeper retries a topic or queue that does not respond.
 _SENDING = Config(
     retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=2, read_timeout=4, max_pool_connections=50
 )
@@ -37,12 +42,12 @@ _SENDING = Config(
 
 @cache
 def client(service: str) -> Any:
-    """A client; AWS_ENDPOINT_URL leads to a local endpoint."""
+    """A boto3 client; AWS_ENDPOINT_URL selects a local endpoint."""
     return boto3.client(service, config=_SENDING if service in ("sns", "sqs") else _RETRIES)
 
 
-def table(tenant: str = DEFAULT_TENANT) -> Table:
-    return Table(client("dynamodb"), os.environ["TABLE"], tenant)
+def table(tenant: str = DEFAULT_TENANT) -> AlertTable:
+    return AlertTable(client("dynamodb"), os.environ["TABLE"], tenant)
 
 
 @cache
@@ -51,15 +56,15 @@ def channels() -> Channels:
 
 
 @cache
-def routing() -> Routing:
-    return Routing(
+def routes_cache() -> RoutesCache:
+    return RoutesCache(
         client("s3"), os.environ["ROUTES_URI"], table, _secret, os.environ.get("CHECK_QUEUE", ""), _is_local()
     )
 
 
 def routes(tenant: str = DEFAULT_TENANT) -> Routes:
     """The routes of a tenant."""
-    return routing().of(tenant)
+    return routes_cache().of(tenant)
 
 
 def outbox(tenant: str = DEFAULT_TENANT) -> Outbox:
@@ -71,7 +76,7 @@ def now_ms() -> int:
 
 
 def timestamp(at_ms: int) -> str:
-    """A time as the lake's tables have it."""
+    """A time in the format of the lake's tables."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 

@@ -1,4 +1,4 @@
-"""Sending to several recipients at once, so that one that is slow delays no other."""
+"""Sends to several recipients in parallel, so that a slow recipient does not delay the others."""
 
 from __future__ import annotations
 
@@ -13,41 +13,44 @@ from . import context
 from .routes import Recipient
 
 WORKERS = 32
-#: What is left of a function's time for what comes after sending; a function without a context is a test's.
-RESERVE_S, UNKNOWN_S = 3.0, 57.0
-logger = Logger(service="sending", child=True)
+#: Time reserved for the steps after sending, and time limit without a Lambda context (in tests) [s].
+RESERVE_S, NO_CONTEXT_S = 3.0, 57.0
+logger = Logger(service="dispatcher", child=True)
 
 
-def send_due(recipients: Iterable[Recipient], lambda_context: Any, patience_s: float) -> None:
-    """Send what is due to each. No message is begun after `patience_s`, and none is waited for longer than the function
-    may run: what is not sent, or not known to be, is left for the sweeper.
+def dispatch_all(recipients: Iterable[Recipient], lambda_context: Any, limit_s: float) -> None:
+    """Send the due messages of each recipient. No message is started after `limit_s` [s].
+
+    Waits no longer than the function may run. Messages that are not sent, or not known to be sent, are left to the
+    sweeper.
     """
     chosen = list(recipients)
     if not chosen:
         return
     start, left_s = time.monotonic(), _left_s(lambda_context)
-    patience_s = min(patience_s, left_s)
-    # Made before the threads are, which share them.
+    limit_s = min(limit_s, left_s)
+    # Create the shared clients before the threads start.
     context.channels()
     outboxes = {tenant: context.outbox(tenant) for tenant in dict.fromkeys(r.tenant for r in chosen)}
 
     def send(recipient: Recipient) -> None:
         try:
             outboxes[recipient.tenant].dispatch(
-                recipient, context.now_ms(), lambda: time.monotonic() - start >= patience_s
+                recipient, context.now_ms(), lambda: time.monotonic() - start >= limit_s
             )
         except Exception as error:
             extra = {"tenant": recipient.tenant, "recipient": recipient.name, "error": str(error)}
-            logger.warning("not sent, kept for later", extra=extra)
+            logger.warning("not sent: the sweeper retries", extra=extra)
 
     pool = ThreadPoolExecutor(min(WORKERS, len(chosen)), "send")
     _, late = wait([pool.submit(send, recipient) for recipient in chosen], left_s)
     pool.shutdown(wait=False, cancel_futures=True)
     if late:
-        logger.error("recipients were not served in time", extra={"count": len(late)})
+        logger.error("recipients not finished in time: the sweeper retries", extra={"count": len(late)})
 
 
 def _left_s(lambda_context: Any) -> float:
+    """Time left for sending [s]."""
     if lambda_context is None:
-        return UNKNOWN_S
+        return NO_CONTEXT_S
     return max(0.1, float(lambda_context.get_remaining_time_in_millis()) / 1000 - RESERVE_S)

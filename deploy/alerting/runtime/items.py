@@ -1,4 +1,4 @@
-"""Items of the table: how values are stored, and what an alert's state holds."""
+"""DynamoDB items: conversion of values, update expressions, and the attributes of an alert's state."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from .model import Change
 
 OPEN, ENDED, LATCHED = "open", "ended", "latched"
+#: Retention of an alert after its end [s].
 KEEP_ENDED_S = 90 * 86_400
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
 
 
 def from_item(item: dict[str, Any]) -> dict[str, Any]:
-    """Plain values of an item; numbers as int or float."""
+    """The plain values of an item; numbers as int or float."""
     return {key: _number(_deserialize(value)) for key, value in item.items()}
 
 
@@ -31,12 +32,12 @@ def _number(value: Any) -> Any:
 
 
 def to_item(values: dict[str, Any]) -> dict[str, Any]:
-    """An item, or values of an expression, as DynamoDB takes them."""
+    """Values in DynamoDB's wire format, for an item or for the values of an expression."""
     return {key: _serialize(Decimal(str(v)) if isinstance(v, float) else v) for key, v in values.items()}
 
 
-def setting(changes: dict[str, Any]) -> dict[str, Any]:
-    """The part of an update that sets attributes."""
+def update_expression(changes: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of an update that sets attributes."""
     names = {f"#{n}": key for n, key in enumerate(changes)}
     values = {f":{n}": value for n, value in enumerate(changes.values())}
     return {
@@ -46,11 +47,11 @@ def setting(changes: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def state_after(change: Change, now_ms: int, place: Callable[[str, str], str]) -> dict[str, Any]:
-    """The part of an update that makes an alert's state that after a change, unless a later one has been noted.
-    `place` makes the index's key of a site and status.
+def state_after(change: Change, now_ms: int, site_status_key: Callable[[str, str], str]) -> dict[str, Any]:
+    """The parameters of an update that sets an alert's state after a change, unless a later change was recorded.
 
-    Changes of an entity are in one shard and mostly in order; a record that the stream refused comes after later ones.
+    `site_status_key` makes the key of the index from a site and a status. Changes of an entity are in one shard and
+    nearly always in order; a record that the stream rejected and the job sent again arrives after later ones.
     """
     status = {"cleared": ENDED, "latched": LATCHED}.get(change.state, OPEN)
     values: dict[str, Any] = {
@@ -63,15 +64,17 @@ def state_after(change: Change, now_ms: int, place: Callable[[str, str], str]) -
         "entity": change.entity,
         "site": change.site,
         "line": change.line,
-        "site_status": place(change.site, status),
+        "site_status": site_status_key(change.site, status),
         "historical": change.historical,
         "row": json.dumps(change.row),
         "changed_ms": now_ms,
     }
     if status == ENDED:
         values |= {"ended_ms": now_ms, "expires_s": now_ms // 1000 + KEEP_ENDED_S}
-    found = setting(values)
-    found["UpdateExpression"] += ", raised_ms = if_not_exists(raised_ms, :raised), told = if_not_exists(told, :nobody)"
-    found["ExpressionAttributeValues"] |= to_item({":raised": now_ms, ":nobody": {}, ":number": change.number})
-    found["ConditionExpression"] = "attribute_not_exists(change_number) OR change_number < :number"
-    return found
+    update = update_expression(values)
+    update["UpdateExpression"] += (
+        ", raised_ms = if_not_exists(raised_ms, :raised), notified = if_not_exists(notified, :nobody)"
+    )
+    update["ExpressionAttributeValues"] |= to_item({":raised": now_ms, ":nobody": {}, ":number": change.number})
+    update["ConditionExpression"] = "attribute_not_exists(change_number) OR change_number < :number"
+    return update

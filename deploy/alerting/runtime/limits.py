@@ -1,4 +1,4 @@
-"""What one recipient may use: tokens, a budget by hour and day, and a circuit breaker that leaves a dead one alone."""
+"""Limits per recipient: a token bucket, budgets per hour and day, and a circuit breaker."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from .routes import Recipient
-from .table import Table
+from .table import AlertTable
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
-#: Failures in a row that open the breaker, and for how long: doubled with each further failure.
+#: Consecutive failures that open the breaker, and the time it stays open: doubled with each further failure.
 FAILURES, OPEN_MS, MAX_OPEN_MS = 3, 60_000, 900_000
 
 
 @dataclass(frozen=True)
 class Allowance:
-    """What a recipient has left at a moment."""
+    """Tokens and messages sent of a recipient, at one time; hours and days are counted from the epoch."""
 
     tokens: float
     hour: int
@@ -26,7 +26,7 @@ class Allowance:
 
     @classmethod
     def of(cls, recipient: Recipient, rate: dict[str, Any], now_ms: int) -> Allowance:
-        """The allowance that follows from the recipient's item `RATE`."""
+        """The allowance of a recipient at `now_ms`, from its item `RATE`."""
         earned = (now_ms - rate.get("filled_ms", now_ms)) / (recipient.refill_s * 1000)
         tokens = float(min(recipient.tokens, rate.get("tokens", recipient.tokens) + earned))
         hour, day = now_ms // HOUR_MS, now_ms // DAY_MS
@@ -36,11 +36,11 @@ class Allowance:
         return cls(tokens, hour, hour_sent, day, day_sent, within)
 
     def may_send(self, is_emergency: bool) -> bool:
-        """Emergencies need no token; the budget holds for them too."""
+        """True if a message may be sent. Emergencies need no token, but count against the budgets."""
         return self.within_budget and (is_emergency or self.tokens >= 1)
 
     def after(self, messages: int) -> dict[str, Any]:
-        """What the item `RATE` has once so many messages (0 or 1) go out."""
+        """The attributes of the item `RATE` after sending 0 or 1 `messages`."""
         return {
             "tokens": self.tokens - (min(1.0, self.tokens) if messages else 0),
             "hour": self.hour,
@@ -51,9 +51,9 @@ class Allowance:
 
 
 class Breaker:
-    """After some failures in a row a recipient is left alone for a while, then tried with one message."""
+    """Circuit breaker: after consecutive failures a recipient gets no message for a while, then one as a trial."""
 
-    def __init__(self, table: Table, recipient: Recipient) -> None:
+    def __init__(self, table: AlertTable, recipient: Recipient) -> None:
         self._table, self._key = table, (f"R#{recipient.name}", "BREAKER")
         self._state = table.get(*self._key) or {}
 
@@ -61,7 +61,7 @@ class Breaker:
         return bool(self._state.get("open_until_ms", 0) > now_ms)
 
     def failed(self, now_ms: int) -> None:
-        """Note a failure."""
+        """Record a failure."""
         failures = int(self._state.get("failures", 0)) + 1
         open_ms = min(MAX_OPEN_MS, OPEN_MS * 2 ** min(10, failures - FAILURES)) if failures >= FAILURES else 0
         pk, sk = self._key
@@ -69,7 +69,7 @@ class Breaker:
         self._table.transact([self._table.put(self._state)])
 
     def succeeded(self) -> None:
-        """Note that a message was taken."""
+        """Reset the breaker after a message was accepted."""
         if self._state:
             self._state = {}
             self._table.transact([self._table.delete(*self._key)])

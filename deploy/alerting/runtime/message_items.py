@@ -1,4 +1,4 @@
-"""Messages as they are stored until they have been sent, each with an id by which a second copy is known."""
+"""Items of the messages that are being sent; a message's id is derived from its content, so that copies are equal."""
 
 from __future__ import annotations
 
@@ -12,26 +12,32 @@ from deploy.kit.tenants import DEFAULT_TENANT
 
 from .messages import body, digest, short, subject
 from .routes import Recipient
-from .suppression import Notice
+from .suppression import Notification
 
-#: How long its sender has a message before somebody else may send it.
+#: A message that its sender has not deleted by the end of the lease may be sent by another.
 LEASE_MS = int(os.environ.get("LEASE_MS", "30000"))
 
 
-def alerts_message(recipient: Recipient, told: Sequence[Notice], link: str, now_ms: int) -> dict[str, Any]:
-    rows = [notice.change.row for notice in told]
-    identity = "|".join(f"{n.change.alert_id}#{n.change.number}#{now_ms if n.repeat else ''}" for n in told)
+def alerts_message(
+    recipient: Recipient, notifications: Sequence[Notification], link: str, now_ms: int
+) -> dict[str, Any]:
+    """The item of a message with the changes of some notifications, all of one line of the site."""
+    rows = [notification.change.row for notification in notifications]
+    identity = "|".join(
+        f"{n.change.alert_id}#{n.change.number}#{now_ms if n.is_reminder else ''}" for n in notifications
+    )
     texts = subject(rows), body(rows, link), short(rows[0])
-    return _stored(recipient, identity, texts, told[0].change.line, rows, now_ms)
+    return _item(recipient, identity, texts, notifications[0].change.line, rows, now_ms)
 
 
 def digest_message(recipient: Recipient, rows: list[dict[str, Any]], count: int, now_ms: int) -> dict[str, Any]:
+    """The item of a digest of `count` notifications that were held back; `rows` are some of their changes."""
     text = digest(rows, count)
-    texts = f"{count} notices held back", text, text.splitlines()[0]
-    return _stored(recipient, f"digest|{now_ms}", texts, "digest", [], now_ms)
+    texts = f"{count} notifications held back", text, text.splitlines()[0]
+    return _item(recipient, f"digest|{now_ms}", texts, "digest", [], now_ms)
 
 
-def _stored(
+def _item(
     recipient: Recipient,
     identity: str,
     texts: tuple[str, str, str],
@@ -39,8 +45,9 @@ def _stored(
     rows: list[dict[str, Any]],
     now_ms: int,
 ) -> dict[str, Any]:
-    whose = "" if recipient.tenant == DEFAULT_TENANT else f"{recipient.tenant}|"
-    message_id = blake2b(f"{whose}{recipient.name}|{identity}".encode(), digest_size=16).hexdigest()
+    """The item; `texts` are (subject, text, short text), messages of one `group` are delivered in order."""
+    tenant = "" if recipient.tenant == DEFAULT_TENANT else f"{recipient.tenant}|"
+    message_id = blake2b(f"{tenant}{recipient.name}|{identity}".encode(), digest_size=16).hexdigest()
     return {
         "pk": f"M#{recipient.name}",
         "sk": f"{now_ms:015d}#{message_id}",
@@ -49,6 +56,6 @@ def _stored(
         "subject": texts[0],
         "text": texts[1],
         "short": texts[2],
-        "group": blake2b(f"{whose}{group}".encode(), digest_size=16).hexdigest(),
+        "group": blake2b(f"{tenant}{group}".encode(), digest_size=16).hexdigest(),
         "rows": [json.dumps(row) for row in rows],
     }

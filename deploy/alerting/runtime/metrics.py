@@ -1,4 +1,4 @@
-"""Metrics of alerting in CloudWatch, by way of the functions' logs (embedded metric format)."""
+"""CloudWatch metrics of alerting, written to the functions' logs in embedded metric format."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import os
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 NAMESPACE, DIMENSION = "Metering", "Deployment"
-#: Tenants with alerts whose routes lead to nobody.
+#: Tenants with alerts whose routes name no recipient.
 NO_RECIPIENTS = "NoRecipients"
-#: Tenants whose routes document cannot be used, so that the last good one is.
+#: Tenants whose routes document is invalid, so that the last valid one is in force.
 ROUTES_REJECTED = "RoutesRejected"
-#: Recipients to which nothing can be sent: a secret is missing, or the breaker is open.
+#: Recipients that cannot be reached: the secret is missing, or the circuit breaker is open.
 RECIPIENTS_DOWN = "RecipientsDown"
-#: Notices held back because a recipient's budget is spent.
-OVER_BUDGET = "NoticesOverBudget"
-#: Records of the alerts stream that are no change of an alert.
+#: Notifications held back because a recipient's budget is used up.
+OVER_BUDGET = "NotificationsOverBudget"
+#: Records of the alerts stream that are not valid changes of an alert.
 UNREADABLE = "UnreadableAlerts"
 
 
 def count(name: str, value: int = 1) -> None:
-    """Write a metric of this deployment."""
+    """Write a value of a metric of this deployment."""
     with single_metric(name=name, unit=MetricUnit.Count, value=value, namespace=NAMESPACE) as metric:
         metric.add_dimension(name=DIMENSION, value=os.environ.get("DEPLOYMENT", "local"))

@@ -1,4 +1,4 @@
-"""What travels through alerting: changes of alerts."""
+"""Changes of alerts: the records of the alerts stream."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ SEVERITIES = ("info", "minor", "major", "critical", "emergency")
 STATES = ("raised", "escalated", "eased", "flapping", "cleared", "latched")
 ENDED = ("cleared", "latched")
 LINE_DEPTH = 3
-#: A record of a stream, and what fits into the keys of the table.
+#: Size of a record of the stream; lengths and numbers that fit into the keys of the table.
 MAX_RECORD, MAX_NAME, MAX_NUMBER = 1_048_576, 500, 999_999
 
 
 class ChangeError(ValueError):
-    """A record that is no change of an alert; the message names the field."""
+    """A record that is not a valid change of an alert; the message names the field."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """A row of the alerts stream. Times are epoch ms; `row` is the record as it came."""
+    """A row of the alerts stream. Times are epoch ms; `row` is the unaltered record."""
 
     alert_id: str
     number: int
@@ -42,30 +42,31 @@ class Change:
 
     @property
     def site(self) -> str:
-        """The factory: who may see the alert is decided by it."""
+        """The factory, by which access to the alert is controlled."""
         return self.site_path.split("/")[0]
 
     @property
     def line(self) -> str:
-        """Site and line, by which notices are put together."""
+        """The site path down to the line: notifications of a line are grouped."""
         return "/".join(self.site_path.split("/")[:LINE_DEPTH])
 
     @property
     def has_ended(self) -> bool:
+        """True if the alert has cleared or latched."""
         return self.state in ENDED
 
 
 def read_change(data: bytes) -> Change:
-    """The change in a record of the alerts stream. Raises ValueError (ChangeError or DocumentError)."""
+    """Parse a record of the alerts stream. Raises ChangeError or DocumentError, both ValueErrors."""
     row = read_document(data, MAX_RECORD)
     if not isinstance(row, dict):
-        raise ChangeError("a change is a JSON object")
+        raise ChangeError("a change must be a JSON object")
     number = row.get("change_number")
     if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= MAX_NUMBER:
-        raise ChangeError(f"change_number is a whole number from 0 to {MAX_NUMBER}")
+        raise ChangeError(f"change_number must be a whole number from 0 to {MAX_NUMBER}")
     tenant = row.get("tenant") or DEFAULT_TENANT
     if not isinstance(tenant, str) or not is_tenant(tenant):
-        raise ChangeError("tenant names no tenant")
+        raise ChangeError("tenant is not a valid tenant name: use 1 to 32 of a-z, 0-9 and -")
     event_time = _text(row, "event_time")
     _text(row, "title", MAX_RECORD)
     return Change(
@@ -91,17 +92,17 @@ def _text(row: dict[str, Any], name: str, max_bytes: int = MAX_NAME, may_be_empt
     if value is None and may_be_empty:
         return ""
     if not isinstance(value, str) or not (value or may_be_empty) or len(value.encode()) > max_bytes:
-        raise ChangeError(f"{name} is a text of at most {max_bytes} bytes")
+        raise ChangeError(f"{name} must be a text of at most {max_bytes} bytes")
     return value
 
 
 def _one_of(row: dict[str, Any], name: str, names: tuple[str, ...]) -> str:
     value = row.get(name)
     if not isinstance(value, str) or value not in names:
-        raise ChangeError(f"{name} is one of {', '.join(names)}")
+        raise ChangeError(f"{name} must be one of {', '.join(names)}")
     return value
 
 
 def to_ms(text: str) -> int:
-    """Epoch ms of a SQL timestamp in UTC."""
+    """Convert a SQL timestamp in UTC to epoch ms."""
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)

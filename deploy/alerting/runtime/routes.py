@@ -1,4 +1,4 @@
-"""Who receives what: recipients and routes of a tenant, from a document that people write."""
+"""Recipients and routes of a tenant: who is notified of which alerts, from the tenant's routes document."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .model import SEVERITIES, Change
 from .webhook import WebhookError, checked_url
 
 MAX_DOCUMENT = 262_144
-#: A change and its notices are one transaction, of at most 100 steps.
+#: A change and its notifications are one transaction of at most 100 steps, which limits the recipients.
 MAX_RECIPIENTS, MAX_ROUTES, MAX_TEXT = 90, 1000, 2048
-#: The recipient and the site of the check after a deployment.
+#: Name of the recipient and of the site of the smoke check after a deployment.
 CHECK = "smoke-check"
-#: Lowest and highest value of each number.
+#: Minimum and maximum of each number.
 _NUMBERS: Mapping[str, tuple[int, int]] = {
     "tokens": (1, 1_000_000),
     "refill_s": (1, 86_400),
@@ -31,18 +31,18 @@ _TEXTS = ("sns", "sqs", "webhook", "secret")
 
 
 class RoutesError(ValueError):
-    """A routes document that cannot be used; the message names the place."""
+    """An invalid routes document; the message names the recipient or route and the valid values."""
 
 
 @dataclass(frozen=True)
 class Recipient:
-    """Somebody, or something, that gets messages. One of `sns` (topic ARN), `sqs` (queue URL), `webhook` (URL, with the
-    `secret` that it is signed with: better the ARN of one in Secrets Manager).
+    """A recipient of messages, with exactly one channel and its limits.
 
-    `tokens` messages may go out at once, one more every `refill_s`; what is over that goes into a digest. The notices
-    of a line within `group_s` after a message go into one. An alert nobody acknowledged is sent again every
-    `repeat_s`. `per_hour` and `per_day` bound all messages, those of emergencies too. `disabled` says why nothing can
-    be sent; notices wait meanwhile.
+    Channels: `sns` (topic ARN), `sqs` (queue URL) or `webhook` (URL, signed with `secret`: the ARN of a secret in
+    Secrets Manager, or the secret itself). `tokens` messages may be sent in a burst, one more every `refill_s`; further
+    notifications are held back for a digest. Notifications of a line within `group_s` after a message are grouped into
+    one. Reminders of an alert that nobody acknowledged are sent every `repeat_s`. `per_hour` and `per_day` limit all
+    messages, including emergencies. `disabled` is the reason why nothing can be sent; notifications wait meanwhile.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Recipient:
 
 @dataclass(frozen=True)
 class Route:
-    """Alerts of a site (shell pattern on the site path), from a severity on, to recipients."""
+    """Alerts with a site path that matches the shell pattern `site`, of at least `min_severity`, to recipients."""
 
     site: str
     to: tuple[str, ...]
@@ -71,8 +71,9 @@ class Route:
 
 @dataclass(frozen=True)
 class Routes:
-    """Who receives what. `link` is the beginning of an alert's address. `fault` says why these are not the routes of
-    the present document.
+    """Recipients by name, and routes. `link` is the beginning of an alert's URL.
+
+    `fault` is the reason why the current document is not in force; then these are the last valid routes.
     """
 
     recipients: dict[str, Recipient]
@@ -81,12 +82,12 @@ class Routes:
     fault: str = ""
 
     @property
-    def reach_somebody(self) -> bool:
-        """True when a route leads to a recipient."""
+    def have_recipients(self) -> bool:
+        """True if a route names a recipient."""
         return any(route.to for route in self.routes)
 
     def of(self, change: Change) -> list[Recipient]:
-        """Whom a change concerns, each once. What the check after a deployment sends is for the check alone."""
+        """The recipients of a change, each once. Alerts of the smoke check go to the check's recipient only."""
         if CHECK in self.recipients and change.site == CHECK:
             return [self.recipients[CHECK]]
         rank = SEVERITIES.index(change.severity)
@@ -99,46 +100,46 @@ class Routes:
         return [self.recipients[name] for name in dict.fromkeys(names)]
 
 
-#: What a deployment begins with: nobody receives anything, and a metric says so.
+#: The routes of a new deployment: nobody is notified, and a metric reports that.
 NOBODY = Routes({}, ())
 
 
 def covers(pattern: str, site_path: str) -> bool:
-    """True where a site path lies in what a shell pattern names; `factory/*` names the factory too."""
+    """True if a site path matches a shell pattern; `factory/*` matches the factory itself too."""
     return fnmatch.fnmatchcase(site_path, pattern) or fnmatch.fnmatchcase(f"{site_path}/", pattern)
 
 
 def read_routes(content: str | bytes, tenant: str = DEFAULT_TENANT, allow_local: bool = False) -> Routes:
-    """The routes in a JSON document of a tenant. `allow_local` permits webhooks of tests. Raises RoutesError."""
+    """Parse a routes document (JSON) of a tenant. `allow_local`: local webhooks, for tests. Raises RoutesError."""
     try:
         document = read_document(content, MAX_DOCUMENT)
     except DocumentError as error:
         raise RoutesError(f"routes: {error}") from None
     if not isinstance(document, dict) or not isinstance(document.get("recipients"), dict):
-        raise RoutesError("routes: a JSON object with recipients (an object) and routes (a list)")
+        raise RoutesError("routes: must be a JSON object with recipients (an object) and routes (a list)")
     given, link = document.get("routes"), document.get("link", "")
     if not isinstance(given, list) or not isinstance(link, str) or len(link) > MAX_TEXT:
-        raise RoutesError("routes: routes is a list, link a text")
+        raise RoutesError("routes: routes must be a list and link a text")
     if len(document["recipients"]) > MAX_RECIPIENTS or len(given) > MAX_ROUTES:
         raise RoutesError(f"routes: at most {MAX_RECIPIENTS} recipients and {MAX_ROUTES} routes")
-    recipients = {name: _recipient(name, said, tenant, allow_local) for name, said in document["recipients"].items()}
-    return Routes(recipients, tuple(_route(said, recipients) for said in given), link)
+    recipients = {name: _recipient(name, entry, tenant, allow_local) for name, entry in document["recipients"].items()}
+    return Routes(recipients, tuple(_route(entry, recipients) for entry in given), link)
 
 
-def _recipient(name: str, said: Any, tenant: str, allow_local: bool) -> Recipient:
+def _recipient(name: str, entry: Any, tenant: str, allow_local: bool) -> Recipient:
     place = f"recipient {name[:80]!r}"
-    if not isinstance(said, dict) or not 0 < len(name) <= 200 or name == CHECK:
-        raise RoutesError(f"{place}: a name of at most 200 characters, not {CHECK!r}, with an object")
-    if unknown := said.keys() - {*_TEXTS, *_NUMBERS}:
+    if not isinstance(entry, dict) or not 0 < len(name) <= 200 or name == CHECK:
+        raise RoutesError(f"{place}: must be an object, with a name of at most 200 characters other than {CHECK!r}")
+    if unknown := entry.keys() - {*_TEXTS, *_NUMBERS}:
         raise RoutesError(f"{place}: unknown field {', '.join(sorted(unknown))[:200]}")
     for key in _TEXTS:
-        if not isinstance(said.get(key, ""), str) or len(said.get(key, "")) > MAX_TEXT:
-            raise RoutesError(f"{place}: {key} is a text of at most {MAX_TEXT} characters")
+        if not isinstance(entry.get(key, ""), str) or len(entry.get(key, "")) > MAX_TEXT:
+            raise RoutesError(f"{place}: {key} must be a text of at most {MAX_TEXT} characters")
     for key, (least, most) in _NUMBERS.items():
-        number = said.get(key, least)
+        number = entry.get(key, least)
         if not isinstance(number, int) or isinstance(number, bool) or not least <= number <= most:
-            raise RoutesError(f"{place}: {key} is at least {least} and at most {most}")
-    recipient = Recipient(name, tenant=tenant, **said)
+            raise RoutesError(f"{place}: {key} must be a whole number, at least {least} and at most {most}")
+    recipient = Recipient(name, tenant=tenant, **entry)
     if sum(map(bool, (recipient.sns, recipient.sqs, recipient.webhook))) != 1:
         raise RoutesError(f"{place} needs exactly one of sns, sqs, webhook")
     if recipient.webhook and not recipient.secret:
@@ -151,16 +152,16 @@ def _recipient(name: str, said: Any, tenant: str, allow_local: bool) -> Recipien
     return recipient
 
 
-def _route(said: Any, recipients: Mapping[str, Recipient]) -> Route:
-    if not isinstance(said, dict) or said.keys() - {"site", "to", "min_severity"}:
-        raise RoutesError("routes: a route has site, to and min_severity")
-    site, to, severity = said.get("site"), said.get("to"), said.get("min_severity", "info")
+def _route(entry: Any, recipients: Mapping[str, Recipient]) -> Route:
+    if not isinstance(entry, dict) or entry.keys() - {"site", "to", "min_severity"}:
+        raise RoutesError("routes: a route must be an object with site, to and optionally min_severity")
+    site, to, severity = entry.get("site"), entry.get("to"), entry.get("min_severity", "info")
     if not isinstance(site, str) or not 0 < len(site) <= MAX_TEXT:
-        raise RoutesError("routes: site of a route is a pattern on the site path")
+        raise RoutesError("routes: site of a route must be a pattern for site paths")
     if not isinstance(to, list) or not all(isinstance(name, str) for name in to):
-        raise RoutesError(f"route {site[:80]!r}: to is a list of names of recipients")
+        raise RoutesError(f"route {site[:80]!r}: to must be a list of names of recipients")
     if severity not in SEVERITIES:
-        raise RoutesError(f"route {site[:80]!r}: min_severity is one of {', '.join(SEVERITIES)}")
+        raise RoutesError(f"route {site[:80]!r}: min_severity must be one of {', '.join(SEVERITIES)}")
     if unknown := set(to) - recipients.keys():
         raise RoutesError(f"route {site[:80]!r}: no recipient {', '.join(sorted(unknown))[:200]}")
     return Route(site, tuple(dict.fromkeys(to)), severity)

@@ -1,7 +1,8 @@
-"""The routes of each tenant: read again once a minute, never a reason to fail.
+"""Cache of the tenants' routes: read again once a minute; a missing or invalid document never fails a function.
 
-No document is a document without recipients. One that cannot be read or used leaves the last good one in force, which
-the table keeps for functions that start anew. A recipient whose secret cannot be read is disabled, alone.
+A missing document means no recipients. A document that is unreadable or invalid leaves the last valid one in force,
+which is stored in the table for functions that start later. A recipient whose secret cannot be read is disabled; the
+other recipients are not affected.
 """
 
 from __future__ import annotations
@@ -19,40 +20,40 @@ from botocore.exceptions import BotoCoreError, ClientError
 from deploy.kit.tenants import DEFAULT_TENANT
 
 from .routes import CHECK, MAX_DOCUMENT, NOBODY, Recipient, Routes, RoutesError, read_routes
-from .table import Table
+from .table import AlertTable
 
 ROUTES_S = 60.0
-_KEPT = ("ROUTES", "LAST")
+_LAST_VALID = ("ROUTES", "LAST")
 logger = Logger(service="routes", child=True)
 
 
-class Routing:
-    """`uri` is s3://bucket/key of the default tenant's document; others' are in a folder of their name beside it.
+class RoutesCache:
+    """Routes by tenant. `uri` is s3://bucket/key of the default tenant's document, s3://bucket/<tenant>/key of others.
 
-    `secret` looks a secret up by its ARN. `check_queue`, where set, is the queue for the check after a deployment.
+    `secret` returns the secret with an ARN. `check_queue`, if set, is the queue of the smoke check after a deployment.
     """
 
     def __init__(
         self,
         s3: Any,
         uri: str,
-        table: Callable[[str], Table],
+        table: Callable[[str], AlertTable],
         secret: Callable[[str], str],
         check_queue: str = "",
         allow_local: bool = False,
     ) -> None:
-        self._s3, self._place, self._table, self._secret = s3, urlparse(uri), table, secret
+        self._s3, self._location, self._table, self._secret = s3, urlparse(uri), table, secret
         self._check_queue, self._allow_local = check_queue, allow_local
-        self._found: dict[str, tuple[float, Routes]] = {}
-        self._last: dict[str, bytes] = {}
+        self._cached: dict[str, tuple[float, Routes]] = {}
+        self._valid: dict[str, bytes] = {}
 
     def of(self, tenant: str) -> Routes:
         """The routes of a tenant, with secrets."""
-        found = self._found.get(tenant)
-        if found is None or time.monotonic() - found[0] > ROUTES_S:
-            found = time.monotonic(), self._with_check(tenant, self._with_secrets(self._read(tenant)))
-            self._found[tenant] = found
-        return found[1]
+        cached = self._cached.get(tenant)
+        if cached is None or time.monotonic() - cached[0] > ROUTES_S:
+            cached = time.monotonic(), self._with_check(tenant, self._with_secrets(self._read(tenant)))
+            self._cached[tenant] = cached
+        return cached[1]
 
     def _read(self, tenant: str) -> Routes:
         try:
@@ -61,16 +62,19 @@ class Routing:
                 return NOBODY
             routes = read_routes(content, tenant, self._allow_local)
         except (RoutesError, ClientError, BotoCoreError) as error:
-            logger.error("the routes cannot be used", extra={"tenant": tenant, "error": str(error)})
-            return replace(self._last_good(tenant), fault=str(error))
-        self._keep(tenant, content)
+            logger.error(
+                "the routes document cannot be used: the last valid one stays in force",
+                extra={"tenant": tenant, "error": str(error)},
+            )
+            return replace(self._last_valid(tenant), fault=str(error))
+        self._store(tenant, content)
         return routes
 
     def _content(self, tenant: str) -> bytes | None:
-        folder, _, name = self._place.path.lstrip("/").rpartition("/")
+        folder, _, name = self._location.path.lstrip("/").rpartition("/")
         key = f"{folder}/{name}" if tenant == DEFAULT_TENANT else f"{folder}/{tenant}/{name}"
         try:
-            answer = self._s3.get_object(Bucket=self._place.netloc, Key=key)
+            answer = self._s3.get_object(Bucket=self._location.netloc, Key=key)
         except ClientError as error:
             if error.response["Error"]["Code"] == "NoSuchKey":
                 return None
@@ -79,22 +83,22 @@ class Routing:
             content: bytes = body.read(MAX_DOCUMENT + 1)
         return content
 
-    def _keep(self, tenant: str, content: bytes) -> None:
-        """Remember a document that can be used, in the table too where it has changed."""
-        if self._last.get(tenant) == content:
+    def _store(self, tenant: str, content: bytes) -> None:
+        """Store a valid document, in the table too if it has changed."""
+        if self._valid.get(tenant) == content:
             return
         table, digest = self._table(tenant), hashlib.sha256(content).hexdigest()
-        kept = table.get(*_KEPT)
-        if kept is None or kept.get("digest") != digest:
-            item = {"pk": _KEPT[0], "sk": _KEPT[1], "digest": digest, "document": content.decode()}
+        stored = table.get(*_LAST_VALID)
+        if stored is None or stored.get("digest") != digest:
+            item = {"pk": _LAST_VALID[0], "sk": _LAST_VALID[1], "digest": digest, "document": content.decode()}
             table.transact([table.put(item)])
-        self._last[tenant] = content
+        self._valid[tenant] = content
 
-    def _last_good(self, tenant: str) -> Routes:
-        content = self._last.get(tenant)
+    def _last_valid(self, tenant: str) -> Routes:
+        content = self._valid.get(tenant)
         if content is None:
-            kept = self._table(tenant).get(*_KEPT) or {}
-            content = str(kept.get("document", "")).encode()
+            stored = self._table(tenant).get(*_LAST_VALID) or {}
+            content = str(stored.get("document", "")).encode()
         try:
             return read_routes(content, tenant, self._allow_local) if content else NOBODY
         except RoutesError:
@@ -110,9 +114,12 @@ class Routing:
         try:
             secret = self._secret(recipient.secret)
         except Exception as error:
-            logger.error("a secret cannot be read", extra={"recipient": recipient.name, "error": str(error)})
-            return replace(recipient, secret="", disabled=f"its secret cannot be read: {str(error)[:200]}")
-        return replace(recipient, secret=secret, disabled="" if secret else "its secret is empty")
+            logger.error(
+                "a secret cannot be read: the recipient is disabled",
+                extra={"recipient": recipient.name, "error": str(error)},
+            )
+            return replace(recipient, secret="", disabled=f"the secret cannot be read: {str(error)[:200]}")
+        return replace(recipient, secret=secret, disabled="" if secret else "the secret is empty")
 
     def _with_check(self, tenant: str, routes: Routes) -> Routes:
         if tenant != DEFAULT_TENANT or not self._check_queue:

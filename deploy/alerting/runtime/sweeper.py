@@ -1,4 +1,4 @@
-"""Once a minute: what was put off or not taken is sent, digests go out, what nobody acknowledged is told again."""
+"""Sweeper, once a minute: sends deferred and failed messages, digests, and reminders of unacknowledged alerts."""
 
 from __future__ import annotations
 
@@ -10,52 +10,52 @@ from deploy.kit.errors import reported
 from deploy.kit.tenants import DEFAULT_TENANT
 
 from . import context, metrics
-from .dispatcher import send_due
+from .dispatcher import dispatch_all
 from .items import OPEN
 from .limits import Breaker
 from .routes import Recipient, Routes
 
 logger = Logger(service="sweeper")
-#: Of the function's minute; a call that has begun may take some seconds more.
-PATIENCE_S = 40.0
+#: No message is started after this time; one that has been started may take some seconds more.
+LIMIT_S = 40.0
 
 
 @reported
 def handler(event: dict[str, Any], lambda_context: Any) -> dict[str, int]:
-    """Entry of the function."""
+    """Lambda entry point."""
     routes = {tenant: context.routes(tenant) for tenant in context.table().tenants()}
-    repeated = sum(len(_repeat(tenant)) for tenant in routes)
-    send_due([r for found in routes.values() for r in found.recipients.values()], lambda_context, PATIENCE_S)
+    reminded = sum(len(_remind(tenant)) for tenant in routes)
+    dispatch_all([r for found in routes.values() for r in found.recipients.values()], lambda_context, LIMIT_S)
     _measure(routes)
-    return {"duplicates": repeated}
+    return {"reminded": reminded}
 
 
-def _repeat(tenant: str) -> set[str]:
-    """Notices again of a tenant's open alerts that nobody has acknowledged; returns the names of their recipients."""
+def _remind(tenant: str) -> set[str]:
+    """Store reminders of a tenant's unacknowledged alerts; return the names of their recipients."""
     table, outbox, now_ms = context.table(tenant), context.outbox(tenant), context.now_ms()
-    repeated: set[str] = set()
+    reminded: set[str] = set()
     for site in table.sites():
         start = None
         while True:
             alerts, start = table.of_site(site, OPEN, start=start)
-            repeated |= outbox.repeat(alerts, now_ms)
+            reminded |= outbox.remind(alerts, now_ms)
             if start is None:
                 break
-    return repeated
+    return reminded
 
 
 def _measure(routes: dict[str, Routes]) -> None:
-    """How many tenants have nobody to send to, and how many recipients cannot be reached."""
-    # The default tenant counts unless there are only others.
+    """Write the metrics of tenants without recipients or with invalid routes, and of unreachable recipients."""
+    # The default tenant counts unless all alerts are of other tenants.
     tenants = [t for t in routes if t != DEFAULT_TENANT or len(routes) == 1 or context.table().sites()]
-    mute = [tenant for tenant in tenants if not routes[tenant].reach_somebody]
+    without = [tenant for tenant in tenants if not routes[tenant].have_recipients]
     rejected = [tenant for tenant, found in routes.items() if found.fault]
     down = [r.name for found in routes.values() for r in found.recipients.values() if _is_down(r)]
-    if mute:
-        logger.warning("no recipients: alerts reach nobody", extra={"tenants": mute[:20]})
+    if without:
+        logger.warning("tenants without recipients: nobody is notified", extra={"tenants": without[:20]})
     if down:
-        logger.warning("recipients that cannot be reached", extra={"recipients": down[:20]})
-    metrics.count(metrics.NO_RECIPIENTS, len(mute))
+        logger.warning("recipients cannot be reached", extra={"recipients": down[:20]})
+    metrics.count(metrics.NO_RECIPIENTS, len(without))
     metrics.count(metrics.ROUTES_REJECTED, len(rejected))
     metrics.count(metrics.RECIPIENTS_DOWN, len(down))
 

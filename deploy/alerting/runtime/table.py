@@ -1,20 +1,22 @@
-"""The state of alerts in one DynamoDB table, and their history.
+"""State and history of alerts in one DynamoDB table, with the pending notifications and messages.
 
-| pk | sk | what |
+| pk | sk | item |
 | --- | --- | --- |
-| `A#alert` | `STATE` | the alert now: its last change, status, who acknowledged, snooze, whom it was told |
-| `A#alert` | `C#number` | a change; its being there says that the change has been taken in |
-| `A#alert` | `D#time#id` | a deed of somebody: acknowledged, assigned, commented, snoozed |
-| `O#rule#entity` | `OPEN` | an alert of the rule on the entity is open: for inhibition |
-| `N#recipient` | `time#alert#number` | a notice to be sent from `time` on |
-| `M#recipient` | `message` | a message that goes out; it is gone once it is known to be sent |
+| `A#alert` | `STATE` | current state: last change, status, acknowledgement, snooze, recipients that were notified |
+| `A#alert` | `C#number` | a change; the item exists once the change has been recorded |
+| `A#alert` | `D#time#id` | an action of a user: acknowledge, assign, comment, snooze |
+| `O#rule#entity` | `OPEN` | the rule has an open alert on the entity: for inhibition |
+| `N#recipient` | `time#alert#number` | a notification, due at `time` |
+| `M#recipient` | `time#message` | a message that is being sent; deleted once it has been sent |
+| `R#recipient` | `RATE` | tokens, budget, digest, and when each line may be notified again |
+| `R#recipient` | `BREAKER` | failures of the recipient's channel |
+| `ROUTES` | `LAST` | the last valid routes document |
 | `SITES` | site | sites that have had alerts |
-| `R#recipient` | `RATE` | tokens, digest, when each line may be told again |
-
 | `TENANTS` | tenant | tenants other than `default` that have had alerts |
 
-Index `by_site`: alerts by `site#status`, newest first. A `Table` is that of one tenant: partition keys of every tenant
-but `default`, and its values of `site#status`, begin with `T#`, the tenant and U+001F, which no tenant's name has.
+The index `by_site` lists alerts by `site#status`, latest first. An `AlertTable` is limited to one tenant: the partition
+keys of every tenant but `default`, and their values of `site#status`, begin with `T#`, the tenant and U+001F, which no
+tenant's name contains.
 """
 
 from __future__ import annotations
@@ -29,63 +31,82 @@ from botocore.exceptions import ClientError
 
 from deploy.kit.tenants import DEFAULT_TENANT
 
-from .items import from_item, setting, state_after, to_item
+from .items import from_item, state_after, to_item, update_expression
 from .model import Change
 from .routes import Recipient
 
 UNIT = "\x1f"
-#: Messages to several recipients of an alert are noted at once.
+#: Pauses between attempts of a transaction that conflicts with another, such as messages to recipients of one alert.
 CONFLICT_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)
+
+Item = dict[str, Any]
 
 
 def change_key(change: Change) -> str:
-    """Sort key of a change among what is kept of its alert."""
+    """Sort key of a change in the partition of its alert."""
     return f"C#{change.number:06d}"
 
 
-class Table:
-    """What the table, by name, holds of a tenant; `dynamodb` is a boto3 client."""
+def notification_key(due_ms: int, alert_id: str, number: int) -> str:
+    """Sort key of a notification in the partition of its recipient: by due time."""
+    return f"{due_ms:015d}#{alert_id}#{number:06d}"
+
+
+class AlertTable:
+    """The items of one tenant; `dynamodb` is a boto3 client, `name` the table's."""
 
     def __init__(self, dynamodb: Any, name: str, tenant: str = DEFAULT_TENANT) -> None:
         self.dynamodb, self.name, self.tenant = dynamodb, name, tenant
         self._prefix = "" if tenant == DEFAULT_TENANT else f"T#{tenant}{UNIT}"
 
-    def take_in(self, change: Change, told: Iterable[Recipient], not_before_ms: int, now_ms: int) -> bool:
-        """Note a change and the notices that follow from it, all or nothing; False where it was noted before.
+    def record_change(self, change: Change, recipients: Iterable[Recipient], due_ms: int, now_ms: int) -> bool:
+        """Record a change and its notifications in one transaction; False if the change was recorded before.
 
-        One that comes after a later change of its alert leaves the state as it is.
+        A change that arrives after a later change of its alert does not alter the state.
         """
         if change.tenant != self.tenant:
             raise ValueError(f"a change of tenant {change.tenant!r} for the table of {self.tenant!r}")
-        alert = f"A#{change.alert_id}"
-        record = {"pk": alert, "sk": change_key(change), "at_ms": now_ms, "row": json.dumps(change.row)}
-        noted = [self._put(record, "attribute_not_exists(pk)")]
-        changes = state_after(change, now_ms, self.place)
-        state = [{"Update": {"TableName": self.name, "Key": self._key(alert, "STATE"), **changes}}]
+        alert, row = f"A#{change.alert_id}", json.dumps(change.row)
+        recorded = [
+            self.put({"pk": alert, "sk": change_key(change), "at_ms": now_ms, "row": row}, "attribute_not_exists(pk)")
+        ]
+        for recipient in recipients:
+            key = notification_key(due_ms, change.alert_id, change.number)
+            recorded.append(self.put({"pk": f"N#{recipient.name}", "sk": key, "row": row}))
+        state = [self._update(alert, state_after(change, now_ms, self.site_status_key))]
         if not change.historical:
-            state += [self._open_marker(change), self._put({"pk": "SITES", "sk": change.site})]
+            state += [self._open_marker(change), self.put({"pk": "SITES", "sk": change.site})]
             if self._prefix:
                 tenant = to_item({"pk": "TENANTS", "sk": self.tenant})
                 state.append({"Put": {"TableName": self.name, "Item": tenant}})
-        for recipient in told:
-            notice = {
-                "pk": f"N#{recipient.name}",
-                "sk": f"{not_before_ms:015d}#{change.alert_id}#{change.number:06d}",
-                "row": json.dumps(change.row),
-            }
-            noted.append(self._put(notice))
-        return self.transact([*noted, *state]) or self.transact(noted)
+        return self.transact([*recorded, *state]) or self.transact(recorded)
+
+    def record_action(self, alert: Item, action: Item, changes: Item, action_id: str, is_idempotent: bool) -> bool:
+        """Record a user's action and the state that it changes; False if an action of the id was recorded before.
+
+        `is_idempotent`: the id is derived from the caller's Idempotency-Key, so the request may be repeated.
+        """
+        sort_key = f"D#{action_id}" if is_idempotent else f"D#{action['at_ms']:015d}#{action_id}"
+        steps = [self.put({"pk": alert["pk"], "sk": sort_key, **action}, "attribute_not_exists(pk)")]
+        if changes:
+            steps.append(self._update(alert["pk"], update_expression(changes)))
+        return self.transact(steps)
+
+    def recorded_action(self, alert: Item, action_id: str) -> Item | None:
+        """The action that was recorded with an idempotent id, or None."""
+        return self.get(alert["pk"], f"D#{action_id}")
 
     def transact(self, steps: list[dict[str, Any]]) -> bool:
-        """All of the steps or none; False where a condition did not hold. A transaction that meets another one is tried
-        again. Raises ClientError for anything else.
+        """Run all steps in one transaction; False if a condition failed.
+
+        A transaction that conflicts with another is retried. Raises ClientError for any other failure.
         """
         for pause_s in (*CONFLICT_PAUSES_S, None):
             try:
                 self.dynamodb.transact_write_items(TransactItems=steps)
                 return True
             except ClientError as error:
-                codes = _cancelled(error)
+                codes = _cancellation_codes(error)
                 if codes and codes <= {"ConditionalCheckFailed"}:
                     return False
                 if "TransactionConflict" not in codes or pause_s is None:
@@ -93,30 +114,31 @@ class Table:
                 time.sleep(pause_s * random.uniform(0.5, 1.5))
         return False
 
-    def get(self, pk: str, sk: str) -> dict[str, Any] | None:
+    def get(self, pk: str, sk: str) -> Item | None:
+        """The item with a key, or None; a consistent read."""
         answer = self.dynamodb.get_item(TableName=self.name, Key=self._key(pk, sk), ConsistentRead=True)
         return self._read(answer["Item"]) if "Item" in answer else None
 
-    def alert(self, alert_id: str) -> dict[str, Any] | None:
-        """The state of an alert."""
+    def alert(self, alert_id: str) -> Item | None:
+        """The state of an alert, or None."""
         return self.get(f"A#{alert_id}", "STATE")
 
-    def history(self, alert_id: str) -> list[dict[str, Any]]:
-        """Changes and deeds of an alert, in order of time."""
+    def history(self, alert_id: str) -> list[Item]:
+        """Changes and actions of an alert, by time."""
         found = [item for item in self.query(f"A#{alert_id}") if item["sk"] != "STATE"]
         return sorted(found, key=lambda item: item["at_ms"])
 
-    def lacks_earlier(self, change: Change) -> bool:
-        """Whether changes of the alert before this one have not been noted."""
+    def lacks_earlier_changes(self, change: Change) -> bool:
+        """True if changes of the alert before this one have not been recorded."""
         return sum(1 for _ in self.query(f"A#{change.alert_id}", change_key(change))) < change.number
 
-    def waits_earlier(self, recipient: Recipient, change: Change) -> bool:
-        """Whether notices of changes of the alert before this one wait to be told to a recipient."""
-        waiting = (item["sk"].split("#")[1:] for item in self.query(f"N#{recipient.name}"))
-        return any(alert_id == change.alert_id and int(number) < change.number for alert_id, number in waiting)
+    def has_earlier_notifications(self, recipient: Recipient, change: Change) -> bool:
+        """True if notifications of earlier changes of the alert are pending for a recipient."""
+        pending = (item["sk"].split("#")[1:] for item in self.query(f"N#{recipient.name}"))
+        return any(alert_id == change.alert_id and int(number) < change.number for alert_id, number in pending)
 
-    def query(self, pk: str, before: str = "~", limit: int = 0) -> Iterator[dict[str, Any]]:
-        """Items of a partition whose sort key lies below `before`, in order."""
+    def query(self, pk: str, before: str = "~", limit: int = 0) -> Iterator[Item]:
+        """The items of a partition with a sort key below `before`, in order; at most `limit` if it is not 0."""
         request: dict[str, Any] = {
             "TableName": self.name,
             "KeyConditionExpression": "pk = :pk AND sk < :before",
@@ -133,20 +155,20 @@ class Table:
 
     def of_site(
         self, site: str, status: str, limit: int = 100, start: tuple[int, str] | None = None
-    ) -> tuple[list[dict[str, Any]], tuple[int, str] | None]:
-        """(alerts of a site and status, newest first; where the next page begins: the time at which the last alert of
-        this one was raised, and its id).
+    ) -> tuple[list[Item], tuple[int, str] | None]:
+        """(alerts of a site and status, latest first; start of the next page, None after the last).
+
+        The start of a page is (time at which the last alert of the page before was raised, id of that alert).
         """
-        place = self.place(site, status)
-        after = {}
+        key, after = self.site_status_key(site, status), {}
         if start:
-            last = {"site_status": place, "raised_ms": start[0]}
+            last = {"site_status": key, "raised_ms": start[0]}
             after["ExclusiveStartKey"] = to_item(last) | self._key(f"A#{start[1]}", "STATE")
         page = self.dynamodb.query(
             TableName=self.name,
             IndexName="by_site",
             KeyConditionExpression="site_status = :key",
-            ExpressionAttributeValues=to_item({":key": place}),
+            ExpressionAttributeValues=to_item({":key": key}),
             ScanIndexForward=False,
             Limit=limit,
             **after,
@@ -160,65 +182,32 @@ class Table:
         return [item["sk"] for item in self.query("SITES")]
 
     def tenants(self) -> list[str]:
-        """Tenants that have had alerts, whosever this table is; `default` always."""
-        return [DEFAULT_TENANT, *(item["sk"] for item in Table(self.dynamodb, self.name).query("TENANTS"))]
+        """All tenants that have had alerts, and `default`; the same for the table of any tenant."""
+        return [DEFAULT_TENANT, *(item["sk"] for item in AlertTable(self.dynamodb, self.name).query("TENANTS"))]
 
-    def place(self, site: str, status: str) -> str:
-        """The key of a site's alerts of a status in the index."""
+    def site_status_key(self, site: str, status: str) -> str:
+        """The key of a site and status in the index `by_site`."""
         prefix = self._prefix or (f"T#{DEFAULT_TENANT}{UNIT}" if UNIT in site else "")
         return f"{prefix}{site}#{status}"
 
     def is_open(self, rule_id: str, entities: Iterable[str]) -> bool:
-        """True when an alert of the rule is open on one of the entities."""
+        """True if the rule has an open alert on one of the entities."""
         return any(self.get(f"O#{rule_id}#{entity}", "OPEN") for entity in entities)
 
-    def deed(
-        self, alert: dict[str, Any], deed: dict[str, Any], changes: dict[str, Any], deed_id: str, once: bool
-    ) -> bool:
-        """Note what somebody did and what of the state it sets; False where a deed of that id was noted before.
-
-        `once`: the id is the caller's, who may send the deed again.
-        """
-        key = {"pk": alert["pk"], "sk": f"D#{deed_id}" if once else f"D#{deed['at_ms']:015d}#{deed_id}"}
-        steps = [self._put({**key, **deed}, "attribute_not_exists(pk)")]
-        if changes:
-            steps.append(
-                {
-                    "Update": {
-                        "TableName": self.name,
-                        "Key": self._key(alert["pk"], "STATE"),
-                        **setting(changes),
-                    }
-                }
-            )
-        return self.transact(steps)
-
-    def update(self, pk: str, sk: str, changes: dict[str, Any]) -> dict[str, Any]:
-        """An Update step of a transaction that sets attributes."""
-        return {"Update": {"TableName": self.name, "Key": self._key(pk, sk), **setting(changes)}}
-
-    def told(self, alert_id: str, recipient: str, now_ms: int) -> dict[str, Any]:
-        """An Update step that notes whom an alert was told, and when."""
+    def mark_notified(self, alert_id: str, recipient: str, now_ms: int) -> dict[str, Any]:
+        """An Update step that records that a recipient was notified of an alert, and when."""
         return {
             "Update": {
                 "TableName": self.name,
                 "Key": self._key(f"A#{alert_id}", "STATE"),
-                "UpdateExpression": "SET told.#recipient = :now",
+                "UpdateExpression": "SET notified.#recipient = :now",
                 "ExpressionAttributeNames": {"#recipient": recipient},
                 "ExpressionAttributeValues": to_item({":now": now_ms}),
             }
         }
 
-    def put(self, item: dict[str, Any], condition: str = "", values: dict[str, Any] | None = None) -> dict[str, Any]:
+    def put(self, item: Item, condition: str = "", values: dict[str, Any] | None = None) -> dict[str, Any]:
         """A Put step of a transaction."""
-        return self._put(item, condition, values)
-
-    def delete(self, pk: str, sk: str, condition: str = "") -> dict[str, Any]:
-        """A Delete step of a transaction."""
-        step = {"TableName": self.name, "Key": self._key(pk, sk)}
-        return {"Delete": step | ({"ConditionExpression": condition} if condition else {})}
-
-    def _put(self, item: dict[str, Any], condition: str = "", values: dict[str, Any] | None = None) -> dict[str, Any]:
         step: dict[str, Any] = {"TableName": self.name, "Item": {**to_item(item), **self._key(item["pk"], item["sk"])}}
         if condition:
             step["ConditionExpression"] = condition
@@ -226,23 +215,33 @@ class Table:
             step["ExpressionAttributeValues"] = to_item(values)
         return {"Put": step}
 
+    def delete(self, pk: str, sk: str, condition: str = "") -> dict[str, Any]:
+        """A Delete step of a transaction."""
+        step = {"TableName": self.name, "Key": self._key(pk, sk)}
+        return {"Delete": step | ({"ConditionExpression": condition} if condition else {})}
+
+    def _update(self, alert: str, expression: dict[str, Any]) -> dict[str, Any]:
+        """An Update step on the state of an alert, by the alert's partition key."""
+        return {"Update": {"TableName": self.name, "Key": self._key(alert, "STATE"), **expression}}
+
     def _key(self, pk: str, sk: str) -> dict[str, Any]:
         return to_item({"pk": self._prefix + pk, "sk": sk})
 
-    def _read(self, item: dict[str, Any]) -> dict[str, Any]:
-        """Plain values of an item, its key as the tenant has it."""
+    def _read(self, item: Item) -> Item:
+        """Plain values of an item, its partition key without the tenant's prefix."""
         found = from_item(item)
         return {**found, "pk": found["pk"].removeprefix(self._prefix)}
 
     def _open_marker(self, change: Change) -> dict[str, Any]:
+        """A step that sets or removes the marker of an open alert."""
         pk = f"O#{change.rule_id}#{change.entity}"
         if change.has_ended:
             return self.delete(pk, "OPEN")
-        return self._put({"pk": pk, "sk": "OPEN", "alert_id": change.alert_id})
+        return self.put({"pk": pk, "sk": "OPEN", "alert_id": change.alert_id})
 
 
-def _cancelled(error: ClientError) -> set[str]:
-    """The codes for which a transaction was cancelled; none for any other error."""
+def _cancellation_codes(error: ClientError) -> set[str]:
+    """The reasons for which a transaction was cancelled; empty for any other error."""
     if error.response["Error"]["Code"] != "TransactionCanceledException":
         return set()
     reasons = error.response.get("CancellationReasons") or ()

@@ -1,9 +1,9 @@
-"""HTTPS requests to addresses that somebody else wrote into the routes: bounded in time, and to public addresses only.
+"""HTTPS requests to URLs from routes documents: limited in time, and to public addresses only.
 
-- The host name is resolved once, every address that it has must be public, and the connection goes to the address that
-  was checked: a name that resolves differently a moment later (DNS rebinding) changes nothing.
-- `TOTAL_S` bounds the whole call, from the resolver to the last header of the response. A timer shuts the socket down:
-  timeouts of sockets start anew with each byte.
+- The host name is resolved once, all its addresses must be public, and the connection uses the address that was
+  checked. So a name that resolves differently a moment later (DNS rebinding) has no effect.
+- `TOTAL_S` limits the whole call, from the resolver to the last header of the response. A timer shuts the socket down,
+  because socket timeouts restart with each byte.
 - The body of a response is not read, and redirects are not followed.
 """
 
@@ -26,22 +26,22 @@ MAX_URL = 2048
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _RESOLVERS = ThreadPoolExecutor(8, "resolver")
 
-#: (host, port) to addresses.
+#: (host, port) -> IP addresses.
 Resolver = Callable[[str, int], Sequence[str]]
 
 
 class WebhookError(RuntimeError):
-    """A request that was not made or not accepted; the message names the address and the reason."""
+    """A request that was refused or failed; the message names the URL and the reason."""
 
 
 def addresses_of(host: str, port: int) -> list[str]:
-    """The addresses of a host name, as the system resolves it. Raises OSError."""
+    """The addresses of a host name, from the system's resolver. Raises OSError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 def is_public(address: str) -> bool:
-    """True for an address of the public internet; one that embeds an IPv4 address is judged by that one."""
+    """True for an address of the public internet. An address that embeds an IPv4 address is checked by the latter."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -56,7 +56,7 @@ def is_public(address: str) -> bool:
 
 
 def checked_url(url: str, allow_local: bool = False) -> SplitResult:
-    """The parts of the address of a webhook. `allow_local` permits `http` for tests. Raises WebhookError."""
+    """Validate a webhook's URL and return its parts. `allow_local` permits `http` (tests only). Raises WebhookError."""
     if len(url) > MAX_URL or not url.isascii() or any(ord(sign) <= 32 for sign in url):
         raise WebhookError(f"webhook {url[:80]!r}: at most {MAX_URL} printable ASCII characters")
     try:
@@ -67,12 +67,12 @@ def checked_url(url: str, allow_local: bool = False) -> SplitResult:
     if parts.scheme != "https" and not (allow_local and parts.scheme == "http"):
         raise WebhookError(f"webhook {url!r}: the scheme must be https")
     if not parts.hostname or "@" in parts.netloc or port == 0:
-        raise WebhookError(f"webhook {url!r}: it must be https://host/path, without a user name")
+        raise WebhookError(f"webhook {url!r}: use https://host/path, without user name")
     return parts
 
 
 class Webhooks:
-    """Makes the requests. `allow_local` (for tests only) permits `http` and addresses that are not public."""
+    """Sends the requests. `allow_local` (tests only) permits `http` and addresses that are not public."""
 
     def __init__(self, allow_local: bool = False, total_s: float = TOTAL_S, resolver: Resolver = addresses_of) -> None:
         self._allow_local, self._total_s, self._resolver = allow_local, total_s, resolver
@@ -92,7 +92,7 @@ class Webhooks:
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             connection.request("POST", path, content, {**headers, "Connection": "close"})
             status = connection.getresponse().status
-            if connection.is_cut:  # the end of a connection reads as the end of the headers
+            if connection.is_cut:  # http.client takes the end of a connection for the end of the headers
                 raise TimeoutError
         except (OSError, http.client.HTTPException, ValueError) as error:
             late = time.monotonic() >= deadline
@@ -119,21 +119,21 @@ class Webhooks:
             raise WebhookError(f"webhook {parts.geturl()}: {host} has no address")
         private = [address for address in addresses if not is_public(address)]
         if private and not self._allow_local:
-            raise WebhookError(f"webhook {parts.geturl()}: {host} is {private[0]}, which is no public address")
+            raise WebhookError(f"webhook {parts.geturl()}: {host} is {private[0]}, which is not a public address")
         return addresses[0]
 
 
 class _Connection(http.client.HTTPConnection):
-    """A connection to an address that was checked; TLS verifies the host name."""
+    """A connection to a checked address; TLS verifies the host name."""
 
     def __init__(self, parts: SplitResult, address: str, tls: ssl.SSLContext | None, timeout_s: float) -> None:
         super().__init__(parts.hostname or "", parts.port or _default_port(parts), timeout=timeout_s)
         self._address, self._tls, self.is_cut = address, tls, False
-        #: Leaves the port out of the Host header where it is the scheme's own.
+        #: http.client omits this port in the Host header.
         self.default_port = 443 if tls else 80
 
     def connect(self) -> None:
-        """Connect, then do the handshake in a way that `cut` can end."""
+        """Connect; the TLS handshake is a separate step, so that `cut` can end it."""
         self.sock = socket.create_connection((self._address, self.port), self.timeout)
         if self.is_cut:
             raise TimeoutError("cut while connecting")
@@ -142,7 +142,7 @@ class _Connection(http.client.HTTPConnection):
             self.sock.do_handshake()
 
     def cut(self) -> None:
-        """End whatever the connection waits for."""
+        """Shut the socket down, which ends any blocking call on it."""
         self.is_cut = True
         if self.sock is not None:
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Where alerts may be sent: routes are refused before they are uploaded, and an environment has one account."""
+"""Routes with recipients that are not permitted are refused before the upload, and an environment has one account."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deploy.alerting.recipient_policy import Reach, UnreachableError, queue_arn
+from deploy.alerting.recipient_policy import RecipientPolicy, RecipientNotPermittedError, queue_arn
 from deploy.alerting.runtime.routes import read_routes
 from deploy.kit.names import Names
 from deploy.release.registry import RegistryError, upload
@@ -21,7 +21,7 @@ PLANT = Environment(
     recipients=(f"arn:aws:sns:eu-west-1:{ACCOUNT}:shift-*", f"arn:aws:sqs:eu-west-1:{ACCOUNT}:cmms"),
     secrets=(f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:hook-??????",),
 )
-REACH = Reach.of(PLANT, Names(PLANT.prefix), ACCOUNT)
+POLICY = RecipientPolicy.of(PLANT, Names(PLANT.prefix), ACCOUNT)
 
 
 def routes(**recipient: str) -> bytes:
@@ -38,8 +38,8 @@ def routes(**recipient: str) -> bytes:
         {"webhook": "https://hook.example", "secret": SECRET},
     ],
 )
-def test_what_the_role_may_reach_is_accepted(recipient: dict[str, str]) -> None:
-    REACH.check(read_routes(routes(**recipient)))
+def test_permitted_recipients_are_accepted(recipient: dict[str, str]) -> None:
+    POLICY.check(read_routes(routes(**recipient)))
 
 
 @pytest.mark.parametrize(
@@ -53,30 +53,30 @@ def test_what_the_role_may_reach_is_accepted(recipient: dict[str, str]) -> None:
         ({"webhook": "https://hook.example", "secret": SECRET + "G"}, "secrets"),
     ],
 )
-def test_what_it_may_not_reach_is_refused_with_the_setting_to_change(recipient: dict[str, str], named: str) -> None:
-    with pytest.raises(UnreachableError, match=f"name it in {named} of environment plant"):
-        REACH.check(read_routes(routes(**recipient)))
+def test_other_recipients_are_refused_with_the_setting_to_change(recipient: dict[str, str], named: str) -> None:
+    with pytest.raises(RecipientNotPermittedError, match=f"add it to {named} of environment plant"):
+        POLICY.check(read_routes(routes(**recipient)))
 
 
-def test_such_routes_are_not_uploaded(tmp_path: Path) -> None:
+def test_refused_routes_are_not_uploaded(tmp_path: Path) -> None:
     class Bucket:
         def put_object(self, **given: Any) -> None:
             raise AssertionError(given)
 
     path = tmp_path / "routes.json"
     path.write_bytes(routes(sns=f"arn:aws:sns:eu-west-1:{ACCOUNT}:other"))
-    with pytest.raises(RegistryError, match=r"routes.json: recipient 'who': the functions may not reach arn:aws:sns"):
-        upload(Bucket(), "registry", routes=path, reach=REACH)
+    with pytest.raises(RegistryError, match=r"routes.json: recipient 'who': no permission to use arn:aws:sns"):
+        upload(Bucket(), "registry", routes=path, reach=POLICY)
 
 
-def test_a_queue_is_known_by_its_url() -> None:
+def test_queue_urls_are_converted_to_arns() -> None:
     assert (
         queue_arn(f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/a.fifo") == f"arn:aws:sqs:eu-west-1:{ACCOUNT}:a.fifo"
     )
     assert queue_arn("http://127.0.0.1:4566/1/a") == "http://127.0.0.1:4566/1/a"
 
 
-def test_settings_name_resources_of_the_right_service() -> None:
+def test_settings_must_name_resources_of_the_right_service() -> None:
     with pytest.raises(
         SettingsError, match=r"recipients: 'ana@plant.example' is not the ARN of a resource of sns or sqs"
     ):
@@ -87,7 +87,7 @@ def test_settings_name_resources_of_the_right_service() -> None:
         Environment("x", account="123")
 
 
-def test_an_environment_is_not_deployed_into_another_account() -> None:
+def test_an_environment_is_deployed_into_its_own_account_only() -> None:
     check_account(Environment("x", retain=False), ACCOUNT)
     with pytest.raises(SettingsError, match=rf'no account is named .*\n\n  \[x\]\n  account = "{ACCOUNT}"'):
         check_account(Environment("x"), ACCOUNT)

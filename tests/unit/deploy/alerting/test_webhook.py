@@ -138,7 +138,7 @@ def test_a_redirect_is_not_followed() -> None:
 def test_no_private_address(address: str) -> None:
     assert not is_public(address)
     hooks = Webhooks(resolver=lambda host, port: ["93.184.215.14", address])
-    with pytest.raises(WebhookError, match="no public address"):
+    with pytest.raises(WebhookError, match="not a public address"):
         hooks.post("https://hooks.example/", b"{}", {})
 
 
@@ -149,7 +149,7 @@ def test_public_addresses_are_public() -> None:
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "2130706433", "0x7f000001", "017700000001", "0"])
 def test_no_local_host_however_it_is_written(host: str) -> None:
     """Resolved by the system itself, which knows numbers as addresses."""
-    with pytest.raises(WebhookError, match=r"no public address|cannot be resolved"):
+    with pytest.raises(WebhookError, match=r"not a public address|cannot be resolved"):
         Webhooks().post(f"https://{host}/", b"{}", {})
 
 
@@ -221,5 +221,5 @@ def test_the_connection_goes_to_the_address_that_was_checked(tmp_path: Path) -> 
 def test_a_queue_that_is_none_of_sqs_is_not_asked() -> None:
     """The client sends signed requests to whatever address a queue has."""
     channels = Channels(None, None, Webhooks())
-    with pytest.raises(SendError, match="no queue of SQS"):
+    with pytest.raises(SendError, match="not the URL of an SQS queue"):
         channels.send(Recipient("q", sqs="http://169.254.169.254/latest"), MESSAGE)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from deploy.alerting.runtime import api as alerts_api
 from deploy.alerting.runtime import context
-from deploy.alerting.runtime.table import Table
+from deploy.alerting.runtime.table import AlertTable
 from deploy.api.infrastructure import ALERT_ROUTES, QUERY_ROUTES
 from deploy.api.runtime import api as queries_api
 from deploy.api.runtime.last_values_reader import LastValuesReader
@@ -36,7 +36,7 @@ def services(monkeypatch: pytest.MonkeyPatch) -> dict[str, Stubber]:
     """Both functions with clients that answer what a test says, and fail where it has said nothing."""
     clients = {name: client(name) for name in ("dynamodb", "athena")}
     stubs = {name: Stubber(made) for name, made in clients.items()}
-    table = Table(clients["dynamodb"], "t")
+    table = AlertTable(clients["dynamodb"], "t")
     monkeypatch.setattr(context, "table", lambda tenant="default": table)
     monkeypatch.setattr(queries_api, "query_table", lambda: QueryTable(clients["dynamodb"], "t"))
     monkeypatch.setattr(queries_api, "athena", lambda: AthenaClient(clients["athena"], "w", "d"))
