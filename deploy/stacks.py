@@ -14,7 +14,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from deploy.alerting.infrastructure import Alerting, Channels
+from deploy.alerting.infrastructure import AlertingFunctions, NotificationTopics
 from deploy.alerting.storage import alert_state
 from deploy.api.infrastructure import ALERT_ROUTES, QUERY_ROUTES, Api, Queries
 from deploy.backup.infrastructure import Backups
@@ -106,7 +106,7 @@ class Pipeline(Stack):
         uploads.start_at(names.uploads)
         uploads.reach(data.streams.readings)
 
-        channels = Channels(self, "Channels", deployment)
+        channels = NotificationTopics(self, "Channels", deployment)
         actions = names.delivery(ALERT_ACTIONS.name)
         variables = {
             "TABLE": data.alert_state.table_name,
@@ -115,10 +115,10 @@ class Pipeline(Stack):
             "DEPLOYMENT": names.prefix,
             "ACTIONS_STREAM": actions,
         }
-        alerting = Alerting(self, "Alerting", deployment, variables)
-        alerting.use(data.alert_state, channels)
-        alerting.listen(data.streams.alerts)
-        alerting.sweep()
+        alerting = AlertingFunctions(self, "Alerting", deployment, variables)
+        alerting.grant(data.alert_state, channels)
+        alerting.consume(data.streams.alerts)
+        alerting.schedule_sweeper()
         for function in (alerting.notifier, alerting.sweeper):
             read_objects(function.role, names.registry, RULES_FOLDER)
         allow(alerting.api.role, ["firehose:PutRecord"], self.delivery.arn(ALERT_ACTIONS.name))

@@ -20,7 +20,7 @@ from flink_job.commands.tariffs import commands as tariffs_commands
 from flink_job.commands.uploads import commands as uploads_commands
 from flink_job.config import ConfigError, Job, load_settings, properties_path
 from flink_job.logs import configure_logging
-from flink_job.sentry import destination_here, report_errors
+from flink_job.sentry import destination_from_environment, report_errors
 from flink_job.tenants import DEFAULT, RIGHT, is_tenant
 from flink_job.version import NAME, version
 
@@ -88,7 +88,7 @@ def run(
         _fail("Flink is not installed: pip install 'meter-costing[job]'; it also needs a JDK, 11 or 17")
     configure_logging()
     if input:
-        with report_errors(destination_here().found(), "files"):
+        with report_errors(destination_from_environment().resolve_dsn(), "files"):
             _run_files(input, contracts or [], tariffs, rules, output, tenant)
         return
     from flink_job.main import run_local
@@ -122,7 +122,7 @@ def _run_files(inputs: list[str], contracts: list[str], tariffs: str, rules: str
     try:
         if faults := open_registry(tariffs).faults:
             _fail("\n".join(faults.values()))
-        job = Job(sentry_dsn=destination_here().dsn, sentry_secret=destination_here().secret)
+        job = Job(sentry_dsn=destination_from_environment().dsn, sentry_secret=destination_from_environment().secret)
         registry = open_rule_registry(rules, silence_s=job.silence_s)
         registry.refresh(0)
         if registry.fault:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from flink_job.config import Settings, load_settings, properties_path
 from flink_job.logs import configure_logging
-from flink_job.sentry import destination_of, report_errors
+from flink_job.sentry import destination_from_settings, report_errors
 
 if TYPE_CHECKING:
     from pyflink.table import StatementSet, StreamTableEnvironment
@@ -27,7 +27,7 @@ def main() -> None:
     """Entry on Managed Flink: submit the job and return; the service keeps it running."""
     configure_logging()
     settings = load_settings(properties_path())
-    with report_errors(destination_of(settings).found(), "main"):
+    with report_errors(destination_from_settings(settings).resolve_dsn(), "main"):
         if os.environ.get(LOCAL_VARIABLE):
             run_local(settings, Path("build/state"))
         else:

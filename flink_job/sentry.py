@@ -1,7 +1,7 @@
-"""Errors to Sentry, of the job's program, its Python workers, functions and containers, where a DSN is set.
+"""Reports errors of the job, its Python workers, Lambda functions and containers to Sentry, if a DSN is set.
 
-An event has the type of an exception and where it was raised, in which part of which deployment: no message, variable
-or request, for these may hold a person's data or a record's bytes. The log of the part has all of that.
+An event contains the type of an exception, its stack frames, the component and the deployment. It contains no message,
+variable or request, because these may hold personal data or bytes of a record; the component's log has the details.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from flink_job.config import Settings
 
 log = logging.getLogger(__name__)
-LEFT_OUT = "left out; the log has it"
+REDACTED = "redacted; see the log"
 FLUSH_S = 5.0
-_KEPT = ("event_id", "timestamp", "level", "platform", "release", "environment", "sdk", "tags")
+_EVENT = ("event_id", "timestamp", "level", "platform", "release", "environment", "sdk", "tags")
 _FRAME = ("filename", "module", "function", "lineno", "in_app")
 
 
 @dataclass(frozen=True)
 class Destination:
-    """Where errors go: `dsn`, or what the secret (an ARN) in Secrets Manager says; nowhere without either."""
+    """Sentry's DSN: `dsn`, or the value of `secret` (an ARN in Secrets Manager). Without either nothing is reported."""
 
     dsn: str = field(default="", repr=False)
     secret: str = field(default="", repr=False)
@@ -36,8 +36,8 @@ class Destination:
     def is_set(self) -> bool:
         return bool(self.dsn or self.secret)
 
-    def found(self) -> str:
-        """The DSN; empty where there is none or the secret cannot be read, which is logged and stops nothing."""
+    def resolve_dsn(self) -> str:
+        """The DSN; empty if there is none or the secret cannot be read, which is only logged."""
         if self.dsn or not self.secret:
             return self.dsn
         import boto3
@@ -47,24 +47,27 @@ class Destination:
             secrets = boto3.client("secretsmanager", region_name=self.secret.split(":")[3])
             return str(secrets.get_secret_value(SecretId=self.secret)["SecretString"])
         except Exception as error:
-            log.warning("no Sentry: the secret cannot be read", extra={"secret": self.secret, "error": str(error)})
+            log.warning(
+                "errors are not reported to Sentry: its secret cannot be read",
+                extra={"secret": self.secret, "error": str(error)},
+            )
             return ""
 
 
-def destination_of(settings: Settings) -> Destination:
-    """Where the job's errors go."""
+def destination_from_settings(settings: Settings) -> Destination:
+    """The destination in the job's settings."""
     return Destination(settings.job.sentry_dsn, settings.job.sentry_secret)
 
 
-def destination_here() -> Destination:
-    """Where errors go of a program that has no settings but its environment's variables."""
+def destination_from_environment() -> Destination:
+    """The destination in the environment variables SENTRY_DSN and SENTRY_SECRET."""
     return Destination(os.environ.get("SENTRY_DSN", ""), os.environ.get("SENTRY_SECRET", ""))
 
 
 @contextlib.contextmanager
 def report_errors(dsn: str, part: str = "") -> Iterator[None]:
-    """Report an exception that passes, and let it pass; `part` is a tag. Without a DSN nothing is loaded."""
-    is_on = connect(dsn)
+    """Report an exception of the block and raise it; `part` becomes a tag. Without a DSN nothing is imported."""
+    is_on = initialise(dsn)
     try:
         yield
     except Exception as error:
@@ -73,8 +76,8 @@ def report_errors(dsn: str, part: str = "") -> Iterator[None]:
         raise
 
 
-def connect(dsn: str) -> bool:
-    """Make this process one that reports, once. False without a usable DSN."""
+def initialise(dsn: str) -> bool:
+    """Initialise the Sentry SDK once per process. False without a valid DSN."""
     if not dsn:
         return False
     import sentry_sdk
@@ -85,7 +88,7 @@ def connect(dsn: str) -> bool:
     try:
         sentry_sdk.init(
             dsn=dsn,
-            # The default ones read requests, arguments, modules and logs.
+            # The default integrations read requests, arguments, modules and logs.
             default_integrations=False,
             auto_enabling_integrations=False,
             auto_session_tracking=False,
@@ -96,16 +99,16 @@ def connect(dsn: str) -> bool:
             max_breadcrumbs=0,
             server_name="",
             environment=os.environ.get("DEPLOYMENT") or None,
-            before_send=scrubbed,
+            before_send=redacted,
         )
     except BadDsn:
-        log.warning("no Sentry: the DSN cannot be used")
+        log.warning("errors are not reported to Sentry: its DSN is invalid")
         return False
     return True
 
 
 def report(error: BaseException, part: str) -> None:
-    """Send an exception with the part that raised it as a tag, and wait: the process may end with it."""
+    """Send an exception with its component as the tag `part`, and wait, because the process may be about to end."""
     import sentry_sdk
 
     with sentry_sdk.new_scope() as scope:
@@ -114,12 +117,12 @@ def report(error: BaseException, part: str) -> None:
     sentry_sdk.flush(timeout=FLUSH_S)
 
 
-def scrubbed(event: Event, hint: Hint) -> Event:
-    """What may be sent of an event: what is named here, and nothing that the SDK may add some day."""
-    kept: dict[str, Any] = {name: event[name] for name in _KEPT if name in event}  # type: ignore[literal-required]
+def redacted(event: Event, hint: Hint) -> Event:
+    """Reduce an event to an allow list, so that fields that the SDK adds in future are never sent."""
+    reduced: dict[str, Any] = {name: event[name] for name in _EVENT if name in event}  # type: ignore[literal-required]
     values = (event.get("exception") or {}).get("values") or []
-    kept["exception"] = {"values": [_exception(value) for value in values]}
-    return kept  # type: ignore[return-value]
+    reduced["exception"] = {"values": [_exception(value) for value in values]}
+    return reduced  # type: ignore[return-value]
 
 
 def _exception(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,6 +130,6 @@ def _exception(value: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "type": value.get("type"),
         "module": value.get("module"),
-        "value": LEFT_OUT,
+        "value": REDACTED,
         "stacktrace": {"frames": [{name: frame[name] for name in _FRAME if name in frame} for frame in frames]},
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flink_job.dataflow.functions import Functions
-from flink_job.sentry import destination_of
+from flink_job.sentry import destination_from_settings
 from udfs.alert_states import ALERT_ROW, AlertStates, NoData
 from udfs.counted import counted
 from udfs.decode import check_contract, read_reading, split_payload
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def job_functions(settings: Settings) -> Functions:
     """The functions of the job, as the pipeline takes them."""
-    destination = destination_of(settings)
+    destination = destination_from_settings(settings)
     return Functions(
         register=lambda t_env: register_functions(t_env, settings),
         alert_states=reported_process(AlertStates(settings), destination),
@@ -33,7 +33,7 @@ def job_functions(settings: Settings) -> Functions:
 
 def register_functions(t_env: TableEnvironment, settings: Settings) -> None:
     """Register the SQL functions in an environment, each with the settings that it needs."""
-    job, destination = settings.job, destination_of(settings)
+    job, destination = settings.job, destination_from_settings(settings)
     functions = {
         "read_reading": read_reading(job.max_record_bytes, job.max_future_s),
         "check_contract": check_contract(),

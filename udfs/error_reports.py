@@ -19,7 +19,7 @@ class _Reporting:
         self.part = type(function).__name__
 
     def open(self, context: Any) -> None:
-        self.dsn = self.destination.found()
+        self.dsn = self.destination.resolve_dsn()
         with report_errors(self.dsn, self.part):
             self.function.open(context)
 

@@ -1,7 +1,7 @@
-"""What the APIs share: who calls and what they may do, the body of a request, answers to what exceeds a limit.
+"""Shared by the APIs: caller and roles from verified claims, request parsing, responses 400 and 429.
 
-Behind API Gateway with a JWT authorizer claims are verified. A caller is identified by `sub`, which never changes; the
-email address is for display.
+API Gateway's JWT authorizer has verified the claims. A caller is identified by `sub`, which never changes; the email
+address is for display only.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from deploy.kit.documents import DocumentError, is_text, read_document
 from deploy.kit.tenants import DEFAULT_TENANT, is_tenant
 
 ALL_SITES = "*"
-#: Roles are groups of the user pool; each includes those before it. Viewers read, operators also act on alerts,
+#: Roles are groups of the user pool; each includes the previous ones. Viewers read, operators also act on alerts,
 #: editors also change rules and routes.
 VIEWER, OPERATOR, EDITOR = ROLES = ("viewers", "operators", "editors")
 MAX_BODY, MAX_NAME = 65_536, 200
-#: How long a client that a service throttled should wait.
+#: Retry-After of a response to a throttled request [s].
 RETRY_S = 5
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _THROTTLED = re.compile(
@@ -34,7 +34,7 @@ _REFUSED = ("ValidationException", "InvalidRequestException", "SerializationExce
 
 
 class LimitError(RuntimeError):
-    """More than the caller may ask for now; they may ask again after `retry_s` seconds."""
+    """A limit of the caller is reached; the request may be repeated after `retry_s` seconds."""
 
     def __init__(self, message: str, retry_s: int) -> None:
         super().__init__(message)
@@ -43,8 +43,10 @@ class LimitError(RuntimeError):
 
 @dataclass(frozen=True)
 class Caller:
-    """Somebody with a verified token. `sites` are factories of their `tenant`; `*` is all of them. `subject` is the
-    identity, which never changes; `name` is for display. `roles` are the groups of the user pool.
+    """A user with a verified token.
+
+    `sites` are factories of the user's `tenant` (`*`: all of them), `subject` is the identity, which never changes,
+    `name` is for display, `roles` are groups of the user pool.
     """
 
     name: str
@@ -54,67 +56,75 @@ class Caller:
     roles: frozenset[str] = frozenset()
 
     def may_see(self, site: str) -> bool:
+        """True if the caller has access to a site."""
         return bool(site) and (ALL_SITES in self.sites or site in self.sites)
 
     def has(self, role: str) -> bool:
-        """True where the caller is in the group of a role, or of one that includes it."""
+        """True if the caller has a role, or one that includes it."""
         return any(higher in self.roles for higher in ROLES[ROLES.index(role) :])
 
 
 def caller_of(claims: dict[str, Any]) -> Caller:
-    """The caller of verified claims. `custom:sites` names the sites, separated by commas, `custom:tenant` the tenant,
-    `cognito:groups` the roles. No claim, no site and no role. Raises ForbiddenError for a tenant that cannot be one.
+    """The caller with verified claims.
+
+    `custom:sites` lists the sites, separated by commas, `custom:tenant` is the tenant, `cognito:groups` are the roles.
+    A missing claim grants no site and no role. Raises ForbiddenError for an invalid tenant name.
     """
     name = str(claims.get("email") or claims.get("username") or claims.get("sub") or "unknown")
     sites = str(claims.get("custom:sites") or "")
     may_see = frozenset(site.strip() for site in sites.split(",") if site.strip())
     tenant = str(claims.get("custom:tenant") or DEFAULT_TENANT)
     if not is_tenant(tenant):
-        raise ForbiddenError("custom:tenant of the token names no tenant")
+        raise ForbiddenError(
+            "custom:tenant of the token is not a tenant name: ask an administrator to correct it"
+        )
     return Caller(name, may_see, str(claims.get("sub") or name), tenant, _groups(claims.get("cognito:groups")))
 
 
 def caller_in(app: APIGatewayHttpResolver, role: str = VIEWER) -> Caller:
-    """Who makes the request that an API is answering. Raises ForbiddenError for a caller without the role."""
+    """The caller of the current request. Raises ForbiddenError if the caller does not have the role."""
     authorizer = app.current_event.raw_event.get("requestContext", {}).get("authorizer") or {}
     caller = caller_of((authorizer.get("jwt") or {}).get("claims") or {})
     if not caller.has(role):
-        raise ForbiddenError(f"this needs the role {role}: an administrator adds you to the group of that name")
+        raise ForbiddenError(
+            f"this requires the role {role}: ask an administrator to add you to the group of that name"
+        )
     return caller
 
 
 def body_in(app: APIGatewayHttpResolver) -> dict[str, Any]:
-    """The JSON object that a request carries, empty where it carries nothing. Raises BadRequestError."""
+    """The JSON object in the body of the current request; empty if there is no body. Raises BadRequestError."""
     try:
         body = read_document(app.current_event.decoded_body or "{}", MAX_BODY)
-    except ValueError as error:  # DocumentError, or base64 that is none
-        message = str(error) if isinstance(error, DocumentError) else "the body is no UTF-8 text"
+    except ValueError as error:  # DocumentError, or invalid base64 or UTF-8
+        message = str(error) if isinstance(error, DocumentError) else "the body is not UTF-8 text"
         raise BadRequestError(message) from None
     if not isinstance(body, dict):
-        raise BadRequestError("the body is a JSON object")
+        raise BadRequestError("the body must be a JSON object")
     return body
 
 
 def query_in(app: APIGatewayHttpResolver, name: str, max_length: int = MAX_NAME) -> str:
-    """A parameter of the query string, empty where it is absent. Raises BadRequestError."""
+    """A parameter of the query string; empty if it is absent. Raises BadRequestError."""
     value = (app.current_event.query_string_parameters or {}).get(name) or ""
     if len(value) > max_length or not is_text(value):
-        raise BadRequestError(f"{name} has at most {max_length} characters")
+        raise BadRequestError(f"{name} must be a text of at most {max_length} characters")
     return value
 
 
 def key_in(app: APIGatewayHttpResolver) -> str | None:
-    """The request's Idempotency-Key. Raises BadRequestError for one that is none."""
+    """The Idempotency-Key of the current request, or None. Raises BadRequestError if the key is malformed."""
     headers = {name.lower(): value for name, value in (app.current_event.headers or {}).items()}
     key = headers.get("idempotency-key")
     if key is not None and not _KEY.fullmatch(key):
-        raise BadRequestError("Idempotency-Key has 1 to 64 letters, digits, - or _")
+        raise BadRequestError("Idempotency-Key must have 1 to 64 letters, digits, - or _")
     return key
 
 
 def answer_refusals(app: APIGatewayHttpResolver) -> None:
-    """Let an API answer 429 where a limit is reached or a service throttles, and 400 where a service refuses what the
-    caller sent. Anything else stays an error of the function.
+    """Map errors of an API to responses: 429 for a reached limit or throttling, 400 for a value that a service refuses.
+
+    Any other error remains an error of the function.
     """
 
     def limited(error: LimitError) -> Response[str]:
@@ -124,13 +134,13 @@ def answer_refusals(app: APIGatewayHttpResolver) -> None:
         code = str(error.response.get("Error", {}).get("Code", ""))
         reasons = {str(reason.get("Code")) for reason in error.response.get("CancellationReasons") or ()}
         if any(map(_THROTTLED.search, (code, *reasons))):
-            return too_many("too many requests at once", RETRY_S)
+            return too_many("too many requests at once: try again later", RETRY_S)
         if code in _REFUSED or "ValidationError" in reasons:
-            raise BadRequestError("the request has a value that cannot be used")
+            raise BadRequestError("the request has an invalid value")
         raise error
 
     def invalid(error: ParamValidationError) -> Response[str]:
-        raise BadRequestError("the request has a value that cannot be used")
+        raise BadRequestError("the request has an invalid value")
 
     app.exception_handler(LimitError)(limited)
     app.exception_handler(ClientError)(refused)
@@ -138,12 +148,12 @@ def answer_refusals(app: APIGatewayHttpResolver) -> None:
 
 
 def too_many(message: str, retry_s: int) -> Response[str]:
-    """429, with the time after which to try again."""
+    """A response 429 with Retry-After."""
     body = json.dumps({"statusCode": 429, "message": message})
     return Response(429, "application/json", body, headers={"Retry-After": str(max(1, retry_s))})
 
 
 def _groups(claim: Any) -> frozenset[str]:
-    """API Gateway passes a list on as `[a b]`; names of groups have no blanks."""
+    """Groups of a claim: a list, or API Gateway's text `[a b]`; names of groups contain no blanks."""
     found = claim if isinstance(claim, list) else str(claim or "").removeprefix("[").removesuffix("]").split()
     return frozenset(map(str, found))

@@ -1,4 +1,4 @@
-"""JSON that somebody else wrote, read with bounds on its size, depth, numbers and text."""
+"""Reads untrusted JSON with limits on size, nesting depth, numbers and text."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ MAX_DEPTH, MAX_DIGITS = 20, 40
 
 
 class DocumentError(ValueError):
-    """A document that is no JSON or exceeds a bound; the message says which."""
+    """A document that is not JSON or exceeds a limit; the message names the limit."""
 
 
 def read_document(content: str | bytes, max_bytes: int) -> Any:
-    """The value of a JSON document. Raises DocumentError."""
+    """Parse a JSON document of at most `max_bytes`. Raises DocumentError."""
     if len(content) > max_bytes:
         raise DocumentError(f"the document has more than {max_bytes} bytes")
     try:
@@ -25,17 +25,18 @@ def read_document(content: str | bytes, max_bytes: int) -> Any:
     except RecursionError:
         raise DocumentError(f"the document is nested more than {MAX_DEPTH} levels deep") from None
     except ValueError as error:
-        raise DocumentError(f"the document is no JSON: {str(error)[:200]}") from None
+        raise DocumentError(f"the document is not JSON: {str(error)[:200]}") from None
     _check(value)
     return value
 
 
 def is_text(text: str) -> bool:
-    """True for text that every service can store: no NUL, no lone surrogate."""
+    """True for text that every service can store: without NUL and lone surrogates."""
     return "\0" not in text and not any("\ud800" <= sign <= "\udfff" for sign in text)
 
 
 def _check(value: Any) -> None:
+    """Check depth and texts, level by level."""
     level = [value]
     for _ in range(MAX_DEPTH + 1):
         following: list[Any] = []
@@ -67,4 +68,4 @@ def _float(text: str) -> float:
 
 
 def _constant(name: str) -> NoReturn:
-    raise DocumentError(f"the document has {name}, which is no number")
+    raise DocumentError(f"the document has {name}, which is not a number")

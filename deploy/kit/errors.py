@@ -1,4 +1,4 @@
-"""Errors of functions to Sentry, where the variable SENTRY_SECRET names the secret that holds its DSN."""
+"""Reports errors of Lambda functions to Sentry if SENTRY_SECRET names the secret with its DSN."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Handler = Callable[[dict[str, Any], Any], Any]
 
 
 def reported(handler: Handler) -> Handler:
-    """A handler whose exceptions are reported, and raised. Without the variable nothing is loaded or looked up."""
+    """Decorate a handler to report its exceptions and raise them. Without SENTRY_SECRET nothing is imported."""
 
     @functools.wraps(handler)
     def reporting(event: dict[str, Any], lambda_context: Any) -> Any:
@@ -27,7 +27,7 @@ def reported(handler: Handler) -> Handler:
 
 @functools.cache
 def _dsn() -> str:
-    """Looked up once in the life of a process."""
-    from flink_job.sentry import destination_here
+    """The DSN, read once per process."""
+    from flink_job.sentry import destination_from_environment
 
-    return destination_here().found()
+    return destination_from_environment().resolve_dsn()

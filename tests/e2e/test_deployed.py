@@ -240,7 +240,7 @@ def records_in(url: str, stream: str) -> list[tuple[str, str, bytes]]:
 
 def test_the_job_reads_the_dsn_from_the_secret(deployed: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     from flink_job.config import read_settings
-    from flink_job.sentry import destination_of
+    from flink_job.sentry import destination_from_settings
 
     monkeypatch.setenv("AWS_ENDPOINT_URL", deployed.url)
     secrets = client("secretsmanager", deployed.url)
@@ -248,12 +248,15 @@ def test_the_job_reads_the_dsn_from_the_secret(deployed: Deployment, monkeypatch
     outputs = dict.fromkeys(OUTPUTS, "x")
     groups = {"readings": {"stream": "r"}, "contracts": {"stream": "c"}, "outputs": outputs, "tariffs": {"uri": "t"}}
     assert (
-        destination_of(read_settings({**groups, "job": {"sentry_secret": arn}})).found()
+        destination_from_settings(read_settings({**groups, "job": {"sentry_secret": arn}})).resolve_dsn()
         == "https://key@errors.example/1"
     )
     # A secret that is gone keeps no job from running.
-    assert destination_of(read_settings({**groups, "job": {"sentry_secret": arn + "x"}})).found() == ""
-    assert destination_of(read_settings({**groups, "job": {"sentry_dsn": "https://given"}})).found() == "https://given"
+    assert destination_from_settings(read_settings({**groups, "job": {"sentry_secret": arn + "x"}})).resolve_dsn() == ""
+    assert (
+        destination_from_settings(read_settings({**groups, "job": {"sentry_dsn": "https://given"}})).resolve_dsn()
+        == "https://given"
+    )
 
 
 def test_a_function_reports_its_errors_with_the_secret_of_its_variable(deployed: Deployment) -> None:

@@ -14,7 +14,7 @@ from pyflink.table.udf import ScalarFunction, TableFunction, udf, udtf
 
 from flink_job.config import Job
 from flink_job.dataflow.environment import create_environment, mini_cluster
-from flink_job.sentry import LEFT_OUT, Destination
+from flink_job.sentry import REDACTED, Destination
 from tests.harness.sentry import receiver
 from udfs.error_reports import ReportedProcess, reported, reported_process
 
@@ -71,7 +71,7 @@ def test_a_worker_reports_its_error_and_the_job_fails(tmp_path: Path) -> None:
     assert received.events
     for event in received.events:
         [error] = event["exception"]["values"]
-        assert (error["type"], error["value"]) == ("ValueError", LEFT_OUT)
+        assert (error["type"], error["value"]) == ("ValueError", REDACTED)
         assert event["tags"] == {"part": "Poisoned"}
     assert b"meter-of-ana" not in b"".join(received.envelopes)
 

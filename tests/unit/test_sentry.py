@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from deploy.kit.errors import reported
-from flink_job.sentry import LEFT_OUT, connect, report_errors, scrubbed
+from flink_job.sentry import REDACTED, initialise, redacted, report_errors
 from tests.harness.sentry import receiver
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +28,7 @@ def test_an_error_is_sent_without_what_it_says() -> None:
         fail(" ".join(SECRETS).encode())
     [event] = received.events
     [error] = event["exception"]["values"]
-    assert (error["type"], error["value"]) == ("ValueError", LEFT_OUT)
+    assert (error["type"], error["value"]) == ("ValueError", REDACTED)
     assert error["stacktrace"]["frames"][-1]["function"] == "fail"
     assert event["tags"] == {"part": "main"}
     for secret in SECRETS:
@@ -74,7 +74,7 @@ def test_what_is_sent_is_listed() -> None:
         "message": "ana", "logentry": {"message": "ana"}, "server_name": "ana-laptop", "threads": {"values": [1]},
         "exception": {"values": [error]},
     }  # fmt: skip
-    assert scrubbed(event, {}) == {
+    assert redacted(event, {}) == {
         "event_id": "e",
         "level": "error",
         "exception": {
@@ -82,7 +82,7 @@ def test_what_is_sent_is_listed() -> None:
                 {
                     "type": "X",
                     "module": None,
-                    "value": LEFT_OUT,
+                    "value": REDACTED,
                     "stacktrace": {"frames": [{"function": "f", "lineno": 3}]},
                 }
             ]
@@ -111,7 +111,7 @@ def test_a_function_reports_what_its_handler_raises(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_dsn_that_is_none_stops_nothing() -> None:
-    assert connect("no dsn") is False
+    assert initialise("no dsn") is False
     with pytest.raises(ValueError, match="cannot read"), report_errors("no dsn", "x"):
         fail(b"")
 

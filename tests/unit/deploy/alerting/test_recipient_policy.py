@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deploy.alerting.recipient_policy import RecipientPolicy, RecipientNotPermittedError, queue_arn
+from deploy.alerting.recipient_policy import RecipientNotPermittedError, RecipientPolicy, queue_arn
 from deploy.alerting.runtime.routes import read_routes
 from deploy.kit.names import Names
 from deploy.release.registry import RegistryError, upload
