@@ -75,9 +75,7 @@ def caller_of(claims: dict[str, Any]) -> Caller:
     may_see = frozenset(site.strip() for site in sites.split(",") if site.strip())
     tenant = str(claims.get("custom:tenant") or DEFAULT_TENANT)
     if not is_tenant(tenant):
-        raise ForbiddenError(
-            "custom:tenant of the token is not a tenant name: ask an administrator to correct it"
-        )
+        raise ForbiddenError("custom:tenant of the token is not a tenant name: ask an administrator to correct it")
     return Caller(name, may_see, str(claims.get("sub") or name), tenant, _groups(claims.get("cognito:groups")))
 
 
