@@ -1,1 +1,1 @@
-"""Alert rules, and the event-time machines that turn samples into episodes. Pure Python, no Flink."""
+"""Alert rules, and the event-time state machines that turn samples into alerts. Pure Python, without Flink."""

@@ -1,4 +1,4 @@
-"""Signals of costed readings, as columns for the gates of alert rules."""
+"""Signals of costed readings, as columns for the pre-filters of alert rules."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ BILLS = frozenset({"bill", "projected_bill"})
 
 
 def bills_of(tariff: Tariff, segments: Sequence[Segment], index: Ints, after: State, end: Ints) -> Any:
-    """(bill so far, bill at the end of the cycle) of each reading [currency]; the second is NaN early in the cycle.
+    """(bill so far, projected bill of the whole cycle) for each reading [currency]; the latter is NaN early in a cycle.
 
-    See flink_job.tariffs.projection. Reading i is of `segments[index[i]]`.
+    Reading i belongs to `segments[index[i]]`, ends at `end[i]` [epoch ms] and leaves the bill in state `after`. See
+    flink_job.tariffs.projection.
     """
     basis = Basis.of(list(segments), index)
     elapsed = (end - basis.cycle_start_ms) / (basis.cycle_end_ms - basis.cycle_start_ms)
@@ -40,7 +41,11 @@ def signals_of(
     cost: Ints,
     bills: Any,
 ) -> dict[str, list[float]]:
-    """Signals of every reading, NaN where it has none. Energies are 1e-6 kWh, -1 where the record has no such."""
+    """Signals of each reading by name, NaN if a reading has no value.
+
+    `imported`, `exported` and `demand` are energies of the interval and of the demand interval so far [1e-6 kWh], -1 if
+    missing; `contracted` is a power [1e-6 kW]; `cost` is in 1e-6 of the currency; `bills` comes from `bills_of`.
+    """
     demand_kw = np.where(imported >= 0, demand * 3.6e-3 / window_s, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(contracted > 0, demand_kw / (contracted / 1e6), np.nan)

@@ -1,7 +1,7 @@
-"""Shift calendars and mute windows: local wall-clock time in a real time zone.
+"""Shift calendars and mute windows: local wall-clock time in an IANA time zone.
 
-A shift follows the clock on the wall: 22:00 to 06:00 lasts seven hours in the night on which clocks go forward and nine
-in the one on which they go back.
+A shift follows local time: 22:00 to 06:00 lasts seven hours in the night when clocks go forward and nine in the night
+when they go back.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ _DAY_MINUTES = 24 * 60
 
 
 class RuleCalendarError(ValueError):
-    """A calendar that cannot be used; the message says why."""
+    """An invalid calendar; the message has the reason."""
 
 
 class WeeklyWindow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """From `from` until `to` (HH:MM, local) on `days` (`mon-fri`, `sat,sun`, `daily`). Where `to` is not later than
-    `from` the window ends on the next day; it belongs to the day on which it begins.
+    """A window from `from` until `to` (HH:MM, local) on `days` (`mon-fri`, `sat,sun`, `daily`).
+
+    If `to` is not later than `from`, the window ends on the next day; it belongs to the day on which it begins.
     """
 
     start: str | int = msgspec.field(name="from")
@@ -30,14 +31,14 @@ class WeeklyWindow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OneOff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """From one local date and time until another, such as a maintenance stop."""
+    """A single window from one local date and time until another, such as a maintenance stop."""
 
     start: str = msgspec.field(name="from")
     end: str = msgspec.field(name="to")
 
 
 class CalendarDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Open in any of its `weekly` windows, except those that begin on a day of `except`, and in its `once` windows."""
+    """A calendar: open in its `weekly` windows, except those that begin on a day in `except`, and in its `once` windows."""
 
     timezone: str
     weekly: tuple[WeeklyWindow, ...] = ()
@@ -46,25 +47,25 @@ class CalendarDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Calendar:
-    """A calendar ready to be asked. Raises RuleCalendarError when it cannot be read, or is never open or always."""
+    """A parsed calendar. Raises RuleCalendarError if the document is invalid, or never or always open."""
 
     def __init__(self, document: CalendarDocument) -> None:
         try:
             self.zone = ZoneInfo(document.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise RuleCalendarError(f"no IANA time zone {document.timezone!r}") from None
+            raise RuleCalendarError(f"{document.timezone!r} is not an IANA time zone; write Europe/Madrid") from None
         self.skipped = frozenset(document.skipped)
         self.weekly = [(days_of(w.days), _minute(w.start), _minute(w.end)) for w in document.weekly]
         self.once = [(self._ms(w.start), self._ms(w.end)) for w in document.once]
         if not self.weekly and not self.once:
-            raise RuleCalendarError("it has no window, so it is never open")
+            raise RuleCalendarError("it has no window, so it is never open; give `weekly` or `once`")
         if any(end <= start for start, end in self.once):
             raise RuleCalendarError("a window of `once` ends before it begins")
         if not self.skipped and self._always():
-            raise RuleCalendarError("its windows cover every minute of the week, so it says nothing")
+            raise RuleCalendarError("its windows cover every minute of the week, so it is always open; remove it or make them shorter")
 
     def is_open(self, instant_ms: int) -> bool:
-        """True when the instant (epoch ms) lies in a window."""
+        """True if the instant (epoch ms) is in a window."""
         if any(start <= instant_ms < end for start, end in self.once):
             return True
         local = datetime.fromtimestamp(instant_ms / 1000, self.zone)
@@ -93,13 +94,13 @@ class Calendar:
         try:
             local = datetime.fromisoformat(text)
         except ValueError:
-            raise RuleCalendarError(f"{text!r} is no date and time; write 2026-03-28T10:00") from None
+            raise RuleCalendarError(f"{text!r} is not a date and time; write 2026-03-28T10:00") from None
         aware = local if local.tzinfo else local.replace(tzinfo=self.zone)
         return int(aware.astimezone(UTC).timestamp() * 1000)
 
 
 def days_of(text: str) -> frozenset[int]:
-    """Weekdays (Monday is 0) of `mon-fri`, `sat,sun`, `fri-mon` or `daily`. Raises RuleCalendarError."""
+    """Weekdays (Monday is 0) in `mon-fri`, `sat,sun`, `fri-mon` or `daily`. Raises RuleCalendarError."""
     if text == "daily":
         return frozenset(range(7))
     found: set[int] = set()
@@ -113,12 +114,12 @@ def days_of(text: str) -> frozenset[int]:
 
 
 def _minute(text: str | int) -> int:
-    if isinstance(text, int):  # YAML reads 22:00 without quotes as a number to the base of 60
+    if isinstance(text, int):  # YAML parses an unquoted 22:00 as a sexagesimal number
         return text
     if text == "24:00":
         return _DAY_MINUTES
     try:
         clock = time.fromisoformat(text)
     except ValueError:
-        raise RuleCalendarError(f"{text!r} is no time of day; write 06:00") from None
+        raise RuleCalendarError(f"{text!r} is not a time of day; write 06:00") from None
     return clock.hour * 60 + clock.minute

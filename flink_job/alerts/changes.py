@@ -1,4 +1,4 @@
-"""Changes of an alert: what the machines emit."""
+"""Changes of an alert, the output of the state machines."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 RAISED, ESCALATED, EASED, FLAPPING, CLEARED, LATCHED = "raised", "escalated", "eased", "flapping", "cleared", "latched"
-#: States after which an alert is over.
+#: States in which an alert has ended.
 ENDED = (CLEARED, LATCHED)
 
 
 class Change(NamedTuple):
-    """A step in the life of one alert. `number` counts them from 0; with `alert_id` it names the change.
+    """A change of one alert, identified by `alert_id` and its `number` from 0.
 
-    `historical` changes are records, never pages; `muted` ones fell into a mute window. `cost_u` is what the entity's
-    readings in the episode cost so far [1e-6].
+    `value` was compared with `threshold`, in the unit of the rule's signal. The episode begins at `episode_ms`, the
+    change is at `event_ms` [epoch ms]. Nobody is notified of changes that are `historical` (found in old readings) or
+    `muted` (in a mute window of the rule). `cost_u` is the cost of the episode so far, in 1e-6 of the currency.
     """
 
     alert_id: str
@@ -32,5 +33,5 @@ class Change(NamedTuple):
 
 
 def alert_id(rule_id: str, entity: str, episode_ms: int) -> str:
-    """The name of an episode: the same whenever it is computed again."""
+    """The id of an alert: the same each time it is computed, so that a replay or restart does not duplicate it."""
     return blake2b(f"{rule_id}|{entity}|{episode_ms}".encode(), digest_size=16).hexdigest()

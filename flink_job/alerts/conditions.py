@@ -1,7 +1,7 @@
 """Conditions: `> 85`, `<= 2.5`, `outside 48..52`, `inside 10..20`.
 
-Every condition splits the numbers into those that breach and those that do not, as intervals with open or closed ends:
-so whether it can fire, whether it implies another, and whether a value is clear of it, are questions about intervals.
+Every condition is an interval with open or closed ends, or its complement. Whether it can fire, whether it implies
+another condition, and whether a value is clear are comparisons of intervals.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ _RANGE = re.compile(rf"\s*({_NUMBER})\s*\.\.\s*({_NUMBER})\s*")
 
 
 class ConditionError(ValueError):
-    """A condition that cannot be read, or that has no sense; the message says what would be right."""
+    """An invalid condition; the message has a valid example."""
 
 
 class Condition(NamedTuple):
-    """Breached by value > low (>= where `low_counts`) and value < high (<= where `high_counts`); `outside` turns it
-    round. `text` is as written.
+    """A condition on a value: value > low (>= if `low_counts`) and value < high (<= if `high_counts`).
+
+    `outside` negates it. `text` is the condition as written.
     """
 
     text: str
@@ -33,12 +34,13 @@ class Condition(NamedTuple):
     outside: bool
 
     def holds(self, value: float) -> bool:
+        """True if the value satisfies the condition."""
         above = value > self.low or (self.low_counts and value == self.low)
         below = value < self.high or (self.high_counts and value == self.high)
         return (above and below) != self.outside
 
     def threshold(self, value: float) -> float:
-        """The limit that `value` is compared with: the nearer one of a band."""
+        """The limit that `value` is compared with; of a band, the nearer one."""
         if self.low == -inf:
             return self.high
         if self.high == inf:
@@ -46,19 +48,19 @@ class Condition(NamedTuple):
         return self.low if abs(value - self.low) <= abs(value - self.high) else self.high
 
     def implies(self, other: Condition) -> bool:
-        """True when every value that breaches this one breaches `other` too, for conditions of one kind."""
+        """True if every value that satisfies this condition satisfies `other` too; both have the same kind."""
         if self.outside:
             return self.low <= other.low and self.high >= other.high
         return self.low >= other.low and self.high <= other.high
 
     def kind(self) -> str:
-        """Conditions of one kind can be steps of one rule."""
+        """`above`, `below`, `inside` or `outside`; the levels of a rule have the same kind."""
         if self.low != -inf and self.high != inf:
             return "outside" if self.outside else "inside"
         return "above" if self.high == inf else "below"
 
     def can_hold(self, lowest: float, highest: float) -> bool:
-        """True when some value in [lowest, highest] breaches."""
+        """True if some value in [lowest, highest] satisfies the condition."""
         if not self.outside:
             return (
                 self.low < self.high
@@ -69,7 +71,7 @@ class Condition(NamedTuple):
 
 
 def parse_condition(text: str) -> Condition:
-    """The condition in `text`. Raises ConditionError."""
+    """Parse a condition such as `> 85`. Raises ConditionError."""
     if found := _COMPARISON.fullmatch(text):
         sign, limit = found[1], float(found[2])
         if sign.startswith(">"):
@@ -80,15 +82,14 @@ def parse_condition(text: str) -> Condition:
         if low >= high:
             raise ConditionError(f"{text!r}: {low:g} is not below {high:g}")
         return Condition(text.strip(), low, high, True, True, found[1] == "outside")
-    raise ConditionError(f"{text!r} is no condition; write '> 85', '<= 2.5', 'outside 48..52' or 'inside 10..20'")
+    raise ConditionError(f"{text!r} is not a condition; write '> 85', '<= 2.5', 'outside 48..52' or 'inside 10..20'")
 
 
 def clear_condition(breach: Condition, clear_at: str) -> Condition:
-    """What a value has to do to be clear: by default not to breach; `clear_at` asks for more.
+    """The condition of a clear value: by default, that it does not breach; `clear_at` adds hysteresis.
 
-    For `> 85`, clear_at `80` asks for <= 80; for `outside 48..52`, clear_at `49..51` asks for that band; for
-    `inside 10..20`, clear_at `8..22` asks for a value outside that one. Raises ConditionError where clear_at lies on
-    the breaching side.
+    With clear_at `80`, `> 85` is clear at <= 80; with `49..51`, `outside 48..52` is clear inside that band; with
+    `8..22`, `inside 10..20` is clear outside that band. Raises ConditionError if clear_at is on the breaching side.
     """
     if breach.kind() in ("above", "below"):
         return _clear_of_limit(breach, clear_at)
@@ -101,7 +102,7 @@ def clear_condition(breach: Condition, clear_at: str) -> Condition:
         inner, outer = ((low, high), breach[1:3]) if breach.outside else (breach[1:3], (low, high))
         if not (outer[0] <= inner[0] and inner[1] <= outer[1]):
             where = "within" if breach.outside else "around"
-            raise ConditionError(f"clear_at {clear_at!r} must lie {where} {breach.low:g}..{breach.high:g}")
+            raise ConditionError(f"clear_at {clear_at!r} must be {where} {breach.low:g}..{breach.high:g}")
     return Condition(f"clear of {breach.text}", low, high, True, True, not breach.outside)
 
 
@@ -111,11 +112,11 @@ def _clear_of_limit(breach: Condition, clear_at: str) -> Condition:
     try:
         at = float(clear_at) if clear_at else limit
     except ValueError:
-        raise ConditionError(f"clear_at {clear_at!r} is no number") from None
+        raise ConditionError(f"clear_at {clear_at!r} is not a number") from None
     if (above and at > limit) or (not above and at < limit):
         side = "above" if above else "below"
-        raise ConditionError(f"clear_at {at:g} lies {side} the limit {limit:g}: values there breach")
-    # At the limit itself a value is clear just when it does not breach.
+        raise ConditionError(f"clear_at {at:g} is {side} the limit {limit:g}, where values breach")
+    # At the limit itself a value is clear if and only if it does not breach.
     counts = at != limit or not (breach.low_counts if above else breach.high_counts)
     if above:
         return Condition(f"clear of {breach.text}", -inf, at, False, counts, False)

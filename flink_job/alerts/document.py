@@ -1,4 +1,4 @@
-"""Rule documents: YAML or JSON to typed rules, with every fault named."""
+"""Parser of rules documents: YAML or JSON to typed rules, reporting every fault."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flink_job.metering.bounds import MAX_DEPTH, MAX_DETAIL, MAX_DOCUMENT_BYTES
 
 
 class RuleError(ValueError):
-    """Rules that cannot be used; `problems` holds every fault, each with its rule and what would be right."""
+    """An invalid rules document; `problems` has every fault, each with its rule and how to fix it."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -24,10 +24,10 @@ class RuleError(ValueError):
 
 
 def parse_rules(content: bytes, name: str = "rules", silence_s: int = 0) -> RuleSet:
-    """The rules of a YAML or JSON document. Its version is the hash of its bytes.
+    """Parse a YAML or JSON document; the version of its rules is a hash of its bytes.
 
-    `silence_s` is how soon the job can tell that a meter is silent; a shorter `no_data` would never be on time.
-    Raises RuleError with every fault.
+    `silence_s` is the setting of the job [s], after which it detects that a meter stopped reporting; a rule with a
+    shorter `no_data` could not fire on time. Raises RuleError with every fault.
     """
     try:
         _check_structure(content)
@@ -54,17 +54,17 @@ def parse_rules(content: bytes, name: str = "rules", silence_s: int = 0) -> Rule
 
 
 def _check_structure(content: bytes) -> None:
-    """Raises ValueError for a document whose size, depth or aliases could take long to read or fill memory.
+    """Raise ValueError if the size, depth or aliases of a document could exhaust time or memory.
 
-    An alias repeats a part of the document: some lines of them, each of several of the one before, are gigabytes.
+    Nested aliases expand exponentially: a few lines of them become gigabytes.
     """
     if len(content) > MAX_DOCUMENT_BYTES:
-        raise ValueError(f"{len(content)} bytes; at most {MAX_DOCUMENT_BYTES} are read")
+        raise ValueError(f"{len(content)} bytes; a rules document has at most {MAX_DOCUMENT_BYTES}")
     depth = 0
     for event in yaml.parse(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
         line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, yaml.AliasEvent):
-            raise ValueError(f"line {line}: aliases (*{event.anchor}) are not read")
+            raise ValueError(f"line {line}: aliases (*{event.anchor}) are not supported; write the values out")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -73,6 +73,6 @@ def _check_structure(content: bytes) -> None:
             raise ValueError(f"line {line}: more than {MAX_DEPTH} levels deep")
 
 
-def schema() -> dict[str, Any]:
+def json_schema() -> dict[str, Any]:
     """JSON Schema of a rules document."""
     return msgspec.json.schema(RulesDocument)

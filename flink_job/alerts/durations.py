@@ -1,4 +1,4 @@
-"""Durations as people write them: `90s`, `10m`, `1h30m`, `2d`."""
+"""Durations in rules documents: `90s`, `10m`, `1h30m`, `2d`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ _PART = re.compile(r"(\d+)(ms|s|m|h|d)")
 
 
 def parse_duration(text: str) -> int:
-    """Milliseconds of a duration. Raises ValueError, which says what would be right."""
+    """Parse a duration to milliseconds. Raises ValueError with a valid example."""
     if not text or _PART.sub("", text):
-        raise ValueError(f"{text!r} is no duration; write 90s, 10m, 1h30m or 2d")
+        raise ValueError(f"{text!r} is not a duration; write 90s, 10m, 1h30m or 2d")
     return sum(int(number) * _UNITS_MS[unit] for number, unit in _PART.findall(text))
 
 
 def show_duration(ms: int) -> str:
-    """A duration in at most two units, such as `1h30m`."""
+    """Format milliseconds in at most two units, such as `1h30m`."""
     if ms < 0:
         return f"-{show_duration(-ms)}"
     parts = []

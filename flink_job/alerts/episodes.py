@@ -1,65 +1,44 @@
-"""The machine of one rule and entity: samples in, changes of alerts out, all in event time.
+"""State machine of one rule and entity: samples in, changes of its alerts out, all in event time.
 
-A track keeps the samples of the last while, in order of event time whatever the order of arrival, and looks at them
-anew with each one that comes. So a duration counts over what was observed: from the first to the last of consecutive
-samples, none further from the next than the rule's gap. Nothing happens without a sample: silence neither raises nor
-clears.
+A track stores recent samples in order of event time, whatever their order of arrival, and is evaluated again with each
+sample. So a duration counts over what was measured: from the first to the last of consecutive samples, none further
+apart than the rule's gap. Nothing changes without a sample: missing data neither raises nor clears.
 
-Two tracks for each rule and entity: `live`, and `past` for what arrives long after its time. What is found in old
-samples is historical; when fresh samples go on with it, the alert is raised again as a live one, under the same name.
+There are two tracks per rule and entity: `live`, and `past` for samples that arrive long after their event time. An
+alert that is found in old samples is historical; if fresh samples continue it, it is raised again as a live alert with
+the same id.
 """
 
 from __future__ import annotations
 
-import msgspec
+import itertools
 
 from flink_job.alerts.changes import CLEARED, EASED, ESCALATED, FLAPPING, LATCHED, RAISED, Change, alert_id
-from flink_job.alerts.points import Point, breaches, follows, index_of, insert, prune, sustained_rank, trailing_run
+from flink_job.alerts.points import (
+    Point,
+    breaches,
+    index_of,
+    insert,
+    is_consecutive,
+    prune,
+    sustained_rank,
+    trailing_run,
+)
 from flink_job.alerts.rules import CLEAR, CLOCK_TOLERANCE_MS, Rule
-
-NEVER_MS = -(1 << 62)
-
-
-class Episode(msgspec.Struct, array_like=True):
-    """An alert that is not over. `notified`: a change that was neither historical nor muted has been emitted."""
-
-    start_ms: int
-    rank: int
-    changes: int
-    historical: bool
-    notified: bool
-    flapping: bool
-    cost_u: int
-    worst: float
-
-
-class Track(msgspec.Struct, array_like=True):
-    """Samples of the last while and the episode in them. Event time up to `ended_ms` has had its episode."""
-
-    points: list[Point] = []
-    episode: Episode | None = None
-    ended_ms: int = NEVER_MS
-    flips: list[int] = []
-
-
-class RuleState(msgspec.Struct, array_like=True):
-    """Both tracks of a rule and entity."""
-
-    live: Track = msgspec.field(default_factory=Track)
-    past: Track | None = None
+from flink_job.alerts.tracks import Episode, RuleState, Track
 
 
 def is_idle(rule: Rule, state: RuleState) -> bool:
-    """True when forgetting the state changes nothing: no episode is or was, and nothing breaches."""
-    return state.past is None and _is_quiet(rule, state.live)
+    """True if the state can be removed without effect: there was no episode, and every sample is clear."""
+    return state.past is None and state.live.is_clear(rule)
 
 
 def step(rule: Rule, entity: str, state: RuleState, point: Point, arrival_ms: int) -> list[Change]:
-    """Take a sample in; returns the changes that follow from it."""
+    """Process a sample that arrives at `arrival_ms`; returns the changes."""
     if point.at_ms > arrival_ms + CLOCK_TOLERANCE_MS:
         return []
     if not rule.applies(point.at_ms):
-        return _leave(rule, entity, state, point)
+        return _deactivate(rule, entity, state, point)
     fresh = arrival_ms - (point.at_ms + point.interval_s * 1000) <= rule.horizon_ms
     live = state.live.points
     if fresh or not live or point.at_ms >= live[0].at_ms:
@@ -68,7 +47,7 @@ def step(rule: Rule, entity: str, state: RuleState, point: Point, arrival_ms: in
 
 
 def restore(rule: Rule, state: RuleState, point: Point) -> None:
-    """Put back a sample that was taken in before and led to nothing, without judging it again."""
+    """Insert a sample that was processed before and changed nothing, without evaluating it again."""
     track = state.live
     if rule.applies(point.at_ms):
         insert(track.points, point)
@@ -78,20 +57,20 @@ def restore(rule: Rule, state: RuleState, point: Point) -> None:
 
 
 def _observe_past(rule: Rule, entity: str, state: RuleState, point: Point) -> list[Change]:
-    """A sample from before all that is known live: a historical record at most."""
+    """Process a sample that is older than the live track: its alert can only be historical."""
     found: list[Change] = []
     if state.past is not None and state.past.points and point.at_ms < state.past.points[0].at_ms:
         found += close(rule, entity, state.past, "older readings arrived")
         state.past = None
     state.past = state.past or Track()
     found += _observe(rule, entity, state.past, point, False)
-    if _is_quiet(rule, state.past):
+    if state.past.is_clear(rule):
         state.past = None
     return found
 
 
-def _leave(rule: Rule, entity: str, state: RuleState, point: Point) -> list[Change]:
-    """A sample outside the rule's calendar: nothing is pending any more, and what is active is over."""
+def _deactivate(rule: Rule, entity: str, state: RuleState, point: Point) -> list[Change]:
+    """Process a sample outside the rule's calendar: pending breaches are discarded, and an active alert ends."""
     track = state.live
     if track.points and point.at_ms < track.points[-1].at_ms:
         return []
@@ -101,7 +80,7 @@ def _leave(rule: Rule, entity: str, state: RuleState, point: Point) -> list[Chan
 
 
 def close(rule: Rule, entity: str, track: Track, detail: str, at_ms: int | None = None) -> list[Change]:
-    """End the track's episode for a reason other than its samples."""
+    """End the track's episode for another reason, `detail`, at `at_ms` (default: its last sample)."""
     if track.episode is None:
         return []
     last = track.points[-1] if track.points else Point(track.episode.start_ms, 0, 0, track.episode.worst)
@@ -110,6 +89,7 @@ def close(rule: Rule, entity: str, track: Track, detail: str, at_ms: int | None 
 
 
 def _observe(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -> list[Change]:
+    """Insert a sample into a track; returns the changes. `fresh`: it arrived within the rule's horizon."""
     if not insert(track.points, point):
         return []
     if track.episode is None:
@@ -117,18 +97,20 @@ def _observe(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -
     else:
         if point.at_ms >= track.episode.start_ms:
             track.episode.cost_u += point.cost_u
-        found = _go_on(rule, entity, track, point, fresh)
+        found = _update(rule, entity, track, point, fresh)
     prune(rule, track.points)
     return found
 
 
 def _maybe_raise(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -> list[Change]:
-    """Raise where the breach that `point` belongs to has lasted; a page only if it still does."""
+    """Raise an alert if the breach that `point` belongs to has lasted; it is historical unless the breach goes on."""
     if not breaches(rule, point) or point.at_ms <= track.ended_ms:
         return []
     points = track.points
     last = index_of(points, point.at_ms)
-    while last + 1 < len(points) and follows(rule, points[last], points[last + 1]) and breaches(rule, points[last + 1]):
+    for earlier, later in itertools.pairwise(points[last:]):
+        if not (is_consecutive(rule, earlier, later) and breaches(rule, later)):
+            break
         last += 1
     rank = sustained_rank(rule, points[: last + 1], track.ended_ms)
     if rank < 0:
@@ -143,12 +125,12 @@ def _maybe_raise(rule: Rule, entity: str, track: Track, point: Point, fresh: boo
     flapping = _flips(rule, track, points[last].at_ms)
     track.episode.flapping = flapping
     found = [_change(rule, entity, track, points[last], FLAPPING if flapping else RAISED, muted)]
-    # A breach found late may be over already.
-    return found + (_go_on(rule, entity, track, points[-1], False) if last < len(points) - 1 else [])
+    # A breach that is found late may have ended already.
+    return found + (_update(rule, entity, track, points[-1], False) if last < len(points) - 1 else [])
 
 
-def _go_on(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -> list[Change]:
-    """What a sample does to an active episode: more or less severe, live after all, notified after a mute, over."""
+def _update(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -> list[Change]:
+    """Process a sample of an open episode: it ends, is raised again (live, or after a mute), escalates or eases."""
     episode, points = track.episode, track.points
     assert episode is not None
     newest = points[-1]
@@ -157,7 +139,7 @@ def _go_on(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -> 
         return [_end(rule, entity, track, newest, LATCHED if rule.latch else CLEARED)]
     if episode.flapping:
         return []
-    found = _announce(rule, entity, track, point, fresh)
+    found = _raise_again(rule, entity, track, point, fresh)
     rank = sustained_rank(rule, points, episode.start_ms - 1)
     lower = trailing_run(rule, points, lambda p: rule.rank_of(p.value) < episode.rank, episode.start_ms)
     if rank > episode.rank:
@@ -172,14 +154,14 @@ def _go_on(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -> 
 
 
 def required_clear_ms(rule: Rule, episode: Episode) -> int:
-    """How long it must be seen clear to be over."""
+    """How long samples must be clear before the episode ends [ms]."""
     if episode.flapping and rule.flapping is not None:
         return max(rule.clear_for_ms, rule.flapping.within_ms)
     return rule.clear_for_ms
 
 
-def _announce(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -> list[Change]:
-    """Raise again what has only been a record so far: found in old samples, or while muted."""
+def _raise_again(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -> list[Change]:
+    """Raise an episode again that nobody has been notified of: it was historical or muted so far."""
     episode = track.episode
     assert episode is not None
     is_newest = point.at_ms == track.points[-1].at_ms
@@ -190,7 +172,7 @@ def _announce(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) 
 
 
 def _flips(rule: Rule, track: Track, at_ms: int) -> bool:
-    """Count a raise or clear; True when there have been too many."""
+    """Count a raise or clear; True if there have been too many."""
     if rule.flapping is None:
         return False
     since = at_ms - rule.flapping.within_ms
@@ -223,12 +205,4 @@ def _change(rule: Rule, entity: str, track: Track, point: Point, state: str, mut
         muted,
         episode.cost_u,
         detail,
-    )
-
-
-def _is_quiet(rule: Rule, track: Track) -> bool:
-    return (
-        track.episode is None
-        and track.ended_ms == NEVER_MS
-        and all(rule.rank_of(p.value) == CLEAR for p in track.points)
     )

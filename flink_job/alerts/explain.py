@@ -1,4 +1,4 @@
-"""Why a rule did or did not fire: its machine, seen sample by sample."""
+"""Explain why a rule did or did not fire: its state machine, sample by sample."""
 
 from __future__ import annotations
 
@@ -13,27 +13,30 @@ from flink_job.alerts.rules import CLEAR, HELD, SEVERITIES, Rule
 
 
 class Explained(NamedTuple):
-    """One sample: what it was to the rule, in what phase that left the machine, and the changes it made."""
+    """One sample: its evaluation by the rule, the phase of the state machine after it, and the changes it caused.
+
+    `at_ms` is the start of its interval [epoch ms], `late_ms` how long after the end of the interval it arrived.
+    """
 
     at_ms: int
     late_ms: int
     value: float
-    judged: str
+    evaluation: str
     phase: str
     changes: tuple[Change, ...]
 
 
 def explain(rule: Rule, entity: str, points: Iterable[tuple[Point, int]]) -> Iterator[Explained]:
-    """Each (sample, arrival) with what it leads to."""
+    """Yield the explanation of each (sample, time of arrival [epoch ms])."""
     state = RuleState()
     for point, arrival_ms in points:
         changes = tuple(step(rule, entity, state, point, arrival_ms))
         late_ms = arrival_ms - point.at_ms - point.interval_s * 1000
-        yield Explained(point.at_ms, late_ms, point.value, judged(rule, point), phase(rule, state, point), changes)
+        yield Explained(point.at_ms, late_ms, point.value, evaluation(rule, point), phase(rule, state, point), changes)
 
 
-def judged(rule: Rule, point: Point) -> str:
-    """What a value is to the rule, in words."""
+def evaluation(rule: Rule, point: Point) -> str:
+    """The evaluation of a sample in words: clear, breach, between limit and clear_at, or outside the calendar."""
     if not rule.applies(point.at_ms):
         return "outside the calendar"
     rank = rule.rank_of(point.value)
@@ -46,10 +49,10 @@ def judged(rule: Rule, point: Point) -> str:
 
 
 def phase(rule: Rule, state: RuleState, point: Point) -> str:
-    """Where the machine stands after a sample: idle, pending, active, recovering, flapping."""
+    """The phase of the state machine after a sample: idle, pending, active, recovering or flapping."""
     track = state.live
     if state.past is not None and point in state.past.points:
-        return "old: " + _phase(rule, state.past)
+        return "past: " + _phase(rule, state.past)
     return _phase(rule, track)
 
 
@@ -62,10 +65,10 @@ def _phase(rule: Rule, track: Track) -> str:
         lasted = show_duration(run[-1].at_ms - run[0].at_ms)
         parts = [f"{lasted} of {show_duration(rule.for_ms)}"] if rule.for_ms else []
         parts += [f"{len(run)} of {rule.min_samples} samples"] if rule.min_samples > 1 else []
-        return f"pending: {', '.join(parts)}" if parts else "idle: this time has had its alert"
+        return f"pending: {', '.join(parts)}" if parts else "idle: an alert of this time has ended"
     name = "flapping" if track.episode.flapping else f"active ({SEVERITIES[track.episode.rank]})"
     if track.episode.historical:
-        name += ", a record"
+        name += ", historical"
     clear = trailing_run(rule, points, lambda p: rule.rank_of(p.value) == CLEAR, track.episode.start_ms)
     if not clear:
         return name

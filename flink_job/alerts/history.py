@@ -1,4 +1,4 @@
-"""Readings of the past as batches for the machines: from files of records, or from the output of a run."""
+"""Historical readings and KPIs as batches for the alert state machines: from files of records, or from the lake."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from flink_job.metering.units import MICRO
 
 
 def batches_of_records(records: Iterable[bytes], contracts: dict[str, Contract], now_ms: int) -> Iterator[Batch]:
-    """A batch for each reading of a meter with a contract, in the order given, which is that of arrival.
+    """Yield a batch per reading of a meter with a contract. `records` are in order of arrival.
 
-    Files do not tell when a record arrived: it is taken to be when the newest interval so far ended. So a reading that
-    stands behind newer ones of any meter is late by what lies between. What lies after `now_ms` is of a broken clock.
+    Files have no times of arrival: a record is assumed to arrive when the latest interval so far ends. So a reading
+    after newer ones of any meter is late. Readings after `now_ms` are rejected, as from a wrong clock.
     """
     arrival_ms = 0
     for payload in records:
@@ -41,13 +41,13 @@ def _powers(reading: ParsedReading, contract: Contract) -> dict[str, float]:
         if packed is not None:
             try:
                 ukwh = unpack(multiplied(packed, contract.multiplier))[1]
-            except QuantityError:  # the stream leaves it unpriced
+            except QuantityError:  # unpriced in the stream
                 continue
             found[name] = ukwh * 3600 / MICRO / int(reading.interval_s or 1)
     return found
 
 
-#: Costed readings and KPIs on time, in order of arrival; for KPIs that is the end of their window.
+#: Costed readings, and KPIs on time, in order of arrival; KPIs are assumed to arrive at the end of their window.
 COSTED_SQL = """
 SELECT meter_id, site_path, epoch_ms(interval_start), interval_s, revision, epoch_ms(arrival), currency,
   CAST(cost AS DOUBLE), CAST(energy_kwh AS DOUBLE), CAST(export_kwh AS DOUBLE)
@@ -62,7 +62,7 @@ FROM kpis WHERE emission = 'on_time' AND window_s > 900 ORDER BY window_end, ent
 
 
 def batches_of_costs(rows: Iterable[Any], contracts: dict[str, Contract]) -> Iterator[Batch]:
-    """A batch for each row of COSTED_SQL. Corrections, which hold differences, are left out."""
+    """Yield a batch per row of COSTED_SQL. Corrections are skipped: their rows hold differences."""
     for meter, path, start, interval_s, revision, arrival, currency, cost, kwh, export in rows:
         if revision:
             continue
@@ -75,7 +75,7 @@ def batches_of_costs(rows: Iterable[Any], contracts: dict[str, Contract]) -> Ite
 
 
 def batches_of_kpis(rows: Iterable[Any]) -> Iterator[Batch]:
-    """A batch for each row of KPI_SQL."""
+    """Yield a batch per row of KPI_SQL."""
     for entity, path, level, window_s, start, end, currency, cost, kwh, kvarh, max_kw, readings, expected in rows:
         values = {"kpi.cost": cost, "kpi.energy_kwh": kwh, "kpi.completeness": min(1.0, readings / max(1, expected))}
         if max_kw:

@@ -1,4 +1,4 @@
-"""Rates of change: from one reading to the next, in order of event time."""
+"""Rates of change between consecutive readings, in event time."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from flink_job.alerts.rules import Rule
 
 
 class Rates:
-    """What the rules on rates of change need of one entity's readings before."""
+    """The previous values that the rate-of-change rules of one entity need."""
 
     def __init__(self, rules: tuple[Rule, ...]) -> None:
         self.rules = {rule.series: rule for rule in rules if rule.change_per_ms}
         self.before: dict[str, tuple[int, float]] = {}
 
     def add_to(self, values: dict[str, float], at_ms: int, interval_s: int) -> None:
-        """Add the rates since the reading before to the values; none across a gap, or for a late reading."""
+        """Add the rate since the previous reading to `values` for each rule; a gap or a late reading has no rate."""
         for series, rule in self.rules.items():
             if rule.signal not in values:
                 continue

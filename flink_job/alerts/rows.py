@@ -1,4 +1,4 @@
-"""Changes as rows of the table `alerts`."""
+"""Rows of the table `alerts`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flink_job.tenants import split
 
 
 class AlertRow(NamedTuple):
-    """A change with all that a notification needs. Times are epoch ms, `cost_u` 1e-6 of `currency`."""
+    """A change with everything that a notification needs. Times are epoch ms; `cost_u` is in 1e-6 of `currency`."""
 
     tenant: str
     alert_id: str
@@ -42,7 +42,7 @@ class AlertRow(NamedTuple):
 
 
 def alert_row(rule: Rule, version: str, entity: Entity, change: Change, currency: str, arrival_ms: int) -> AlertRow:
-    """The row of a change."""
+    """The row of a change that the record which arrived at `arrival_ms` caused, under a version of the rules."""
     unit = rule.unit if rule.unit != "currency" else currency
     if rule.change_per_ms:
         unit = f"{unit} per {rule.change_per_ms // 1000} s"

@@ -1,4 +1,4 @@
-"""One rule of a document: its parts read one by one, so that all its faults are found."""
+"""Builder of one rule from its document; it checks every field, so that all faults are reported at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from flink_job.alerts.signals import KPI, KPI_WINDOWS, SIGNALS, Signal
 
 
 class RuleBuilder:
-    """Reads a rule; `problems` holds its faults, each with what would be right."""
+    """Builds a rule; `problems` has its faults, each with how to fix it.
+
+    `calendar_names` are all calendars of the document, `calendars` the valid ones; `ids` are all rule ids. `silence_s`
+    is the setting of the job [s].
+    """
 
     def __init__(
         self,
@@ -30,9 +34,10 @@ class RuleBuilder:
         self.is_no_data = bool(document.no_data or any(level.no_data for level in document.levels))
 
     def rule(self) -> Rule:
+        """Build the rule; it is usable only if `problems` is empty afterwards."""
         document = self.document
         if not document.rule_id or "|" in document.rule_id or len(document.rule_id) > 100:
-            self.problems.append("rule_id has 1 to 100 characters, and no '|'")
+            self.problems.append("rule_id must have 1 to 100 characters without '|'")
         signal = self._signal()
         levels = self._levels(signal)
         rule = Rule(
@@ -65,25 +70,25 @@ class RuleBuilder:
             if other == document.rule_id:
                 self.problems.append("it cannot inhibit itself")
             elif other not in self.ids:
-                self.problems.append(f"inhibited_by names {other!r}, which is no rule of this document")
+                self.problems.append(f"inhibited_by names {other!r}, which is not a rule of this document")
         return rule
 
     def _signal(self) -> Signal | None:
         document = self.document
         if self.is_no_data:
             if document.signal or document.when or document.change_per:
-                self.problems.append("no_data prefilters whether anything comes; it has no signal, when or change_per")
+                self.problems.append("a no_data rule must not have signal, when or change_per")
             return None
         signal = SIGNALS.get(document.signal)
         if signal is None:
-            self.problems.append(f"signal is {document.signal!r}; it is one of {', '.join(SIGNALS)}")
+            self.problems.append(f"signal is {document.signal!r}; it must be one of {', '.join(SIGNALS)}")
             return None
         if signal.source == KPI and document.window not in KPI_WINDOWS:
-            self.problems.append(f"window is {document.window!r}; a KPI has one of {', '.join(KPI_WINDOWS)}")
+            self.problems.append(f"window is {document.window!r}; for a KPI it must be one of {', '.join(KPI_WINDOWS)}")
         if signal.source != KPI and document.window:
-            self.problems.append(f"window is for KPIs; {signal.name} comes with each reading")
+            self.problems.append(f"window applies to KPIs only; {signal.name} is a signal of readings")
         if document.change_per and signal.source == KPI:
-            self.problems.append("change_per is for the signals of readings")
+            self.problems.append("change_per applies to signals of readings only")
         return signal
 
     def _levels(self, signal: Signal | None) -> tuple[Level, ...]:
@@ -94,19 +99,19 @@ class RuleBuilder:
         levels = []
         for level in given or (LevelDocument(document.severity, document.when, document.no_data),):
             if level.severity not in SEVERITIES:
-                self.problems.append(f"severity is {level.severity!r}; it is one of {', '.join(SEVERITIES)}")
+                self.problems.append(f"severity is {level.severity!r}; it must be one of {', '.join(SEVERITIES)}")
                 continue
             rank = SEVERITIES.index(level.severity)
             if self.is_no_data:
-                silent_ms = self._duration("no_data", level.no_data, 0)
-                if silent_ms <= 0:
-                    self.problems.append("no_data is empty; it says how long nothing has come, such as 30m")
-                elif silent_ms < self.silence_ms:
+                no_data_ms = self._duration("no_data", level.no_data, 0)
+                if no_data_ms <= 0:
+                    self.problems.append("no_data is empty; give a duration such as 30m")
+                elif no_data_ms < self.silence_ms:
                     self.problems.append(
-                        f"no_data {level.no_data} is shorter than the job's silence_s ({self.silence_ms // 1000} s): "
-                        f"it could never fire on time"
+                        f"no_data {level.no_data} is shorter than the job's silence_s ({self.silence_ms // 1000} s), so it "
+                        f"could not fire on time; increase no_data or lower silence_s"
                     )
-                levels.append(Level(rank, None, silent_ms))
+                levels.append(Level(rank, None, no_data_ms))
             elif condition := self._condition(level.when, signal):
                 levels.append(Level(rank, condition, 0))
         levels.sort(key=lambda level: level.rank)
@@ -120,7 +125,7 @@ class RuleBuilder:
             self.problems.append(f"when: {error}")
             return None
         if signal is not None and not self.document.change_per:
-            reach = f"{signal.name} lies between {signal.lowest:g} and {signal.highest:g}"
+            reach = f"{signal.name} is between {signal.lowest:g} and {signal.highest:g}"
             if not condition.can_hold(signal.lowest, signal.highest):
                 self.problems.append(f"it can never fire: {reach}, never {text}")
         return condition
@@ -132,18 +137,18 @@ class RuleBuilder:
             elif lower.condition is None or higher.condition is None:
                 if higher.no_data_ms <= lower.no_data_ms:
                     self.problems.append(
-                        f"{SEVERITIES[higher.rank]} must come after a longer silence than the one below"
+                        f"no_data of {SEVERITIES[higher.rank]} must be longer than that of {SEVERITIES[lower.rank]}"
                     )
             elif higher.condition.kind() != lower.condition.kind() or not higher.condition.implies(lower.condition):
                 self.problems.append(
-                    f"{SEVERITIES[lower.rank]} ({lower.condition.text}) must hold wherever "
+                    f"{SEVERITIES[lower.rank]} ({lower.condition.text}) must hold whenever "
                     f"{SEVERITIES[higher.rank]} ({higher.condition.text}) does"
                 )
 
     def _clear(self, levels: tuple[Level, ...], signal: Signal | None) -> Condition | None:
         if not levels or levels[0].condition is None:
             if self.document.clear_at:
-                self.problems.append("clear_at is for values; no_data clears when something comes")
+                self.problems.append("clear_at applies to values only; a no_data alert clears with the next arrival")
             return None
         try:
             clear = clear_condition(levels[0].condition, self.document.clear_at)
@@ -152,24 +157,24 @@ class RuleBuilder:
             return None
         if signal is not None and not self.document.change_per and not clear.can_hold(signal.lowest, signal.highest):
             self.problems.append(
-                f"it can never clear: {signal.name} lies between {signal.lowest:g} and {signal.highest:g}"
+                f"it can never clear: {signal.name} is between {signal.lowest:g} and {signal.highest:g}"
             )
         return clear
 
     def _scope(self) -> Scope:
         scope = self.document.scope
         if not scope.site:
-            self.problems.append("scope.site must not be empty; * is every meter")
+            self.problems.append("scope.site must not be empty; * matches every meter")
         per = self.document.per
         if per.startswith("tag:"):
             if not self.is_no_data or not per.removeprefix("tag:"):
-                self.problems.append("per tag:NAME is for no_data rules: all meters with one value of the tag are one")
+                self.problems.append("per tag:NAME applies to no_data rules only, and groups meters by the value of the tag NAME")
         elif per not in ("meter", "line", "process", "factory"):
-            self.problems.append(f"per is {per!r}; it is meter, line, process, factory or tag:NAME")
+            self.problems.append(f"per is {per!r}; it must be meter, line, process, factory or tag:NAME")
         elif per != "meter" and not (self.is_no_data or self.document.signal.startswith("kpi.")):
-            self.problems.append(f"per {per} is for KPIs and no_data; a reading belongs to its meter")
+            self.problems.append(f"per {per} applies to KPIs and no_data only; a reading belongs to its meter")
         if self.document.signal.startswith("kpi.") and scope.tags:
-            self.problems.append("scope.tags is for the signals of readings; KPIs are scoped by site and meters")
+            self.problems.append("scope.tags applies to signals of readings only; scope KPIs by site and meters")
         return Scope(scope.site, frozenset(scope.meters), tuple(sorted(scope.tags.items())))
 
     def _duration(self, field: str, text: str, default: int) -> int:
@@ -183,7 +188,7 @@ class RuleBuilder:
 
     def _calendar(self, field: str, name: str) -> Calendar | None:
         if name and name not in self.calendar_names:
-            known = ", ".join(self.calendar_names) or "none"
+            known = ", ".join(self.calendar_names) or "no calendars"
             self.problems.append(f"{field} names calendar {name!r}; the document has {known}")
         return self.calendars.get(name)
 
@@ -192,19 +197,19 @@ class RuleBuilder:
         if described is None:
             return None
         if described.changes < 2:
-            self.problems.append("flapping.changes is at least 2: a raise and a clear are two")
+            self.problems.append("flapping.changes must be at least 2: a raise and a clear")
         return Flapping(described.changes, self._duration("flapping.within", described.within, 0))
 
     def _check_time(self, rule: Rule) -> None:
         if rule.min_samples < 1:
-            self.problems.append("min_samples is at least 1")
+            self.problems.append("min_samples must be at least 1")
         if self.is_no_data and (rule.for_ms or rule.clear_for_ms or rule.min_samples > 1 or rule.flapping):
-            self.problems.append("no_data has its own duration; for, clear_for, min_samples and flapping do not apply")
+            self.problems.append("a no_data rule must not have for, clear_for, min_samples or flapping: no_data is its duration")
         if rule.window_s and rule.max_gap_ms and rule.max_gap_ms < rule.window_s * 1000:
             what = "for" if rule.for_ms else "min_samples" if rule.min_samples > 1 else ""
             if what:
                 self.problems.append(
-                    f"it can never fire: max_gap is shorter than the window, so no two count for {what}"
+                    f"it can never fire: max_gap is shorter than the window, so no two samples are consecutive for {what}"
                 )
         if rule.active is not None and rule.active is rule.mute and not rule.active_outside:
             self.problems.append("it can never notify: it is muted whenever it is active")

@@ -1,4 +1,4 @@
-"""Samples: what the job tells the machines about one reading or KPI window, and how that travels."""
+"""Samples: the input of the alert state machines, and their JSON encoding between operators."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import msgspec
 
 
 class Sample(msgspec.Struct, frozen=True, array_like=True):
-    """The signals of an interval. Event time is `at_ms`, the interval's beginning; `cost_u` what it cost [1e-6].
+    """The signals of a reading's interval or a KPI window.
 
-    `passed`: an earlier batch already contained it, so a machine that has state has seen it.
+    Event time `at_ms` is the start of the interval [epoch ms]; `cost_u` is its cost in 1e-6 of the currency.
+    `is_resent`: an earlier batch contained the sample, so a state machine with state has processed it.
     """
 
     at_ms: int
@@ -16,11 +17,11 @@ class Sample(msgspec.Struct, frozen=True, array_like=True):
     revision: int
     cost_u: int
     values: dict[str, float]
-    passed: bool = False
+    is_resent: bool = False
 
 
 class Batch(msgspec.Struct, frozen=True, array_like=True):
-    """What reaches an entity's machines at one arrival: samples in order of arrival.
+    """The samples of an entity that are forwarded at one arrival, in order of arrival.
 
     `source` is `reading`, or `kpi` with level and window; `currency` is that of the costs.
     """

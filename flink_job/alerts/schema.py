@@ -1,4 +1,4 @@
-"""The fields of a rules document, as written."""
+"""Schema of a rules document: its fields as written."""
 
 from __future__ import annotations
 

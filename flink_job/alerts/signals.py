@@ -1,4 +1,4 @@
-"""What a rule may watch: each signal's unit, the values it can take, and where in the job it is known."""
+"""Signals that rules can use: unit, range of values, and whether they belong to readings or KPI windows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KPI_WINDOWS = {"1h": 3600, "1d": 86_400}
 
 @dataclass(frozen=True)
 class Signal:
-    """`lowest` and `highest` are the values it can take; a limit beyond them never fires or never clears."""
+    """A signal. A rule with a limit beyond `lowest` and `highest` would never fire or never clear."""
 
     name: str
     unit: str
@@ -37,9 +37,9 @@ _CHANNEL_RANGES = {
 _READING = (
     Signal("power_kw", "kW", READING, "Mean import power of the interval", 0),
     Signal("export_kw", "kW", READING, "Mean export power of the interval", 0),
-    Signal("demand_kw", "kW", READING, "Demand of the running demand interval, so far", 0),
+    Signal("demand_kw", "kW", READING, "Demand of the current demand interval so far", 0),
     Signal("contracted_share", "", READING, "demand_kw as a share of the contracted power (1 is all of it)", 0),
-    Signal("cost", "currency", READING, "What the reading costs"),
+    Signal("cost", "currency", READING, "Cost of the reading"),
     Signal("bill", "currency", READING, "Cost of the billing cycle so far: energy, demand, export, taxes on them"),
     Signal(
         "projected_bill",
@@ -55,8 +55,8 @@ _READING = (
 _KPI = (
     Signal("kpi.cost", "currency", KPI, "Cost of the window"),
     Signal("kpi.energy_kwh", "kWh", KPI, "Imported energy of the window"),
-    Signal("kpi.max_kw", "kW", KPI, "Highest quarter hour of the window"),
-    Signal("kpi.completeness", "", KPI, "Readings of the window as a share of those expected", 0, 1),
+    Signal("kpi.max_kw", "kW", KPI, "Highest mean power of a quarter hour in the window"),
+    Signal("kpi.completeness", "", KPI, "Readings of the window as a share of the expected readings", 0, 1),
     Signal("kpi.power_factor", "", KPI, "kWh / sqrt(kWh^2 + kvarh^2) of the window", 0, 1),
     Signal("kpi.load_factor", "", KPI, "Mean power as a share of the highest quarter hour", 0, 1),
 )

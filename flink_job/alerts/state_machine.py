@@ -1,4 +1,4 @@
-"""All the rules of one entity: what its keyed state holds, and what a batch of samples does to it."""
+"""Alert state machine of one entity: the state of all its rules, and how a batch of samples changes it."""
 
 from __future__ import annotations
 
@@ -7,29 +7,31 @@ from collections.abc import Iterator
 import msgspec
 
 from flink_job.alerts.changes import Change
-from flink_job.alerts.episodes import RuleState, close, is_idle, restore, step
+from flink_job.alerts.episodes import close, is_idle, restore, step
 from flink_job.alerts.points import Point
 from flink_job.alerts.rules import CLEAR, Rule, RuleSet, Scope
 from flink_job.alerts.samples import Batch
+from flink_job.alerts.tracks import RuleState
 from flink_job.metering.site import Entity
 from flink_job.tenants import tenant_of
 
 _encoder = msgspec.msgpack.Encoder()
 
+#: State by rule id.
 States = dict[str, RuleState]
 
 
-class _Kept(msgspec.Struct, array_like=True):
+class _Stored(msgspec.Struct, array_like=True):
     entity: Entity
     states: States
 
 
-#: Until 0.12.0 the entity was kept beside.
-_decoder = msgspec.msgpack.Decoder(_Kept | States)
+#: Until 0.12.0 the states were stored without the entity.
+_decoder = msgspec.msgpack.Decoder(_Stored | States)
 
 
 def rules_for(rules: RuleSet, batch: Batch) -> tuple[Rule, ...]:
-    """The rules that a batch's samples concern."""
+    """The rules that apply to the samples of a batch."""
     entity = Entity(batch.entity, batch.site_path, batch.tags)
     if batch.source == "kpi":
         return rules.of_kpi(entity, batch.level, batch.window_s)
@@ -37,10 +39,10 @@ def rules_for(rules: RuleSet, batch: Batch) -> tuple[Rule, ...]:
 
 
 def observe(rules: tuple[Rule, ...], states: States, batch: Batch) -> Iterator[tuple[Rule, Change]]:
-    """Take a batch in, rule by rule; `states` is changed in place, and keeps only what matters.
+    """Process a batch rule by rule and yield the changes. Modifies `states` in place; idle rules are removed from it.
 
-    Samples that have passed before are put back for a rule without state, which has not kept them. A rule with
-    state has seen them, and what it has forgotten must not come back.
+    Resent samples are restored for a rule without state, which did not store them. A rule with state has processed
+    them, and must not get samples again that it has pruned.
     """
     for rule in rules:
         state = states.get(rule.rule_id)
@@ -48,10 +50,10 @@ def observe(rules: tuple[Rule, ...], states: States, batch: Batch) -> Iterator[t
         points = list(points_for(rule, batch))
         if state is None:
             if all(rule.rank_of(point.value) == CLEAR for point, _ in points):
-                continue  # nothing is known of the rule, and this changes nothing
+                continue  # no state, and clear samples create none
             state = RuleState()
-        for point, passed in points:
-            if not passed:
+        for point, is_resent in points:
+            if not is_resent:
                 for change in step(rule, batch.entity, state, point, batch.arrival_ms):
                     yield rule, change
             elif is_new:
@@ -63,7 +65,7 @@ def observe(rules: tuple[Rule, ...], states: States, batch: Batch) -> Iterator[t
 
 
 def drop_removed(rules: RuleSet, states: States, entity: Entity) -> Iterator[tuple[Rule, Change]]:
-    """End the episodes of rules that are gone from the document; without a document nothing is known to be gone."""
+    """End the episodes of rules that are no longer in the document. Without a document all episodes stay open."""
     if not rules.version_of(entity):
         return
     tenant = tenant_of(entity.site_path)
@@ -76,31 +78,31 @@ def drop_removed(rules: RuleSet, states: States, entity: Entity) -> Iterator[tup
 
 
 def has_open_alert(states: States) -> bool:
-    """True when some alert is not over."""
+    """True if some alert has not ended."""
     return any(track is not None and track.episode for state in states.values() for track in (state.live, state.past))
 
 
 def pack_states(entity: Entity, states: States) -> bytes:
-    """The state as bytes."""
-    return _encoder.encode(_Kept(entity, states))
+    """The state of an entity as bytes."""
+    return _encoder.encode(_Stored(entity, states))
 
 
 def unpack_states(packed: bytes | None) -> tuple[Entity | None, States]:
-    """The state in bytes; without any it is empty, and of nobody."""
+    """(entity, states) from bytes; without bytes, None and an empty state. The entity is None before 0.12.0."""
     if not packed:
         return None, {}
-    kept = _decoder.decode(packed)
-    return (kept.entity, kept.states) if isinstance(kept, _Kept) else (None, kept)
+    stored = _decoder.decode(packed)
+    return (stored.entity, stored.states) if isinstance(stored, _Stored) else (None, stored)
 
 
 def is_clear_or_inactive(rules: tuple[Rule, ...], series: str, value: float, at_ms: int) -> bool:
-    """True when the value concerns no rule on this series."""
+    """True if the value is clear for every rule on the series, or the rule is inactive by its calendar."""
     return all(rule.rank_of(value) == CLEAR or not rule.applies(at_ms) for rule in rules if rule.series == series)
 
 
 def points_for(rule: Rule, batch: Batch) -> Iterator[tuple[Point, bool]]:
-    """The values of a batch that concern a rule, and whether they have passed before."""
+    """Yield (point, is resent) for each sample of a batch that has a value for the rule."""
     for sample in batch.samples:
         value = sample.values.get(rule.series)
         if value is not None:
-            yield Point(sample.at_ms, sample.interval_s, sample.revision, value, sample.cost_u), sample.passed
+            yield Point(sample.at_ms, sample.interval_s, sample.revision, value, sample.cost_u), sample.is_resent

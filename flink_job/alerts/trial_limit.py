@@ -1,4 +1,4 @@
-"""A rule with another limit, to see what it would tell."""
+"""Variants of a rule with other limits, for `alerts replay --limits`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from flink_job.alerts.rules import Rule
 
 
 def with_limit(rule: Rule, limit: float) -> Rule:
-    """The rule with `limit` in place of its lowest level's, the only level left; clear_at keeps its distance.
+    """The rule with its lowest level only, at another limit; clear_at keeps its distance from the limit.
 
-    Raises ValueError for a band or a silence, which have no single limit.
+    Raises ValueError for bands and no-data rules, which have no single limit.
     """
     condition = rule.levels[0].condition
     if condition is None or condition.kind() not in ("above", "below") or rule.clear is None:
-        raise ValueError(f"rule {rule.rule_id!r} has no single limit to try others for")
+        raise ValueError(f"rule {rule.rule_id!r} has no single limit; --limits applies to rules with > or <")
     sign = condition.text.rstrip("0123456789.eE+- ").strip()
     now = condition.low if condition.kind() == "above" else condition.high
     clear = rule.clear.high if condition.kind() == "above" else rule.clear.low

@@ -8,7 +8,8 @@ import msgspec
 
 from flink_job.alerts.changes import Change
 from flink_job.alerts.document import parse_rules
-from flink_job.alerts.episodes import RuleState, step
+from flink_job.alerts.episodes import step
+from flink_job.alerts.tracks import RuleState
 from flink_job.alerts.points import Point
 from flink_job.alerts.rules import Rule
 from flink_job.alerts.state_machine import pack_states, unpack_states
