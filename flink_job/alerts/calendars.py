@@ -38,7 +38,7 @@ class OneOff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CalendarDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A calendar: open in its `weekly` windows, except those that begin on a day in `except`, and in its `once` windows."""
+    """A calendar: open in its `once` windows and `weekly` windows, except those that begin on a day in `except`."""
 
     timezone: str
     weekly: tuple[WeeklyWindow, ...] = ()
@@ -62,7 +62,9 @@ class Calendar:
         if any(end <= start for start, end in self.once):
             raise RuleCalendarError("a window of `once` ends before it begins")
         if not self.skipped and self._always():
-            raise RuleCalendarError("its windows cover every minute of the week, so it is always open; remove it or make them shorter")
+            raise RuleCalendarError(
+                "its windows cover every minute of the week, so it is always open; remove it or make them shorter"
+            )
 
     def is_open(self, instant_ms: int) -> bool:
         """True if the instant (epoch ms) is in a window."""

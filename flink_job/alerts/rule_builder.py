@@ -107,9 +107,10 @@ class RuleBuilder:
                 if no_data_ms <= 0:
                     self.problems.append("no_data is empty; give a duration such as 30m")
                 elif no_data_ms < self.silence_ms:
+                    shortest = f"{self.silence_ms // 1000}s"
                     self.problems.append(
-                        f"no_data {level.no_data} is shorter than the job's silence_s ({self.silence_ms // 1000} s), so it "
-                        f"could not fire on time; increase no_data or lower silence_s"
+                        f"no_data {level.no_data} is shorter than the job's silence_s ({shortest}), so the rule could "
+                        f"not fire on time; use at least {shortest}"
                     )
                 levels.append(Level(rank, None, no_data_ms))
             elif condition := self._condition(level.when, signal):
@@ -168,7 +169,9 @@ class RuleBuilder:
         per = self.document.per
         if per.startswith("tag:"):
             if not self.is_no_data or not per.removeprefix("tag:"):
-                self.problems.append("per tag:NAME applies to no_data rules only, and groups meters by the value of the tag NAME")
+                self.problems.append(
+                    "per tag:NAME applies to no_data rules only, and groups meters by the value of the tag NAME"
+                )
         elif per not in ("meter", "line", "process", "factory"):
             self.problems.append(f"per is {per!r}; it must be meter, line, process, factory or tag:NAME")
         elif per != "meter" and not (self.is_no_data or self.document.signal.startswith("kpi.")):
@@ -204,12 +207,14 @@ class RuleBuilder:
         if rule.min_samples < 1:
             self.problems.append("min_samples must be at least 1")
         if self.is_no_data and (rule.for_ms or rule.clear_for_ms or rule.min_samples > 1 or rule.flapping):
-            self.problems.append("a no_data rule must not have for, clear_for, min_samples or flapping: no_data is its duration")
+            self.problems.append(
+                "a no_data rule must not have for, clear_for, min_samples or flapping: no_data is its duration"
+            )
         if rule.window_s and rule.max_gap_ms and rule.max_gap_ms < rule.window_s * 1000:
             what = "for" if rule.for_ms else "min_samples" if rule.min_samples > 1 else ""
             if what:
                 self.problems.append(
-                    f"it can never fire: max_gap is shorter than the window, so no two samples are consecutive for {what}"
+                    f"it can never fire: max_gap is shorter than the window, so {what} finds no consecutive samples"
                 )
         if rule.active is not None and rule.active is rule.mute and not rule.active_outside:
             self.problems.append("it can never notify: it is muted whenever it is active")

@@ -1,4 +1,4 @@
-"""Rules ready to be applied: which entities they watch, and what a value means to them."""
+"""Alert rules: which entities they apply to, and how they evaluate a value."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from flink_job.tenants import DEFAULT, plain, qualified, split, tenant_of
 
 SEVERITIES = ("info", "minor", "major", "critical", "emergency")
 DEFAULT_HORIZON_MS = 3_600_000
-#: An interval cannot begin after its record arrived. A sample that claims so, by more than this, is of a clock that is
-#: wrong, and neither raises nor clears.
+#: An interval cannot begin after its record arrived. If it does by more than this, the device's clock is wrong, and the
+#: sample neither raises nor clears.
 CLOCK_TOLERANCE_MS = 60_000
-#: Gap between two readings up to which they follow each other, in intervals, where a rule says nothing.
+#: Default of `max_gap`, in intervals: readings that are further apart are not consecutive.
 DEFAULT_GAP_INTERVALS = 3
-#: What a value is to a rule, below the ranks of severities.
+#: Ranks of a value that breaches no level: between limit and `clear_at`, or clear.
 HELD, CLEAR = -1, -2
 
 
 class Scope(NamedTuple):
-    """Entities whose site path matches `site` (shell pattern), of `meters` if there are any, with all of `tags`."""
+    """Entities whose site path matches `site` (a shell pattern), that are in `meters` if given, and have all `tags`."""
 
     site: str
     meters: frozenset[str]
     tags: tuple[tuple[str, str], ...]
 
     def matches(self, entity: Entity) -> bool:
+        """True if the entity is in scope; tenants are not compared."""
         path = plain(entity.site_path)
-        # `factory/*` names the factory itself too.
+        # `factory/*` matches the factory itself, too.
         if not fnmatch.fnmatchcase(path, self.site) and not fnmatch.fnmatchcase(f"{path}/", self.site):
             return False
         if self.meters and plain(entity.name) not in self.meters:
@@ -41,7 +42,7 @@ class Scope(NamedTuple):
 
 
 class Level(NamedTuple):
-    """A step of severity: where `condition` holds, or after a silence of `no_data_ms`."""
+    """A severity (index in SEVERITIES): reached if `condition` holds, or after `no_data_ms` without an arrival."""
 
     rank: int
     condition: Condition | None
@@ -57,7 +58,7 @@ class Flapping(NamedTuple):
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule, of the entities of a tenant. Durations are milliseconds of event time; `levels` rise in rank."""
+    """A rule on the entities of a tenant. Durations are milliseconds of event time; `levels` are in ascending rank."""
 
     rule_id: str
     title: str
@@ -85,30 +86,31 @@ class Rule:
     tenant: str = DEFAULT
 
     def concerns(self, entity: Entity) -> bool:
-        """True for a meter in the rule's scope, or a level of the site that matches it."""
+        """True for a meter or a level of the site that is in scope and belongs to the rule's tenant."""
         return tenant_of(entity.site_path) == self.tenant and self.scope.matches(entity)
 
     @property
     def series(self) -> str:
-        """Name under which a sample carries this rule's value: rates of change have their own."""
+        """Key of this rule's value in a sample: the signal, or its rate of change."""
         return f"{self.signal}/{self.change_per_ms}" if self.change_per_ms else self.signal
 
     def rank_of(self, value: float) -> int:
-        """The rank of the highest level that breaches, HELD between limit and clear_at, or CLEAR."""
+        """The rank of the highest level that the value breaches, HELD between limit and clear_at, or CLEAR."""
         for level in reversed(self.levels):
             if level.condition is not None and level.condition.holds(value):
                 return level.rank
         return CLEAR if self.clear is None or self.clear.holds(value) else HELD
 
     def applies(self, instant_ms: int) -> bool:
-        """True when the rule is in force at the instant: by its `active` calendar."""
+        """True if the rule is active at the instant [epoch ms] by its `active` calendar."""
         return self.active is None or self.active.is_open(instant_ms) != self.active_outside
 
     def is_muted(self, instant_ms: int) -> bool:
+        """True if the instant [epoch ms] is in a mute window."""
         return self.mute is not None and self.mute.is_open(instant_ms)
 
     def gap_ms(self, interval_s: int) -> int:
-        """Longest distance of two readings that follow each other."""
+        """Longest distance between two consecutive readings [ms]."""
         return self.max_gap_ms or DEFAULT_GAP_INTERVALS * interval_s * 1000
 
     def threshold(self, rank: int, value: float) -> float:
@@ -130,29 +132,30 @@ class Rule:
         return entity.name == entity.site_path and depth_of(path) == depth and self._reaches(path)
 
     def _reaches(self, path: str) -> bool:
-        """True where some meter below the path may be in scope."""
+        """True if some meter below the path can be in scope."""
         pattern = path_prefix(self.scope.site, depth_of(path))
         return "*" in factory_of(self.scope.site) or fnmatch.fnmatchcase(path, pattern)
 
     @property
     def memory_ms(self) -> int:
-        """How much event time after a breach may still change the outcome, apart from gaps."""
+        """How long a breach can affect the outcome [ms of event time], not counting gaps."""
         return max(self.for_ms, self.clear_for_ms, self.flapping.within_ms if self.flapping else 0)
 
 
 @dataclass(frozen=True)
 class RuleSet:
-    """The rules of one version of a document, and of those of other tenants; `versions` are the latter's."""
+    """Rules of a document, of version `version`, and of the documents of other tenants, `versions` by tenant."""
 
     version: str = ""
     rules: tuple[Rule, ...] = ()
     versions: tuple[tuple[str, str], ...] = ()
 
     def by_id(self, rule_id: str, tenant: str = DEFAULT) -> Rule | None:
+        """The rule of a tenant with an id, or None."""
         return next((rule for rule in self.rules if rule.rule_id == rule_id and rule.tenant == tenant), None)
 
     def version_of(self, entity: Entity) -> str:
-        """The version of the document that an entity's rules come from, empty where there is none."""
+        """The version of the rules document that applies to an entity, empty if there is none."""
         tenant = tenant_of(entity.site_path)
         return self.version if tenant == DEFAULT else dict(self.versions).get(tenant, "")
 
@@ -169,7 +172,7 @@ class RuleSet:
         )
 
     def of_no_data(self, meter: Entity) -> dict[Entity, tuple[Rule, ...]]:
-        """Entities whose silence is watched through a meter, with their rules."""
+        """Entities that no-data rules monitor through a meter, with their rules."""
         found: dict[Entity, tuple[Rule, ...]] = {}
         for rule in self.rules:
             if rule.source == "silence" and rule.concerns(meter):
@@ -179,7 +182,7 @@ class RuleSet:
 
 
 def monitored_entities(rule: Rule, meter: Entity) -> Iterable[Entity]:
-    """The entity that a rule prefilters through a meter: itself, the part of the site above it, or its tag's value."""
+    """The entity that a no-data rule monitors through a meter: the meter, a level above it, or a value of its tag."""
     if rule.per == "meter":
         yield meter
     elif rule.per.startswith("tag:"):

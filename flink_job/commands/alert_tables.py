@@ -1,4 +1,4 @@
-"""What the commands on alerts print."""
+"""Tables and charts that the `alerts` commands print."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 _BLOCKS = "▁▂▃▄▅▆▇█"
 CHART_WIDTH = 96
 DAY_MS = 86_400_000
-#: Per site: totals of alert_health.
+#: Columns of the replay tables; `historical` counts the alerts that nobody would have been notified of, muted ones too.
+COUNTS = ("alerts", "notified", "notified/day", "historical", "flapping", "still active", "median duration", "worst")
+#: Totals of alert_health by site.
 HEALTH = """
 SELECT site, COUNT(*) AS hours, SUM(alerts), MAX(alerts), MAX(most_in_10_min),
   SUM(CASE WHEN is_flood THEN 1 ELSE 0 END), SUM(chattering), SUM(standing), SUM(acknowledged),
@@ -33,7 +35,7 @@ FROM alert_health GROUP BY site ORDER BY site
 
 
 def chart(rule: Rule, rows: Sequence[Explained]) -> str:
-    """The values over time, highest of each stretch, and under them where the alert was active."""
+    """The highest values over time as a line of blocks, and below it the phases of the alert."""
     size = max(1, -(-len(rows) // CHART_WIDTH))
     parts = [rows[start : start + size] for start in range(0, len(rows), size)]
     low, high = min(row.value for row in rows), max(row.value for row in rows)
@@ -56,25 +58,23 @@ def _mark(part: Sequence[Explained]) -> str:
 
 
 def explained_table(rule: Rule, rows: Sequence[Explained]) -> Table:
-    """A row for each sample."""
-    table = Table("interval (UTC)", "arrived", f"{rule.signal} {rule.unit}".strip(), "is", "then", "change")
+    """A row per sample."""
+    table = Table("interval (UTC)", "arrived", f"{rule.signal} {rule.unit}".strip(), "evaluation", "phase", "change")
     table.columns[2].justify = "right"
     for row in rows:
         late = f"+{show_duration(row.late_ms)}" if row.late_ms > 0 else ""
         changes = ", ".join(
-            f"{change.state}{' (record)' if change.historical else ''}{' (muted)' if change.muted else ''}"
+            f"{change.state}{' (historical)' if change.historical else ''}{' (muted)' if change.muted else ''}"
             for change in row.changes
         )
-        table.add_row(_time(row.at_ms), late, f"{row.value:g}", row.judged, row.phase, changes)
+        table.add_row(_time(row.at_ms), late, f"{row.value:g}", row.evaluation, row.phase, changes)
     return table
 
 
 def replay_table(rules: RuleSet, rows: Sequence[AlertRow], batches: Sequence[Batch]) -> Table:
-    """What each rule would have told."""
+    """A row per rule: the alerts that it would have raised."""
     days = _days(batches)
-    table = Table(
-        "rule", "alerts", "told", "told a day", "records", "flapping", "still active", "median length", "worst"
-    )
+    table = Table("rule", *COUNTS)
     for rule in rules.rules:
         found = [row for row in rows if row.rule_id == rule.rule_id]
         table.add_row(rule.rule_id, *_counts(found, days))
@@ -82,32 +82,30 @@ def replay_table(rules: RuleSet, rows: Sequence[AlertRow], batches: Sequence[Bat
     return table
 
 
-def limits_table(told: dict[str, list[AlertRow]], batches: Sequence[Batch]) -> Table:
-    """What a rule would have told with each limit."""
+def limits_table(rows_by_limit: dict[str, list[AlertRow]], batches: Sequence[Batch]) -> Table:
+    """A row per limit: the alerts that the rule would have raised."""
     days = _days(batches)
-    table = Table(
-        "limit", "alerts", "told", "told a day", "records", "flapping", "still active", "median length", "worst"
-    )
-    for limit, rows in told.items():
+    table = Table("limit", *COUNTS)
+    for limit, rows in rows_by_limit.items():
         table.add_row(limit, *_counts(rows, days))
     return table
 
 
 def health_table(rows: Sequence[Sequence[object]], operators: int) -> Table:
-    """Per site, beside what is commonly asked for (ISA-18.2, EEMUA 191)."""
-    table = Table("", *(str(row[0]) for row in rows), "aim")
+    """A column per site, beside the targets of ISA-18.2 and EEMUA 191."""
+    table = Table("", *(str(row[0]) for row in rows), "target")
     numbers = [[float(str(value)) if value is not None else None for value in row[1:]] for row in rows]
 
-    def line(name: str, values: list[str], aim: str) -> None:
-        table.add_row(name, *values, aim)
+    def line(name: str, values: list[str], target: str) -> None:
+        table.add_row(name, *values, target)
 
-    line("alerts told", [f"{n[1]:,.0f}" for n in numbers], "")
+    line("alerts notified", [f"{n[1]:,.0f}" for n in numbers], "")
     line("per operator and hour", [f"{(n[1] or 0) / (n[9] or 1) / operators:.1f}" for n in numbers], "below 6")
-    line("most in an hour", [f"{n[2]:,.0f}" for n in numbers], "")
-    line("most in ten minutes", [f"{n[3]:,.0f}" for n in numbers], "at most 10")
+    line("maximum per hour", [f"{n[2]:,.0f}" for n in numbers], "")
+    line("maximum per ten minutes", [f"{n[3]:,.0f}" for n in numbers], "at most 10")
     line("hours with a flood", [f"{n[4]:,.0f}" for n in numbers], "0")
     line("chattering raises", [f"{n[5]:,.0f}" for n in numbers], "0")
-    line("standing for over a day", [f"{n[6]:,.0f}" for n in numbers], "below 5")
+    line("standing over a day", [f"{n[6]:,.0f}" for n in numbers], "below 5")
     line("acknowledged", [f"{n[7]:,.0f}" for n in numbers], "all")
     line("mean time to acknowledge", [show_duration(int(n[8] * 1000)) if n[8] else "-" for n in numbers], "")
     return table
@@ -117,7 +115,7 @@ def _counts(rows: Sequence[AlertRow], days: float) -> list[str]:
     by_alert: dict[str, list[AlertRow]] = defaultdict(list)
     for row in rows:
         by_alert[row.alert_id].append(row)
-    told = sum(
+    notified = sum(
         any(not r.historical and not r.muted and r.state in ("raised", "flapping") for r in found)
         for found in by_alert.values()
     )
@@ -127,9 +125,9 @@ def _counts(rows: Sequence[AlertRow], days: float) -> list[str]:
     worst = max((SEVERITIES.index(row.severity) for row in rows), default=-1)
     return [
         f"{len(by_alert):,}",
-        f"{told:,}",
-        f"{told / days:.1f}",
-        f"{len(by_alert) - told:,}",
+        f"{notified:,}",
+        f"{notified / days:.1f}",
+        f"{len(by_alert) - notified:,}",
         f"{flapping:,}",
         f"{len(by_alert) - len(ended):,}",
         show_duration(lengths[len(lengths) // 2]) if lengths else "-",

@@ -1,4 +1,4 @@
-"""`alerts`: check rules, explain why one did or did not fire, replay rules over history, health of the alerting."""
+"""`alerts`: check rules, explain why a rule did or did not fire, replay rules over history, alerting quality."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ commands = typer.Typer(
 
 Rules = Annotated[str, typer.Argument(help="Rules document, YAML or JSON: a file, or s3://bucket/key.")]
 Readings = Annotated[
-    list[str] | None, typer.Option(help="Readings: NDJSON, CSV or Parquet, in order of arrival; .gz or s3:// too.")
+    list[str] | None, typer.Option(help="Readings in order of arrival: NDJSON, CSV or Parquet, also .gz or s3://.")
 ]
-Contracts = Annotated[list[str] | None, typer.Option(help="NDJSON of contracts: site paths and tags.")]
-Lake = Annotated[str, typer.Option(help="Instead of readings: output of a run, with costs and KPIs (no channels).")]
+Contracts = Annotated[list[str] | None, typer.Option(help="Contracts (NDJSON) with site paths and tags.")]
+Lake = Annotated[str, typer.Option(help="Output of a run instead of readings: costs and KPIs, without channels.")]
 MAX_ROWS = 200
 
 
@@ -42,8 +42,8 @@ def check(
 ) -> None:
     """Report every fault of a rules document.
 
-    Faults are reported with their rule, such as a rule that can never fire or never clear; the exit code is 2 if there
-    is one. With contracts the number of meters that each rule prefilters is shown.
+    A rule that can never fire or never clear is a fault, too. The exit code is 2 if there is a fault. With contracts,
+    the number of meters in the scope of each rule is shown.
 
     \b
       python -m flink_job alerts check sample_data/rules.yaml --contracts sample_data/contracts.ndjson
@@ -70,26 +70,26 @@ def check(
 def schema() -> None:
     """Print the JSON Schema of rules documents.
 
-    Editors use it to check a document while it is written.
+    Editors can use it to validate a document as you type.
     """
     import json
 
-    from flink_job.alerts.document import schema as published
+    from flink_job.alerts.document import json_schema
 
-    print(json.dumps(published(), indent=1))
+    print(json.dumps(json_schema(), indent=1))
 
 
 @commands.command()
 def explain(
     rules: Rules,
-    rule: Annotated[str, typer.Option(help="The rule.")],
-    entity: Annotated[str, typer.Option(help="Meter, or part of the site path for KPIs.")],
+    rule: Annotated[str, typer.Option(help="Id of the rule.")],
+    entity: Annotated[str, typer.Option(help="Meter id, or a part of the site path for KPIs.")],
     readings: Readings = None,
     contracts: Contracts = None,
     lake: Lake = "",
-    every: Annotated[bool, typer.Option("--all", help="Every sample; else those that are not just clear.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Show clear samples too.")] = False,
 ) -> None:
-    """Why a rule did or did not fire, by sample.
+    """Explain why a rule did or did not fire, by sample.
 
     \b
       python -m flink_job alerts explain sample_data/rules.yaml --rule hot --entity pun-00037 \\
@@ -103,13 +103,13 @@ def explain(
     if chosen is None:
         fail(f"no rule {rule!r}; the document has {', '.join(r.rule_id for r in found.rules)}")
     if chosen.source == "silence":
-        fail("a silence has no samples to explain; replay shows when it was told")
+        fail("explain does not support no_data rules; use `alerts replay`")
     points = [pair for batch in _batches(readings, contracts, lake) for pair in _points(chosen, entity, batch)]
     if not points:
-        fail(f"no sample of {chosen.signal} for {entity!r} in the input (or the rule's scope does not match)")
+        fail(f"the input has no sample of {chosen.signal} for {entity!r}, or the scope of the rule does not match it")
     rows = list(explained(chosen, entity, points))
     output.print(chart(chosen, rows), highlight=False)
-    shown = [row for row in rows if every or row.changes or row.judged != "clear" or row.phase != "idle"]
+    shown = [row for row in rows if every or row.changes or row.evaluation != "clear" or row.phase != "idle"]
     output.print(explained_table(chosen, shown[:MAX_ROWS]))
     fired = sum(change.state in ("raised", "flapping") for row in rows for change in row.changes)
     print(f"{len(rows)} samples, {len(rows) - len(shown)} of them clear and not shown; raised {fired} times")
@@ -123,13 +123,13 @@ def replay(
     readings: Readings = None,
     contracts: Contracts = None,
     lake: Lake = "",
-    rule: Annotated[str, typer.Option(help="Only this rule.")] = "",
-    limits: Annotated[str, typer.Option(help="Try the rule with each of these limits: 70,75,80.")] = "",
-    out: Annotated[Path | None, typer.Option(help="Write every change to this NDJSON file.")] = None,
+    rule: Annotated[str, typer.Option(help="Id of the only rule to replay.")] = "",
+    limits: Annotated[str, typer.Option(help="Compare these limits of the rule: 70,75,80.")] = "",
+    out: Annotated[Path | None, typer.Option(help="NDJSON file for all changes.")] = None,
 ) -> None:
     """Run rules over history, to choose limits.
 
-    Shows the alerts that the rules would have raised.
+    Shows the alerts that the rules would have raised, and of how many people would have been notified.
 
     \b
       python -m flink_job alerts replay sample_data/rules.yaml --readings sample_data/readings.ndjson.gz \\
@@ -150,16 +150,16 @@ def replay(
     with errors.status("reading the history"):
         batches = list(_batches(readings, contracts, lake))
     if not batches:
-        fail("the input holds no reading of a meter with a contract")
+        fail("the input has no reading of a meter with a contract; add the contracts of its meters to --contracts")
     if limits:
         if len(found.rules) != 1:
-            fail("--limits needs --rule")
+            fail("--limits requires --rule")
         try:
             trials = {limit: with_limit(found.rules[0], float(limit)) for limit in limits.split(",")}
         except ValueError as error:
             fail(str(error))
-        told = {limit: list(Replay(RuleSet("", (trial,))).run(batches)) for limit, trial in trials.items()}
-        output.print(limits_table(told, batches))
+        trial_rows = {limit: list(Replay(RuleSet("", (trial,))).run(batches)) for limit, trial in trials.items()}
+        output.print(limits_table(trial_rows, batches))
         return
     rows = list(Replay(found).run(batches))
     output.print(replay_table(found, rows, batches))
@@ -171,14 +171,14 @@ def replay(
 @commands.command()
 def health(
     lake: Annotated[str, typer.Argument(help="Output of a run: a folder, or s3://bucket.")],
-    operators: Annotated[int, typer.Option(min=1, help="How many people share a site's alerts.")] = 1,
+    operators: Annotated[int, typer.Option(min=1, help="Number of people who share the alerts of a site.")] = 1,
     first: From = None,
     last: To = None,
 ) -> None:
-    """Quality of the alerting: floods, chattering.
+    """Report alerting quality: floods, chattering.
 
-    Alerts per operator and hour, floods, chattering and standing alerts, and the time to acknowledge. The view
-    `alert_health` has them by hour.
+    Alerts per operator and hour, floods, chattering and standing alerts, and the time to acknowledge, beside the
+    targets of ISA-18.2. The view `alert_health` has the figures by hour.
 
     \b
       python -m flink_job alerts health out --operators 2
@@ -195,7 +195,7 @@ def health(
     except LakeError as error:
         fail(str(error))
     if not rows:
-        note("no alert was told: there are records at most (see table alerts)")
+        note("no notifications were sent (only historical or muted alerts; see table alerts)")
         return
     output.print(health_table(rows, operators))
 
@@ -228,7 +228,7 @@ def _contracts(files: list[str] | None) -> dict[str, Contract]:
 
 
 def _batches(readings: list[str] | None, contracts: list[str] | None, lake: str) -> Iterator[Batch]:
-    """The history that was asked for, in order of arrival."""
+    """The history that the options select, in order of arrival."""
     from flink_job.alerts import history
     from flink_job.io.records import InputError, read_parts
     from flink_job.io.remote import downloaded
@@ -236,7 +236,7 @@ def _batches(readings: list[str] | None, contracts: list[str] | None, lake: str)
     from flink_job.lake.selection import Selection
 
     if bool(lake) == bool(readings):
-        fail("give either --readings (with --contracts) or --lake")
+        fail("give either --readings with --contracts, or --lake")
     known = _contracts(contracts)
     try:
         if lake:
@@ -248,7 +248,7 @@ def _batches(readings: list[str] | None, contracts: list[str] | None, lake: str)
             yield from history.batches_of_kpis(kpis)
             return
         if not known:
-            fail("--readings need --contracts: rules go by site path and tags")
+            fail("--readings requires --contracts: rules depend on site paths and tags")
         records = (payload for name in readings or () for _, payload in read_parts(name))
         yield from history.batches_of_records(records, known, int(time.time() * 1000))
     except (InputError, LakeError) as error:
@@ -260,4 +260,4 @@ def _points(rule: Rule, entity: str, batch: Batch) -> Iterator[tuple[Point, int]
     from flink_job.alerts.state_machine import points_for, rules_for
 
     if batch.entity == entity and rules_for(RuleSet("", (rule,)), batch):
-        yield from ((point, batch.arrival_ms) for point, passed in points_for(rule, batch) if not passed)
+        yield from ((point, batch.arrival_ms) for point, is_resent in points_for(rule, batch) if not is_resent)

@@ -1,5 +1,5 @@
--- Alerts, a row each (and for each site where the meter changed hands): when they were raised aloud, over and acknowledged. What is only a record, or muted throughout,
--- has no `notified_at`.
+-- Alerts, a row per episode (and per site, if the meter moved during it), with the times of notification, end and
+-- acknowledgement. Alerts that were historical or muted throughout have no `notified_at`.
 SELECT
   a.tenant,
   a.alert_id,

@@ -1,6 +1,6 @@
--- The health of alerting, by site and hour in which alerts were told: how many, how many of them in the worst ten minutes
--- (more than ten are a flood), how many raises of a rule and entity that had raised twice within the hour before
--- (chattering), how many stood for more than a day, and how long it took to acknowledge them [s].
+-- Quality of alerting (ISA-18.2), by site and hour of notification: the number of alerts, the highest number within ten
+-- minutes (more than ten are a flood), raises of a rule and entity that was raised at least twice in the hour before
+-- (chattering), alerts that stood for more than a day, and the mean time to acknowledge [s].
 SELECT
   tenant,
   site,
@@ -24,5 +24,5 @@ FROM (
     ) AS in_1_h
   FROM alert_episodes
   WHERE notified_at IS NOT NULL
-) AS told
+) AS notified
 GROUP BY tenant, site, date_trunc('hour', notified_at)

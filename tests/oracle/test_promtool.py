@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from flink_job.alerts.document import parse_rules
 from flink_job.alerts.episodes import step
-from flink_job.alerts.tracks import RuleState
 from flink_job.alerts.points import Point
+from flink_job.alerts.tracks import RuleState
 from flink_job.dataflow.environment import PROJECT
 
 STEP_MS = 60_000

@@ -1,4 +1,4 @@
-"""Episodes by hand: when an alert is raised, steps up and down, and clears; late, repeated, corrected and muted."""
+"""Episodes: when an alert is raised, escalates, eases and clears; late, duplicate, corrected and muted samples."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import msgspec
 from flink_job.alerts.changes import Change
 from flink_job.alerts.document import parse_rules
 from flink_job.alerts.episodes import step
-from flink_job.alerts.tracks import RuleState
 from flink_job.alerts.points import Point
 from flink_job.alerts.rules import Rule
 from flink_job.alerts.state_machine import pack_states, unpack_states
+from flink_job.alerts.tracks import RuleState
 from flink_job.metering.site import Entity
 
 MINUTE_MS = 60_000
@@ -31,14 +31,14 @@ def rule(**changes: Any) -> Rule:
 
 
 class Machine:
-    """A rule of one meter, fed by hand: minutes after ten, value, and how many minutes later it arrives."""
+    """The state machine of a rule and a meter, fed with (minutes after ten, value, minutes of delay, revision)."""
 
     def __init__(self, **changes: Any) -> None:
         self.rule, self.state = rule(**changes), RuleState()
         self.changes: list[Change] = []
 
     def feed(self, *samples: tuple[float, ...]) -> list[tuple[str, int]]:
-        """(state, minute of event time) of what follows from the samples."""
+        """Process samples; returns (state, minute of event time) of each change."""
         before = len(self.changes)
         for minute, value, *rest in samples:
             at_ms = TEN + int(minute * MINUTE_MS)
@@ -64,36 +64,36 @@ def test_for_counts_from_the_first_breach_to_the_last_inclusively() -> None:
     assert Machine(**{"for": "10m"}).feed((0, 90), (5, 90), (10, 90)) == [("raised", 10)]
 
 
-def test_one_value_below_the_limit_begins_the_count_anew() -> None:
+def test_one_value_below_the_limit_restarts_the_count() -> None:
     assert Machine(**{"for": "10m"}).feed((0, 90), (5, 79), (10, 90), (15, 90)) == []
 
 
-def test_one_old_sample_proves_nothing() -> None:
-    """A device reconnects after six hours and sends one reading above the limit: not "for 10 minutes"."""
+def test_one_old_sample_raises_nothing() -> None:
+    """A device reconnects after six hours and sends one reading above the limit, which has not lasted 10 minutes."""
     machine = Machine(**{"for": "10m"})
     assert machine.feed((0, 90, 360)) == []
     assert machine.feed((360, 70), (365, 70)) == []
 
 
-def test_a_gap_begins_the_count_anew() -> None:
-    # Three intervals of five minutes are no gap, more is.
+def test_a_gap_restarts_the_count() -> None:
+    # Three intervals of five minutes are not a gap; more are.
     assert Machine(**{"for": "20m"}).feed((0, 90), (15, 90), (20, 90)) == [("raised", 20)]
     assert Machine(**{"for": "20m"}).feed((0, 90), (16, 90), (20, 90)) == []
 
 
-def test_a_longer_gap_where_the_rule_allows_it() -> None:
+def test_max_gap_allows_longer_gaps() -> None:
     assert Machine(**{"for": "1h", "max_gap": "1h"}).feed((0, 90), (60, 90)) == [("raised", 60)]
 
 
-def test_samples_are_counted() -> None:
+def test_min_samples() -> None:
     assert Machine(min_samples=3).feed((0, 90), (5, 90)) == []
     assert Machine(min_samples=3).feed((0, 90), (5, 90), (10, 90)) == [("raised", 10)]
 
 
-def test_silence_never_clears() -> None:
+def test_missing_data_never_clears() -> None:
     machine = Machine(clear_for="10m")
     assert machine.feed((0, 90), (600, 70)) == [("raised", 0)]
-    # Ten minutes of good readings are asked for, and a day of silence is none.
+    # `clear_for` requires ten minutes of clear readings; a day without readings does not count.
     assert machine.feed((2040, 70), (2045, 70)) == []
     assert machine.feed((2050, 70)) == [("cleared", 2050)]
 
@@ -105,7 +105,7 @@ def test_between_limit_and_clear_at_nothing_changes() -> None:
     assert machine.feed((20, 78)) == []
 
 
-def test_severity_steps_up_and_down() -> None:
+def test_severity_escalates_and_eases() -> None:
     levels = [{"severity": "minor", "when": "> 75"}, {"severity": "critical", "when": "> 90"}]
     machine = Machine(levels=levels, clear_for="10m", **{"for": "5m"})
     assert machine.feed((0, 80), (5, 80)) == [("raised", 5)]
@@ -117,22 +117,22 @@ def test_severity_steps_up_and_down() -> None:
     assert [change.rank for change in machine.changes] == [1, 3, 1, 1]
 
 
-def test_minutes_late_readings_find_their_place() -> None:
-    """A reading that closes the hole in a breach completes it; one that was fine breaks it."""
+def test_late_readings_are_inserted_in_event_time() -> None:
+    """A reading that fills the gap in a breach completes it; a clear one interrupts it."""
     assert Machine(max_gap="5m", **{"for": "10m"}).feed((0, 90), (10, 90), (5, 90, 6)) == [("raised", 10)]
     machine = Machine(**{"for": "10m"})
     assert machine.feed((0, 90), (5, 90), (3, 70, 10), (10, 90)) == []
     assert machine.feed((15, 90)) == [("raised", 15)]
 
 
-def test_a_breach_found_late_that_is_over_is_a_record() -> None:
+def test_a_breach_that_is_found_after_its_end_is_historical() -> None:
     machine = Machine(max_gap="5m", clear_for="5m", **{"for": "10m"})
     assert machine.feed((0, 90), (10, 90), (15, 70), (20, 70), (5, 90, 20)) == [("raised", 10), ("cleared", 20)]
     assert [change.historical for change in machine.changes] == [True, True]
 
 
-def test_backfill_makes_a_record_and_never_a_page() -> None:
-    """Live readings first, then six hours of stored ones: their breach has its record; the live state is untouched."""
+def test_backfill_raises_historical_alerts_only() -> None:
+    """Live readings first, then six hours of stored ones: their breach is historical; the live state is unchanged."""
     machine = Machine(**{"for": "10m"})
     assert machine.feed((360, 70), (365, 70)) == []
     backfill = [(minute, 90 if 60 <= minute <= 90 else 70, 365 - minute) for minute in range(0, 120, 5)]
@@ -142,8 +142,8 @@ def test_backfill_makes_a_record_and_never_a_page() -> None:
     assert not machine.changes[-1].historical
 
 
-def test_a_breach_that_began_in_stored_readings_and_goes_on_is_paged_once() -> None:
-    """Oldest first after six hours offline: a record while the readings are old, the same alert live at the end."""
+def test_a_breach_that_continues_from_stored_readings_is_raised_live_once() -> None:
+    """Oldest first after six hours offline: historical while the readings are old, then the same alert live."""
     machine = Machine(**{"for": "10m"})
     assert machine.feed((0, 90, 360), (5, 90, 355), (10, 90, 350)) == [("raised", 10)]
     assert machine.changes[-1].historical
@@ -154,36 +154,36 @@ def test_a_breach_that_began_in_stored_readings_and_goes_on_is_paged_once() -> N
     assert len({change.alert_id for change in machine.changes}) == 1
 
 
-def test_repeats_change_nothing() -> None:
+def test_duplicates_change_nothing() -> None:
     machine = Machine(min_samples=2)
     assert machine.feed((0, 90), (0, 90, 5), (0, 90, 9)) == []
     assert machine.feed((5, 90), (5, 90, 5)) == [("raised", 5)]
     assert machine.changes[-1].cost_u == 2_000_000
 
 
-def test_a_correction_takes_the_place_of_the_reading() -> None:
+def test_a_correction_replaces_the_reading() -> None:
     machine = Machine(**{"for": "10m"})
     assert machine.feed((0, 90), (5, 90), (5, 70, 2, 1), (10, 90)) == []
     assert machine.feed((5, 95, 3, 0)) == []
 
 
-def test_flapping_is_told_once_and_then_it_is_quiet() -> None:
+def test_flapping_is_raised_once() -> None:
     machine = Machine(flapping={"changes": 4, "within": "1h"})
-    told = machine.feed(*((minute, 90 if minute % 10 == 0 else 70) for minute in range(0, 50, 5)))
+    changes = machine.feed(*((minute, 90 if minute % 10 == 0 else 70) for minute in range(0, 50, 5)))
     # Raises and clears at 0, 5, 10, 15 are four; the raise at 20 is the fifth.
-    assert told == [("raised", 0), ("cleared", 5), ("raised", 10), ("cleared", 15), ("flapping", 20)]
+    assert changes == [("raised", 0), ("cleared", 5), ("raised", 10), ("cleared", 15), ("flapping", 20)]
     assert machine.feed(*((minute, 70) for minute in range(50, 105, 5))) == []
     assert machine.feed((105, 70)) == [("cleared", 105)]
 
 
-def test_latched_alerts_wait_for_somebody() -> None:
+def test_an_alert_of_a_latching_rule_ends_latched() -> None:
     assert Machine(latch=True).feed((0, 90), (5, 70)) == [("raised", 0), ("latched", 5)]
 
 
 NIGHT = {"night": {"timezone": "Europe/Madrid", "weekly": [{"from": "22:00", "to": "06:00"}]}}
 
 
-def test_outside_its_calendar_a_rule_does_not_count() -> None:
+def test_outside_its_calendar_a_rule_is_inactive() -> None:
     """Night shift in Madrid: 22:00 is 21:00 UTC on 28 March; clocks go forward at 1:00 UTC, so 06:00 is 04:00 UTC."""
     machine = Machine(active="night", calendars=NIGHT)
     shift_begins, shift_ends = 11 * 60, 18 * 60
@@ -192,18 +192,18 @@ def test_outside_its_calendar_a_rule_does_not_count() -> None:
     assert machine.feed((shift_ends - 5, 90), (shift_ends, 90)) == [("cleared", shift_ends)]
 
 
-def test_outside_the_shifts() -> None:
+def test_a_rule_that_is_active_outside_its_calendar() -> None:
     assert Machine(active="not night", calendars=NIGHT).feed((0, 90)) == [("raised", 0)]
 
 
-def test_muted_alerts_are_told_when_the_mute_ends() -> None:
+def test_muted_alerts_are_raised_again_when_the_mute_ends() -> None:
     once = {"stop": {"timezone": "UTC", "once": [{"from": "2026-03-28T10:00", "to": "2026-03-28T10:30"}]}}
     machine = Machine(mute="stop", calendars=once)
     assert machine.feed((0, 90), (25, 90), (30, 90)) == [("raised", 0), ("raised", 30)]
     assert [change.muted for change in machine.changes] == [True, False]
 
 
-def test_a_jump_of_the_clock_raises_nothing_by_itself() -> None:
+def test_a_jump_of_the_clock_raises_nothing() -> None:
     """A device's clock runs fifty minutes ahead for one reading."""
     machine = Machine(**{"for": "10m"})
     assert machine.feed((0, 90), (50, 90, -50)) == []
@@ -211,14 +211,14 @@ def test_a_jump_of_the_clock_raises_nothing_by_itself() -> None:
 
 
 def test_a_reading_from_the_future_neither_raises_nor_clears() -> None:
-    """Fifty minutes ahead, it would else hide what really happens until then."""
+    """If it did, a clock fifty minutes ahead would hide fifty minutes of readings."""
     machine = Machine()
     assert machine.feed((0, 90), (50, 70, -50)) == [("raised", 0)]
     assert machine.feed((5, 70), (10, 90), (60, 90, -50)) == [("cleared", 5), ("raised", 10)]
 
 
-def test_a_rule_that_is_gone_ends_its_alert_but_no_document_ends_none() -> None:
-    """Where the rules cannot be read after a start, what is open stays open."""
+def test_a_removed_rule_ends_its_alert_but_a_missing_document_does_not() -> None:
+    """If the rules cannot be read after a start, open alerts stay open."""
     from flink_job.alerts.rules import RuleSet
     from flink_job.alerts.state_machine import drop_removed
 
@@ -231,7 +231,7 @@ def test_a_rule_that_is_gone_ends_its_alert_but_no_document_ends_none() -> None:
     assert states == {}
 
 
-def test_the_state_survives_being_stored() -> None:
+def test_the_state_survives_serialization() -> None:
     machine = Machine(**{"for": "10m"})
     machine.feed((0, 90), (5, 90))
     entity, states = unpack_states(pack_states(PRESS, {"hot": machine.state}))
@@ -240,8 +240,8 @@ def test_the_state_survives_being_stored() -> None:
     assert machine.feed((10, 90)) == [("raised", 10)]
 
 
-def test_the_state_of_earlier_versions_is_read() -> None:
-    """Until 0.12.0 it was the states alone, the entity beside; then it is known again with the next sample."""
+def test_the_state_of_earlier_versions_is_restored() -> None:
+    """Until 0.12.0 the state had no entity; the next sample adds it."""
     machine = Machine(**{"for": "10m"})
     machine.feed((0, 90), (5, 90))
     assert unpack_states(msgspec.msgpack.encode({"hot": machine.state})) == (None, {"hot": machine.state})

@@ -1,4 +1,4 @@
-"""Heartbeats: raised when nothing comes, stepping up with time, cleared by whatever comes."""
+"""No-data alerts: raised when nothing arrives, escalated with time, cleared by the next arrival."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from typing import Any
 import msgspec
 
 from flink_job.alerts.document import parse_rules
-from flink_job.alerts.no_data import NoDataState, evaluate_no_data, heard, next_deadline_ms, stopped_reporting
+from flink_job.alerts.no_data import (
+    NoDataState,
+    evaluate_no_data,
+    next_deadline_ms,
+    pack_no_data,
+    resumed,
+    stopped_reporting,
+    unpack_no_data,
+)
 from flink_job.alerts.rules import Rule
 from flink_job.metering.site import Entity
 
@@ -23,67 +31,75 @@ def rules(**changes: Any) -> tuple[Rule, ...]:
 
 
 class Clock:
-    """An entity's heartbeat; looks when the machine asks for it, as timers would."""
+    """The state machine of an entity, evaluated at its deadlines, as timers do."""
 
-    def __init__(self, *watched: Rule) -> None:
-        self.rules, self.state, self.told = watched, NoDataState(), list[tuple[str, int, bool]]()
+    def __init__(self, *rules: Rule) -> None:
+        self.rules, self.state, self.changes = rules, NoDataState(), list[tuple[str, int, bool]]()
 
-    def silent_since(self, minute: int, until: int) -> None:
+    def no_data_since(self, minute: int, until: int) -> None:
         now = TEN + (minute + 10) * MINUTE_MS
         stopped_reporting(self.state, TEN + minute * MINUTE_MS)
-        self._look(now)
+        self._evaluate(now)
         while (due := next_deadline_ms(self.rules, self.state, now)) is not None and due <= TEN + until * MINUTE_MS:
             now = due
-            self._look(now)
+            self._evaluate(now)
 
-    def heard(self, minute: int, before: int | None = None) -> None:
+    def resumed(self, minute: int, before: int | None = None) -> None:
         before_ms = -1 if before is None else TEN + before * MINUTE_MS
-        self._tell(heard(self.rules, "m", self.state, TEN + minute * MINUTE_MS, before_ms))
+        self._record(resumed(self.rules, "m", self.state, TEN + minute * MINUTE_MS, before_ms))
 
-    def _look(self, now_ms: int) -> None:
-        self._tell(evaluate_no_data(self.rules, "m", self.state, now_ms))
+    def _evaluate(self, now_ms: int) -> None:
+        self._record(evaluate_no_data(self.rules, "m", self.state, now_ms))
 
-    def _tell(self, changes: Any) -> None:
-        self.told += [(c.state, (c.event_ms - TEN) // MINUTE_MS, c.historical) for _, c in changes]
+    def _record(self, changes: Any) -> None:
+        self.changes += [(c.state, (c.event_ms - TEN) // MINUTE_MS, c.historical) for _, c in changes]
 
 
-def test_a_silence_is_raised_steps_up_and_ends() -> None:
+def test_no_data_is_raised_escalated_and_cleared() -> None:
     clock = Clock(*rules())
-    clock.silent_since(0, until=150)
-    clock.heard(150)
-    assert clock.told == [("raised", 30, False), ("escalated", 120, False), ("cleared", 150, False)]
+    clock.no_data_since(0, until=150)
+    clock.resumed(150)
+    assert clock.changes == [("raised", 30, False), ("escalated", 120, False), ("cleared", 150, False)]
 
 
-def test_a_short_pause_is_nothing() -> None:
+def test_a_short_pause_raises_nothing() -> None:
     clock = Clock(*rules())
-    clock.silent_since(0, until=20)
-    clock.heard(20)
-    assert clock.told == []
+    clock.no_data_since(0, until=20)
+    clock.resumed(20)
+    assert clock.changes == []
 
 
-def test_a_silence_overtaken_by_what_ended_it_is_a_record() -> None:
-    """After a restart the backlog runs through: the reading that ends the silence may come before its beginning."""
+def test_an_outage_that_is_detected_after_its_end_is_historical() -> None:
+    """In a backlog after a restart, the reading that ends an outage can be processed before its detection."""
     clock = Clock(*rules())
-    clock.heard(45, before=0)
-    clock.silent_since(0, until=45)
-    assert clock.told == [("raised", 45, True), ("cleared", 45, True)]
+    clock.resumed(45, before=0)
+    clock.no_data_since(0, until=45)
+    assert clock.changes == [("raised", 45, True), ("cleared", 45, True)]
 
 
-def test_outside_its_calendar_silence_is_right() -> None:
+def test_outside_its_calendar_a_rule_raises_nothing() -> None:
     calendars = {"shift": {"timezone": "UTC", "weekly": [{"from": "11:00", "to": "15:00"}]}}
     clock = Clock(*rules(active="shift", calendars=calendars))
-    clock.silent_since(0, until=90)
-    assert clock.told == [("raised", 60, False)]
+    clock.no_data_since(0, until=90)
+    assert clock.changes == [("raised", 60, False)]
 
 
-def test_a_muted_silence_is_told_when_the_mute_ends() -> None:
+def test_a_muted_alert_is_raised_again_when_the_mute_ends() -> None:
     calendars = {"stop": {"timezone": "UTC", "weekly": [{"from": "10:00", "to": "10:45"}]}}
     clock = Clock(*rules(mute="stop", calendars=calendars))
-    clock.silent_since(0, until=90)
-    assert clock.told == [("raised", 30, False), ("raised", 45, False)]
+    clock.no_data_since(0, until=90)
+    assert clock.changes == [("raised", 30, False), ("raised", 45, False)]
 
 
-def test_a_gateway_is_all_meters_with_its_tag() -> None:
+def test_a_rule_per_tag_monitors_all_meters_with_the_tag() -> None:
     document = [{"rule_id": "gateway", "severity": "major", "no_data": "10m", "per": "tag:gateway"}]
-    watched = parse_rules(msgspec.json.encode({"rules": document})).of_no_data(Entity("m", "f/p/l/m", "gateway=g1"))
-    assert list(watched) == [Entity("gateway=g1\x1df", "f", "gateway=g1")]
+    monitored = parse_rules(msgspec.json.encode({"rules": document})).of_no_data(Entity("m", "f/p/l/m", "gateway=g1"))
+    assert list(monitored) == [Entity("gateway=g1\x1df", "f", "gateway=g1")]
+
+
+def test_the_state_survives_serialization() -> None:
+    clock = Clock(*rules())
+    clock.no_data_since(0, until=40)
+    entity = Entity("m", "f/p/l/m", "gateway=g1")
+    assert unpack_no_data(pack_no_data(entity, clock.state)) == (entity, clock.state)
+    assert unpack_no_data(None) == (None, NoDataState())

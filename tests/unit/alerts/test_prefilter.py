@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from flink_job.alerts.changes import Change
 from flink_job.alerts.document import parse_rules
 from flink_job.alerts.episodes import step
-from flink_job.alerts.tracks import RuleState
 from flink_job.alerts.points import Point
 from flink_job.alerts.prefilter import Prefilter
 from flink_job.alerts.rules import RuleSet
 from flink_job.alerts.samples import decode_batch
 from flink_job.alerts.state_machine import States, observe
+from flink_job.alerts.tracks import RuleState
 from flink_job.metering.site import Entity
 
 METER = Entity("m", "f/p/l/m")

@@ -1,4 +1,4 @@
-"""Rule documents: what is refused, and why; whom a rule prefilters; calendars."""
+"""Rules documents: faults, conditions, scopes, calendars, and the rule registry."""
 
 from __future__ import annotations
 
@@ -32,60 +32,60 @@ def rules(*changed: dict[str, Any], calendars: Any = None, silence_s: int = 0) -
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"when": "80"}, "no condition"),
-        ({"when": None}, "give either|no condition"),
+        ({"when": "80"}, "not a condition"),
+        ({"when": None}, "give either|not a condition"),
         ({"signal": "noise"}, "signal is 'noise'"),
         ({"severity": "loud"}, "severity is 'loud'"),
         ({"abov": 3}, "abov"),
         (
             {"signal": "kpi.power_factor", "window": "1h", "when": "> 1"},
-            "can never fire: kpi.power_factor lies between 0",
+            "can never fire: kpi.power_factor is between 0",
         ),
         ({"signal": "humidity", "when": "< 0"}, "can never fire"),
         ({"signal": "power_kw", "when": ">= 0"}, "can never clear"),
         ({"signal": "humidity", "when": "inside 0..100"}, "can never clear"),
-        ({"clear_at": "85"}, "lies above the limit"),
-        ({"when": "< 10", "clear_at": "5"}, "lies below the limit"),
-        ({"when": "outside 48..52", "clear_at": "47..51"}, "must lie within"),
+        ({"clear_at": "85"}, "is above the limit"),
+        ({"when": "< 10", "clear_at": "5"}, "is below the limit"),
+        ({"when": "outside 48..52", "clear_at": "47..51"}, "must be within"),
         ({"when": "outside 52..48"}, "is not below"),
-        ({"for": "ten minutes"}, "no duration"),
+        ({"for": "ten minutes"}, "not a duration"),
         ({"active": "shift"}, "names calendar 'shift'"),
-        ({"inhibited_by": ["gone"]}, "no rule of this document"),
+        ({"inhibited_by": ["gone"]}, "not a rule of this document"),
         ({"inhibited_by": ["hot"]}, "cannot inhibit itself"),
-        ({"window": "1h"}, "window is for KPIs"),
-        ({"signal": "kpi.cost"}, "a KPI has one of"),
+        ({"window": "1h"}, "window applies to KPIs"),
+        ({"signal": "kpi.cost"}, "for a KPI it must be one of"),
         ({"per": "line"}, "a reading belongs to its meter"),
         ({"min_samples": 0}, "at least 1"),
         ({"signal": "kpi.cost", "window": "1h", "for": "2h", "max_gap": "10m"}, "can never fire: max_gap"),
         ({"flapping": {"changes": 1, "within": "1h"}}, "at least 2"),
         ({"signal": None, "when": None, "no_data": "5m"}, "shorter than the job's silence_s"),
-        ({"signal": None, "when": None, "no_data": "1h", "for": "5m"}, "no_data has its own duration"),
+        ({"signal": None, "when": None, "no_data": "1h", "for": "5m"}, "no_data is its duration"),
     ],
 )
-def test_rules_that_cannot_be_used(changes: dict[str, Any], problem: str) -> None:
+def test_faulty_rules_are_rejected(changes: dict[str, Any], problem: str) -> None:
     with pytest.raises(RuleError, match=problem):
         rules(changes, silence_s=600)
 
 
-def test_every_fault_is_named_at_once() -> None:
+def test_all_faults_are_reported_at_once() -> None:
     with pytest.raises(RuleError) as error:
         rules({"when": "> x"}, {"rule_id": "other", "severity": "loud", "for": "soon"})
     assert len(error.value.problems) == 3
 
 
-def test_steps_must_imply_each_other() -> None:
+def test_higher_levels_must_imply_lower_ones() -> None:
     wrong = [{"severity": "minor", "when": "> 90"}, {"severity": "major", "when": "> 80"}]
-    with pytest.raises(RuleError, match=r"minor \(> 90\) must hold wherever major \(> 80\) does"):
+    with pytest.raises(RuleError, match=r"minor \(> 90\) must hold whenever major \(> 80\) does"):
         rules({"severity": None, "when": None, "levels": wrong})
 
 
-def test_two_rules_with_one_name() -> None:
+def test_rule_ids_are_unique() -> None:
     with pytest.raises(RuleError, match="two rules have the rule_id 'hot'"):
         rules({}, {})
 
 
 @pytest.mark.parametrize(
-    ("when", "clear_at", "judged"),
+    ("when", "clear_at", "ranks"),
     [
         ("> 80", "", {80: CLEAR, 80.1: 2}),
         (">= 80", "", {79.9: CLEAR, 80: 2}),
@@ -95,9 +95,9 @@ def test_two_rules_with_one_name() -> None:
         ("inside 10..20", "8..22", {15: 2, 9: HELD, 8: HELD, 7.9: CLEAR, 23: CLEAR}),
     ],
 )
-def test_conditions_and_what_is_clear_of_them(when: str, clear_at: str, judged: dict[float, int]) -> None:
+def test_rank_of_a_value(when: str, clear_at: str, ranks: dict[float, int]) -> None:
     [rule] = rules({"when": when, **({"clear_at": clear_at} if clear_at else {})})
-    assert {value: rule.rank_of(value) for value in judged} == judged
+    assert {value: rule.rank_of(value) for value in ranks} == ranks
 
 
 def test_the_threshold_of_a_band_is_the_nearer_side() -> None:
@@ -131,27 +131,27 @@ def test_durations() -> None:
 @pytest.mark.parametrize(
     ("local", "is_open"),
     [
-        # Madrid, 29 March 2026: at 2:00 it is 3:00. The shift of Saturday goes on until 6:00 on the wall.
+        # Madrid, 29 March 2026: clocks go from 2:00 to 3:00. The shift of Saturday ends at 6:00 local time.
         ("2026-03-28T21:59", False),
         ("2026-03-28T22:00", True),
         ("2026-03-29T03:30", True),
         ("2026-03-29T05:59", True),
         ("2026-03-29T06:00", False),
-        # 25 October: 2:30 comes twice, and both are in the shift.
+        # 25 October: 2:30 occurs twice, both times in the shift.
         ("2026-10-25T02:30", True),
         ("2026-10-25T02:30+01:00", True),
-        # Sunday night is none.
+        # There is no shift on Sunday night.
         ("2026-03-29T23:00", False),
     ],
 )
-def test_a_night_shift_follows_the_clock_on_the_wall(local: str, is_open: bool) -> None:
+def test_a_night_shift_follows_local_time(local: str, is_open: bool) -> None:
     shift = Calendar(CalendarDocument("Europe/Madrid", (WeeklyWindow("22:00", "06:00", "mon-sat"),)))
     moment = datetime.fromisoformat(local)
     moment = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo("Europe/Madrid"))
     assert shift.is_open(int(moment.timestamp() * 1000)) is is_open
 
 
-def test_yaml_reads_times_and_dates_as_people_write_them() -> None:
+def test_yaml_times_and_dates_need_no_quotes() -> None:
     text = b"""
 calendars:
   shift: {timezone: UTC, weekly: [{from: 22:00, to: 06:00, days: "fri-mon"}], except: [2026-12-25]}
@@ -167,15 +167,15 @@ rules:
 @pytest.mark.parametrize(
     ("calendar", "problem"),
     [
-        ({"timezone": "Mars/Base"}, "no IANA time zone"),
+        ({"timezone": "Mars/Base"}, "not an IANA time zone"),
         ({"timezone": "UTC"}, "never open"),
         ({"timezone": "UTC", "weekly": [{"from": "00:00", "to": "24:00"}]}, "every minute of the week"),
-        ({"timezone": "UTC", "weekly": [{"from": "late", "to": "24:00"}]}, "no time of day"),
-        ({"timezone": "UTC", "weekly": [{"from": "1:00", "to": "2:00", "days": "x"}]}, "days 'x'|no time of day"),
+        ({"timezone": "UTC", "weekly": [{"from": "late", "to": "24:00"}]}, "not a time of day"),
+        ({"timezone": "UTC", "weekly": [{"from": "1:00", "to": "2:00", "days": "x"}]}, "days 'x'|not a time of day"),
         ({"timezone": "UTC", "once": [{"from": "2026-01-02T00:00", "to": "2026-01-01T00:00"}]}, "before it begins"),
     ],
 )
-def test_calendars_that_say_nothing(calendar: Any, problem: str) -> None:
+def test_faulty_calendars_are_rejected(calendar: Any, problem: str) -> None:
     with pytest.raises(RuleError, match=problem):
         rules({}, calendars={"c": calendar})
 

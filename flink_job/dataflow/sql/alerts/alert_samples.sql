@@ -1,5 +1,6 @@
 -- Samples for the alert state machines. Pre-filters live in the memory of the Python workers: after a start they forward an
--- entity's first samples as uncertain, and such samples go on only if the entity had alert state (is_active, kept here).
+-- entity's first samples as uncertain, and this operator drops those unless the entity had alert state (is_active, retained
+-- state of this view).
 SELECT entity, alert_batch
 FROM (
   SELECT

@@ -1,4 +1,4 @@
--- Closed hours and local days through the pre-filter of the rules on KPIs.
+-- Closed hours and local days, with the output of the pre-filter of rules on KPIs.
 SELECT
   level,
   entity,

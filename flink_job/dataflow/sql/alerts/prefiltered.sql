@@ -1,5 +1,5 @@
--- Samples that may change an alert: of readings with measured channels only, of costed readings, of KPI windows. `prefilter` names
--- the pre-filter that forwarded it. Nearly every row of the job is dropped here.
+-- Output of the pre-filters: samples of readings with measured channels only, of costed readings, and of KPI windows, that can change
+-- an alert. `prefilter` identifies the pre-filter. Nearly all rows of the job are dropped here.
 SELECT
   CONCAT('channels|', meter_id) AS prefilter,
   meter_id AS entity,

@@ -1,5 +1,5 @@
--- A clock for times in which nothing arrives at all: a row per second that belongs to no entity. It advances event time only while
--- the readings' watermark is idle.
+-- Clock ticks: a row per second without an entity, which advances event time while nothing arrives. Otherwise the watermark of the
+-- readings determines it.
 SELECT
   '' AS entity,
   '' AS site_path,
