@@ -1,4 +1,4 @@
-"""From the alerts stream to people at the emulated endpoint: told once, in order, whatever dies or answers 5xx."""
+"""From the alerts stream to messages at the emulated endpoint: sent once and in order, whatever fails."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 from deploy.local.alerting import received
 from deploy.local.endpoint import endpoint, free_port
 from flink_job.io.kinesis import client
-from tests.harness.alerting import alert, proxy, told
-from tests.harness.alerting_deployment import LEASE_MS, OPEN_HANDED, Place, wait_for
+from tests.harness.alerting import alert, notified, proxy
+from tests.harness.alerting_deployment import LEASE_MS, UNLIMITED, AlertingDeployment, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -24,16 +24,16 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_from_the_stream_through_the_function_to_the_queue(url: str) -> None:
-    place = Place(url, "whole", OPEN_HANDED, trigger=True)
+    deployment = AlertingDeployment(url, "whole", UNLIMITED, trigger=True)
     rows = [alert("a"), alert("a", 1, "escalated", severity="critical"), alert("a", 2, "cleared")]
     for row in rows:
         client("kinesis", url).put_record(
-            StreamName=place.names.alerts, Data=json.dumps(row).encode(), PartitionKey=row["entity"]
+            StreamName=deployment.names.alerts, Data=json.dumps(row).encode(), PartitionKey=row["entity"]
         )
-    messages = wait_for(place.inbox, 1)
-    while more := wait_for(place.inbox, 1) if len(told(messages)) < 3 else []:
+    messages = wait_for(deployment.inbox, 1)
+    while more := wait_for(deployment.inbox, 1) if len(notified(messages)) < 3 else []:
         messages += more
-    assert told(messages) == [("a", 0, "raised"), ("a", 1, "escalated"), ("a", 2, "cleared")]
+    assert notified(messages) == [("a", 0, "raised"), ("a", 1, "escalated"), ("a", 2, "cleared")]
     text = messages[0]["text"]
     for part in ("Bearing too hot", "zaragoza/casting/line-1/m-1", "2026-03-28 10:00 UTC", "85.5 degC, limit 80 degC"):
         assert part in text
@@ -41,131 +41,130 @@ def test_from_the_stream_through_the_function_to_the_queue(url: str) -> None:
     assert "https://alerts.example/a" in text
 
 
-def test_subscribers_of_a_standard_topic_are_told_too(url: str) -> None:
-    place = Place(url, "standard", {**OPEN_HANDED, "sns": "{topic}"})
-    place.notify(alert("s"))
-    assert told(wait_for(lambda: received(url, place.made.subscriber), 1)) == [("s", 0, "raised")]
+def test_subscribers_of_a_standard_topic_are_notified(url: str) -> None:
+    deployment = AlertingDeployment(url, "standard", {**UNLIMITED, "sns": "{topic}"})
+    deployment.notify(alert("s"))
+    assert notified(wait_for(lambda: received(url, deployment.made.subscriber), 1)) == [("s", 0, "raised")]
 
 
-def test_a_queue_that_the_settings_do_not_name_is_not_reached(url: str) -> None:
-    """The endpoint enforces the roles of the templates, inside functions too."""
+def test_a_queue_that_is_not_in_the_settings_is_denied(url: str) -> None:
+    """The endpoint enforces the roles of the templates in functions too."""
     queue = client("sqs", url).create_queue(QueueName="elsewhere")["QueueUrl"]
-    place = Place(url, "denied", {**OPEN_HANDED, "sqs": queue} | {"sns": ""})
-    place.notify(alert("d"))
+    deployment = AlertingDeployment(url, "denied", {**UNLIMITED, "sqs": queue} | {"sns": ""})
+    deployment.notify(alert("d"))
     time.sleep(2 * LEASE_MS / 1000)
-    place.sweep()
+    deployment.sweep()
     assert received(url, queue) == []
     waiting = client("dynamodb", url).query(
-        TableName=place.environment["TABLE"],
+        TableName=deployment.environment["TABLE"],
         KeyConditionExpression="pk = :pk",
         ExpressionAttributeValues={":pk": {"S": "M#crew"}},
     )["Items"]
-    assert len(waiting) == 1, "the message is kept until it can be sent"
+    assert len(waiting) == 1, "the message is stored until it can be sent"
 
 
-def test_what_is_over_at_once_is_told_with_its_end(url: str) -> None:
-    """Raised and cleared in one batch of the stream: every episode is told, and every raise has its clear."""
-    place = Place(url, "blip", OPEN_HANDED)
-    place.notify(alert("o"), alert("o", 1, "cleared"))
-    assert told(place.inbox()) == [("o", 0, "raised"), ("o", 1, "cleared")]
+def test_a_short_alert_is_notified_with_its_end(url: str) -> None:
+    """Raised and cleared in one batch of the stream: both are notified."""
+    deployment = AlertingDeployment(url, "blip", UNLIMITED)
+    deployment.notify(alert("o"), alert("o", 1, "cleared"))
+    assert notified(deployment.inbox()) == [("o", 0, "raised"), ("o", 1, "cleared")]
 
 
-def test_an_end_before_its_beginning_is_told_after_it(url: str) -> None:
-    """A record that the stream refused at first comes after later ones: the alert is over all the same."""
-    place = Place(url, "overtaken", OPEN_HANDED)
-    place.notify(alert("late", 1, "cleared"))
-    assert place.inbox() == []
-    place.notify(alert("late"), alert("late", 1, "cleared"))
-    messages = wait_for(lambda: place.sweep() or place.inbox(), 2)
-    assert told(messages) == [("late", 0, "raised"), ("late", 1, "cleared")]
+def test_an_end_recorded_before_the_raise_is_sent_after_it(url: str) -> None:
+    """A record that the stream rejected at first arrives after later ones: the alert has ended all the same."""
+    deployment = AlertingDeployment(url, "overtaken", UNLIMITED)
+    deployment.notify(alert("late", 1, "cleared"))
+    assert deployment.inbox() == []
+    deployment.notify(alert("late"), alert("late", 1, "cleared"))
+    messages = wait_for(lambda: deployment.sweep() or deployment.inbox(), 2)
+    assert notified(messages) == [("late", 0, "raised"), ("late", 1, "cleared")]
     state = client("dynamodb", url).get_item(
-        TableName=place.environment["TABLE"], Key={"pk": {"S": "A#late"}, "sk": {"S": "STATE"}}
+        TableName=deployment.environment["TABLE"], Key={"pk": {"S": "A#late"}, "sk": {"S": "STATE"}}
     )["Item"]
     assert state["status"]["S"] == "ended"
 
 
-def test_who_was_told_of_the_worst_is_told_of_the_end(url: str) -> None:
-    """A route from critical on: the alert is raised as critical, eases to minor and clears as minor."""
-    place = Place(url, "eased", OPEN_HANDED, min_severity="critical")
-    place.notify(alert("e", severity="critical"))
-    place.notify(alert("e", 1, "eased", severity="minor"), alert("e", 2, "cleared", severity="minor"))
-    place.notify(alert("never", severity="minor"), alert("never", 1, "cleared", severity="minor"))
-    assert told(place.inbox()) == [("e", 0, "raised"), ("e", 1, "eased"), ("e", 2, "cleared")]
+def test_recipients_of_the_highest_severity_are_notified_of_the_end(url: str) -> None:
+    """A route for critical alerts: the alert is raised as critical, eases to minor and clears as minor."""
+    deployment = AlertingDeployment(url, "eased", UNLIMITED, min_severity="critical")
+    deployment.notify(alert("e", severity="critical"))
+    deployment.notify(alert("e", 1, "eased", severity="minor"), alert("e", 2, "cleared", severity="minor"))
+    deployment.notify(alert("never", severity="minor"), alert("never", 1, "cleared", severity="minor"))
+    assert notified(deployment.inbox()) == [("e", 0, "raised"), ("e", 1, "eased"), ("e", 2, "cleared")]
 
 
-def test_a_queue_is_told_without_a_topic(url: str) -> None:
-    place = Place(url, "queue", {**OPEN_HANDED, "sns": "", "sqs": "{queue}"})
-    place.notify(alert("d"))
-    assert told(wait_for(lambda: received(url, place.made.queue), 1)) == [("d", 0, "raised")]
+def test_a_queue_is_a_recipient_without_a_topic(url: str) -> None:
+    deployment = AlertingDeployment(url, "queue", {**UNLIMITED, "sns": "", "sqs": "{queue}"})
+    deployment.notify(alert("d"))
+    assert notified(wait_for(lambda: received(url, deployment.made.queue), 1)) == [("d", 0, "raised")]
 
 
-def test_repeated_records_are_told_once(url: str) -> None:
-    place = Place(url, "repeats", OPEN_HANDED)
+def test_duplicate_records_are_notified_once(url: str) -> None:
+    deployment = AlertingDeployment(url, "repeats", UNLIMITED)
     for _ in range(3):
-        place.notify(alert("r"), alert("r"))
-    place.sweep()
-    assert told(place.inbox()) == [("r", 0, "raised")]
+        deployment.notify(alert("r"), alert("r"))
+    deployment.sweep()
+    assert notified(deployment.inbox()) == [("r", 0, "raised")]
 
 
-def test_killed_between_sending_and_noting_it_twenty_times(url: str) -> None:
-    """Killed right after the topic took the message; half of the time the next try is the batch again, as the stream
-    would do it, half of the time it is the sweeper."""
-    place = Place(url, "killed", OPEN_HANDED)
+def test_killed_between_sending_and_deleting_the_message_twenty_times(url: str) -> None:
+    """Killed right after the topic accepted the message. Half of the retries are the batch, half are the sweeper."""
+    deployment = AlertingDeployment(url, "killed", UNLIMITED)
     dies = (
         "import os, signal\nfrom deploy.alerting.runtime.channels import Channels\nsend = Channels.send\n"
         "def killed(*a):\n    send(*a)\n    os.kill(os.getpid(), signal.SIGKILL)\nChannels.send = killed"
     )
     rows = [alert(f"k{n}", entity=f"m-{n}", site_path=f"zaragoza/p/line-{n}/m-{n}") for n in range(20)]
     for number, row in enumerate(rows):
-        assert place.notify(row, before=dies) == -9
+        assert deployment.notify(row, before=dies) == -9
         time.sleep(0.25)
-        place.notify(row) if number % 2 else place.sweep()
+        deployment.notify(row) if number % 2 else deployment.sweep()
     time.sleep(0.3)
-    place.sweep()
-    counts = Counter(told(place.inbox()))
+    deployment.sweep()
+    counts = Counter(notified(deployment.inbox()))
     assert counts == {(f"k{n}", 0, "raised"): 1 for n in range(20)}
 
 
 def test_killed_before_sending_nothing_is_lost(url: str) -> None:
-    place = Place(url, "before", OPEN_HANDED)
+    deployment = AlertingDeployment(url, "before", UNLIMITED)
     dies = (
         "import os, signal\nfrom deploy.alerting.runtime.channels import Channels\n"
         "Channels.send = lambda *a: os.kill(os.getpid(), signal.SIGKILL)"
     )
-    assert place.notify(alert("b"), before=dies) == -9
+    assert deployment.notify(alert("b"), before=dies) == -9
     time.sleep(0.3)
-    place.sweep()
-    assert told(place.inbox()) == [("b", 0, "raised")]
+    deployment.sweep()
+    assert notified(deployment.inbox()) == [("b", 0, "raised")]
 
 
-@pytest.mark.parametrize("lost", [False, True], ids=["refused", "taken but answered 503"])
-def test_a_topic_that_answers_503_for_a_while(url: str, lost: bool) -> None:
-    """Every alert is told once when it is over, each raise before its clear."""
-    place = Place(url, f"outage{int(lost)}", OPEN_HANDED)
+@pytest.mark.parametrize("lost", [False, True], ids=["refused", "accepted but answered 503"])
+def test_a_topic_that_fails_for_a_while(url: str, lost: bool) -> None:
+    """Every change is notified once after the outage, each raise before its clear."""
+    deployment = AlertingDeployment(url, f"outage{int(lost)}", UNLIMITED)
     with proxy(url) as broken:
         through = {"AWS_ENDPOINT_URL_SNS": broken.url}
         broken.broken, broken.lost = True, lost
-        place.notify(alert("x"), alert("y", entity="m-2"), **through)
-        place.notify(alert("x", 1, "cleared"), **through)
+        deployment.notify(alert("x"), alert("y", entity="m-2"), **through)
+        deployment.notify(alert("x", 1, "cleared"), **through)
         time.sleep(0.3)
-        place.sweep(**through)
+        deployment.sweep(**through)
         assert broken.seen
         broken.broken = False
-        # Later, as the recipient is left alone for a minute after three failures.
+        # Later, because the circuit breaker is open for a minute after three failures.
         for later_s in (70, 71, 72):
-            place.sweep(later_s, **through)
-    messages = told(place.inbox())
+            deployment.sweep(later_s, **through)
+    messages = notified(deployment.inbox())
     assert Counter(messages) == {("x", 0, "raised"): 1, ("y", 0, "raised"): 1, ("x", 1, "cleared"): 1}
     assert messages.index(("x", 0, "raised")) < messages.index(("x", 1, "cleared"))
 
 
-def test_a_record_that_is_no_change_holds_nothing_up(url: str) -> None:
-    place = Place(url, "poison", OPEN_HANDED)
-    place.notify({"entity": "m", "what": "is this"}, alert("p"))
-    assert told(place.inbox()) == [("p", 0, "raised")]
+def test_an_invalid_record_does_not_block_the_others(url: str) -> None:
+    deployment = AlertingDeployment(url, "poison", UNLIMITED)
+    deployment.notify({"entity": "m", "what": "is this"}, alert("p"))
+    assert notified(deployment.inbox()) == [("p", 0, "raised")]
 
 
-def test_a_webhook_is_signed_and_knows_its_message_again(url: str, tmp_path: Path) -> None:
+def test_a_webhook_is_signed_and_retried_with_the_same_id(url: str, tmp_path: Path) -> None:
     import hashlib
     import hmac
     from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -181,16 +180,16 @@ def test_a_webhook_is_signed_and_knows_its_message_again(url: str, tmp_path: Pat
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Quiet."""
+            """Log nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Receiver) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         secret = client("secretsmanager", url).create_secret(Name="hook-hook", SecretString="s3cret")["ARN"]
         hook = {"webhook": f"http://127.0.0.1:{server.server_port}/", "secret": secret, "group_s": 0}
-        place = Place(url, "hook", hook)
-        place.notify(alert("w"))
+        deployment = AlertingDeployment(url, "hook", hook)
+        deployment.notify(alert("w"))
         time.sleep(0.3)
-        place.sweep()
+        deployment.sweep()
         server.shutdown()
     assert len(posts) == 2
     assert posts[0][0]["Idempotency-Key"] == posts[1][0]["Idempotency-Key"]

@@ -1,4 +1,4 @@
-"""Recipients, tenants and documents that are broken or hostile, at the emulated endpoint: each harms itself alone."""
+"""Broken or hostile recipients, tenants and documents at the emulated endpoint do not affect the others."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from deploy.local.alerting import received
 from deploy.local.endpoint import endpoint, free_port
 from deploy.release import smoke_alert
 from flink_job.io.kinesis import client
-from tests.harness.alerting import alert, kinesis_event, told
-from tests.harness.alerting_deployment import LEASE_MS, OPEN_HANDED, Place
+from tests.harness.alerting import alert, kinesis_event, notified
+from tests.harness.alerting_deployment import LEASE_MS, UNLIMITED, AlertingDeployment
 from tests.harness.api_events import CHIEF, answer, claims_of, request
 from tests.unit.deploy.alerting.test_webhook import drip_headers, receiver
 
@@ -36,16 +36,16 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def shared(url: str) -> Place:
-    return Place(url, "apart", OPEN_HANDED)
+def shared(url: str) -> AlertingDeployment:
+    return AlertingDeployment(url, "apart", UNLIMITED)
 
 
-class Here:
-    """The functions in this process, as a place's are configured; a new one starts without anything remembered."""
+class InProcessFunctions:
+    """The functions in this process, configured like those of a deployment, with empty caches."""
 
-    def __init__(self, place: Place, patch: pytest.MonkeyPatch) -> None:
-        self.place, self.metrics = place, {}  # type: ignore[var-annotated]
-        for name, value in place.environment.items():
+    def __init__(self, deployment: AlertingDeployment, patch: pytest.MonkeyPatch) -> None:
+        self.deployment, self.metrics = deployment, {}  # type: ignore[var-annotated]
+        for name, value in deployment.environment.items():
             patch.setenv(name, value)
         for module in (message_items, outbox):
             patch.setattr(module, "LEASE_MS", LEASE_MS)
@@ -58,7 +58,7 @@ class Here:
 
     def routes(self, document: Any, key: str = ROUTES) -> None:
         body = document if isinstance(document, bytes) else json.dumps(document).encode()
-        client("s3", self.place.url).put_object(Bucket=self.place.names.registry, Key=key, Body=body)
+        client("s3", self.deployment.url).put_object(Bucket=self.deployment.names.registry, Key=key, Body=body)
         self.forget()
 
     def notify(self, *rows: dict[str, Any]) -> None:
@@ -70,14 +70,14 @@ class Here:
 
 
 @pytest.fixture
-def here(shared: Place, monkeypatch: pytest.MonkeyPatch) -> Here:
+def functions(shared: AlertingDeployment, monkeypatch: pytest.MonkeyPatch) -> InProcessFunctions:
     received(shared.url, shared.made.inbox)
-    return Here(shared, monkeypatch)
+    return InProcessFunctions(shared, monkeypatch)
 
 
-def crew(place: Place, **others: Any) -> dict[str, Any]:
-    """Routes of everything to the inbox, and to others."""
-    recipients = {"crew": {**OPEN_HANDED, "sns": place.made.fifo_topic}, **others}
+def crew(deployment: AlertingDeployment, **others: Any) -> dict[str, Any]:
+    """Routes of all alerts to the inbox and to further recipients."""
+    recipients = {"crew": {**UNLIMITED, "sns": deployment.made.fifo_topic}, **others}
     return {"recipients": recipients, "routes": [{"site": "*", "to": list(recipients)}]}
 
 
@@ -85,35 +85,35 @@ def hook(port: int) -> dict[str, Any]:
     return {"webhook": f"http://127.0.0.1:{port}/", "secret": "s", "group_s": 0, "tokens": 1000, "refill_s": 1}
 
 
-def test_without_routes_nothing_fails_and_a_metric_says_so(here: Here) -> None:
-    client("s3", here.place.url).delete_object(Bucket=here.place.names.registry, Key=ROUTES)
-    here.forget()
-    here.notify(alert("nobody"))
-    assert here.sweep()[metrics.NO_RECIPIENTS] == 1
-    here.routes(crew(here.place))
-    assert here.sweep()[metrics.NO_RECIPIENTS] == 0
+def test_without_routes_a_metric_is_written_and_nothing_fails(functions: InProcessFunctions) -> None:
+    client("s3", functions.deployment.url).delete_object(Bucket=functions.deployment.names.registry, Key=ROUTES)
+    functions.forget()
+    functions.notify(alert("nobody"))
+    assert functions.sweep()[metrics.NO_RECIPIENTS] == 1
+    functions.routes(crew(functions.deployment))
+    assert functions.sweep()[metrics.NO_RECIPIENTS] == 0
 
 
-def test_a_secret_that_is_missing_disables_its_recipient_alone(here: Here) -> None:
-    here.routes(crew(here.place, hook={**hook(1), "secret": GONE}))
-    here.notify(alert("secretless"))
-    assert ("secretless", 0, "raised") in told(here.place.inbox())
-    assert here.sweep()[metrics.RECIPIENTS_DOWN] == 1
+def test_a_missing_secret_disables_its_recipient_only(functions: InProcessFunctions) -> None:
+    functions.routes(crew(functions.deployment, hook={**hook(1), "secret": GONE}))
+    functions.notify(alert("secretless"))
+    assert ("secretless", 0, "raised") in notified(functions.deployment.inbox())
+    assert functions.sweep()[metrics.RECIPIENTS_DOWN] == 1
 
 
 @pytest.mark.parametrize("broken", [b"{", b"[" * 9000, b'{"recipients": {"x": {"sns": 1}}, "routes": []}', b"\xff"])
-def test_a_broken_document_leaves_the_last_good_one_in_force(here: Here, broken: bytes) -> None:
-    """In a function that starts anew, too."""
-    here.routes(crew(here.place))
-    here.sweep()
-    here.routes(broken)
+def test_an_invalid_document_leaves_the_last_valid_one_in_force(functions: InProcessFunctions, broken: bytes) -> None:
+    """Also in a function that starts later."""
+    functions.routes(crew(functions.deployment))
+    functions.sweep()
+    functions.routes(broken)
     name = f"kept-{time.monotonic_ns()}"
-    here.notify(alert(name))
-    assert (name, 0, "raised") in told(here.place.inbox())
-    assert here.sweep()[metrics.ROUTES_REJECTED] == 1
+    functions.notify(alert(name))
+    assert (name, 0, "raised") in notified(functions.deployment.inbox())
+    assert functions.sweep()[metrics.ROUTES_REJECTED] == 1
 
 
-def test_a_receiver_that_drips_delays_nobody_and_is_left_alone(here: Here) -> None:
+def test_a_slow_receiver_delays_nobody_and_opens_its_breaker(functions: InProcessFunctions) -> None:
     connections = []
 
     def drip(connection: socket.socket) -> None:
@@ -121,32 +121,37 @@ def test_a_receiver_that_drips_delays_nobody_and_is_left_alone(here: Here) -> No
         drip_headers(connection)
 
     with receiver(drip) as port:
-        here.routes(crew(here.place, hook=hook(port)))
+        functions.routes(crew(functions.deployment, hook=hook(port)))
         for number in range(5):
             start = time.monotonic()
-            here.notify(alert(f"drip-{number}", entity=f"m-{number}"))
+            functions.notify(alert(f"drip-{number}", entity=f"m-{number}"))
             assert time.monotonic() - start < 9
             time.sleep(0.3)
-        messages = [m for m in here.place.inbox() if m["alerts"][0]["alert_id"].startswith("drip-")]
-        assert len(told(messages)) == 5
-        # Three failures open the breaker.
+        messages = [m for m in functions.deployment.inbox() if m["alerts"][0]["alert_id"].startswith("drip-")]
+        assert len(notified(messages)) == 5
+        # Three failures open the circuit breaker.
         assert len(connections) == 3
-        assert here.sweep()[metrics.RECIPIENTS_DOWN] == 1
+        assert functions.sweep()[metrics.RECIPIENTS_DOWN] == 1
 
 
-def test_a_budget_bounds_emergencies_too(here: Here) -> None:
-    here.routes(
-        crew(here.place) | {"recipients": {"crew": {**OPEN_HANDED, "sns": here.place.made.fifo_topic, "per_hour": 3}}}
+def test_a_budget_limits_emergencies_too(functions: InProcessFunctions) -> None:
+    functions.routes(
+        crew(functions.deployment)
+        | {"recipients": {"crew": {**UNLIMITED, "sns": functions.deployment.made.fifo_topic, "per_hour": 3}}}
     )
     key = {"pk": {"S": "R#crew"}, "sk": {"S": "RATE"}}
-    client("dynamodb", here.place.url).delete_item(TableName=here.place.environment["TABLE"], Key=key)
-    here.notify(
+    client("dynamodb", functions.deployment.url).delete_item(
+        TableName=functions.deployment.environment["TABLE"], Key=key
+    )
+    functions.notify(
         *(alert(f"loud-{n}", entity=f"l-{n}", site_path=f"z/p/l-{n}/m", severity="emergency") for n in range(8))
     )
-    loud = [row for row in told(here.place.inbox()) if row[0].startswith("loud-")]
+    loud = [row for row in notified(functions.deployment.inbox()) if row[0].startswith("loud-")]
     assert len(loud) == 3
-    assert here.metrics[metrics.OVER_BUDGET] == 1
-    client("dynamodb", here.place.url).delete_item(TableName=here.place.environment["TABLE"], Key=key)
+    assert functions.metrics[metrics.OVER_BUDGET] == 1
+    client("dynamodb", functions.deployment.url).delete_item(
+        TableName=functions.deployment.environment["TABLE"], Key=key
+    )
 
 
 POISON = [
@@ -162,21 +167,21 @@ POISON = [
 ]  # fmt: skip
 
 
-def test_records_that_are_no_changes_hold_nothing_up(here: Here) -> None:
-    here.routes(crew(here.place))
+def test_invalid_records_do_not_block_the_others(functions: InProcessFunctions) -> None:
+    functions.routes(crew(functions.deployment))
     for data in POISON:
         assert notifier.record_change(data) == [], data[:80]
-    here.notify(alert("after-poison"))
-    assert ("after-poison", 0, "raised") in told(here.place.inbox())
+    functions.notify(alert("after-poison"))
+    assert ("after-poison", 0, "raised") in notified(functions.deployment.inbox())
 
 
-def test_the_check_after_a_deployment_reaches_its_queue_and_nobody_else(url: str) -> None:
-    place = Place(url, "checked", OPEN_HANDED, trigger=True)
+def test_the_smoke_check_notifies_its_own_queue_only(url: str) -> None:
+    deployment = AlertingDeployment(url, "checked", UNLIMITED, trigger=True)
     clients = smoke_alert.Clients(client("kinesis", url), client("sqs", url))
-    assert smoke_alert.check(clients, place.names, datetime.now(UTC), limit_s=60) < 60
-    assert place.inbox() == []
+    assert smoke_alert.check(clients, deployment.names, datetime.now(UTC), limit_s=60) < 60
+    assert deployment.inbox() == []
     with pytest.raises(smoke_alert.SmokeAlertError, match="did not reach"):
-        smoke_alert.check(clients, place.names, datetime.now(UTC), limit_s=0)
+        smoke_alert.check(clients, deployment.names, datetime.now(UTC), limit_s=0)
 
 
 names = st.sampled_from(["default", "acme", "acme-b", "t", "b"])
@@ -185,23 +190,25 @@ sites = st.sampled_from(["zaragoza", "pune", "acme", "T#acme\x1fzaragoza", "zara
 
 @given(st.lists(st.tuples(names, sites, st.integers(0, 3)), min_size=1, max_size=5, unique=True))
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
-def test_no_tenant_sees_tells_or_acknowledges_for_another(here: Here, raised: list[tuple[str, str, int]]) -> None:
+def test_tenants_neither_see_nor_notify_nor_acknowledge_for_each_other(
+    functions: InProcessFunctions, raised: list[tuple[str, str, int]]
+) -> None:
     """The same alert ids, rules, entities and sites in several tenants."""
     run = f"r{time.monotonic_ns()}"
-    place, queue = here.place, here.place.made.queue
+    deployment, queue = functions.deployment, functions.deployment.made.queue
     # Only tenant acme has recipients.
     only = {
         "recipients": {"crew": {"sqs": queue, "group_s": 0, "tokens": 1000}},
         "routes": [{"site": "*", "to": ["crew"]}],
     }
-    here.routes({"recipients": {}, "routes": []})
-    here.routes(only, "rules/acme/routes.json")
+    functions.routes({"recipients": {}, "routes": []})
+    functions.routes(only, "rules/acme/routes.json")
     rows = [alert(f"{run}-{n}", site_path=f"{site}/p/l/m", tenant=tenant) for tenant, site, n in raised]
     seen: dict[tuple[str, str], str] = {}
     for (tenant, site, n), row in zip(raised, rows, strict=True):
-        here.notify(row)
-        seen.setdefault((tenant, f"{run}-{n}"), site)  # the same again is a repeat
-    messages = [row for m in received(place.url, queue) for row in m["alerts"] if row["alert_id"].startswith(run)]
+        functions.notify(row)
+        seen.setdefault((tenant, f"{run}-{n}"), site)  # the same again is a duplicate
+    messages = [row for m in received(deployment.url, queue) for row in m["alerts"] if row["alert_id"].startswith(run)]
     assert {row["tenant"] for row in messages} <= {"acme"}
     assert len(messages) == len({i for t, i in seen if t == "acme"})
     for tenant in ("default", "acme", "acme-b", "t", "b"):
@@ -217,7 +224,7 @@ def test_no_tenant_sees_tells_or_acknowledges_for_another(here: Here, raised: li
         stranger = claims_of("stranger", "nowhere", tenant="" if tenant == "default" else tenant)
         for alert_id in {i for _, i in seen}:
             assert answer(api.handler, request("POST", f"/alerts/{alert_id}/ack", stranger, {}))[0] == 404
-    # What one tenant acknowledges stays open for the others.
+    # An alert acknowledged by one tenant stays open for the others.
     (tenant, alert_id), *others = seen
     claims = {**CHIEF, "custom:tenant": tenant}
     assert answer(api.handler, request("POST", f"/alerts/{alert_id}/ack", claims, {}))[0] == 200
@@ -227,8 +234,8 @@ def test_no_tenant_sees_tells_or_acknowledges_for_another(here: Here, raised: li
         assert "acknowledged_by" not in state
 
 
-def test_a_key_of_one_user_does_not_swallow_the_deed_of_another(here: Here) -> None:
-    here.notify(alert("keys"))
+def test_an_idempotency_key_is_valid_for_its_user_only(functions: InProcessFunctions) -> None:
+    functions.notify(alert("keys"))
     for who in ("ana", "ben"):
         event = request("POST", "/alerts/keys/comment", claims_of(who, "*"), {"note": who}, key="k")
         assert answer(api.handler, event)[0] == 200

@@ -1,4 +1,4 @@
-"""The API of alerts through API Gateway with Cognito's tokens: deeds are noted, and nobody sees another's site."""
+"""Alerts API through API Gateway with Cognito tokens: actions are recorded, access is limited to the user's sites."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def email(who: str) -> str:
 
 
 class Service:
-    """Alerting with its API, some alerts in two factories, and people."""
+    """Alerting with its API, alerts in two factories, and users."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -49,7 +49,7 @@ class Service:
         run_function("notifier", kinesis_event(*rows), self.environment)
 
     def call(self, who: str, path: str, body: Any = None, key: str = "") -> tuple[int, Any]:
-        """(status, answer) of a request of somebody; of nobody where `who` is empty."""
+        """(status, answer) of a request; without a token if `who` is empty."""
         return call(self.api, self.tokens[who] if who else "", path, body, key)
 
     def ids(self, who: str, query: str = "") -> list[str]:
@@ -64,11 +64,11 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         yield Service(url)
 
 
-def test_nobody_without_a_token(service: Service) -> None:
+def test_a_token_is_required(service: Service) -> None:
     assert service.call("", "/alerts")[0] == 401
 
 
-def test_everyone_sees_their_own_sites(service: Service) -> None:
+def test_users_see_their_own_sites_only(service: Service) -> None:
     seen = {who: service.ids(who) for who in service.tokens}
     assert seen["ana@zar"] == ["zar-1", "zar-2"]
     assert seen["ravi@pun"] == ["pun-1"]
@@ -77,11 +77,11 @@ def test_everyone_sees_their_own_sites(service: Service) -> None:
     assert service.call("ravi@pun", "/alerts?site=zaragoza")[0] == 403
     for path in ("/alerts/zar-1", "/alerts/none"):
         assert service.call("ravi@pun", path)[0] == 404
-    for deed in ("ack", "comment", "assign", "snooze"):
-        assert service.call("ravi@pun", f"/alerts/zar-1/{deed}", {"note": "x", "to": "x", "minutes": 5})[0] == 404
+    for action in ("ack", "comment", "assign", "snooze"):
+        assert service.call("ravi@pun", f"/alerts/zar-1/{action}", {"note": "x", "to": "x", "minutes": 5})[0] == 404
 
 
-def test_deeds_are_noted_with_who_and_when(service: Service) -> None:
+def test_actions_are_recorded_with_user_and_time(service: Service) -> None:
     for path, body in (
         ("ack", {"note": "on my way"}),
         ("assign", {"to": "luis"}),
@@ -93,8 +93,8 @@ def test_deeds_are_noted_with_who_and_when(service: Service) -> None:
     _, shown = service.call("ana@zar", "/alerts/zar-1")
     assert (shown["acknowledged_by"], shown["assigned_to"]) == (email("ana@zar"), "luis")
     assert shown["snoozed_until_ms"] > shown["acknowledged_ms"]
-    deeds = [(event["action"], event["who"], event["note"]) for event in shown["history"] if "action" in event]
-    assert deeds == [
+    actions = [(event["action"], event["who"], event["note"]) for event in shown["history"] if "action" in event]
+    assert actions == [
         ("ack", email("ana@zar"), "on my way"),
         ("assign", email("ana@zar"), ""),
         ("comment", email("ana@zar"), "grease ordered"),
@@ -103,21 +103,21 @@ def test_deeds_are_noted_with_who_and_when(service: Service) -> None:
     assert shown["title"] == "Bearing too hot"
 
 
-def test_a_deed_sent_again_is_noted_once(service: Service) -> None:
+def test_a_repeated_action_is_recorded_once(service: Service) -> None:
     for _ in range(3):
         assert service.call("chief", "/alerts/pun-1/comment", {"note": "seen"}, key="one-1")[0] == 200
     _, shown = service.call("chief", "/alerts/pun-1")
     assert len([event for event in shown["history"] if event.get("note") == "seen"]) == 1
 
 
-def test_a_latched_alert_is_over_when_acknowledged(service: Service) -> None:
+def test_a_latched_alert_ends_when_acknowledged(service: Service) -> None:
     assert service.ids("ana@zar", "?status=latched") == ["zar-latch"]
     assert service.call("ana@zar", "/alerts/zar-latch/ack", {})[1]["status"] == "ended"
     assert service.ids("ana@zar", "?status=latched") == []
     assert "zar-latch" in service.ids("ana@zar", "?status=ended")
 
 
-def test_a_snoozed_alert_is_not_told(service: Service) -> None:
+def test_a_snoozed_alert_is_not_notified(service: Service) -> None:
     received(service.url, service.made.inbox)
     service.call("ana@zar", "/alerts/zar-2/snooze", {"minutes": 60})
     service.notify(alert("zar-2", 1, "escalated", severity="emergency", entity="m-2"))
@@ -139,12 +139,12 @@ def test_a_snoozed_alert_is_not_told(service: Service) -> None:
         ("/alerts?site=zaragoza&next=%7B%22site_status%22%3A%22pune%23open%22%7D", None),
     ],
 )
-def test_requests_that_make_no_sense(service: Service, path: str, body: Any) -> None:
+def test_invalid_requests_get_400(service: Service, path: str, body: Any) -> None:
     assert service.call("ana@zar", path, body)[0] == 400
 
 
-def test_deeds_go_to_the_lake(service: Service) -> None:
-    """With the rest of an alert's story: time to acknowledge is counted there."""
+def test_actions_are_written_to_the_lake(service: Service) -> None:
+    """The time to acknowledge is derived from them there."""
     import time
 
     service.call("chief", "/alerts/zar-1/comment", {"note": "for the lake"})
@@ -161,7 +161,7 @@ sites = st.text(alphabet="abc*, /#", max_size=6)
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(sites, max_size=4), sites)
-def test_a_caller_sees_a_site_just_when_the_token_names_it(named: list[str], site: str) -> None:
+def test_a_caller_sees_a_site_if_and_only_if_the_token_names_it(named: list[str], site: str) -> None:
     caller = caller_of({"email": "x", "custom:sites": ",".join(named)})
     claimed = {part.strip() for name in named for part in name.split(",")} - {""}
     assert caller.may_see(site) == (bool(site) and (site in claimed or "*" in claimed))

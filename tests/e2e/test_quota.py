@@ -26,7 +26,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-def test_queries_bytes_and_queries_at_once(url: str) -> None:
+def test_queries_bytes_and_concurrent_queries(url: str) -> None:
     quota = Quota(client("dynamodb", url), "queries", Limits(queries=5, scanned_bytes=100, at_once=2))
     ended: dict[str, int] = {}
 
@@ -34,12 +34,12 @@ def test_queries_bytes_and_queries_at_once(url: str) -> None:
         quota.take(who, query_id, now_s, ended.get)
 
     take("a")
-    take("a")  # again: the same query
+    take("a")  # the same query takes no slot
     take("b")
     with pytest.raises(LimitError, match="2 of your queries are running") as refused:
         take("c")
     assert refused.value.retry_s < 60
-    take("a", who="ben")  # somebody else
+    take("a", who="ben")  # a different caller
     ended |= {"a": 30, "b": 30}
     take("c")
     take("d")

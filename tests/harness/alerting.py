@@ -1,4 +1,4 @@
-"""Alerting under test: rows of the alerts stream, the functions in a process of their own, a proxy that breaks."""
+"""Helpers for alerting: rows of the alerts stream, functions in a separate process, a proxy that can fail."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TEN = datetime(2026, 3, 28, 10, tzinfo=UTC)
 
 
 def alert(alert_id: str, number: int = 0, state: str = "raised", **changed: Any) -> dict[str, Any]:
-    """A row as the job writes it to the alerts stream."""
+    """A row of the alerts stream, as the job writes it."""
     row = {
         "alert_id": alert_id,
         "change_number": number,
@@ -56,7 +56,7 @@ def alert(alert_id: str, number: int = 0, state: str = "raised", **changed: Any)
 
 
 def kinesis_event(*rows: dict[str, Any]) -> dict[str, Any]:
-    """What Lambda is called with."""
+    """The event with which Lambda invokes the notifier."""
     records = [
         {
             "eventSource": "aws:kinesis",
@@ -73,8 +73,9 @@ def kinesis_event(*rows: dict[str, Any]) -> dict[str, Any]:
 
 
 def run_function(entry: str, event: dict[str, Any], environment: dict[str, str], before: str = "") -> int:
-    """Call a function in a process of its own, as the service does; returns its exit code. `before` is Python that runs
-    first, such as what makes it die.
+    """Invoke a function in a separate process and return its exit code.
+
+    `before` is Python code that runs first, for example to make the process fail.
     """
     code = (
         f"import json, sys\nfrom deploy.alerting.runtime import {entry} as entry\n{before}\n"
@@ -97,7 +98,7 @@ def run_function(entry: str, event: dict[str, Any], environment: dict[str, str],
 
 @dataclass
 class Proxy:
-    """Passes requests on to an endpoint. While `broken` it answers 503: before passing on, or (`lost`) after it."""
+    """Forwards requests to an endpoint. While `broken` it responds 503 without forwarding, or (`lost`) after it."""
 
     target: str
     url: str = ""
@@ -115,7 +116,7 @@ def proxy(target: str) -> Iterator[Proxy]:
         def do_POST(self) -> None:
             content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             state.seen.append(content)
-            status, answer = (503, b"") if state.broken and not state.lost else self._pass_on(content)
+            status, answer = (503, b"") if state.broken and not state.lost else self._forward(content)
             if state.broken:
                 status, answer = 503, b"<ErrorResponse><Error><Code>ServiceUnavailable</Code></Error></ErrorResponse>"
             self.send_response(status)
@@ -123,7 +124,7 @@ def proxy(target: str) -> Iterator[Proxy]:
             self.end_headers()
             self.wfile.write(answer)
 
-        def _pass_on(self, content: bytes) -> tuple[int, bytes]:
+        def _forward(self, content: bytes) -> tuple[int, bytes]:
             headers = {k: v for k, v in self.headers.items() if k.lower() not in ("host", "content-length")}
             request = urllib.request.Request(state.target + self.path, content, headers)
             try:
@@ -133,7 +134,7 @@ def proxy(target: str) -> Iterator[Proxy]:
                 return error.code, error.read()
 
         def log_message(self, *_: object) -> None:
-            """Quiet."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
@@ -142,11 +143,11 @@ def proxy(target: str) -> Iterator[Proxy]:
         server.shutdown()
 
 
-def told(messages: list[dict[str, Any]]) -> list[tuple[str, int, str]]:
-    """(alert, number, state) of every change in messages, in order."""
+def notified(messages: list[dict[str, Any]]) -> list[tuple[str, int, str]]:
+    """(alert id, change number, state) of each change in messages, in order."""
     return [(row["alert_id"], row["change_number"], row["state"]) for m in messages for row in m["alerts"]]
 
 
 def parse_lines(path: Path) -> list[dict[str, Any]]:
-    """JSON lines of a file."""
+    """Parse a file of JSON lines."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

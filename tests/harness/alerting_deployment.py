@@ -1,4 +1,4 @@
-"""A deployment of alerting at the emulated endpoint, its functions called by hand."""
+"""A deployment of alerting at the emulated endpoint."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from deploy.local.resources import create
 from tests.harness.alerting import kinesis_event, run_function
 from tests.harness.jobs import SAMPLES
 
-#: A minute with a message for each line and no limit, so that nothing waits but what the test is about.
-OPEN_HANDED = {"sns": "{fifo_topic}", "tokens": 1000, "refill_s": 1, "group_s": 0}
+#: Recipient without limits and grouping, so that notifications are sent at once.
+UNLIMITED = {"sns": "{fifo_topic}", "tokens": 1000, "refill_s": 1, "group_s": 0}
 LEASE_MS = 200
 LATER = (
     "import time\nfrom deploy.alerting.runtime import context\ncontext.now_ms = lambda: int((time.time() + {}) * 1000)"
 )
 
 
-class Place:
-    """One deployment, its functions called by hand unless it is triggered.
+class AlertingDeployment:
+    """One deployment. The test invokes its functions, unless `trigger` connects them to their event sources.
 
-    They run at the endpoint; in a process of their own where they shall die, or see another endpoint.
+    They run at the endpoint; in a separate process if they are to fail or to use another endpoint.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class Place:
         self.environment = environment(url, self.made.functions["notifier"])
 
     def notify(self, *rows: dict[str, Any], before: str = "", **changed: str) -> int:
+        """Invoke the notifier with rows; return its exit code."""
         event = kinesis_event(*rows)
         if before or changed:
             return run_function("notifier", event, {**self.environment, **changed}, before)
@@ -49,17 +50,19 @@ class Place:
         return 0
 
     def sweep(self, later_s: int = 0, **changed: str) -> None:
-        """Sweep, as if it were so many seconds later."""
+        """Invoke the sweeper, with a clock that is `later_s` ahead."""
         if later_s or changed:
             run_function("sweeper", {}, {**self.environment, **changed}, LATER.format(later_s) if later_s else "")
         else:
             invoke(self.url, self.made.functions["sweeper"], {})
 
     def inbox(self) -> list[dict[str, Any]]:
+        """Receive the messages of the inbox queue."""
         return received(self.url, self.made.inbox)
 
 
 def wait_for(found: Callable[[], list[Any]], count: int) -> list[Any]:
+    """Poll until `count` results have been found, at most 30 s; return all of them."""
     everything: list[Any] = []
     deadline = time.monotonic() + 30
     while len(everything) < count and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""Requests as API Gateway hands them to a function, with claims that it has verified."""
+"""Requests in the format in which API Gateway passes them to a function, with verified claims."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CHIEF = {"sub": "sub-chief", "email": "chief@plant.example", "custom:sites": "*"
 
 
 def claims_of(name: str, sites: str, role: str = "operators", tenant: str = "") -> dict[str, Any]:
-    """Claims of a token."""
+    """Claims of a user's token."""
     claims = {"sub": f"sub-{name}", "email": f"{name}@plant.example", "custom:sites": sites}
     return claims | ({"cognito:groups": f"[{role}]"} if role else {}) | ({"custom:tenant": tenant} if tenant else {})
 
@@ -18,7 +18,7 @@ def claims_of(name: str, sites: str, role: str = "operators", tenant: str = "") 
 def request(
     method: str, path: str, claims: dict[str, Any], body: Any = None, query: dict[str, str] | None = None, key: str = ""
 ) -> dict[str, Any]:
-    """An event of payload format 2.0. A body is JSON unless it is text."""
+    """An event of payload format 2.0. A body that is not a text is encoded as JSON."""
     text = body if isinstance(body, str) or body is None else json.dumps(body)
     return {
         "version": "2.0",
@@ -39,7 +39,7 @@ def request(
 
 
 def answer(handler: Any, event: dict[str, Any]) -> tuple[int, Any, dict[str, Any]]:
-    """(status, document, headers) of a function's answer."""
+    """Invoke a handler; return (status, document, headers) of its response."""
     found = handler(event, None)
     headers = {name.lower(): value for name, value in (found.get("headers") or {}).items()}
     return found["statusCode"], json.loads(found["body"]) if found.get("body") else None, headers

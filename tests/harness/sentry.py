@@ -1,4 +1,4 @@
-"""A receiver of Sentry's envelopes: the real SDK speaks to it over HTTP."""
+"""HTTP server that receives the envelopes of the Sentry SDK."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from typing import Any
 
 @dataclass
 class Received:
-    """Envelopes as they came, unpacked, and where they are sent to."""
+    """The received envelopes, decompressed, and the DSN of the server."""
 
     dsn: str = ""
     envelopes: list[bytes] = field(default_factory=list)
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        """The events in them."""
+        """The error events in the envelopes."""
         found = [json.loads(line) for body in self.envelopes for line in body.splitlines() if line.startswith(b"{")]
         return [item for item in found if "exception" in item]
 
 
 @contextlib.contextmanager
 def receiver() -> Iterator[Received]:
-    """Listens on a free port of this machine."""
+    """Run the server on a free port of 127.0.0.1."""
     received = Received()
 
     class Handler(BaseHTTPRequestHandler):
@@ -40,7 +40,7 @@ def receiver() -> Iterator[Received]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Quiet."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()

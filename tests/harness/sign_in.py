@@ -1,4 +1,4 @@
-"""Signing in at the hosted page as a console in a browser does: authorization code with PKCE, no secret."""
+"""Sign-in at the hosted page like a console in a browser: authorization code with PKCE, no client secret."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import urllib3
 
 
 class Browser:
-    """One sign-in of a client at a pool's domain, which the endpoint serves under its own URL."""
+    """One sign-in of a client; the endpoint serves the pool's domain under its own URL."""
 
     def __init__(self, url: str, client_id: str, back: str) -> None:
         self._url, self.back = url, back
         self.verifier = secrets.token_urlsafe(48)
         digest = hashlib.sha256(self.verifier.encode()).digest()
-        self._asked = {
+        self._request = {
             "client_id": client_id,
             "response_type": "code",
             "redirect_uri": back,
@@ -30,22 +30,22 @@ class Browser:
         }
 
     def page(self, **changed: str) -> tuple[int, str]:
-        """(status, HTML) of the page."""
-        answer = urllib3.request("GET", f"{self._url}/oauth2/authorize?{urlencode({**self._asked, **changed})}")
+        """(status, HTML) of the sign-in page."""
+        answer = urllib3.request("GET", f"{self._url}/oauth2/authorize?{urlencode({**self._request, **changed})}")
         return answer.status, answer.data.decode()
 
     def code(self, email: str, password: str) -> str:
-        """The code that the browser is sent back with."""
-        answer = self._post("/login", {**self._asked, "username": email, "password": password})
-        place = answer.headers["Location"]
-        assert place.startswith(f"{self.back}?"), place
-        return parse_qs(urlparse(place).query)["code"][0]
+        """Sign in and return the authorization code of the redirect."""
+        answer = self._post("/login", {**self._request, "username": email, "password": password})
+        location = answer.headers["Location"]
+        assert location.startswith(f"{self.back}?"), location
+        return parse_qs(urlparse(location).query)["code"][0]
 
     def token(self, code: str, verifier: str) -> tuple[int, dict[str, Any]]:
-        """(status, tokens) for a code."""
+        """Exchange a code; return (status, tokens)."""
         form = {
             "grant_type": "authorization_code",
-            "client_id": self._asked["client_id"],
+            "client_id": self._request["client_id"],
             "code": code,
             "redirect_uri": self.back,
             "code_verifier": verifier,

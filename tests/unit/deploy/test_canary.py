@@ -1,4 +1,4 @@
-"""The synthetic meter: what it sends is what the job reads, and a late, a missing and a wrong cost are noticed."""
+"""Canary: the job can parse its records, and the check detects late, missing and wrong costs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def row(slot: int, **other: str) -> dict[str, str | None]:
     }
 
 
-def test_a_reading_is_one_of_the_tenant_canary() -> None:
+def test_a_reading_belongs_to_the_tenant_canary() -> None:
     payload, tenant, device = opened(probe.reading(SLOT))
     read = parse_reading(payload, int(NOW.timestamp() * 1000), 1_000_000, 3600, tenant, device)
     assert read.reason is None
@@ -38,14 +38,14 @@ def test_a_reading_is_one_of_the_tenant_canary() -> None:
     assert device is None
 
 
-def test_contract_and_tariff_are_what_the_job_reads() -> None:
+def test_the_job_can_parse_contract_and_tariff() -> None:
     contract = of_tenant(parse_contract(probe.contract()))
     assert split(contract.meter_id) == ("canary", "canary")
     assert [split(a.tariff_id) for a in contract.assignments] == [("canary", "canary")]
     assert parse_tariff(probe.tariff()).tariff_id == "canary"
 
 
-def test_costs_have_no_more_digits_than_the_job_keeps() -> None:
+def test_costs_fit_into_the_decimals_of_the_job() -> None:
     for slot in range(SLOT, SLOT + 2000):
         assert probe.cost(slot) == round(probe.cost(slot), 6) > 0
         assert Decimal(str(float(probe.energy_kwh(slot)))) == probe.energy_kwh(slot)
@@ -57,13 +57,13 @@ def test_the_age_is_that_of_the_newest_cost() -> None:
     assert probe.evaluate(rows[:1], SLOT, NOW).age_s == 2720
 
 
-def test_where_nothing_came_out_the_age_is_the_lookback() -> None:
+def test_without_costs_the_age_is_the_lookback() -> None:
     assert probe.evaluate([], SLOT, NOW) == probe.Finding(6 * 3600 + 20, (), 0)
-    # The present reading's cost, from an earlier try of the same run, proves nothing of those before.
+    # The cost of the current reading, from an earlier attempt of the same run, says nothing about earlier ones.
     assert probe.evaluate([row(SLOT)], SLOT, NOW).found == 0
 
 
-def test_a_wrong_cost_is_noticed_to_the_last_digit() -> None:
+def test_a_cost_that_is_wrong_in_the_last_digit_is_detected() -> None:
     right = probe.cost(SLOT - 1)
     for other in ({"cost": f"{right + Decimal('0.000001')}"}, {"currency": "USD"}, {"energy_kwh": "0"}):
         assert probe.evaluate([row(SLOT - 1, **other)], SLOT, NOW).wrong == (SLOT - 1,)
@@ -71,13 +71,13 @@ def test_a_wrong_cost_is_noticed_to_the_last_digit() -> None:
     assert probe.evaluate(doubled, SLOT, NOW).wrong == (SLOT - 1,)
 
 
-def test_parts_that_add_up_are_right() -> None:
+def test_revisions_that_add_up_are_correct() -> None:
     part = {"energy_kwh": "0", "cost": "0.000001"}
     rest = f"{probe.cost(SLOT - 1) - Decimal('0.000001')}"
     assert probe.evaluate([row(SLOT - 1, cost=rest), row(SLOT - 1, **part)], SLOT, NOW).wrong == ()
 
 
-def test_the_days_looked_at_are_those_of_the_readings() -> None:
+def test_checked_partitions_are_those_of_the_readings() -> None:
     midnight = probe.slot_of(datetime(2026, 3, 28, 0, 0, tzinfo=UTC))
     assert probe.partitions_of(probe.checked_slots(midnight)) == ["2006-03-27"]
     assert probe.partitions_of(probe.checked_slots(midnight + 1)) == ["2006-03-27", "2006-03-28"]

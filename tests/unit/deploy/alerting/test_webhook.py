@@ -1,4 +1,4 @@
-"""Webhooks under attack: receivers that drip, pour, redirect, and names that lead into the private network."""
+"""Webhooks against hostile receivers: slow, endless or redirecting responses, and names of private addresses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OK = b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n"
 
 @contextlib.contextmanager
 def receiver(answer: Callable[[socket.socket], None], tls: ssl.SSLContext | None = None) -> Iterator[int]:
-    """A server on a free port whose `answer` gets each connection; yields the port."""
+    """Run a server on a free port that passes each connection to `answer`; yield the port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -41,7 +41,7 @@ def receiver(answer: Callable[[socket.socket], None], tls: ssl.SSLContext | None
 
 
 def send(port: int, total_s: float = 0.5, allow_local: bool = True) -> float:
-    """Seconds that sending to a receiver took, whether it was accepted or not."""
+    """Send to a receiver; return the time taken [s], whether it was accepted or not."""
     channels = Channels(None, None, Webhooks(allow_local, total_s))
     start = time.monotonic()
     try:
@@ -52,7 +52,7 @@ def send(port: int, total_s: float = 0.5, allow_local: bool = True) -> float:
 
 
 def request_of(connection: socket.socket) -> bytes:
-    """A request to the end of its body, which is a JSON object."""
+    """Read a request to the end of its body, a JSON object."""
     content = b""
     while not content.endswith(b"}"):
         content += connection.recv(65536)
@@ -74,19 +74,19 @@ def drip_continue(connection: socket.socket) -> None:
         time.sleep(0.1)
 
 
-def say_nothing(connection: socket.socket) -> None:
+def stay_silent(connection: socket.socket) -> None:
     time.sleep(10)
 
 
-@pytest.mark.parametrize("answer", [drip_headers, drip_continue, say_nothing])
-def test_a_receiver_that_drips_is_cut_off_in_time(answer: Callable[[socket.socket], None]) -> None:
+@pytest.mark.parametrize("answer", [drip_headers, drip_continue, stay_silent])
+def test_a_slow_response_is_cut_off_in_time(answer: Callable[[socket.socket], None]) -> None:
     with receiver(answer) as port, pytest.raises(SendError, match="no response within"):
         send(port)
     assert send.took < 2  # type: ignore[attr-defined]
 
 
-def test_a_handshake_that_drips_is_cut_off_in_time() -> None:
-    """The first bytes of a TLS record, one at a time."""
+def test_a_slow_handshake_is_cut_off_in_time() -> None:
+    """The server sends the first bytes of a TLS record one at a time."""
 
     def answer(connection: socket.socket) -> None:
         for byte in b"\x16\x03\x03\x40\x00" + bytes(100):
@@ -100,30 +100,30 @@ def test_a_handshake_that_drips_is_cut_off_in_time() -> None:
 
 
 def test_a_large_response_is_not_read() -> None:
-    poured = [0]
+    sent = [0]
 
-    def pour(connection: socket.socket) -> None:
+    def send_endlessly(connection: socket.socket) -> None:
         request_of(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 3000000000\r\n\r\n")
         while True:
-            poured[0] += connection.send(bytes(65536))
+            sent[0] += connection.send(bytes(65536))
 
-    with receiver(pour) as port:
+    with receiver(send_endlessly) as port:
         assert send(port) < 0.5
         time.sleep(0.1)
-    assert poured[0] < 20_000_000
+    assert sent[0] < 20_000_000
 
 
 def test_a_redirect_is_not_followed() -> None:
-    asked: list[bytes] = []
+    requests: list[bytes] = []
 
     def redirect(connection: socket.socket) -> None:
-        asked.append(request_of(connection))
+        requests.append(request_of(connection))
         connection.sendall(b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n")
 
     with receiver(redirect) as port, pytest.raises(SendError, match="answered 307"):
         send(port)
-    assert len(asked) == 1
+    assert len(requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -135,20 +135,20 @@ def test_a_redirect_is_not_followed() -> None:
         *("::ffff:169.254.169.254", "2002:7f00:1::", "64:ff9b::a9fe:a9fe", "2001:db8::1", "not an address"),
     ],
 )
-def test_no_private_address(address: str) -> None:
+def test_private_addresses_are_refused(address: str) -> None:
     assert not is_public(address)
     hooks = Webhooks(resolver=lambda host, port: ["93.184.215.14", address])
     with pytest.raises(WebhookError, match="not a public address"):
         hooks.post("https://hooks.example/", b"{}", {})
 
 
-def test_public_addresses_are_public() -> None:
+def test_public_addresses_are_accepted() -> None:
     assert all(map(is_public, ("93.184.215.14", "8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8")))
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "2130706433", "0x7f000001", "017700000001", "0"])
-def test_no_local_host_however_it_is_written(host: str) -> None:
-    """Resolved by the system itself, which knows numbers as addresses."""
+def test_local_hosts_are_refused_in_every_notation(host: str) -> None:
+    """Resolved by the system, which accepts numbers as addresses."""
     with pytest.raises(WebhookError, match=r"not a public address|cannot be resolved"):
         Webhooks().post(f"https://{host}/", b"{}", {})
 
@@ -169,12 +169,12 @@ def test_no_local_host_however_it_is_written(host: str) -> None:
         "https://x/" + "y" * 3000,
     ],
 )
-def test_addresses_that_are_no_webhooks(url: str) -> None:
+def test_invalid_urls_are_refused(url: str) -> None:
     with pytest.raises(WebhookError):
         checked_url(url)
 
 
-def test_a_resolver_that_does_not_answer_is_not_waited_for() -> None:
+def test_a_slow_resolver_is_cut_off_in_time() -> None:
     def slow(host: str, port: int) -> list[str]:
         time.sleep(2)
         return ["8.8.8.8"]
@@ -185,13 +185,13 @@ def test_a_resolver_that_does_not_answer_is_not_waited_for() -> None:
     assert time.monotonic() - start < 1
 
 
-def test_the_connection_goes_to_the_address_that_was_checked(tmp_path: Path) -> None:
-    """The name is resolved once, so a second answer cannot matter; TLS verifies the name."""
-    asked: list[bytes] = []
+def test_the_connection_uses_the_checked_address(tmp_path: Path) -> None:
+    """The name is resolved once, so a second answer has no effect; TLS verifies the name."""
+    requests: list[bytes] = []
     resolved: list[str] = []
 
     def answer(connection: socket.socket) -> None:
-        asked.append(request_of(connection))
+        requests.append(request_of(connection))
         connection.sendall(OK)
 
     def resolver(host: str, port: int) -> list[str]:
@@ -211,15 +211,15 @@ def test_the_connection_goes_to_the_address_that_was_checked(tmp_path: Path) -> 
     with receiver(answer, server) as port:
         hooks.post(f"https://hooks.example:{port}/in?a=b", b"{}", {"Idempotency-Key": "1"})
         assert resolved == ["hooks.example"]
-        assert asked[0].startswith(b"POST /in?a=b HTTP/1.1\r\nHost: hooks.example:")
+        assert requests[0].startswith(b"POST /in?a=b HTTP/1.1\r\nHost: hooks.example:")
         resolved.clear()
         with pytest.raises(WebhookError, match="certificate"):
             hooks.post(f"https://other.example:{port}/", b"{}", {})
-    assert len(asked) == 1
+    assert len(requests) == 1
 
 
-def test_a_queue_that_is_none_of_sqs_is_not_asked() -> None:
-    """The client sends signed requests to whatever address a queue has."""
+def test_a_queue_outside_sqs_is_refused() -> None:
+    """The client would send signed requests to any address."""
     channels = Channels(None, None, Webhooks())
     with pytest.raises(SendError, match="not the URL of an SQS queue"):
         channels.send(Recipient("q", sqs="http://169.254.169.254/latest"), MESSAGE)

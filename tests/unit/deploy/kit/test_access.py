@@ -1,4 +1,4 @@
-"""Requests that are hostile, too large or too many: 4xx, never an error of the function; and roles at every route."""
+"""Hostile, oversized and too many requests get 4xx, never an error of the function; every route requires a role."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def client(service: str) -> Any:
 
 @pytest.fixture
 def services(monkeypatch: pytest.MonkeyPatch) -> dict[str, Stubber]:
-    """Both functions with clients that answer what a test says, and fail where it has said nothing."""
+    """Both functions with stubbed clients, which fail on calls for which a test has added no response."""
     clients = {name: client(name) for name in ("dynamodb", "athena")}
     stubs = {name: Stubber(made) for name, made in clients.items()}
     table = AlertTable(clients["dynamodb"], "t")
@@ -47,7 +47,7 @@ def services(monkeypatch: pytest.MonkeyPatch) -> dict[str, Stubber]:
 
 
 @pytest.mark.parametrize(("function", "route"), ROUTES, ids=[route for _, route in ROUTES])
-def test_every_route_wants_a_role(function: Any, route: str) -> None:
+def test_every_route_requires_a_role(function: Any, route: str) -> None:
     method, path = route.split(" ")
     filled = path.replace("{", "").replace("}", "")
     for groups in ([], [""], ["strangers"], ["xeditors", "viewers2"]):
@@ -59,17 +59,17 @@ def test_every_route_wants_a_role(function: Any, route: str) -> None:
         assert (status, OPERATOR in document["message"]) == (403, True)
 
 
-def test_roles_include_those_before() -> None:
+def test_roles_include_the_previous_ones() -> None:
     for role, may in ((VIEWER, 1), (OPERATOR, 2), (EDITOR, 3)):
         caller = caller_of(claims_of("x", "*", role))
         assert [caller.has(r) for r in (VIEWER, OPERATOR, EDITOR)] == [n < may for n in range(3)]
-    # As the local endpoint and other issuers pass a list on.
+    # The local endpoint and other issuers pass a list.
     assert caller_of({"cognito:groups": ["viewers", "operators"]}).roles == {"viewers", "operators"}
     assert caller_of({"cognito:groups": "[viewers operators]"}).roles == {"viewers", "operators"}
     assert not caller_of({}).roles
 
 
-def test_a_tenant_is_that_of_the_token() -> None:
+def test_the_tenant_is_that_of_the_token() -> None:
     assert caller_of({}).tenant == "default"
     assert caller_of({"custom:tenant": "acme"}).tenant == "acme"
     for bad in ("a b", "a\x1fb", "../x", "x" * 33, "a#b", "A"):
@@ -93,7 +93,7 @@ BODIES = [
 
 @pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
 @pytest.mark.parametrize("path", ["/alerts/a/snooze", "/alerts/a/comment", "/alerts/a/assign", "/queries"])
-def test_bodies_that_cannot_be_used(services: dict[str, Stubber], path: str, body: str) -> None:
+def test_invalid_bodies_get_400(services: dict[str, Stubber], path: str, body: str) -> None:
     function = queries_api if path == "/queries" else alerts_api
     if path.endswith("comment") and body == '{"to": {"a": 1}}':
         body = "{}"
@@ -122,7 +122,7 @@ LONG = "x" * 3000
         (queries_api, "GET", f"/meters/{LONG}/last-values", {}, 404),
     ],
 )
-def test_names_and_cursors_that_cannot_be(
+def test_invalid_names_and_cursors_get_4xx(
     services: dict[str, Stubber], function: Any, method: str, path: str, query: dict[str, str], status: int
 ) -> None:
     assert answer(function.handler, request(method, path, CHIEF, {} if method == "POST" else None, query))[0] == status
@@ -148,12 +148,12 @@ def test_athena_throttling_is_429(services: dict[str, Stubber], code: str) -> No
 
 
 @pytest.mark.parametrize("code", ["ProvisionedThroughputExceededException", "RequestLimitExceeded"])
-def test_throttling_of_the_table_is_429(services: dict[str, Stubber], code: str) -> None:
+def test_throttling_of_dynamodb_is_429(services: dict[str, Stubber], code: str) -> None:
     services["dynamodb"].add_client_error("get_item", code)
     assert answer(alerts_api.handler, request("GET", "/alerts/a", CHIEF))[0] == 429
 
 
-def test_a_value_that_a_service_refuses_is_400(services: dict[str, Stubber]) -> None:
+def test_a_value_that_dynamodb_refuses_is_400(services: dict[str, Stubber]) -> None:
     services["dynamodb"].add_client_error("query", "ValidationException")
     assert answer(alerts_api.handler, request("GET", "/alerts", CHIEF, query={"site": "z"}))[0] == 400
 
@@ -168,8 +168,8 @@ def test_a_cursor_that_athena_refuses_is_400(services: dict[str, Stubber], code:
     assert (status, "earlier page" in document["message"]) == (400, True)
 
 
-def test_what_is_our_fault_stays_an_error(services: dict[str, Stubber]) -> None:
-    """A missing permission is for operators to see."""
+def test_errors_of_the_deployment_are_not_mapped(services: dict[str, Stubber]) -> None:
+    """A missing permission must be visible to operators."""
     services["dynamodb"].add_client_error("get_item", "AccessDeniedException")
     with pytest.raises(Exception, match="AccessDenied"):
         alerts_api.handler(request("GET", "/alerts/a", CHIEF), None)
@@ -187,7 +187,7 @@ json_values = st.recursive(
 
 @given(json_values)
 @settings(max_examples=200, deadline=None)
-def test_a_document_within_its_bounds_reads_as_json_does(value: Any) -> None:
+def test_a_document_within_the_limits_equals_json_loads(value: Any) -> None:
     text = json.dumps(value)
     try:
         found = read_document(text, 100_000)
@@ -199,14 +199,14 @@ def test_a_document_within_its_bounds_reads_as_json_does(value: Any) -> None:
 
 @given(st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass")))
 @settings(max_examples=500, deadline=None)
-def test_whatever_bytes_come_nothing_but_a_document_error(content: bytes) -> None:
+def test_any_bytes_raise_nothing_but_document_error(content: bytes) -> None:
     try:
         read_document(content, 50)
     except DocumentError as error:
         assert len(str(error)) < 400
 
 
-def test_the_bounds_of_a_document() -> None:
+def test_limits_of_a_document() -> None:
     within = "[" * (MAX_DEPTH - 1) + "1" + "]" * (MAX_DEPTH - 1)
     assert read_document(within, 1000)
     for beyond in ("[" * 50 + "]" * 50, "[" * 2_000_00, '{"a": 1' + "0" * 50 + "}", "1." + "3" * 60, "1e400"):

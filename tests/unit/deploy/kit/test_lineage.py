@@ -1,4 +1,4 @@
-"""What a query reads is found in its SQL, and agrees with what a database looks for when it runs the query."""
+"""Tables that lineage derives from SQL equal the tables that a database needs to run the query."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from flink_job.lake.selection import named_in
 
 STATEMENTS = {
     **{f"view {name}": f"SELECT * FROM {name}" for name, _ in views()},
-    **{f"question {name}": question.sql for name, question in QUERIES.items()},
-    **{f"saved {question.id}": question.sql for question in saved_queries().values()},
+    **{f"parameterised {name}": query.sql for name, query in QUERIES.items()},
+    **{f"saved {query.id}": query.sql for query in saved_queries().values()},
 }
 
 
 @pytest.mark.parametrize("sql", STATEMENTS.values(), ids=STATEMENTS)
-def test_the_tables_are_those_without_which_the_query_does_not_run(sql: str) -> None:
+def test_tables_are_those_without_which_the_query_fails(sql: str) -> None:
     runnable = re.sub(r"\{\w+\}", "TRUE", sql)
     needed = set()
     with empty_lake() as lake:
@@ -37,7 +37,7 @@ def test_the_tables_are_those_without_which_the_query_does_not_run(sql: str) -> 
     assert reads_of(sql).tables == needed
 
 
-def test_views_on_the_way_are_named_too() -> None:
+def test_intermediate_views_are_included() -> None:
     assert reads_of("SELECT * FROM kpis_15m").relations >= {
         "kpis_15m",
         "meter_levels",
@@ -47,14 +47,14 @@ def test_views_on_the_way_are_named_too() -> None:
     }
 
 
-def test_what_a_statement_defines_itself_is_no_table() -> None:
+def test_common_table_expressions_are_not_tables() -> None:
     assert named_in("WITH a AS (SELECT * FROM costs) SELECT * FROM a JOIN bills USING (meter_id)") == {
         "costs",
         "bills",
     }
 
 
-def test_a_table_that_nobody_knows_is_a_fault() -> None:
+def test_an_unknown_table_is_an_error() -> None:
     with pytest.raises(LineageError, match="no table or view 'kosts'"):
         reads_of("SELECT * FROM kosts")
     with pytest.raises(LineageError, match="SELEC"):
