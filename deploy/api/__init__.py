@@ -1,1 +1,1 @@
-"""Who may ask: people in a user pool, queries on demand."""
+"""HTTP API of alerts and queries."""

@@ -13,9 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deploy.alerting.runtime import api, context, notifier, outbox, sweeper
-from deploy.alerting.runtime import message_items as message_items
-from deploy.alerting.runtime import metrics as metrics
+from deploy.alerting.runtime import api, context, message_items, metrics, notifier, outbox, sweeper
 from deploy.kit.names import ROUTES
 from deploy.local.alerting import received
 from deploy.local.endpoint import endpoint, free_port

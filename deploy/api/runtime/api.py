@@ -1,8 +1,8 @@
-"""The API of queries: what can be asked, ask it, look at it page by page, stop it; the last values of a meter.
+"""Query API: list, start, read by page and stop queries over the lake; last values of a meter.
 
-Behind API Gateway (HTTP API) with a JWT authorizer: claims come verified. A query belongs to whoever asked it and
-covers their sites; for anybody else it does not exist. `Idempotency-Key` makes asking safe to repeat. Each caller has
-quotas; whatever exceeds one, and whatever Athena throttles, is answered with 429.
+Runs behind API Gateway (HTTP API) with a JWT authorizer, so the claims are verified. A query belongs to the caller who
+started it and covers the sites of that caller; other callers get 404. With `Idempotency-Key` a request can be repeated
+safely. Requests that exceed a quota, or that Athena throttles, get 429.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def test_the_age_is_that_of_the_newest_cost() -> None:
 
 def test_without_costs_the_age_is_the_lookback() -> None:
     assert probe.evaluate([], SLOT, NOW) == probe.Finding(6 * 3600 + 20, (), 0)
-    # The cost of the current reading, from an earlier attempt of the same run, says nothing about earlier ones.
+    # The cost of the current reading, from an earlier attempt of the same run, does not count.
     assert probe.evaluate([row(SLOT)], SLOT, NOW).found == 0
 
 
