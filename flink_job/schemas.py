@@ -271,7 +271,7 @@ ALERT_ACTIONS = Table(
         text("who", "Name of the person, from the token"),
         timestamp("done_at", "Time of the action"),
         text("site", "Factory"),
-        text("note", "Comment, assignee or duration of the action"),
+        text("note", "Comment of the person"),
         text("subject", "Id of the person: `sub` of the user pool, which never changes"),
     ),
     event_time="done_at",

@@ -1,27 +1,34 @@
-"""KPI windows through the gates of alert rules."""
+"""SQL function `prefilter_kpi`: KPI windows through the pre-filters of alert rules."""
 
 from __future__ import annotations
 
+from math import isnan
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pyflink.table.udf import ScalarFunction, udf
 
+from flink_job.alerts.kpi_signals import kpi_signals
 from flink_job.alerts.worker_prefilters import NOTHING, Prefilters, columns_of
 from flink_job.config import Settings
 from flink_job.metering.site import Entity
+from flink_job.metering.units import MICRO
 from flink_job.registries import rule_registry
 from udfs.columns import ALERT_COLUMNS, frame, row_type
 
 
 class PrefilterKpi(ScalarFunction):  # type: ignore[misc]
-    """`prefilter_kpi(...)`: a KPI window is a sample of its entity, and arrives with the last reading in it."""
+    """`prefilter_kpi(...)`: each closed window is a sample of its entity.
+
+    The result has the columns ALERT_COLUMNS, NULL if nothing is forwarded.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
     def open(self, function_context: Any) -> None:
+        """Open the rule registry of this worker."""
         self.prefilters = Prefilters(rule_registry(self.settings.tariffs, self.settings.job.silence_s), "kpi")
 
     def eval(
@@ -31,40 +38,46 @@ class PrefilterKpi(ScalarFunction):  # type: ignore[misc]
         site_path: pd.Series,
         window_s: pd.Series | int,
         starts_at: pd.Series,
-        seconds: pd.Series | int,
+        duration_s: pd.Series | int,
         currency: pd.Series,
         readings: pd.Series,
-        expected: pd.Series,
-        imported: pd.Series,
-        reactive: pd.Series,
-        cost: pd.Series,
+        expected_readings: pd.Series,
+        import_ukwh: pd.Series,
+        reactive_uvarh: pd.Series,
+        cost_u: pd.Series,
         max_ukw: pd.Series,
         arrival: pd.Series,
     ) -> pd.DataFrame:
+        """Pre-filter a batch of windows.
+
+        `window_s` is the nominal length (86400 for a local day) and `duration_s` the real one; quantities are in 1e-6
+        kWh, kvarh and kW, `cost_u` in 1e-6 of `currency`. `arrival` is that of the last reading in the window.
+        """
         self.prefilters.refresh()
         rows = [NOTHING] * len(entity)
         if self.prefilters.signals:
-            # The planner hands a literal over as a number.
-            windows, lengths = (np.broadcast_to(column, len(entity)) for column in (window_s, seconds))
-            values = _signals(lengths, readings, expected, imported, reactive, cost, max_ukw)
-            places = zip(entity, site_path, level, windows.tolist(), currency, strict=True)
-            times = zip(_epoch_ms(starts_at), lengths.tolist(), _epoch_ms(arrival), strict=True)
-            for row, (place, when) in enumerate(zip(places, times, strict=True)):
-                rows[row] = self._watch(place, when, int(cost.iat[row]), values, row)
+            # The planner passes a literal as a scalar.
+            windows, durations = (np.broadcast_to(column, len(entity)) for column in (window_s, duration_s))
+            quantities = (column.to_numpy(float) / MICRO for column in (import_ukwh, reactive_uvarh, cost_u, max_ukw))
+            signals = kpi_signals(durations, readings.to_numpy(float), expected_readings.to_numpy(float), *quantities)
+            keys = zip(entity, site_path, level, windows.tolist(), currency, strict=True)
+            times = zip(_epoch_ms(starts_at), durations.tolist(), _epoch_ms(arrival), strict=True)
+            for row, (key, when) in enumerate(zip(keys, times, strict=True)):
+                rows[row] = self._observe(key, when, int(cost_u.iat[row]), signals, row)
         return frame(list(ALERT_COLUMNS), rows)
 
-    def _watch(self, place: Any, when: tuple[int, int, int], cost_u: int, signals: Any, row: int) -> tuple[Any, ...]:
-        entity, site_path, level, window_s, currency = place
+    def _observe(self, key: Any, when: tuple[int, int, int], cost_u: int, signals: Any, row: int) -> tuple[Any, ...]:
+        entity, site_path, level, window_s, currency = key
         prefilter = self.prefilters.of(Entity(entity, site_path), level, window_s)
         if prefilter is None:
             return NOTHING
-        values = {name: signals[name][row] for name in prefilter.signals if signals[name][row] == signals[name][row]}
+        values = {name: signals[name][row] for name in prefilter.signals if not isnan(signals[name][row])}
         if not values:
             return NOTHING
-        at_ms, length_s, arrival_ms = when
-        # A window cannot be known before it ends, even where the clock of a device runs ahead.
-        arrival_ms = max(arrival_ms, at_ms + length_s * 1000)
-        return columns_of(prefilter.observe(at_ms, length_s, 0, cost_u, arrival_ms, currency, values))
+        at_ms, duration_s, arrival_ms = when
+        # A window is complete at its end at the earliest, even if the clock of a device is ahead.
+        arrival_ms = max(arrival_ms, at_ms + duration_s * 1000)
+        return columns_of(prefilter.observe(at_ms, duration_s, 0, cost_u, arrival_ms, currency, values))
 
 
 def _epoch_ms(column: pd.Series) -> list[int]:
@@ -72,25 +85,6 @@ def _epoch_ms(column: pd.Series) -> list[int]:
     return found
 
 
-def _signals(
-    seconds: Any, readings: pd.Series, expected: pd.Series, imported: pd.Series, reactive: pd.Series,
-    cost: pd.Series, max_ukw: pd.Series,
-) -> dict[str, list[float]]:  # fmt: skip
-    """Signals of every window, NaN where it has none."""
-    kwh, kvarh, max_kw = (column.to_numpy(float) / 1e6 for column in (imported, reactive, max_ukw))
-    apparent = np.hypot(kwh, kvarh)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        columns = {
-            "kpi.cost": cost.to_numpy(float) / 1e6,
-            "kpi.energy_kwh": kwh,
-            "kpi.max_kw": max_kw,
-            "kpi.completeness": np.minimum(1, readings.to_numpy(float) / expected.to_numpy(float)),
-            # Without reactive energy, or at no load, there is nothing to tell.
-            "kpi.power_factor": np.where((kvarh > 0) & (kwh > 0), kwh / apparent, np.nan),
-            "kpi.load_factor": np.where(max_kw > 0, kwh * 3600 / seconds / max_kw, np.nan),
-        }
-    return {name: column.tolist() for name, column in columns.items()}
-
-
 def prefilter_kpi(settings: Settings) -> Any:
+    """The SQL function `prefilter_kpi` with the settings of the job."""
     return udf(PrefilterKpi(settings), result_type=row_type(**ALERT_COLUMNS), func_type="pandas")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from math import isnan
 from typing import Any
 
+from flink_job.alerts.kpi_signals import kpi_signals
 from flink_job.alerts.samples import Batch, Sample
 from flink_job.metering.bounds import MAX_FUTURE_S, MAX_RECORD_BYTES
 from flink_job.metering.contract import Contract
@@ -76,14 +78,20 @@ def batches_of_costs(rows: Iterable[Any], contracts: dict[str, Contract]) -> Ite
 
 def batches_of_kpis(rows: Iterable[Any]) -> Iterator[Batch]:
     """Yield a batch per row of KPI_SQL."""
-    for entity, path, level, window_s, start, end, currency, cost, kwh, kvarh, max_kw, readings, expected in rows:
-        values = {"kpi.cost": cost, "kpi.energy_kwh": kwh, "kpi.completeness": min(1.0, readings / max(1, expected))}
-        if max_kw:
-            values |= {"kpi.max_kw": max_kw, "kpi.load_factor": kwh * 3_600_000 / (end - start) / max_kw}
-        if kvarh and kwh > 0:
-            values["kpi.power_factor"] = kwh / float((kwh**2 + kvarh**2) ** 0.5)
-        sample = Sample(start, (end - start) // 1000, 0, round(cost * MICRO), values)
-        yield _batch(Entity(entity, path), "kpi", level, window_s, end, currency, sample)
+    windows = list(rows)
+    if not windows:
+        return
+    entities, paths, levels, lengths, starts, ends, currencies, costs, kwh, kvarh, max_kw, readings, expected = zip(
+        *windows, strict=True
+    )
+    durations = [(end - start) // 1000 for start, end in zip(starts, ends, strict=True)]
+    highest = [value or 0 for value in max_kw]  # as in the stream, see kpi_samples.sql
+    signals = kpi_signals(durations, readings, expected, kwh, kvarh, costs, highest)
+    for row, window_s in enumerate(lengths):
+        values = {name: column[row] for name, column in signals.items() if not isnan(column[row])}
+        sample = Sample(starts[row], durations[row], 0, round(costs[row] * MICRO), values)
+        entity = Entity(entities[row], paths[row])
+        yield _batch(entity, "kpi", levels[row], window_s, ends[row], currencies[row], sample)
 
 
 def _batch(

@@ -18,7 +18,7 @@ WITH sums AS (
     MIN(mean_kw) AS min_kw,
     MAX(mean_kw) AS max_kw
   FROM kpis_15m
-  GROUP BY tenant, level, entity, site, currency, day_start, day_start, day_s
+  GROUP BY tenant, level, entity, site, currency, day_start, day_s
 ),
 
 expected AS (
@@ -35,7 +35,7 @@ expected AS (
       meter_id,
       GREATEST(1, CAST(FLOOR(MAX(day_s) * 1.0 / MAX(interval_s)) AS INTEGER)) AS meter_expected
     FROM meter_levels
-    GROUP BY tenant, level, entity, site, currency, day_start, day_start, meter_id
+    GROUP BY tenant, level, entity, site, currency, day_start, meter_id
   ) AS meters
   GROUP BY tenant, level, entity, site, currency, window_start, day_start
 )
@@ -51,7 +51,10 @@ SELECT
   sums.site,
   sums.readings,
   expected.expected_readings,
-  CAST(sums.readings AS DOUBLE) / expected.expected_readings AS completeness,
+  CASE
+    WHEN sums.readings >= expected.expected_readings THEN 1.0
+    ELSE CAST(sums.readings AS DOUBLE) / expected.expected_readings
+  END AS completeness,
   sums.energy_kwh,
   sums.export_kwh,
   sums.reactive_kvarh,

@@ -35,7 +35,7 @@ expected AS (
       day_start,
       event_date,
       meter_id,
-      GREATEST(1, CAST(FLOOR(MAX(3600) * 1.0 / MAX(interval_s)) AS INTEGER)) AS meter_expected
+      GREATEST(1, CAST(FLOOR(3600.0 / MAX(interval_s)) AS INTEGER)) AS meter_expected
     FROM meter_levels
     GROUP BY tenant, level, entity, site, currency, date_trunc('hour', window_start), day_start, event_date, meter_id
   ) AS meters
@@ -54,15 +54,18 @@ SELECT
   sums.site,
   sums.readings,
   expected.expected_readings,
-  CAST(sums.readings AS DOUBLE) / expected.expected_readings AS completeness,
+  CASE
+    WHEN sums.readings >= expected.expected_readings THEN 1.0
+    ELSE CAST(sums.readings AS DOUBLE) / expected.expected_readings
+  END AS completeness,
   sums.energy_kwh,
   sums.export_kwh,
   sums.reactive_kvarh,
   sums.cost,
   sums.min_kw,
-  CAST(sums.energy_kwh AS DOUBLE) * 3600 / 3600 AS mean_kw,
+  CAST(sums.energy_kwh AS DOUBLE) AS mean_kw,
   sums.max_kw,
-  CASE WHEN sums.max_kw > 0 THEN CAST(sums.energy_kwh AS DOUBLE) * 3600 / 3600 / sums.max_kw END AS load_factor,
+  CASE WHEN sums.max_kw > 0 THEN CAST(sums.energy_kwh AS DOUBLE) / sums.max_kw END AS load_factor,
   CASE
     WHEN sums.energy_kwh > 0 AND sums.reactive_kvarh > 0
       THEN CAST(sums.energy_kwh AS DOUBLE)

@@ -1,4 +1,4 @@
-"""Alerts of the running job, told at the other end: latency, heartbeats, rules that change while it runs."""
+"""Alerts of the running job up to the notification: latency, no data, rules that change at run time."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_from_a_reading_to_the_queue(url: str, tmp_path: Path) -> None:
-    """Every alert once; the goal is two seconds, the bound here is generous: the machine may be busy."""
+    """Each alert once. The target is two seconds; the bound here is generous, because the machine can be busy."""
     found = measure(url, tmp_path, alerts=20, pause_s=0.2, console=Console(quiet=True))
     assert (len(found.seconds), found.lost, found.doubled) == (20, 0, 0)
     assert found.quantile(0.5) < 8
 
 
 class Stream:
-    """A running job with rules that can be replaced, and the queue of what is told."""
+    """A running job whose rules can be replaced, and the queue of its notifications."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self.url, self.names, self.folder = url, Names("stream-alerts"), folder
@@ -58,17 +58,17 @@ class Stream:
         properties = folder / "application_properties.json"
         write_properties(properties, self.names, url, 2, 2, checkpoint_s=5, silence_s=5, idle_timeout_s=5)
         publish(self.names.contracts, map(flat_contract, ("a", "b")), lambda sent: None, url)
-        self.told: list[tuple[str, str, str, str]] = []
+        self.received: list[tuple[str, str, str, str]] = []
         self.second = 0
 
     def send(self, *meters: str, temperature: float = 50) -> None:
-        """A reading of each meter, of an interval of its own."""
+        """Publish a reading of each meter, with a new interval."""
         self.second += 1
         records = (reading(meter, self.second, temperature) for meter in meters)
         publish(self.names.readings, records, lambda sent: None, self.url)
 
     def canary(self, slot: int) -> dict[str, Any]:
-        """What the canary's function returns when the schedule runs it at a slot."""
+        """Run the canary function as the schedule does at a slot; returns its result."""
         event = json.dumps({"time": probe.start_of(slot).isoformat()}).encode()
         answer = client("lambda", self.url).invoke(FunctionName=f"{self.names.prefix}-canary", Payload=event)
         found: dict[str, Any] = json.loads(answer["Payload"].read())
@@ -78,8 +78,8 @@ class Stream:
     def canary_until(
         self, slot: int, done: Callable[[dict[str, Any]], bool], again: int | None = None
     ) -> dict[str, Any]:
-        """Run the canary at a slot until what it returns is `done`; rows wait in Firehose. Each time before, run it at
-        slot `again`, where that is given.
+        """Run the canary at a slot until its result is `done`, because Firehose buffers rows. Before each retry, run it
+        at slot `again`, if given.
         """
         deadline = time.monotonic() + 3 * TIMEOUT_S
         while not done(found := self.canary(slot)):
@@ -94,17 +94,19 @@ class Stream:
         client("s3", self.url).put_object(Bucket=self.names.registry, Key="rules/rules.yaml", Body=body)
 
     def until(self, rule: str, entity: str, state: str, meanwhile: Callable[[], None] = lambda: None) -> str:
-        """Wait until that is told; returns why, as the message has it."""
+        """Wait for a notification; returns its `detail`."""
         deadline = time.monotonic() + TIMEOUT_S
         while time.monotonic() < deadline:
             meanwhile()
             for message in received(self.url, self.made.inbox):
-                self.told += [(r["rule_id"], r["entity"], r["state"], r["detail"]) for r in message["alerts"]]
-            for found in self.told:
+                self.received += [(r["rule_id"], r["entity"], r["state"], r["detail"]) for r in message["alerts"]]
+            for found in self.received:
                 if found[:3] == (rule, entity, state):
                     return found[3]
             time.sleep(0.5)
-        raise AssertionError(f"not told within {TIMEOUT_S} s: {rule} {entity} {state}; told: {self.told}")
+        raise AssertionError(
+            f"no notification of {rule} {entity} {state} within {TIMEOUT_S} s; received {self.received}"
+        )
 
 
 def reading(meter: str, number: int, temperature: float) -> bytes:
@@ -126,31 +128,31 @@ def test_heartbeats_and_rules_that_change(stream: Stream) -> None:
     for _ in range(5):
         stream.send("a", "b")
         time.sleep(1)
-    # One of two meters falls silent; then the other: nothing at all arrives any more, and time goes on.
+    # One of two meters stops reporting, then the other: nothing arrives any more, and only the clock advances.
     stream.until("silent", "a", "raised", lambda: stream.send("b"))
-    assert not any(entity == "b" for _, entity, *_ in stream.told)
+    assert not any(entity == "b" for _, entity, *_ in stream.received)
     stream.until("silent", "b", "raised")
     stream.until("silent", "a", "cleared", lambda: stream.send("a"))
-    # A rule that comes while the job runs, and goes.
+    # A rule is added and removed while the job runs.
     stream.rules(SILENT, HOT)
     stream.until("hot", "a", "raised", lambda: stream.send("a", temperature=90))
     stream.rules(SILENT)
     assert stream.until("hot", "a", "cleared", lambda: stream.send("a", temperature=90)) == "the rule was removed"
-    told = [found[:3] for found in stream.told]
-    assert len(told) == len(set(told)), told
+    changes = [found[:3] for found in stream.received]
+    assert len(changes) == len(set(changes)), changes
 
 
 def test_the_canary_finds_the_costs_of_its_readings(stream: Stream) -> None:
-    """The deployed function, run slot by slot: nothing at first, then costs that are exact; a wrong one is noticed."""
+    """The deployed function, run slot by slot: no costs at first, then exact costs; a wrong cost is detected."""
     first = probe.slot_of(datetime.now(UTC)) - 3
     found = stream.canary(first)
     assert (found["found"], found["wrong"]) == (0, 0)
     assert found["age_s"] >= 6 * 3600
-    # The first reading may be read before its contract, and is unpriced then: the same event publishes it once more.
+    # The first reading can be processed before its contract and be unpriced: the same event publishes it again.
     stream.canary_until(first + 1, lambda found: found["found"] == 1, again=first)
     found = stream.canary_until(first + 2, lambda found: found["found"] == 2)
     assert found["wrong"] == 0
-    # The newest with a cost was due between two and three quarters of an hour ago.
+    # The latest reading with a cost was due between 30 and 45 minutes ago.
     assert 2 * 900 <= found["age_s"] <= 3 * 900 + 60
     false = {
         "reading_id": "false", "tenant": probe.NAME, "meter_id": probe.NAME, "revision": 0, "energy_kwh": 0,

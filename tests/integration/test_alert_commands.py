@@ -1,4 +1,4 @@
-"""`alerts` as a user meets it; and the stream against the same rules replayed without it."""
+"""The `alerts` commands, and the alerts of the stream compared with a replay of the same rules."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def reading(minute: int, temperature: float) -> bytes:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A rule, a contract and half an hour of readings."""
+    """A folder with a rule, a contract and half an hour of readings."""
     (tmp_path / "rules.yaml").write_text(
         'rules: [{rule_id: hot, signal: temperature, severity: major, when: "> 80", for: 10m, clear_for: 5m}]'
     )
@@ -39,19 +39,19 @@ def history(place: Path) -> tuple[object, ...]:
     return "--readings", place / "readings.ndjson", "--contracts", place / "contracts.ndjson"
 
 
-def test_check_tells_what_each_rule_watches() -> None:
+def test_check_shows_the_scope_of_each_rule() -> None:
     shown = command("alerts", "check", RULES, "--contracts", SAMPLES / "contracts.ndjson")
     assert "casting-power-high: power_kw minor > 95, critical > 120; 35 of 207 meters" in shown
     assert "no faults" in shown
 
 
-def test_check_names_every_fault(tmp_path: Path) -> None:
+def test_check_reports_every_fault(tmp_path: Path) -> None:
     rules = tmp_path / "rules.yaml"
     rules.write_text(
         'rules: [{rule_id: a, signal: humidity, severity: major, when: "> 100"}, {rule_id: b, signal: x, severity: y}]'
     )
     shown = command("alerts", "check", rules, code=2)
-    assert "rule 'a': it can never fire: humidity lies between 0 and 100" in shown
+    assert "rule 'a': it can never fire: humidity is between 0 and 100" in shown
     assert "rule 'b': signal is 'x'" in shown
     assert "rule 'b': severity is 'y'" in shown
 
@@ -76,18 +76,21 @@ def test_explain_shows_why(place: Path) -> None:
 def test_replay_tries_limits(place: Path) -> None:
     shown = command("alerts", "replay", place / "rules.yaml", *history(place), "--rule", "hot", "--limits", "80,86,99")
     rows = [[cell.strip() for cell in line.split("│")[1:3]] for line in shown.splitlines() if line.startswith("│")]
-    # Over 86 there is one reading, and `for` asks for ten minutes.
+    # One reading is above 86, and `for` requires ten minutes.
     assert rows == [["80", "1"], ["86", "0"], ["99", "0"]]
 
 
-def test_the_schema_knows_the_fields() -> None:
+def test_the_schema_has_the_fields() -> None:
     described = json.loads(command("alerts", "schema"))
     assert "for" in described["$defs"]["RuleDocument"]["properties"]
 
 
-def test_the_stream_tells_what_a_replay_of_the_same_readings_tells(sample_run: Path, tmp_path: Path) -> None:
-    """Gates, keyed state and SQL on one side, the machines alone on the other. The arrivals differ (a file tells none),
-    so what is historical may; the sample's rules have horizons for which nothing is."""
+def test_the_stream_and_a_replay_raise_the_same_alerts(sample_run: Path, tmp_path: Path) -> None:
+    """Pre-filters, keyed state and SQL on one side, the state machines alone on the other.
+
+    Times of arrival differ, because files have none, so `historical` could differ, too; with the horizons of the
+    sample's rules no alert is historical.
+    """
     out = tmp_path / "changes.ndjson"
     command("alerts", "replay", RULES, *HISTORY, "--out", out)
     replayed = sorted(
@@ -104,7 +107,7 @@ def test_the_stream_tells_what_a_replay_of_the_same_readings_tells(sample_run: P
     assert len(replayed) >= 20
 
 
-def test_health_has_its_aims_beside_it(sample_run: Path) -> None:
+def test_health_shows_targets(sample_run: Path) -> None:
     shown = command("alerts", "health", sample_run, "--operators", "2")
     assert "hours with a flood" in shown
     assert "zaragoza" in shown

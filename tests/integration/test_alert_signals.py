@@ -1,4 +1,4 @@
-"""Every kind of signal through the job, with values by hand."""
+"""Every kind of signal through the job, compared with values calculated by hand."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RULES = [
     {"rule_id": "contracted", "signal": "contracted_share", "when": ">= 0.9"},
     {"rule_id": "heat", "signal": "temperature", "when": "> 80"},
     {"rule_id": "heating", "signal": "temperature", "change_per": "1h", "when": "> 30"},
-    {"rule_id": "dial", "signal": "power_kw", "when": "> 7", "scope": {"meters": ["register"]}},
+    {"rule_id": "register", "signal": "power_kw", "when": "> 7", "scope": {"meters": ["register"]}},
     {"rule_id": "bill", "signal": "bill", "when": "> 3", "scope": {"meters": ["plain"]}},
     {
         "rule_id": "budget",
@@ -58,15 +58,15 @@ CONTRACTS = [
 AHEAD = 30_000
 RECORDS = [
     *(reading(meter, 15 * n, energy_kwh=5) for meter in ("plain", "press") for n in range(4)),
-    # A kWh every five minutes: 4, 8, 12 kW of the quarter hour so far; 12 of 12.5 kW contracted are 96 %.
+    # 1 kWh every five minutes: demand of the quarter hour so far is 4, 8, 12 kW; 12 of 12.5 kW contracted are 96 %.
     *(reading("demand", 5 * n, 300, energy_kwh=1) for n in range(3)),
-    # Temperatures come in records of their own; to the bill the second record of an interval is a repeat.
+    # Temperatures are in separate records; for the bill the second record of an interval is a duplicate.
     reading("hot", 0, energy_kwh=1),
     reading("hot", 0, channel="temperature", value=75),
     reading("hot", 15, channel="temperature", value=85),
     reading("hot", 15, energy_kwh=1),
-    # 2 kWh in a quarter hour are 8 kW. What a dial counted in three hours says nothing of one quarter.
-    # (All that is not of the hour whose windows are looked at lies before it, so that nothing there is late.)
+    # 2 kWh in a quarter hour are 8 kW. An increase over three hours has no quarter-hour power.
+    # (All other readings are before the hour whose windows are tested, so that no reading in it is late.)
     *(
         reading("register", minute, day="03-09", register_kwh=kwh)
         for minute, kwh in ((0, 100), (15, 101), (30, 103), (210, 151))
@@ -79,13 +79,13 @@ RECORDS = [
 
 @pytest.fixture(scope="module")
 def alerts(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], tuple[Any, ...]]:
-    """(value, event time, cost) of the first raise of each (rule, entity)."""
+    """(value, event time, cost) of the first raise by (rule, entity)."""
     folder: Path = tmp_path_factory.mktemp("signals")
     rules = [{**LONG_AGO, **rule} for rule in RULES]
     (folder / "rules.json").write_text(json.dumps({"rules": rules}))
     in_order = sorted(RECORDS, key=lambda record: json.loads(record)["interval_start"])
-    # What is no reading goes ahead: until it is rejected the contracts have been read. A reading that comes before its
-    # contract waits, and may be late then.
+    # Invalid records are first: while they are rejected, the contracts are read. A reading that arrives before its
+    # contract waits, and can be late afterwards.
     readings = write_records(folder / "readings.ndjson", [*[b"ahead"] * AHEAD, *in_order])
     contracts = write_records(folder / "contracts.ndjson", CONTRACTS)
     run_files(readings, contracts, folder / "out", rules=folder / "rules.json")
@@ -115,25 +115,25 @@ def test_demand_and_its_share_of_the_contracted_power(alerts: Any) -> None:
 
 def test_channels_in_records_of_their_own(alerts: Any) -> None:
     assert alerts["heat", "hot"][:2] == (85, "00:15")
-    # Ten degrees in a quarter hour are 40 an hour.
+    # Ten degrees in a quarter hour are 40 per hour.
     assert alerts["heating", "hot"][:2] == (40, "00:15")
 
 
-def test_a_register_tells_the_power_between_consecutive_reads(alerts: Any) -> None:
-    assert alerts["dial", "register"][:2] == (8, "00:30")
+def test_register_power_between_consecutive_reads(alerts: Any) -> None:
+    assert alerts["register", "register"][:2] == (8, "00:30")
 
 
 def test_bills(alerts: Any) -> None:
     value, _, cost = alerts["bill", "plain"]
-    # The bill holds what accrued before the first reading, too.
+    # The bill includes charges that accrued before the first reading.
     assert value > 3 > 0 < cost
-    # On 10 March (29 % of the month) and on 21 February there is a projection; it exceeds the bill so far.
+    # On 10 March (29 % of the month) and 21 February the bill is projected; the projection exceeds the bill so far.
     assert alerts["budget", "plain"][0] > 1
     assert ("budget", "late-in-month") in alerts
 
 
 def test_windows(alerts: Any) -> None:
-    # 4 kWh and 4 kvarh: 1 / sqrt(2).
+    # 4 kWh and 4 kvarh: power factor 1 / sqrt(2).
     assert alerts["factor", "reactive"][0] == pytest.approx(0.5**0.5)
     # Two of four quarter hours.
     assert alerts["gaps", "holes"][:2] == (0.5, "00:00")
