@@ -90,7 +90,7 @@ KPIS = Table(
         text("site_path", "Site path of the entity"),
         timestamp("window_start", "Start of the window; a day is the site's local day"),
         timestamp("window_end", "End of the window"),
-        integer("window_s", "900, 3600 or 86400"),
+        integer("window_s", "Length of the window [s]: 900, 3600 or 86400"),
         text("emission", "on_time (at the watermark; a reading of 900 s immediately) or late (a single late reading)"),
         long("readings", "Intervals with a reading"),
         long("expected_readings", "Intervals expected; for levels above the meter, of the meters that reported"),

@@ -60,11 +60,29 @@ def links(name: str, text: str) -> Iterator[tuple[Path, str]]:
             yield ((ROOT / name).parent / file if file else ROOT / name), anchor
 
 
+def fences(text: str) -> list[tuple[str, str]]:
+    """(language, body) of each fenced block."""
+    return _FENCE.findall(text)
+
+
+def spans(text: str) -> list[str]:
+    """Code spans outside of blocks, each on one line."""
+    return [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", _FENCE.sub("", text))]
+
+
+def _joined(body: str) -> str:
+    """A shell block with each command on one line: continued with a backslash, or within quotes."""
+    lines = [""]
+    for line in body.replace("\\\n", " ").splitlines():
+        is_open = lines[-1].count('"') % 2 == 1
+        lines[-1:] = [f"{lines[-1]} {line.strip()}"] if is_open else [lines[-1], line]
+    return "\n".join(lines)
+
+
 def commands(name: str, text: str) -> Iterator[Command]:
     """Commands in shell blocks and in code spans: `python -m`, `aws` and `make`."""
-    blocks = [body.replace("\\\n", " ") for language, body in _FENCE.findall(text) if language == "sh"]
-    spans = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", _FENCE.sub("", text))]
-    for line in (*(line for body in blocks for line in body.splitlines()), *spans):
+    blocks = [_joined(body) for language, body in fences(text) if language == "sh"]
+    for line in (*(line for body in blocks for line in body.splitlines()), *spans(text)):
         words = _words(line)
         if words and (words[0] in ("aws", "make") or words[:2] == ("python", "-m")):
             yield Command(name, words)
