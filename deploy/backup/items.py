@@ -6,10 +6,10 @@ import base64
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 from typing import Any
 
 from deploy.backup.store import BackupError
+from flink_job.io.batches import batched
 
 #: What one call of BatchWriteItem takes.
 BATCH = 25
@@ -39,7 +39,7 @@ def restore(
     """Write every item, over one of the same key; returns their number. Raises BackupError where DynamoDB refuses."""
     items = (json.loads(line, object_hook=_decoded) for line in found)
     count = 0
-    while batch := list(islice(items, BATCH)):
+    for batch in batched(items, BATCH):
         waiting = {table: [{"PutRequest": {"Item": item}} for item in batch]}
         for attempt in range(ATTEMPTS):
             waiting = dynamodb.batch_write_item(RequestItems=waiting).get("UnprocessedItems") or {}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from boto3.s3.transfer import TransferConfig
 
 from deploy.backup.store import DamagedError, Store, described
+from flink_job.io.batches import batched
 
 #: Copies at the same time; S3 takes 3,500 writes a second below a prefix.
 WORKERS, BATCH = 16, 1000
@@ -109,8 +109,7 @@ def restore(s3: Any, store: Store, part: str, found: Iterable[Entry], bucket: st
 
 
 def _in_parallel(work: Callable[[T], R], items: Iterable[T], done: Progress) -> Iterator[R]:
-    following = iter(items)
     with ThreadPoolExecutor(WORKERS) as pool:
-        while batch := list(islice(following, BATCH)):
+        for batch in batched(items, BATCH):
             yield from pool.map(work, batch)
             done(len(batch))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import islice
 
 from deploy.backup import objects
 from deploy.backup.parts import BUCKETS, TABLES
 from deploy.backup.store import Manifest, Store
+from flink_job.io.batches import batched
 
 #: What one call of DeleteObjects takes.
 BATCH = 1000
@@ -46,7 +46,6 @@ def _listed(store: Store, manifest: Manifest) -> Iterable[str]:
 
 def _delete(store: Store, names: Iterable[str]) -> None:
     """In the order given; a backup whose manifest is gone is incomplete."""
-    following = iter(names)
-    while batch := list(islice(following, BATCH)):
+    for batch in batched(names, BATCH):
         wanted = {"Objects": [{"Key": name} for name in batch], "Quiet": True}
         store.s3.delete_objects(Bucket=store.bucket, Delete=wanted)
