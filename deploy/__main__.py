@@ -330,7 +330,7 @@ def down(
         typer.confirm(f"Remove {names.prefix} in {account}, {environment.region}, with all its data?", abort=True)
     Application(_client("kinesisanalyticsv2", environment), names.application).stop(force)
     cdk = Cdk(environment, account)
-    cdk.run("destroy", *(f"{names.prefix}-{stack}" for stack in ("watch", "job", "pipeline")), "--force")
+    cdk.run("destroy", *(f"{names.prefix}-{stack}" for stack in ("monitoring", "job", "pipeline")), "--force")
     empty_buckets(
         _client("s3", environment), [names.lake, names.registry, names.uploads, names.backups, names.access_logs]
     )

@@ -16,8 +16,9 @@ from aws_cdk import App, Tags, Validations
 from aws_cdk import Environment as Target
 from cdk_nag import AwsSolutionsChecks
 
+from deploy.pipeline import PipelineStack
 from deploy.settings import APPLICATION, ENVIRONMENTS, Environment, SettingsError, environment_named
-from deploy.stacks import Data, Job, Pipeline, Watch
+from deploy.stacks import DataStack, JobStack, MonitoringStack
 from deploy.stream_job.infrastructure import RESTORE_CONTEXT
 from deploy.stream_job.properties import RESTORE
 from deploy.stream_job.state import current_state
@@ -36,14 +37,14 @@ def build(app: App, environment: Environment, state: str) -> None:
     account = environment.account or None
     target = None if environment.name == "local" else Target(account=account, region=environment.region)
     options = {"env": target, "termination_protection": environment.retain}
-    data = Data(app, f"{environment.prefix}-data", environment, **options)
-    pipeline = Pipeline(app, f"{environment.prefix}-pipeline", environment, data, **options)
-    job = Job(app, f"{environment.prefix}-job", environment, data, state, **options)
+    data = DataStack(app, f"{environment.prefix}-data", environment, **options)
+    pipeline = PipelineStack(app, f"{environment.prefix}-pipeline", environment, data, **options)
+    job = JobStack(app, f"{environment.prefix}-job", environment, data, state, **options)
     # The order of the first deployment; no export ties the job to the pipeline.
     job.add_stack_dependency(pipeline)
-    watch = Watch(app, f"{environment.prefix}-watch", environment, data, **options)
-    watch.add_stack_dependency(job)
-    for stack in (data, pipeline, job, watch):
+    monitoring = MonitoringStack(app, f"{environment.prefix}-monitoring", environment, data, **options)
+    monitoring.add_stack_dependency(job)
+    for stack in (data, pipeline, job, monitoring):
         Tags.of(stack).add("application", APPLICATION)
         Tags.of(stack).add("deployment", environment.prefix)
 

@@ -10,11 +10,11 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from deploy.cicd.permissions import release
+from deploy.kit.deployment import names_of
 from deploy.kit.grants import allow
 from deploy.kit.names import Names
 from deploy.release.bootstrap import QUALIFIER
 from deploy.settings import Environment
-from deploy.stacks import names_of
 
 ISSUER = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"

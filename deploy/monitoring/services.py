@@ -14,10 +14,10 @@ from deploy.alerting.runtime.metrics import (
     UNREADABLE,
 )
 from deploy.kit.names import Names
-from deploy.lake.catalog import DELIVERED
 from deploy.monitoring.alarm import DEVICES, PAGE, TICKET, UP_TO, Alarm, Measure, one
 from deploy.monitoring.canary import readings_of_canary
 from deploy.settings import Environment
+from flink_job.schemas import OUTPUTS, SERVICE_TABLES
 
 FIREHOSE, KINESIS, LAMBDA, DYNAMODB = "AWS/Firehose", "AWS/Kinesis", "AWS/Lambda", "AWS/DynamoDB"
 MINUTE_MS = 60_000
@@ -46,7 +46,7 @@ def functions(environment: Environment) -> list[str]:
 
 def delivery_alarms(names: Names) -> Iterator[Alarm]:
     """Of every delivery stream."""
-    for output in DELIVERED:
+    for output in (*OUTPUTS, *SERVICE_TABLES):
         dimensions = {"DeliveryStreamName": names.delivery(output)}
 
         def measure(metric: str, statistic: str = "Sum", of: dict[str, str] = dimensions) -> Measure:

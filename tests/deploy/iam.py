@@ -13,7 +13,7 @@ from typing import Any
 from deploy.kit.grants import shown
 
 SNAPSHOT = Path(__file__).with_name("permissions.txt")
-STACKS = ("metering-dev-data", "metering-dev-pipeline", "metering-dev-job", "metering-dev-watch")
+STACKS = ("metering-dev-data", "metering-dev-pipeline", "metering-dev-job", "metering-dev-monitoring")
 _POLICIES = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
 _RESOURCE_POLICIES = {
     "AWS::KMS::Key": "KeyPolicy",

@@ -78,14 +78,14 @@ def test_what_events_and_budgets_say_reaches_the_operators(told: Templates) -> N
             topics["budgets.amazonaws.com"] |= {account.text(stack, address) for address in sns}
     for service, found in topics.items():
         assert found == {"metering-told-operators"}, service
-        assert not hears(account, "metering-told-watch", "metering-told-operators", service)
+        assert not hears(account, "metering-told-monitoring", "metering-told-operators", service)
 
 
 @pytest.mark.parametrize("environment", DEPLOYED)
 def test_the_loss_of_the_data_key_can_be_told(templates: Templates, environment: str) -> None:
     """A topic that is encrypted with the key of the data falls silent with it."""
     account = Account(templates, f"metering-{environment}")
-    assert key_of(account, f"metering-{environment}-operators")[0] == f"metering-{environment}-watch"
+    assert key_of(account, f"metering-{environment}-operators")[0] == f"metering-{environment}-monitoring"
 
 
 def test_a_topic_without_a_statement_for_the_service_is_found(templates: Templates) -> None:

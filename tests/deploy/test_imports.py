@@ -13,7 +13,7 @@ from deploy.release.cdk import INSTALLED, MANIFEST
 from deploy.release.imports import Account, ImportPlanError, plan, retained
 from tests.deploy.conftest import Templates
 
-STACKS = [f"metering-prod-{name}" for name in ("data", "pipeline", "job", "watch")]
+STACKS = [f"metering-prod-{name}" for name in ("data", "pipeline", "job", "monitoring")]
 SUFFIX = "111122223333-eu-west-1"
 
 

@@ -51,7 +51,7 @@ def test_data_are_encrypted_private_and_kept_where_they_must_be(templates: Templ
 
 @pytest.mark.parametrize("environment", DEPLOYED)
 def test_every_bucket_queue_and_topic_wants_tls(templates: Templates, environment: str) -> None:
-    for stack in ("data", "pipeline", "watch"):
+    for stack in ("data", "pipeline", "monitoring"):
         template = templates[f"metering-{environment}-{stack}"]
         for kind in ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"):
             for name, policy in of_kind(template, kind).items():
@@ -210,7 +210,7 @@ def test_the_canary_sends_at_each_quarter_and_has_its_own_registry_entries(
 
 def test_each_alarm_is_explained_to_whoever_it_wakes(templates: Templates) -> None:
     known = anchors((ROOT / "docs" / "use" / "runbook.md").read_text(encoding="utf-8"))
-    found = of_kind(templates["metering-prod-watch"], "AWS::CloudWatch::Alarm").values()
+    found = of_kind(templates["metering-prod-monitoring"], "AWS::CloudWatch::Alarm").values()
     assert len(found) == len(alarms(Names("x"), ENVIRONMENTS["prod"], ["x-dead-a"] * 6))
     for alarm in found:
         page, anchor = alarm["AlarmDescription"].rsplit(" ", 1)[1].split("#")
@@ -245,7 +245,7 @@ def test_nag_has_teeth(tmp_path: Path) -> None:
 
 
 def test_operators_are_told_of_alarms_and_of_the_budget(told: Templates) -> None:
-    watch = told["metering-told-watch"]
+    watch = told["metering-told-monitoring"]
     [budget] = of_kind(watch, "AWS::Budgets::Budget").values()
     assert budget["Budget"]["BudgetLimit"] == {"Amount": 700, "Unit": "USD"}
     assert budget["Budget"]["CostFilters"] == {"TagKeyValue": ["user:deployment$metering-told"]}

@@ -87,7 +87,7 @@ class Deployment:
         self.url = url
         triggers = ("last_values", "uploads")
         self.stacks: Stacks = create(NAMES, url, SAMPLES / "tariffs", SAMPLES / "rules.yaml", 1, triggers)
-        self.stacks.create("watch")
+        self.stacks.create("monitoring")
         self.api: Api = api_of(self.stacks)
         self.tokens = {who: token_of(self.api, url, f"{who}@plant.example", sites) for who, sites in SITES.items()}
         self.athena = AthenaClient(client("athena", url), NAMES.prefix, NAMES.database)
