@@ -2,7 +2,7 @@
 
     python -m deploy.app [environment ...]
 
-CDK's own command line (`cdk`) runs it as cdk.json says.
+The `cdk` command line runs it as configured in cdk.json.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from deploy.stream_job.state import current_state
 
 
 class FindingsError(RuntimeError):
-    """cdk-nag has findings: mend them, or accept them where they arise, with a reason (deploy/kit/nag.py)."""
+    """cdk-nag has findings: fix them, or accept them at their construct with a reason (deploy/kit/nag.py)."""
 
 
 OUT = Path(__file__).resolve().parent.parent / "build" / "cdk.out"
@@ -33,14 +33,14 @@ CONTEXT = Path(__file__).resolve().parent.parent / "cdk.json"
 
 
 def build(app: App, environment: Environment, state: str) -> None:
-    """The stacks of an environment."""
+    """Add the stacks of an environment to an app."""
     account = environment.account or None
     target = None if environment.name == "local" else Target(account=account, region=environment.region)
     options = {"env": target, "termination_protection": environment.retain}
     data = DataStack(app, f"{environment.prefix}-data", environment, **options)
     pipeline = PipelineStack(app, f"{environment.prefix}-pipeline", environment, data, **options)
     job = JobStack(app, f"{environment.prefix}-job", environment, data, state, **options)
-    # The order of the first deployment; no export ties the job to the pipeline.
+    # Only for the order of the first deployment: the job imports no export of the pipeline.
     job.add_stack_dependency(pipeline)
     monitoring = MonitoringStack(app, f"{environment.prefix}-monitoring", environment, data, **options)
     monitoring.add_stack_dependency(job)
@@ -50,8 +50,10 @@ def build(app: App, environment: Environment, state: str) -> None:
 
 
 def synthesize(environments: list[Environment], out: Path, checked: bool = True, restore: str = RESTORE) -> Path:
-    """Write the templates of environments. `checked` runs cdk-nag over them, whose findings end the synthesis;
-    `restore` is what an updated application starts from.
+    """Synthesize the templates of environments and return their folder.
+
+    With `checked`, cdk-nag runs over them and raises FindingsError. `restore` is the restore type of an updated
+    application.
     """
     context = json.loads(CONTEXT.read_text(encoding="utf-8"))["context"]
     app = App(outdir=str(out), context={**context, RESTORE_CONTEXT: restore})
@@ -63,7 +65,7 @@ def synthesize(environments: list[Environment], out: Path, checked: bool = True,
 
 
 def finish(app: App, out: Path, checked: bool) -> None:
-    """Synthesise an app, with cdk-nag over it where `checked`. Raises FindingsError."""
+    """Synthesize an app; with `checked`, run cdk-nag over it. Raises FindingsError."""
     if checked:
         Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True))
     try:
@@ -75,7 +77,7 @@ def finish(app: App, out: Path, checked: bool) -> None:
 
 
 def findings(out: Path) -> list[str]:
-    """What cdk-nag found, a line each."""
+    """Findings of cdk-nag, one line each."""
     report = json.loads((out / "validation-report.json").read_text(encoding="utf-8"))
     return [
         f"{found['constructPath']}: {violation['ruleName']}: {violation['description']}"
@@ -86,7 +88,7 @@ def findings(out: Path) -> list[str]:
 
 
 def main() -> None:
-    """Entry: of `make synth`, and of CDK's command line, which says what it wants in the environment."""
+    """Entry point for `make synth` and for `cdk`, which passes CDK_OUTDIR and ENV."""
     asked = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     names = asked or ([os.environ["ENV"]] if os.environ.get("ENV") else list(ENVIRONMENTS))
     try:

@@ -11,7 +11,7 @@ from constructs import Construct
 
 from deploy.alerting.infrastructure import AlertingFunctions, NotificationTopics
 from deploy.api.infrastructure import ALERT_ROUTES, QUERY_ROUTES, Api, Queries
-from deploy.batch.image import tag
+from deploy.batch.image import image_tag
 from deploy.canary.infrastructure import Canary
 from deploy.contracts.infrastructure import ContractStore
 from deploy.ingest.devices import Devices
@@ -67,7 +67,7 @@ class PipelineStack(Stack):
     def _wire_uploads(self) -> None:
         """Uploaded files: published by a Fargate task for each object."""
         network = Network(self, "Network", self._deployment)
-        uploads = Uploads(self, "Uploads", self._deployment, network, self._data.images, tag())
+        uploads = Uploads(self, "Uploads", self._deployment, network, self._data.images, image_tag())
         uploads.start_at(self._names.uploads)
         uploads.reach(self._data.streams.readings)
         output(self, "Machine", uploads.machine.state_machine_arn, "State machine that publishes uploaded files")

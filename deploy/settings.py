@@ -1,4 +1,4 @@
-"""Settings of the environments: what differs between a trial, a rehearsal and the factory's own bill."""
+"""Settings of the environments: local, dev, staging, prod."""
 
 from __future__ import annotations
 
@@ -9,36 +9,42 @@ from dataclasses import dataclass, field
 from deploy.overrides import SettingsError as SettingsError
 from deploy.overrides import overridden
 
-#: Names of everything begin with it, then the environment's.
+#: Prefix of all resource names, followed by the environment's name.
 APPLICATION = "metering"
 
-
-#: Settings that hold ARNs, and of which services.
+#: Settings that contain ARNs, and the services of those ARNs.
 _ARNS = {"recipients": ("sns", "sqs"), "secrets": ("secretsmanager",), "recipient_keys": ("kms",)}
 
 
 @dataclass(frozen=True)
 class Environment:
-    """One deployment.
+    """Settings of one deployment. A customer changes them in `environments.toml` (deploy/overrides.py).
 
-    `shards`: of the readings stream, 0 for on-demand. `retention_h`: how long streams keep records: a job that starts
-    without state reads the contracts again, so theirs are kept `contracts_retention_h`. `retain`: data outlive
-    `make destroy`. `parallelism`: slots of the job; `parallelism_per_kpu` of them share a KPU (1 for a job with state).
-    `scan_limit_gb`: what one Athena query may read. `queries_per_day`, `query_gb_per_day`, `queries_at_once`: what each
-    user of the API may ask of Athena. `last_values`: the function that keeps the last values of each
-    meter in DynamoDB, whose writes cost more than the job does where meters are many. `operators`: addresses that
-    alarms and the budget go to; `runbook_url`: where they read docs/use/runbook.md, for the links in alarms. `job` are
-    settings of flink_job.config.Job. `quiet_s`: for how long no reading may arrive before an alarm goes off, 0 for no
-    such alarm. `canary`: a synthetic reading each quarter of an hour, with an alarm on its cost. `keep_snapshots`: how
-    many snapshots of the application remain after a deployment (deploy/release/snapshots.py).
-
-    `account`: the AWS account that this environment belongs to; another is refused. `recipients`: ARNs of SNS topics
-    and SQS queues that routes may name besides the environment's own topics; `secrets`: ARNs of the secrets with which
-    webhooks are signed; `recipient_keys`: ARNs of the KMS keys that encrypt either. `*` and `?` match as in
-    IAM. A secret's ARN ends in six random characters: `...:secret:hook-??????`. `console_urls`: where the
-    sign-in page may send people back to, https or localhost.
-
-    What differs from customer to customer is said in `environments.toml` (deploy/overrides.py).
+    account: AWS account of the environment, 12 digits. Commands refuse credentials of another account.
+    shards: shards of the readings stream; 0 for on-demand.
+    retention_h, contracts_retention_h: retention of the streams [h]. A job without state reads all contracts again.
+    retain: retain data when the environment is removed; `down` is refused.
+    parallelism, parallelism_per_kpu: slots of the job, and slots per KPU (1 for a job with state).
+    autoscaling: let Managed Flink change the parallelism.
+    buffer_s, buffer_mb: buffer of the delivery streams.
+    log_days: retention of logs [days].
+    archive_after_days: age at which costs move to Glacier Instant Retrieval [days]; 0: never.
+    scan_limit_gb: data that one Athena query may scan [GB].
+    queries_per_day, query_gb_per_day, queries_at_once: quota of each API user.
+    last_values, last_values_days: write last values of each meter to DynamoDB, and for how long. With many meters its
+        writes cost more than the job.
+    monthly_budget_usd: budget [USD per month]; operators are notified at 80 % and at a forecast of 100 %.
+    operators: email addresses for alarms and the budget.
+    runbook_url: URL of docs/use/runbook.md for links in alarms.
+    recipients: ARNs of SNS topics and SQS queues that routes may name, besides the environment's own topics.
+    secrets: ARNs of the secrets that sign webhooks; they end in six random characters: `...:secret:hook-??????`.
+    recipient_keys: ARNs of the KMS keys that encrypt recipients or secrets. `*` and `?` in ARNs match as in IAM.
+    console_urls: URLs to which the sign-in page may redirect, https or localhost.
+    sentry_secret_arn: ARN of the secret with the DSN of Sentry; empty: no error reports.
+    job: settings of flink_job.config.Job.
+    quiet_s: period without readings after which an alarm is raised [s], whole minutes; 0: no alarm.
+    keep_snapshots: snapshots of the application to retain after a deployment (deploy/stream_job/snapshots.py).
+    canary: publish a synthetic reading every 15 minutes and raise an alarm if its cost is late or wrong.
     """
 
     name: str
@@ -76,22 +82,26 @@ class Environment:
 
     def __post_init__(self) -> None:
         if self.autoscaling and self.shards == 1:
-            raise SettingsError(f"{self.name}: autoscaling can use no more slots than the stream has shards")
+            raise SettingsError(
+                f"{self.name}: autoscaling needs more than one shard: set shards, or autoscaling to false"
+            )
         if not 24 <= self.retention_h <= self.contracts_retention_h <= 8760:
-            raise SettingsError(f"{self.name}: retentions lie between 24 and 8760 h, the contracts' is not the shorter")
+            raise SettingsError(
+                f"{self.name}: retentions must be 24 to 8760 h, and contracts_retention_h at least retention_h"
+            )
         if self.account and not re.fullmatch(r"\d{12}", self.account):
-            raise SettingsError(f"{self.name}: account {self.account!r} is not the 12 digits of an AWS account")
+            raise SettingsError(f"{self.name}: account {self.account!r} is not a 12-digit AWS account id")
         for field_name, services in _ARNS.items():
             for arn in getattr(self, field_name):
                 if not re.fullmatch(rf"arn:aws[a-z-]*:({'|'.join(services)}):[a-z0-9-]+:\d{{12}}:.+", arn):
                     kind = " or ".join(services)
-                    raise SettingsError(f"{self.name}: {field_name}: {arn!r} is not the ARN of a resource of {kind}")
+                    raise SettingsError(f"{self.name}: {field_name}: {arn!r} is not an ARN of {kind}")
         if not 0 <= self.quiet_s <= 86_400 or self.quiet_s % 60:
-            raise SettingsError(f"{self.name}: quiet_s is whole minutes, and at most a day (86400)")
+            raise SettingsError(f"{self.name}: quiet_s must be whole minutes, at most one day (86400)")
         if not 1 <= self.keep_snapshots <= 400:
             raise SettingsError(
-                f"{self.name}: keep_snapshots is {self.keep_snapshots}; it lies between 1 and 400, as an application "
-                "may have 1,000 snapshots, those of backups included"
+                f"{self.name}: keep_snapshots is {self.keep_snapshots}, but must be 1 to 400: an application may have "
+                "1,000 snapshots, including those of backups"
             )
 
     @property
@@ -100,21 +110,21 @@ class Environment:
 
     @property
     def max_parallelism(self) -> int:
-        """Fixed for the life of the job's state: room to grow."""
+        """Upper limit of the job's parallelism; it cannot change without dropping state."""
         return int(self.job.get("max_parallelism", "128"))
 
 
 ENVIRONMENTS: Mapping[str, Environment] = {
     environment.name: environment
     for environment in (
-        # At the local endpoint: made from the same templates, by deploy/local/stacks.py.
+        # The local endpoint, created from the same templates by deploy/local/stacks.py.
         Environment(
             "local",
             region="us-east-1",
             shards=2,
             retain=False,
             buffer_s=60,
-            # What tests and demonstrations send to (deploy/local/alerting.py).
+            # Recipients of tests and demos (deploy/local/alerting.py).
             recipients=(
                 "arn:aws:sqs:us-east-1:000000000000:metering-local-queue",
                 "arn:aws:sns:us-east-1:000000000000:metering-local-people-*",
@@ -141,31 +151,32 @@ ENVIRONMENTS: Mapping[str, Environment] = {
 
 
 def environment_named(name: str) -> Environment:
-    """The environment of a name, with what `environments.toml` says of it. Raises SettingsError."""
+    """The environment of this name, with the settings of `environments.toml`. Raises SettingsError."""
     return overridden(name, ENVIRONMENTS)
 
 
 def check_operators(environment: Environment) -> None:
-    """Raises SettingsError where data are kept and nobody would be told of alarms."""
+    """Raises SettingsError if data are retained and no operator would be notified of alarms."""
     if environment.retain and not environment.operators:
         raise SettingsError(
-            f"{environment.name} keeps its data (retain) and has no operators: alarms would reach nobody. Name them in "
+            f"{environment.name} retains its data (retain) but has no operators to notify of alarms. Set them in "
             f'environments.toml:\n\n  [{environment.name}]\n  operators = ["operations@your-company.example"]\n'
         )
 
 
 def check_account(environment: Environment, account: str) -> None:
-    """Raises SettingsError where an environment belongs to another account than the one whose credentials are used, and
-    where data are kept and it is not said which account they are kept in.
+    """Raises SettingsError if the credentials are of another account than the environment's.
+
+    An environment that retains its data must set its account.
     """
     if environment.retain and not environment.account:
         raise SettingsError(
-            f"{environment.name} keeps its data (retain) and no account is named for it, so credentials of a wrong one "
-            f"would go unnoticed. These credentials are of {account}; if that is right, write into environments.toml:"
+            f"{environment.name} retains its data (retain) but sets no account, so credentials of a wrong account "
+            f"would not be detected. These are of {account}; if that is right, set in environments.toml:"
             f'\n\n  [{environment.name}]\n  account = "{account}"\n'
         )
     if environment.account and environment.account != account:
         raise SettingsError(
-            f"{environment.name} belongs to account {environment.account} (deploy/settings.py, environments.toml), and "
-            f"these credentials are of {account}: change AWS_PROFILE"
+            f"{environment.name} belongs to account {environment.account} (deploy/settings.py, environments.toml), but "
+            f"the credentials are of {account}: change AWS_PROFILE"
         )

@@ -99,7 +99,7 @@ class JobStack(Stack):
             job.deliver(
                 self.format_arn(service="firehose", resource="deliverystream", resource_name=names.delivery(name))
             )
-        job.consult(names.registry)
+        job.read_registry(names.registry)
         output(self, "Application", names.application, "Application of Managed Service for Apache Flink")
 
 

@@ -1,4 +1,4 @@
-"""The deployment that a command works on, and clients of AWS in its region."""
+"""The deployment that a command operates on, and boto3 clients for its region."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from deploy.settings import Environment, check_account, environment_named
 
 
 def target(env: str) -> tuple[Environment, Names, str]:
-    """The environment of a name, the names of its resources, and the account of the credentials in use.
+    """The environment of this name, the names of its resources, and the account of the current credentials.
 
-    Raises SettingsError where the environment belongs to another account.
+    Raises SettingsError if the environment belongs to another account.
     """
     environment = environment_named(env)
     account = client("sts", environment).get_caller_identity()["Account"]
@@ -22,5 +22,5 @@ def target(env: str) -> tuple[Environment, Names, str]:
 
 
 def client(service: str, environment: Environment) -> Any:
-    """A client of a service in the region of an environment."""
+    """A boto3 client of a service in the region of an environment."""
     return boto3.client(service, region_name=environment.region)

@@ -1,8 +1,8 @@
-"""Making a backup.
+"""Creates a backup.
 
-The order keeps bills exact: first the snapshot of the job, then a wait until Firehose has delivered what the job had
-emitted by then, then the lake. So every row of a reading that the snapshot counts as seen is in the lake; readings
-after the snapshot are read again from the stream, and rows that come twice have the same id.
+The order keeps bills exact: first the snapshot of the job, then a wait until Firehose has delivered all rows emitted
+before it, then the lake. Every row of a reading in the snapshot's state is therefore in the lake. Readings after the
+snapshot are read again from the stream, and rows that are written twice have the same id.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from deploy.backup import items, objects
 from deploy.backup.parts import EXCLUDED, JOB, buckets, tables
 from deploy.backup.store import Bucket, DamagedError, Job, Manifest, Store, Table
 from deploy.kit.names import Names
-from deploy.release.application import Application
-from deploy.release.snapshots import BACKUP
+from deploy.stream_job.application import Application
+from deploy.stream_job.snapshots import BACKUP
 
-#: (part, how many objects or items more are done)
+#: Called with (part, number of objects or items processed since the last call).
 Progress = Callable[[str, int], None]
 
 
 @dataclass(frozen=True)
 class Source:
-    """The deployment that is backed up, or restored into; `s3` and `dynamodb` are boto3's clients."""
+    """The deployment to back up or to restore into; `s3` and `dynamodb` are boto3 clients."""
 
     environment: str
     account: str
@@ -50,9 +50,9 @@ def back_up(
     progress: Progress,
     wait: Callable[[float], None] = time.sleep,
 ) -> Manifest:
-    """Make a backup of `parts`, named by the time `at`; returns its manifest.
+    """Back up `parts`; the id of the backup is the time `at`. Returns its manifest.
 
-    Where a snapshot of the job was taken, buckets are read `settle_s` later.
+    If a snapshot of the job is taken, buckets are read `settle_s` seconds later.
     """
     id = f"{at:%Y%m%dT%H%M%S}.{at.microsecond // 1000:03d}Z"
     job = _job(source, id, at) if JOB in parts else None
@@ -85,7 +85,7 @@ def back_up(
 
 
 def _job(source: Source, id: str, at: datetime) -> Job | None:
-    """A snapshot of the job; None where it does not run."""
+    """Take a snapshot of the job; None if it is not running."""
     application = source.application
     snapshot = application.snapshot(at, f"{BACKUP}{id}")
     if snapshot is None:
@@ -121,9 +121,9 @@ def _table(source: Source, store: Store, id: str, part: str, table: str, progres
 
 
 def _known(store: Store) -> dict[str, dict[str, objects.Entry]]:
-    """What the newest backup says of the copies that it shares, by part and by the key of the copy."""
+    """Entries of the newest backup, by part and by key of the copy."""
     found: dict[str, dict[str, objects.Entry]] = {}
-    # Each copy is checked again where the lists of the newest backup cannot be read.
+    # If the lists of the newest backup cannot be read, every copy is checked again.
     with suppress(DamagedError):
         for id in store.ids()[-1:]:
             for bucket in store.manifest(id).buckets:

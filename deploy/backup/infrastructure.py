@@ -1,4 +1,4 @@
-"""Where backups lie: a bucket with a key of its own, so that the loss of the data's key does not take them along."""
+"""The bucket of backups, encrypted with its own key: backups stay readable when the data key is lost."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from deploy.kit.deployment import removal
 from deploy.kit.names import Names
 from deploy.settings import Environment
 
-#: How long a part of a backup that was deleted or overwritten can be brought back.
+#: Days for which a deleted or overwritten object of a backup can be recovered.
 NONCURRENT_DAYS = 90
 
 
 class Backups(Construct):
-    """The bucket and its key. Only operators use them: no role of the deployment is granted anything."""
+    """The bucket and its key. Only operators have access; no role of the deployment is granted any."""
 
     def __init__(
         self, scope: Construct, id: str, names: Names, environment: Environment, access_logs: s3.IBucket

@@ -1,4 +1,4 @@
-"""Items of a table into a backup and back, as DynamoDB's own JSON, a line each."""
+"""Backup and restore of a DynamoDB table: one line of DynamoDB JSON per item."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 from deploy.backup.store import BackupError
 from flink_job.io.batches import batched
 
-#: What one call of BatchWriteItem takes.
+#: Items per BatchWriteItem request.
 BATCH = 25
 ATTEMPTS = 12
 
 
 def lines(dynamodb: Any, table: str, done: Callable[[int], None]) -> Iterator[bytes]:
-    """A line for each item. Every item is read consistently; the table as a whole is not frozen meanwhile."""
+    """Yield a line for each item. Reads are consistent per item; writes to the table continue during the scan."""
     for page in dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
         for item in page["Items"]:
             yield json.dumps(item, default=_encoded, separators=(",", ":"), sort_keys=True).encode()
@@ -36,7 +36,7 @@ def restore(
     done: Callable[[int], None],
     wait: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Write every item, over one of the same key; returns their number. Raises BackupError where DynamoDB refuses."""
+    """Put every item, replacing items of the same key; returns their number. Raises BackupError when throttled."""
     items = (json.loads(line, object_hook=_decoded) for line in found)
     count = 0
     for batch in batched(items, BATCH):
@@ -47,21 +47,23 @@ def restore(
                 break
             wait(0.05 * 2**attempt)
         else:
-            raise BackupError(f"table {table} is throttled: {len(waiting[table])} items were refused {ATTEMPTS} times")
+            raise BackupError(
+                f"table {table} is throttled: {len(waiting[table])} items failed {ATTEMPTS} times; run it again later"
+            )
         count += len(batch)
         done(len(batch))
     return count
 
 
 def _encoded(value: Any) -> str:
-    """Binary values as DynamoDB's JSON has them."""
+    """Encode a binary value as in DynamoDB JSON."""
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
-    raise TypeError(f"{type(value).__name__} is no value of DynamoDB")
+    raise TypeError(f"{type(value).__name__} is not a DynamoDB type")
 
 
 def _decoded(value: dict[str, Any]) -> dict[str, Any]:
-    """Binary values as boto3 wants them. `B` and `BS` with text in them are types; as names they hold a type."""
+    """Decode binary values for boto3. `B` and `BS` with strings are types; with dictionaries they are attributes."""
     if len(value) == 1:
         if isinstance(value.get("B"), str):
             return {"B": base64.b64decode(value["B"])}

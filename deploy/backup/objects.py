@@ -1,4 +1,4 @@
-"""Objects of a bucket into a backup and back, within S3: no byte travels through the machine that runs this."""
+"""Backup and restore of a bucket. Objects are copied within S3 and are not downloaded."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from boto3.s3.transfer import TransferConfig
 from deploy.backup.store import DamagedError, Store, described
 from flink_job.io.batches import batched
 
-#: Copies at the same time; S3 takes 3,500 writes a second below a prefix.
+#: Parallel copies, and objects per batch. S3 accepts 3,500 writes per second and prefix.
 WORKERS, BATCH = 16, 1000
-#: Larger objects than this are copied in parts, which S3 demands.
+#: S3 requires multipart copies for objects larger than 5 GiB.
 _COPY = TransferConfig(multipart_threshold=5 << 30, multipart_chunksize=512 << 20, use_threads=False)
 Progress = Callable[[int], None]
 T = TypeVar("T")
@@ -22,7 +22,7 @@ R = TypeVar("R")
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """An object of a backup: what it was, and what its copy is."""
+    """An object of a backup: key and version of the original; size, checksum and ETag of the copy."""
 
     key: str
     version: str
@@ -39,7 +39,7 @@ class Version(NamedTuple):
 
 
 def latest(s3: Any, bucket: str, excluded: tuple[str, ...] = ()) -> Iterator[Version]:
-    """The newest version of every object that is not deleted."""
+    """Yield the latest version of every object that is not deleted."""
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         for found in page.get("Versions", ()):
             if found["IsLatest"] and not found["Key"].startswith(excluded):
@@ -47,24 +47,25 @@ def latest(s3: Any, bucket: str, excluded: tuple[str, ...] = ()) -> Iterator[Ver
 
 
 def entries(lines: Iterable[bytes]) -> Iterator[Entry]:
-    """Entries of the file that lists them."""
+    """Decode the lines of a part's list of objects."""
     return (msgspec.json.decode(line, type=Entry) for line in lines)
 
 
 def is_empty(s3: Any, bucket: str, excluded: tuple[str, ...] = ()) -> bool:
-    """True when a bucket holds nothing but what is excluded."""
+    """True if a bucket has no object except under the `excluded` prefixes."""
     return next(latest(s3, bucket, excluded), None) is None
 
 
 def back_up(
     s3: Any, store: Store, part: str, found: Iterable[Version], bucket: str, known: Mapping[str, Entry], done: Progress
 ) -> Iterator[Entry]:
-    """Copy versions that the store does not have; an entry for each. `known` are entries of an earlier backup by the
-    key of their copy; a copy that has changed since is made again.
+    """Copy versions that the store does not have; yield an entry for each version.
+
+    `known` has the entries of an earlier backup by key of the copy; a copy that has changed since is replaced.
     """
     present = store.etags("objects", part, "")
 
-    def keep(version: Version) -> Entry:
+    def copy(version: Version) -> Entry:
         name = store.object_name(part, version.key, version.version)
         entry = known.get(name)
         if entry and present.get(name) == entry.etag:
@@ -72,34 +73,34 @@ def back_up(
         if entry or name not in present:
             source = {"Bucket": bucket, "Key": version.key, "VersionId": version.version}
             store.s3.copy(source, store.bucket, name, {"ChecksumAlgorithm": "SHA256"}, SourceClient=s3, Config=_COPY)
-        kept = described(store.s3, store.bucket, name)
-        if kept is None:
-            raise DamagedError(f"s3://{store.bucket}/{name} was removed while the backup was made: make it again")
-        return Entry(version.key, version.version, *kept)
+        copied = described(store.s3, store.bucket, name)
+        if copied is None:
+            raise DamagedError(f"s3://{store.bucket}/{name} was removed during the backup: run the backup again")
+        return Entry(version.key, version.version, *copied)
 
-    yield from _in_parallel(keep, found, done)
+    yield from _in_parallel(copy, found, done)
 
 
 def check(store: Store, part: str, found: Iterable[Entry], done: Progress) -> None:
-    """Raises DamagedError where a copy is missing or is not what was written."""
+    """Compare every copy with its entry. Raises DamagedError if one is missing or its checksum differs."""
 
-    def look(entry: Entry) -> None:
+    def check_copy(entry: Entry) -> None:
         name = store.object_name(part, entry.key, entry.version)
         copy = described(store.s3, store.bucket, name)
         if copy is None or (copy.size, copy.checksum) != (entry.size, entry.checksum):
-            what = "is missing" if copy is None else "is not what was written: its checksum differs"
+            what = "is missing" if copy is None else "is damaged: its checksum differs"
             raise DamagedError(f"the copy of {part} object {entry.key!r} {what} (s3://{store.bucket}/{name})")
 
-    for _ in _in_parallel(look, found, done):
+    for _ in _in_parallel(check_copy, found, done):
         pass
 
 
 def restore(s3: Any, store: Store, part: str, found: Iterable[Entry], bucket: str, done: Progress) -> int:
-    """Copy objects into a bucket, except where it has the same version still; returns how many were copied."""
-    there = set(latest(s3, bucket))
+    """Copy objects into a bucket, except versions that it still has; returns the number of copies."""
+    present = set(latest(s3, bucket))
 
     def put_back(entry: Entry) -> bool:
-        if (entry.key, entry.version) in there:
+        if (entry.key, entry.version) in present:
             return False
         source = {"Bucket": store.bucket, "Key": store.object_name(part, entry.key, entry.version)}
         s3.copy(source, bucket, entry.key, SourceClient=store.s3, Config=_COPY)

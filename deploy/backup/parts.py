@@ -1,4 +1,4 @@
-"""The parts of a deployment that are backed up, and where each lies."""
+"""The parts of a backup, with the bucket or table of each."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Mapping
 
 from deploy.kit.names import Names
 
-#: State of the job: a snapshot of the application, which stays with the service.
+#: State of the job: a snapshot, which Managed Flink stores with the application.
 JOB = "job"
 BUCKETS = ("lake", "registry", "uploads")
 TABLES = ("contracts", "alert-state")
 PARTS = (JOB, *BUCKETS, *TABLES)
-#: Prefixes of a bucket that hold nothing worth keeping: results of queries are removed after days.
+#: Prefixes that are not backed up: query results expire after days.
 EXCLUDED = {"lake": ("athena-results/",)}
 
 
 def buckets(names: Names) -> Mapping[str, str]:
-    """Bucket of each part."""
+    """Bucket by part."""
     return {"lake": names.lake, "registry": names.registry, "uploads": names.uploads}
 
 
 def tables(names: Names) -> Mapping[str, str]:
-    """Table of each part."""
+    """Table by part."""
     return {"contracts": names.contract_store, "alert-state": names.alert_state}

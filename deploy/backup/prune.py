@@ -1,4 +1,4 @@
-"""Removing old backups, and the copies that no other backup lists."""
+"""Removes old backups, and copies that no other backup uses."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from deploy.backup.parts import BUCKETS, TABLES
 from deploy.backup.store import Manifest, Store
 from flink_job.io.batches import batched
 
-#: What one call of DeleteObjects takes.
+#: Keys per DeleteObjects request.
 BATCH = 1000
 
 
 def prune(store: Store, keep: int) -> tuple[list[str], int]:
-    """Remove what is older than the newest `keep` backups of all parts; returns their ids, and how many copies went.
+    """Remove backups older than the newest `keep` full ones; returns their ids and the number of removed copies.
 
-    Raises DamagedError before anything is removed where a backup that stays cannot be read. The bucket keeps what was
-    removed for as long as noncurrent versions are kept. Not to be run while a backup is being made.
+    Raises DamagedError, before anything is removed, if a backup to be retained cannot be read. The bucket retains
+    removed objects as noncurrent versions (NONCURRENT_DAYS). Do not run it while a backup is being created.
     """
     manifests = [store.manifest(id) for id in store.ids()]
-    whole = [manifest.id for manifest in manifests if _is_whole(manifest)]
-    if len(whole) <= keep:
+    full = [manifest.id for manifest in manifests if _is_full(manifest)]
+    if len(full) <= keep:
         return [], 0
-    oldest = whole[-keep]
+    oldest = full[-keep]
     gone = [manifest.id for manifest in manifests if manifest.id < oldest]
     used = {name for manifest in manifests if manifest.id >= oldest for name in _listed(store, manifest)}
     _delete(store, [name for id in gone for name in store.etags("backups", id, "")])
@@ -32,8 +32,8 @@ def prune(store: Store, keep: int) -> tuple[list[str], int]:
     return gone, len(unused)
 
 
-def _is_whole(manifest: Manifest) -> bool:
-    """True when every part but the job, which may not have run, is in a backup."""
+def _is_full(manifest: Manifest) -> bool:
+    """True for a backup of all parts except the job, which may not have been running."""
     parts = {bucket.part for bucket in manifest.buckets} | {table.part for table in manifest.tables}
     return parts >= {*BUCKETS, *TABLES}
 
@@ -45,7 +45,7 @@ def _listed(store: Store, manifest: Manifest) -> Iterable[str]:
 
 
 def _delete(store: Store, names: Iterable[str]) -> None:
-    """In the order given; a backup whose manifest is gone is incomplete."""
+    """Delete objects in order. A backup is incomplete as soon as its manifest is deleted."""
     for batch in batched(names, BATCH):
         wanted = {"Objects": [{"Key": name} for name in batch], "Quiet": True}
         store.s3.delete_objects(Bucket=store.bucket, Delete=wanted)

@@ -1,4 +1,4 @@
-"""Restoring a backup: all of it is checked, then whether the target is empty, then it is written."""
+"""Restores a backup: checks the backup, checks that the target is empty, then writes."""
 
 from __future__ import annotations
 
@@ -11,57 +11,55 @@ from deploy.backup import items, objects
 from deploy.backup.create import Progress, Source
 from deploy.backup.parts import EXCLUDED, JOB, buckets, tables
 from deploy.backup.store import BackupError, Job, Manifest, Store
-from deploy.release.snapshots import READY, snapshots
 from deploy.stream_job.properties import CUSTOM
+from deploy.stream_job.snapshots import READY, list_snapshots
 
 
 class NotEmptyError(BackupError):
-    """The target holds something that would be written over."""
+    """The target is not empty, and its content would be overwritten."""
 
 
 @dataclass(frozen=True)
 class Restored:
-    """What was written, by part; `job` says what the job goes on from, or why not from the backup's snapshot."""
+    """Number of objects or items written by part, and the outcome for the job in words."""
 
     written: dict[str, int]
     job: str
 
 
 def chosen(store: Store, id: str = "", at: datetime | None = None) -> Manifest:
-    """The manifest of a backup by its id, or of the newest that was finished at a time. Raises BackupError."""
+    """Manifest of the backup with this id, or of the newest one finished by a time. Raises BackupError."""
     if id:
         return store.manifest(id)
     for found in reversed(store.ids()):
         manifest = store.manifest(found)
         if at is None or manifest.finished <= at:
             return manifest
-    raise BackupError(
-        f"{store} has no complete backup{f' that was finished by {at:%Y-%m-%d %H:%M:%S %Z}' if at else ''}"
-    )
+    raise BackupError(f"{store} has no complete backup{f' finished by {at:%Y-%m-%d %H:%M:%S %Z}' if at else ''}")
 
 
 def restore(
     target: Source, store: Store, manifest: Manifest, parts: Collection[str], overwrite: bool, progress: Progress
 ) -> Restored:
-    """Write `parts` of a backup into a deployment, and start its job from the backup's snapshot where there is one.
+    """Restore `parts` of a backup into a deployment, and start its job from the backup's snapshot if it exists.
 
     Raises DamagedError, NotEmptyError or BackupError before anything is written.
     """
     check(store, manifest, parts, progress)
     if not overwrite:
-        _refuse_what_is_not_empty(target, manifest, parts)
-    snapshot, why_not = _snapshot(target, manifest.job) if JOB in parts else ("", "was not asked for")
+        _check_empty(target, manifest, parts)
+    snapshot, why_not = _snapshot(target, manifest.job) if JOB in parts else ("", "it was not selected (--part)")
     if snapshot:
         target.application.stop()
     written = _write(target, store, manifest, parts, progress)
     if snapshot:
         target.application.start(CUSTOM, snapshot)
-        return Restored(written, f"runs from snapshot {snapshot}")
-    return Restored(written, f"was left as it is: {why_not}")
+        return Restored(written, f"running from snapshot {snapshot}")
+    return Restored(written, f"not changed: {why_not}")
 
 
 def check(store: Store, manifest: Manifest, parts: Collection[str], progress: Progress) -> None:
-    """Raises DamagedError where a file or object of the backup is missing or is not what was written."""
+    """Check every file and object of `parts`. Raises DamagedError if one is missing or its checksum differs."""
     for bucket in manifest.buckets:
         if bucket.part in parts:
             listed = objects.entries(store.read(manifest.id, bucket.part, bucket.sha256))
@@ -72,7 +70,7 @@ def check(store: Store, manifest: Manifest, parts: Collection[str], progress: Pr
                 pass
 
 
-def _refuse_what_is_not_empty(target: Source, manifest: Manifest, parts: Collection[str]) -> None:
+def _check_empty(target: Source, manifest: Manifest, parts: Collection[str]) -> None:
     full = [
         name
         for part, name in buckets(target.names).items()
@@ -85,28 +83,28 @@ def _refuse_what_is_not_empty(target: Source, manifest: Manifest, parts: Collect
     ]
     if full:
         raise NotEmptyError(
-            f"not empty: {', '.join(full)}. Restore with --overwrite to write over what has the same key (buckets keep "
-            f"the version before; what is not in backup {manifest.id} stays), or only some parts with --part"
+            f"not empty: {', '.join(full)}. Use --overwrite to replace objects and items of the same key (buckets "
+            f"retain the previous version; keys that are not in backup {manifest.id} stay), or select parts with --part"
         )
 
 
 def _snapshot(target: Source, job: Job | None) -> tuple[str, str]:
-    """(name of the snapshot to start from, why there is none). Raises BackupError where its state would not fit."""
+    """(snapshot to start from, reason if there is none). Raises BackupError if its state does not fit the version."""
     application = target.application
     if job is None:
-        return "", "no job ran when the backup was made"
+        return "", "the job was not running during the backup"
     if application.name != job.application:
-        return "", f"snapshots of {job.application} cannot be given to {application.name}; see docs/use/recovery.md"
+        return "", f"snapshots of {job.application} cannot be used by {application.name}; see docs/use/recovery.md"
     if application.detail() is None:
-        return "", f"{application.name} does not exist, and its snapshots went with it; see docs/use/recovery.md"
-    found = snapshots(application)
+        return "", f"{application.name} does not exist, so it has no snapshots; see docs/use/recovery.md"
+    found = list_snapshots(application)
     if not any(s["SnapshotName"] == job.snapshot and s["SnapshotStatus"] == READY for s in found):
-        return "", f"snapshot {job.snapshot} is no longer there (keep_snapshots); see docs/use/recovery.md"
+        return "", f"snapshot {job.snapshot} was deleted (setting keep_snapshots); see docs/use/recovery.md"
     deployed = application.deployed_state()
     if deployed != job.state:
         raise BackupError(
-            f"{application.name} keeps state {deployed}, the backup has {job.state}: deploy release {job.release} "
-            "again, or restore the other parts (--part) and go on without the job's state "
+            f"{application.name} has state {deployed}, the backup has {job.state}: deploy release {job.release} "
+            "again, or restore the other parts (--part) and continue without the job's state "
             "(docs/use/operate.md#state-that-does-not-fit)"
         )
     return job.snapshot, ""

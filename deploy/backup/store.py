@@ -1,8 +1,8 @@
-"""Where backups lie: an S3 bucket and a prefix. The layout below it:
+"""Store of backups: an S3 bucket and a prefix with this layout:
 
-backups/<id>/manifest.json          what the backup holds; written last, so a backup without it is incomplete
+backups/<id>/manifest.json          content of the backup; written last, so a backup without it is incomplete
 backups/<id>/<part>.ndjson.gz       a line for each object of a bucket, or for each item of a table
-objects/<part>/<digest>             an object; digest of its key and version, so backups share what has not changed
+objects/<part>/<digest>             a copy of an object, named by a digest of its key and version: backups share copies
 """
 
 from __future__ import annotations
@@ -19,25 +19,26 @@ from urllib.parse import urlparse
 
 import msgspec
 
+from deploy.errors import DeployError
 from deploy.settings import Environment
 from deploy.target import client
 
 MANIFEST = "manifest.json"
-#: Checksums that S3 may keep of an object, the strongest first.
+#: Checksums that S3 may store with an object, the strongest first.
 _ALGORITHMS = ("SHA256", "SHA1", "CRC64NVME", "CRC32C", "CRC32")
 _CHUNK = 1 << 20
 
 
-class BackupError(RuntimeError):
-    """A backup that cannot be made or used; the message names what is at fault and what to do."""
+class BackupError(DeployError, RuntimeError):
+    """A backup that cannot be created or used; the message names the cause and the next step."""
 
 
 class DamagedError(BackupError):
-    """A part of a backup that is missing or is not what was written."""
+    """A part of a backup is missing or damaged."""
 
 
 class Stored(NamedTuple):
-    """A file of a backup: its bytes and their SHA-256, and the lines in it."""
+    """A file of a backup: size, SHA-256 and number of lines."""
 
     bytes: int
     sha256: str
@@ -45,7 +46,7 @@ class Stored(NamedTuple):
 
 
 class Bucket(msgspec.Struct, frozen=True):
-    """A bucket in a manifest: `bytes` is what its objects hold, `sha256` is of the file that lists them."""
+    """A bucket in a manifest: `bytes` is the total size of its objects, `sha256` is of the file that lists them."""
 
     part: str
     bucket: str
@@ -55,7 +56,7 @@ class Bucket(msgspec.Struct, frozen=True):
 
 
 class Table(msgspec.Struct, frozen=True):
-    """A table in a manifest: `bytes` and `sha256` are of the file that holds its items."""
+    """A table in a manifest: `bytes` and `sha256` are of the file with its items."""
 
     part: str
     table: str
@@ -65,7 +66,7 @@ class Table(msgspec.Struct, frozen=True):
 
 
 class Job(msgspec.Struct, frozen=True):
-    """The job's state in a manifest: a snapshot that the service keeps, and the version that took it."""
+    """The job's state in a manifest: the snapshot, stored by Managed Flink, and the version that took it."""
 
     application: str
     snapshot: str
@@ -74,7 +75,7 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What a backup holds."""
+    """The content of a backup."""
 
     id: str
     environment: str
@@ -97,7 +98,7 @@ class _Sealed(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Store:
-    """A place of backups; `s3` is boto3's client."""
+    """A store of backups; `s3` is a boto3 client."""
 
     s3: Any
     bucket: str
@@ -105,17 +106,17 @@ class Store:
 
     @classmethod
     def of(cls, uri: str, environment: Environment) -> Store:
-        """The place that `s3://bucket/prefix` names, in whatever region its bucket is. Raises BackupError."""
+        """The store at `s3://bucket/prefix`, in the region of its bucket. Raises BackupError."""
         parsed = urlparse(uri)
         if parsed.scheme != "s3" or not parsed.netloc:
-            raise BackupError(f"{uri!r} is no place of backups: write s3://bucket or s3://bucket/prefix")
+            raise BackupError(f"{uri!r} is not a store of backups: use s3://bucket or s3://bucket/prefix")
         s3 = client("s3", environment)
         try:
             region = s3.head_bucket(Bucket=parsed.netloc).get("BucketRegion") or environment.region
         except s3.exceptions.ClientError as error:
             raise BackupError(
-                f"bucket {parsed.netloc} cannot be used for backups ({error}): it is made with the data stack of an "
-                "environment (`python -m deploy up`), or name another one"
+                f"bucket {parsed.netloc} cannot be used for backups ({error}): create it with the data stack of the "
+                "environment (`python -m deploy up`), or use another one"
             ) from None
         if region != environment.region:
             s3 = client("s3", replace(environment, region=region))
@@ -126,7 +127,7 @@ class Store:
         return f"s3://{self.bucket}/{self.prefix}"
 
     def name(self, *parts: str) -> str:
-        """Key of a file below the place."""
+        """Key of a file of the store."""
         return self.prefix + "/".join(parts)
 
     def object_name(self, part: str, key: str, version: str) -> str:
@@ -134,11 +135,11 @@ class Store:
         return self.name("objects", part, hashlib.sha256(f"{key}\n{version}".encode()).hexdigest())
 
     def ids(self) -> list[str]:
-        """Names of the backups that are complete, the oldest first."""
+        """Ids of the complete backups, the oldest first."""
         return sorted(key.split("/")[-2] for key in self.etags("backups", "") if key.endswith(f"/{MANIFEST}"))
 
     def etags(self, *parts: str) -> dict[str, str]:
-        """ETags of the objects below a prefix of the place, by key."""
+        """ETags of the objects under a prefix of the store, by key."""
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.name(*parts))
         return {item["Key"]: item["ETag"] for page in pages for item in page.get("Contents", ())}
 
@@ -154,9 +155,9 @@ class Store:
             sealed = msgspec.json.decode(content, type=_Sealed)
             manifest = msgspec.json.decode(sealed.manifest, type=Manifest)
         except msgspec.DecodeError as error:
-            raise DamagedError(f"s3://{self.bucket}/{key} is no manifest: {error}") from None
+            raise DamagedError(f"s3://{self.bucket}/{key} is not a manifest: {error}") from None
         if hashlib.sha256(bytes(sealed.manifest)).hexdigest() != sealed.sha256:
-            raise DamagedError(f"s3://{self.bucket}/{key} is not what was written: its checksum differs")
+            raise DamagedError(f"s3://{self.bucket}/{key} is damaged: its checksum differs")
         return manifest
 
     def seal(self, manifest: Manifest) -> None:
@@ -167,7 +168,7 @@ class Store:
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=msgspec.json.encode(sealed))
 
     def write(self, id: str, part: str, lines: Iterable[bytes]) -> Stored:
-        """Write the lines of a part as a file of NDJSON, gzipped."""
+        """Write the lines of a part as a gzipped NDJSON file."""
         count = 0
         with tempfile.TemporaryFile() as file:
             with gzip.GzipFile(fileobj=file, mode="wb", mtime=0) as packed:
@@ -180,7 +181,7 @@ class Store:
         return Stored(size, digest, count)
 
     def read(self, id: str, part: str, sha256: str) -> Iterator[bytes]:
-        """Lines that `write` wrote. Raises DamagedError before the first where the bytes of the file are others."""
+        """Yield the lines of a part. Raises DamagedError before the first line if the checksum of the file differs."""
         key = self._file(id, part)
         with tempfile.TemporaryFile() as file:
             try:
@@ -190,7 +191,7 @@ class Store:
                     raise
                 raise DamagedError(f"s3://{self.bucket}/{key} is missing") from None
             if _sha256(file) != sha256:
-                raise DamagedError(f"s3://{self.bucket}/{key} is not what was written: its checksum differs")
+                raise DamagedError(f"s3://{self.bucket}/{key} is damaged: its checksum differs")
             with gzip.GzipFile(fileobj=file) as packed:
                 for line in packed:
                     yield line.rstrip(b"\n")
@@ -200,7 +201,7 @@ class Store:
 
 
 class Copy(NamedTuple):
-    """What S3 says of the copy of an object."""
+    """Size, checksum and ETag of a stored object."""
 
     size: int
     checksum: str
@@ -208,8 +209,9 @@ class Copy(NamedTuple):
 
 
 def described(s3: Any, bucket: str, key: str) -> Copy | None:
-    """What S3 says of an object; None where there is none. The checksum is that which S3 keeps, or is computed from the
-    bytes where it keeps none.
+    """Size, checksum and ETag of an object; None if it does not exist.
+
+    The checksum is the one stored by S3; without one it is computed from the object.
     """
     try:
         head = s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
@@ -227,7 +229,7 @@ def described(s3: Any, bucket: str, key: str) -> Copy | None:
 
 
 def _sha256(file: Any) -> str:
-    """Digest of a file from its beginning, to which it is set back."""
+    """SHA-256 of a whole file; rewinds it before and after."""
     file.seek(0)
     digest = hashlib.file_digest(file, "sha256").hexdigest()
     file.seek(0)

@@ -1,1 +1,1 @@
-"""The container that publishes uploaded files."""
+"""The container image that publishes uploaded files."""

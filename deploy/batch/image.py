@@ -1,4 +1,4 @@
-"""The image for uploaded files: its tag says what is in it, so that it is pushed once and a task names its own."""
+"""The container image for uploaded files; its tag is a hash of its sources, so each version is pushed once."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from deploy.errors import DeployError
 from deploy.kit.fingerprint import fingerprint
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -17,19 +18,19 @@ DOCKERFILE = PROJECT / "deploy" / "batch" / "Dockerfile"
 PARTS = ("flink_job", "udfs", "requirements.txt", "pom.xml", "deploy/batch/Dockerfile")
 
 
-class ImageError(RuntimeError):
-    """The image could not be made; the message says why."""
+class ImageError(DeployError, RuntimeError):
+    """The image could not be built or pushed; the message has the reason."""
 
 
-def tag(root: Path = PROJECT) -> str:
-    """The tag of the image of these sources."""
+def image_tag(root: Path = PROJECT) -> str:
+    """Tag of the image: a hash of its sources."""
     return fingerprint(root, PARTS)[:16]
 
 
 def is_pushed(ecr: Any, repository: str) -> bool:
-    """True when the repository has the image of these sources."""
+    """True if the repository has the image of the current sources."""
     try:
-        found = ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag()}])
+        found = ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": image_tag()}])
     except ClientError as error:
         if error.response["Error"]["Code"] in ("ImageNotFoundException", "RepositoryNotFoundException"):
             return False
@@ -40,18 +41,20 @@ def is_pushed(ecr: Any, repository: str) -> bool:
 def push(ecr: Any, repository: str) -> str:
     """Build the image with Docker and push it; returns its name. Raises ImageError."""
     if shutil.which("docker") is None:
-        raise ImageError("no docker here: files that are uploaded cannot be run until `python -m deploy image` is done")
+        raise ImageError(
+            "Docker is not installed: uploaded files are not published until `python -m deploy image` has run elsewhere"
+        )
     uri = ecr.describe_repositories(repositoryNames=[repository])["repositories"][0]["repositoryUri"]
     token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
     user, _, password = base64.b64decode(token).decode().partition(":")
-    name = f"{uri}:{tag()}"
-    _docker("login", "--username", user, "--password-stdin", uri.split("/")[0], said=password)
+    name = f"{uri}:{image_tag()}"
+    _docker("login", "--username", user, "--password-stdin", uri.split("/")[0], stdin=password)
     _docker("build", "--platform", "linux/amd64", "--file", str(DOCKERFILE), "--tag", name, str(PROJECT))
     _docker("push", name)
     return name
 
 
-def _docker(*arguments: str, said: str = "") -> None:
-    done = subprocess.run(["docker", *arguments], input=said, text=True, capture_output=True, check=False)
+def _docker(*arguments: str, stdin: str = "") -> None:
+    done = subprocess.run(["docker", *arguments], input=stdin, text=True, capture_output=True, check=False)
     if done.returncode:
         raise ImageError(f"docker {arguments[0]}: {done.stderr.strip()[-2000:]}")

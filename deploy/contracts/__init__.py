@@ -1,1 +1,1 @@
-"""The contract store: the newest contract of every meter, kept longer than any stream keeps its records."""
+"""The contract store: the latest contract of every meter, stored beyond the retention of the stream."""

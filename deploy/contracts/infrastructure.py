@@ -1,5 +1,6 @@
-"""The functions of the contract store: one keeps what the stream says, one exports it for runs of
-files and for jobs without state."""
+"""Functions of the contract store: one stores contracts of the stream, one exports them for runs of files and for jobs
+without state.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +19,13 @@ from deploy.kit.names import CONTRACTS, SNAPSHOT
 from deploy.kit.queues import queue
 
 BATCH, RETRIES, WINDOW_S = 200, 100, 5
-#: What is published between two exports is read from the stream, which keeps records for a day at least.
+#: Contracts published between two exports are read from the stream, which retains records for at least a day.
 EVERY = Duration.hours(1)
 EXPORT_S, EXPORT_MB = 900, 1024
 
 
 class ContractStore(Construct):
-    """Keeper and exporter, and a queue for what neither could do."""
+    """Keeper (stores contracts), exporter, and their dead-letter queue."""
 
     def __init__(self, scope: Construct, id: str, deployment: Deployment, table: dynamodb.ITable) -> None:
         super().__init__(scope, id)
@@ -51,6 +52,6 @@ class ContractStore(Construct):
         self.keeper.listen(contracts, self._dead, BATCH, RETRIES, window_s=WINDOW_S)
 
     def export(self) -> None:
-        """Let the exporter run on its schedule."""
+        """Schedule the exporter."""
         rule = events.Rule(self, "Export", schedule=events.Schedule.rate(EVERY))
         rule.add_target(targets.LambdaFunction(self.exporter.function, dead_letter_queue=self._dead))

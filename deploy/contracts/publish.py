@@ -1,20 +1,21 @@
-"""Contracts of a file into the stream; the store keeps them from there."""
+"""Publishes contracts of a file to the contracts stream."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from deploy.errors import DeployError
 from flink_job.io.kinesis import publish
 from flink_job.io.records import read_records
 from flink_job.metering.contract import ContractError, parse_contract
 
 
-class ContractFileError(ValueError):
-    """A file with a record that is no contract; the message names every such line."""
+class ContractFileError(DeployError, ValueError):
+    """A file with invalid contracts; the message names each line and reason."""
 
 
 def publish_contracts(file: Path, stream: str) -> int:
-    """Check every contract of a file, then publish all of them; returns their number.
+    """Validate all contracts of a file, then publish them; returns their number.
 
     Raises ContractFileError before anything is published.
     """

@@ -9,7 +9,7 @@ from deploy.kit.deployment import Deployment, removal
 
 
 def contract_table(scope: Construct, deployment: Deployment) -> dynamodb.Table:
-    """An item for each meter of a tenant, described in deploy/contracts/runtime/keeper.py; it outlives the stream."""
+    """The table: one item per tenant and meter, described in deploy/contracts/runtime/keeper.py."""
     names, environment = deployment.names, deployment.environment
     return dynamodb.Table(
         scope,

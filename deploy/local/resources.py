@@ -9,8 +9,8 @@ from typing import Any
 
 from deploy.kit.names import Names
 from deploy.local.stacks import REGION, Stacks
-from deploy.release.application import groups_of
 from deploy.release.registry import upload
+from deploy.stream_job.application import groups_of
 from flink_job.io.kinesis import client
 
 #: What starts functions by itself, by name in the template. Tests and demonstrations ask for those that they watch.

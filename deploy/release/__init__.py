@@ -1,1 +1,1 @@
-"""Putting a version into an account: the commands behind `make deploy` and `make destroy`."""
+"""Release of a version into an account: CDK, checks after a deployment, audit; used by the commands."""

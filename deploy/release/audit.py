@@ -1,7 +1,7 @@
-"""Known vulnerabilities of what is deployed: `make audit`. Says what it could look up, and what it could not.
+"""`make audit`: checks deployed packages against databases of known vulnerabilities, and lists those not checked.
 
-pip-audit asks PyPI's database. Where that cannot be reached, the bundled advisories (advisories.json) are asked, and
-their age is printed: what they do not name is not known to be clean.
+pip-audit queries PyPI's database. If it cannot be reached, the bundled advisories (advisories.json) are used and their
+age is printed. A package that the bundled advisories do not mention is not known to be free of vulnerabilities.
 """
 
 from __future__ import annotations
@@ -19,36 +19,36 @@ from packaging.specifiers import SpecifierSet
 
 PROJECT = Path(__file__).resolve().parents[2]
 AUDITOR = PROJECT / ".venv-audit" / "bin" / "pip-audit"
-#: What runs in an account: the job, the functions, the image. The rest stays on a developer's machine.
 _PIN = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?==([^\s;]+)", re.MULTILINE)
-#: Advisories for where no database is reached; whoever updates a lock looks the packages up again and sets `taken`.
+#: Advisories for use without a database. After updating a lock file, look up its packages and set `taken`.
 BUNDLED = Path(__file__).with_name("advisories.json")
+#: Lock files of what runs in an account: the job, the functions, the image.
 DEPLOYED = ("requirements/app.txt", "requirements/functions.txt", "requirements.txt")
 
 
 class AuditError(RuntimeError):
-    """The auditor did not answer."""
+    """pip-audit printed no report."""
 
 
 @dataclass
 class Report:
-    """What is known of the packages of a lock. `found`: package to the ids of its vulnerabilities."""
+    """Result for the packages of a lock file. `found` maps packages to ids of their vulnerabilities."""
 
     looked_up: int = 0
     unknown: list[str] = field(default_factory=list)
     found: dict[str, list[str]] = field(default_factory=dict)
 
     def lines(self, lock: str) -> Iterable[str]:
-        """In words."""
+        """Lines for people."""
         yield f"{lock}: {self.looked_up} packages looked up, {len(self.found)} with known vulnerabilities"
         for package, ids in self.found.items():
             yield f"  {package}: {', '.join(ids)}"
         if self.unknown:
-            yield f"  not looked up, so nothing is known of them: {', '.join(self.unknown)}"
+            yield f"  not looked up, status unknown: {', '.join(self.unknown)}"
 
 
 def read(answer: str) -> Report:
-    """The report in pip-audit's JSON."""
+    """Parse pip-audit's JSON report."""
     report = Report()
     for dependency in json.loads(answer)["dependencies"]:
         name = f"{dependency['name']} {dependency.get('version', '')}".strip()
@@ -63,7 +63,7 @@ def read(answer: str) -> Report:
 
 @dataclass(frozen=True)
 class Advisory:
-    """A known vulnerability of the versions `affected` of a package. `accepted` is the reason why it is lived with."""
+    """A known vulnerability of the versions `affected` of a package; `accepted` is why the risk is accepted."""
 
     package: str
     affected: str
@@ -75,7 +75,7 @@ class Advisory:
 
 
 def bundled(today: date) -> tuple[list[Advisory], int]:
-    """(the advisories that come with the project, their age in days)."""
+    """(bundled advisories, their age in days)."""
     document = json.loads(BUNDLED.read_text(encoding="utf-8"))
     reasons = {(a["package"], a["id"]): a["reason"] for a in document["accepted"]}
     found = [Advisory(**a, accepted=reasons.get((a["package"], a["id"]), "")) for a in document["advisories"]]
@@ -83,17 +83,17 @@ def bundled(today: date) -> tuple[list[Advisory], int]:
 
 
 def pinned(lock: str) -> dict[str, str]:
-    """Version by package of a lock."""
+    """Versions by package of a lock file."""
     return dict(_PIN.findall((PROJECT / lock).read_text(encoding="utf-8")))
 
 
 def affecting(packages: Mapping[str, str], advisories: Iterable[Advisory]) -> list[Advisory]:
-    """The advisories that concern pinned packages."""
+    """The advisories that affect pinned packages."""
     return [a for a in advisories if a.package in packages and packages[a.package] in SpecifierSet(a.affected)]
 
 
 def main() -> int:
-    """0 where all was looked up and is clean, 1 where something found is not accepted, 2 where some is not known."""
+    """Exit code: 0 if all packages are clean, 1 for a vulnerability that is not accepted, 2 for unknown packages."""
     advisories, days = bundled(datetime.now(UTC).date())
     accepted = {known for a in advisories if a.accepted for known in (a.id, *a.aliases)}
     bad = unknown = False
@@ -109,12 +109,12 @@ def main() -> int:
                 f"    {'accepted: ' + advisory.accepted if advisory.accepted else 'NOT ACCEPTED: update the package'}"
             )
     if unknown:
-        print(f"The database was not reached for some; the bundled advisories are {days} days old.")
+        print(f"Some packages could not be looked up in a database; the bundled advisories are {days} days old.")
     return 1 if bad else 2 if unknown else 0
 
 
 def _looked_up(lock: str) -> Report:
-    """What pip-audit knows; nothing of any package where it does not answer."""
+    """Report of pip-audit; all packages are unknown if it fails."""
     try:
         return read(_ask(lock))
     except (AuditError, FileNotFoundError, ValueError):
@@ -125,7 +125,7 @@ def _ask(lock: str) -> str:
     line = [str(AUDITOR), "--disable-pip", "--require-hashes", "--format", "json", "--requirement", lock]
     answer = subprocess.run(line, cwd=PROJECT, capture_output=True, text=True, check=False).stdout
     if not answer:
-        raise AuditError(f"pip-audit did not answer for {lock}")
+        raise AuditError(f"pip-audit printed no report for {lock}")
     return answer
 
 

@@ -1,4 +1,4 @@
-"""`cdk bootstrap` of an account and region, with policies of least privilege for CloudFormation's role."""
+"""`cdk bootstrap` of an account and region, with least-privilege policies for CloudFormation's execution role."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from deploy.release.cdk import Cdk
 from deploy.release.execution_policy import policies, used_types
 from deploy.settings import APPLICATION
 
-#: CDK's resources of this project have names of their own: those of other CDK applications in the account stay as they
-#: are. cdk.json says the qualifier to the synthesis.
+#: A separate qualifier leaves the bootstrap resources of other CDK applications in the account unchanged. cdk.json
+#: passes it to the synthesis.
 QUALIFIER, TOOLKIT = APPLICATION, f"{APPLICATION}-toolkit"
-#: IAM keeps so many versions of a policy.
+#: Versions of a managed policy that IAM stores.
 VERSIONS = 5
 
 
 def bootstrap(cdk: Cdk, iam: Any, account: str, region: str) -> None:
-    """Create or update the policies, then bootstrap. Raises CdkError and what IAM raises."""
+    """Create or update the policies, then run `cdk bootstrap`. Raises CdkError and ClientError."""
     documents = policies(used_types(), account, region)
     arns = [_put(iam, account, f"{APPLICATION}-cloudformation-{region}-{n}", d) for n, d in enumerate(documents, 1)]
     cdk.run(
@@ -31,7 +31,7 @@ def bootstrap(cdk: Cdk, iam: Any, account: str, region: str) -> None:
 
 
 def _put(iam: Any, account: str, name: str, document: dict[str, Any]) -> str:
-    """Create a managed policy, or make this document its default version; returns its ARN."""
+    """Create a managed policy, or set the document as its default version; returns its ARN."""
     arn, text = f"arn:aws:iam::{account}:policy/{name}", json.dumps(document, separators=(",", ":"))
     try:
         iam.create_policy(PolicyName=name, PolicyDocument=text)

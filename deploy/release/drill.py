@@ -1,7 +1,7 @@
-"""Do alarms arrive? One is set off, and its message is waited for behind the operators' topic.
+"""Checks that alarms are delivered: raises a test alarm and waits for its message from the operators' topic.
 
-A queue of SQS is subscribed to the topic for as long as that takes. Every alarm has the same action, so what is shown
-for one (that CloudWatch may publish to the topic, and use its key) is shown for all.
+An SQS queue is subscribed to the topic during the drill. Every alarm has the same action, so a delivery of one shows
+for all that CloudWatch may publish to the topic and use its key.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from deploy.errors import DeployError
 from deploy.kit.names import Names
 from deploy.monitoring.alarms import DRILL
 
 LIMIT_S = 300.0
-#: A new subscription takes some seconds to be known everywhere: the alarm is set off again after this long.
+#: A new subscription takes some seconds to become active: the alarm is raised again after this interval.
 AGAIN_S, POLL_S = 30, 5
 PENDING = "PendingConfirmation"
 
 
-class DrillError(RuntimeError):
-    """An alarm did not arrive, or nobody would have received it; the message says what to do."""
+class DrillError(DeployError, RuntimeError):
+    """The alarm was not delivered, or no subscription is confirmed; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -36,55 +37,56 @@ class Clients:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """Who is subscribed to the topic: with a confirmed subscription, and with one that is yet to be confirmed."""
+class Subscribers:
+    """Endpoints subscribed to the operators' topic: with a confirmed and with a pending subscription."""
 
     confirmed: tuple[str, ...]
     pending: tuple[str, ...]
 
     def summary(self) -> str:
-        """In a sentence."""
-        found = f"alarms arrive at the operators' topic; subscribed: {', '.join(self.confirmed) or 'nobody'}"
-        return found + (f"; not confirmed yet: {', '.join(self.pending)}" if self.pending else "")
+        """One sentence for people."""
+        confirmed = ", ".join(self.confirmed) or "none"
+        pending = f"; pending: {', '.join(self.pending)}" if self.pending else ""
+        return f"Alarms are delivered to the operators' topic; confirmed subscribers: {confirmed}{pending}"
 
     def check(self) -> None:
-        """Raises DrillError where nobody has confirmed a subscription."""
+        """Raises DrillError if no subscription is confirmed."""
         if not self.confirmed:
             raise DrillError(
-                f"{self.summary()}. Name operators in environments.toml and deploy; each address is then sent a "
-                "message with a link that has to be followed"
+                f"{self.summary()}. Set `operators` in environments.toml and deploy; AWS then sends each address a "
+                "message with a confirmation link"
             )
 
 
-def drill(clients: Clients, names: Names, now: datetime, limit_s: float = LIMIT_S) -> Heard:
-    """Set the alarm `Drill` off, see it arrive, and set it back. Raises DrillError."""
+def drill(clients: Clients, names: Names, now: datetime, limit_s: float = LIMIT_S) -> Subscribers:
+    """Raise the alarm `Drill`, wait for its message, reset it; returns the subscribers. Raises DrillError."""
     alarm, topic = f"{names.prefix}-{DRILL}", _topic(clients, names)
     mark = f"drill {now:%Y-%m-%dT%H:%M:%S}"
-    with _ear(clients, names, topic, now) as queue:
-        heard = _subscribed(clients.sns, topic)
+    with _subscribed_queue(clients, names, topic, now) as queue:
+        subscribers = _subscribers(clients.sns, topic)
         try:
-            _ring(clients, alarm, mark, queue, limit_s)
+            _raise_alarm(clients, alarm, mark, queue, limit_s)
         finally:
             clients.cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="OK", StateReason=f"{mark} is over")
-    return heard
+    return subscribers
 
 
 def _topic(clients: Clients, names: Names) -> str:
-    """The topic that the alarm acts on."""
+    """ARN of the topic that the alarm notifies."""
     found = clients.cloudwatch.describe_alarms(AlarmNames=[f"{names.prefix}-{DRILL}"])["MetricAlarms"]
     if not found:
-        raise DrillError(f"there is no alarm {names.prefix}-{DRILL}: deploy first")
+        raise DrillError(f"alarm {names.prefix}-{DRILL} does not exist: run `python -m deploy up` first")
     if not found[0]["ActionsEnabled"] or not found[0]["AlarmActions"]:
         raise DrillError(
-            f"the actions of alarm {names.prefix}-{DRILL} are disabled, those of others probably too: "
-            f"aws cloudwatch enable-alarm-actions --alarm-names {names.prefix}-{DRILL} ..."
+            f"the actions of alarm {names.prefix}-{DRILL} are disabled, and probably those of other alarms. Enable "
+            f"them: aws cloudwatch enable-alarm-actions --alarm-names {names.prefix}-{DRILL} ..."
         )
     return str(found[0]["AlarmActions"][0])
 
 
 @contextlib.contextmanager
-def _ear(clients: Clients, names: Names, topic: str, now: datetime) -> Iterator[str]:
-    """URL of a queue that is subscribed to the topic, and is gone in the end."""
+def _subscribed_queue(clients: Clients, names: Names, topic: str, now: datetime) -> Iterator[str]:
+    """URL of a temporary queue that is subscribed to the topic."""
     name = f"{names.prefix}-drill-{now:%Y%m%dT%H%M%S}"
     url = clients.sqs.create_queue(QueueName=name, Attributes={"SqsManagedSseEnabled": "true"})["QueueUrl"]
     subscription = None
@@ -106,7 +108,7 @@ def _ear(clients: Clients, names: Names, topic: str, now: datetime) -> Iterator[
 
 
 def queue_policy(queue: str, topic: str) -> dict[str, Any]:
-    """The policy of a queue (ARN) that a topic (ARN) sends to."""
+    """Policy of a queue (ARN) that lets a topic (ARN) send to it."""
     statement = {
         "Effect": "Allow",
         "Principal": {"Service": "sns.amazonaws.com"},
@@ -117,43 +119,43 @@ def queue_policy(queue: str, topic: str) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
-def _ring(clients: Clients, alarm: str, mark: str, queue: str, limit_s: float) -> None:
+def _raise_alarm(clients: Clients, alarm: str, mark: str, queue: str, limit_s: float) -> None:
     waited = 0
     while waited < limit_s:
         if waited % AGAIN_S == 0:
-            # Only a change of state acts.
+            # An alarm notifies on transitions only.
             for state in ("OK", "ALARM"):
                 clients.cloudwatch.set_alarm_state(AlarmName=alarm, StateValue=state, StateReason=mark)
         answer = clients.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=POLL_S)
-        if any(_is_it(message["Body"], alarm, mark) for message in answer.get("Messages", ())):
+        if any(_is_alarm(message["Body"], alarm, mark) for message in answer.get("Messages", ())):
             return
         waited += POLL_S
     raise DrillError(
-        f"alarm {alarm} was set off and did not arrive within {limit_s:.0f} s. {_history(clients, alarm)}See "
+        f"alarm {alarm} was raised but not delivered within {limit_s:.0f} s. {_history(clients, alarm)}See "
         "docs/use/runbook.md#drill"
     )
 
 
-def _is_it(body: str, alarm: str, mark: str) -> bool:
+def _is_alarm(body: str, alarm: str, mark: str) -> bool:
     try:
         message = json.loads(body)
     except json.JSONDecodeError:
         return False
-    told = (message.get("AlarmName"), message.get("NewStateValue"), message.get("NewStateReason"))
-    return told == (alarm, "ALARM", mark)
+    found = (message.get("AlarmName"), message.get("NewStateValue"), message.get("NewStateReason"))
+    return found == (alarm, "ALARM", mark)
 
 
 def _history(clients: Clients, alarm: str) -> str:
-    """What CloudWatch says of the alarm's actions: it names a permission that was missing."""
+    """CloudWatch's last record of the alarm's actions, which names a missing permission."""
     found = clients.cloudwatch.describe_alarm_history(AlarmName=alarm, HistoryItemType="Action", MaxRecords=1)
     items = found.get("AlarmHistoryItems", ())
-    return f"CloudWatch says: {items[0]['HistorySummary']}. " if items else ""
+    return f"CloudWatch reports: {items[0]['HistorySummary']}. " if items else ""
 
 
-def _subscribed(sns: Any, topic: str) -> Heard:
+def _subscribers(sns: Any, topic: str) -> Subscribers:
     found: dict[bool, list[str]] = {True: [], False: []}
     for page in sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic):
         for subscription in page["Subscriptions"]:
             if "-drill-" not in subscription["Endpoint"]:
                 found[subscription["SubscriptionArn"] != PENDING].append(subscription["Endpoint"])
-    return Heard(tuple(found[True]), tuple(found[False]))
+    return Subscribers(tuple(found[True]), tuple(found[False]))

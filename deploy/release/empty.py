@@ -1,4 +1,4 @@
-"""Emptying buckets, which CloudFormation does not remove while they hold anything."""
+"""Empties buckets: CloudFormation deletes only empty ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 
 def empty_buckets(s3: Any, buckets: Iterable[str]) -> int:
-    """Delete every version of every object; returns how many there were. A bucket that is not there is empty."""
+    """Delete every version of every object; returns their number. Ignores buckets that do not exist."""
     count = 0
     for bucket in buckets:
         try:

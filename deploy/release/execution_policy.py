@@ -1,10 +1,9 @@
-"""What CloudFormation may do when it makes the stacks: policies for the role that `cdk bootstrap` gives it, in place of
-AdministratorAccess.
+"""Policies of CloudFormation's execution role, which `cdk bootstrap` attaches in place of AdministratorAccess.
 
-resource_types.json says what CloudFormation calls for types of resources, by AWS's own schemas. Resources are those
-named after the project, in one account and region; what has no name of the project's choice is of the account at least.
+resource_types.json has the actions that CloudFormation needs for each resource type, from AWS's resource schemas. They
+are allowed on resources named after the project in one account and region; on any of the account if AWS names them.
 
-    python -m deploy.release.execution_policy schema.json ...   # learn types (`aws cloudformation describe-type`)
+    python -m deploy.release.execution_policy schema.json ...   # add types (`aws cloudformation describe-type`)
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ from typing import Any
 from deploy.settings import APPLICATION
 
 DATA = Path(__file__).with_name("resource_types.json")
-#: The types that templates use, a line each; `python -m tests.deploy.iam` writes them.
+#: Resource types in the templates, one per line; written by `python -m tests.deploy.iam`.
 USED = Path(__file__).with_name("used_types.txt")
-#: Characters without white space that IAM allows in a managed policy.
+#: Maximum length of a managed policy, in characters without white space.
 LIMIT = 6_144
-#: Resources by IAM's prefix. CDK names buckets of assets, CloudFormation names roles after stacks.
+#: Resources by IAM service prefix. CDK names asset buckets; CloudFormation derives role names from stacks.
 SCOPES: Mapping[str, tuple[str, ...]] = {
     "apigateway": ("arn:aws:apigateway:{region}::/*",),
     "athena": ("arn:aws:athena:{region}:{account}:workgroup/{application}-*",),
@@ -83,16 +82,16 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
     ),
     "states": ("arn:aws:states:{region}:{account}:stateMachine:{application}-*",),
 }
-#: Actions on other resources than those of their service.
+#: Resources of actions that differ from those of their service.
 _ELSEWHERE: Mapping[str, tuple[str, ...]] = {
     "iam:CreateServiceLinkedRole": ("arn:aws:iam::{account}:role/aws-service-role/*",),
     **dict.fromkeys(
         ("s3:GetObject", "s3:GetObjectVersion"), ("arn:aws:s3:::cdk-{application}-assets-{account}-{region}/*",)
     ),
 }
-#: What every stack of CDK asks: the version of the bootstrap, and the code of functions.
+#: Actions that every CDK stack needs: read the bootstrap version and the code assets.
 _ANY_STACK = ("s3:GetObject", "ssm:GetParameters")
-#: Services that roles of the templates are for: to no other may one be passed.
+#: Services to which roles of the templates may be passed.
 PASSED_TO = tuple(
     f"{name}.amazonaws.com"
     for name in (
@@ -109,11 +108,11 @@ PASSED_TO = tuple(
 
 
 class UnknownTypeError(ValueError):
-    """A type of resource of which it is not known what CloudFormation calls; the message says how to learn it."""
+    """A resource type that is not in resource_types.json; the message says how to add it."""
 
 
 def policies(types: Iterable[str], account: str, region: str) -> list[dict[str, Any]]:
-    """Policy documents that let CloudFormation make, change and remove resources of types. Raises UnknownTypeError."""
+    """Policy documents to create, update and delete resources of these types. Raises UnknownTypeError."""
     found: list[dict[str, Any]] = [{"Version": "2012-10-17", "Statement": []}]
     for statement in _statements(actions_for(types), account, region):
         if size({**found[-1], "Statement": [*found[-1]["Statement"], statement]}) > LIMIT:
@@ -123,29 +122,29 @@ def policies(types: Iterable[str], account: str, region: str) -> list[dict[str, 
 
 
 def used_types() -> set[str]:
-    """Types of resources in the templates of all environments, which may share an account."""
+    """Resource types in the templates of all environments, which may share an account."""
     return set(USED.read_text(encoding="utf-8").split())
 
 
 def actions_for(types: Iterable[str]) -> set[str]:
-    """Actions for types of resources. Raises UnknownTypeError."""
+    """Actions for these resource types. Raises UnknownTypeError."""
     known = _data()["types"]
     if unknown := sorted(set(types) - known.keys()):
         raise UnknownTypeError(
-            f"{', '.join(unknown)}: unknown to {DATA.name}; `aws cloudformation describe-type --type RESOURCE "
+            f"{', '.join(unknown)}: not in {DATA.name}. Run `aws cloudformation describe-type --type RESOURCE "
             "--type-name T --query Schema --output text > schema.json`, then `python -m "
-            "deploy.release.execution_policy schema.json`, and look the result through"
+            "deploy.release.execution_policy schema.json`, and review the result"
         )
     return {action for kind in types for action in known[kind]} | set(_ANY_STACK)
 
 
 def size(policy: Mapping[str, Any]) -> int:
-    """Characters of a policy as IAM counts them."""
+    """Length of a policy as IAM counts it."""
     return len(json.dumps(policy, separators=(",", ":")))
 
 
 def learned(schema: Mapping[str, Any]) -> list[str]:
-    """Actions by the schema of a type of resource."""
+    """Actions in the schema of a resource type."""
     handlers = schema.get("handlers", {})
     lists = [handlers.get(name, {}).get("permissions", ()) for name in ("create", "read", "update", "delete")]
     return sorted({action for each in (*lists, schema.get("tagging", {}).get("permissions", ())) for action in each})
@@ -183,7 +182,7 @@ def _data() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Add the types of schemas to the data."""
+    """Add the resource types of schema files to resource_types.json."""
     data = _data()
     for name in sys.argv[1:]:
         schema = json.loads(Path(name).read_text(encoding="utf-8"))

@@ -1,7 +1,7 @@
-"""What `cdk import` has to know to take retained resources into a stack that is made again.
+"""Resource mappings for `cdk import`, which imports retained resources into a stack that is created again.
 
-A stack that was deleted leaves its retained resources behind. CloudFormation takes them in again by the properties that
-identify them, which this finds for every retained resource of a template.
+A deleted stack leaves its retained resources behind. CloudFormation imports them by their identifiers, which this
+module finds for every retained resource of a template.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-import-supported-resources.html
 """
 
@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from deploy.errors import DeployError
+
 Template = Mapping[str, Any]
 
-#: (identifier of a type for an import, property of the template that has its value; "" where AWS chooses it)
+#: By resource type: (identifier for an import, property of the template with its value; "" if AWS assigns it).
 IDENTIFIERS = {
     "AWS::Cognito::UserPool": ("UserPoolId", ""),
     "AWS::DynamoDB::Table": ("TableName", "TableName"),
@@ -24,13 +26,13 @@ IDENTIFIERS = {
 }
 
 
-class ImportPlanError(RuntimeError):
-    """A retained resource that cannot be identified; the message names it and what to do."""
+class ImportPlanError(DeployError, RuntimeError):
+    """A retained resource that cannot be identified; the message names it and the next step."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """Where the resources are; `s3` and `cognito` are boto3's clients."""
+    """Account and region of the resources; `s3` and `cognito` are boto3 clients."""
 
     id: str
     region: str
@@ -71,7 +73,7 @@ def _value(template: Template, name: str, resource: Mapping[str, Any], account: 
 
 
 def _key(template: Template, name: str, account: Account) -> str:
-    """A key has no name once its alias is deleted with the stack; it is found by a resource that it encrypts."""
+    """Id of a key, found by a bucket that it encrypts: its alias is deleted with the stack."""
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::S3::Bucket" and {"Fn::GetAtt": [name, "Arn"]} in _masters(resource):
             bucket = _text(resource["Properties"]["BucketName"], account)
@@ -80,9 +82,11 @@ def _key(template: Template, name: str, account: Account) -> str:
             if found := rule["ApplyServerSideEncryptionByDefault"].get("KMSMasterKeyID"):
                 return str(found).rpartition("/")[2]
             raise ImportPlanError(
-                f"bucket {bucket} is no longer encrypted with key {name}, which cannot be found without"
+                f"bucket {bucket} is no longer encrypted with key {name}: add the key's id to the mapping yourself"
             )
-    raise ImportPlanError(f"{name} is a retained key that no bucket of its stack is encrypted with: it cannot be found")
+    raise ImportPlanError(
+        f"{name} is a retained key that encrypts no bucket of its stack: add its id to the mapping yourself"
+    )
 
 
 def _masters(bucket: Mapping[str, Any]) -> list[Any]:
@@ -96,14 +100,14 @@ def _pool(name: str, account: Account) -> str:
     found = [str(pool["Id"]) for page in pages for pool in page["UserPools"] if pool["Name"] == name]
     if len(found) != 1:
         raise ImportPlanError(
-            f"there are {len(found)} user pools named {name} ({', '.join(found)}): delete or rename those that are not "
-            "this deployment's, or write the id of the right one into the mapping yourself"
+            f"there are {len(found)} user pools named {name} ({', '.join(found)}): delete or rename those that do not "
+            "belong to this deployment, or add the id of the right one to the mapping yourself"
         )
     return found[0]
 
 
 def _text(value: Any, account: Account) -> str:
-    """A name of a template as AWS has it."""
+    """A name of a template with its pseudo parameters resolved."""
     if isinstance(value, str):
         return value
     known = {"AWS::AccountId": account.id, "AWS::Region": account.region}
@@ -112,4 +116,4 @@ def _text(value: Any, account: Account) -> str:
     if "Fn::Join" in value:
         separator, parts = value["Fn::Join"]
         return str(separator).join(_text(part, account) for part in parts)
-    raise ImportPlanError(f"a name in the template is not known before it is deployed: {value}")
+    raise ImportPlanError(f"a name in the template is only known after deployment: {value}")

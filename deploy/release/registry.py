@@ -1,4 +1,4 @@
-"""Registry: tariffs, rules and routes, checked and put where the job looks for them."""
+"""Validates tariffs, rules and routes, and uploads them to the registry bucket."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from typing import Any
 
 from deploy.alerting.recipient_policy import RecipientPolicy
 from deploy.alerting.runtime.routes import read_routes
+from deploy.errors import DeployError
 from deploy.kit.names import ROUTES, RULES, TARIFFS
 from flink_job.alerts.document import parse_rules
 from flink_job.tariffs.registry import open_registry
 
 
-class RegistryError(ValueError):
-    """A document that the job could not use; the message says which and why."""
+class RegistryError(DeployError, ValueError):
+    """An invalid document; the message names file and reason."""
 
 
 def has(s3: Any, bucket: str, prefix: str) -> bool:
-    """True when the bucket holds an object below a prefix."""
+    """True if the bucket has an object under the prefix."""
     return bool(s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("KeyCount"))
 
 
@@ -29,9 +30,9 @@ def upload(
     routes: Path | None = None,
     reach: RecipientPolicy | None = None,
 ) -> list[str]:
-    """Check every document, then upload them; returns their keys. Raises RegistryError before anything is uploaded.
+    """Validate all documents, then upload them; returns their keys. Raises RegistryError before any upload.
 
-    `reach` is what routes may name.
+    `reach` has the recipients and secrets that routes may name.
     """
     found: dict[str, bytes] = {}
     if tariffs:

@@ -1,6 +1,6 @@
-"""Does the job really run? One reading goes in by Kinesis; its cost must come out in Athena.
+"""Smoke test of the job: publishes a test reading to Kinesis and waits for its cost in Athena.
 
-The service says RUNNING of an application whose program has ended: only a cost proves that it works.
+Managed Flink may report RUNNING although the Flink job has failed; only a cost shows that the job works.
 """
 
 from __future__ import annotations
@@ -12,20 +12,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from deploy.errors import DeployError
 from deploy.kit.athena import AnswerError, AthenaClient, literal
 from deploy.kit.names import TARIFFS, Names
 
 SITE = "smoke-check"
 INTERVAL_S = 300
 ENERGY_KWH = 1
-#: Firehose keeps rows up to its buffer's age, and the job has its own start.
+#: Time limit: start of the job and Firehose's buffer interval.
 LIMIT_S, POLL_S = 1500.0, 10.0
 COST = "SELECT meter_id, energy_kwh, cost, currency, tariff_id FROM costs WHERE meter_id = ? AND event_date = ?"
 RESEND_S, ANSWER_S = 60.0, 120.0
 
 
-class SmokeError(RuntimeError):
-    """No cost came out; the message says where to look."""
+class SmokeError(DeployError, RuntimeError):
+    """No cost arrived; the message says where to look."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def check(
     poll_s: float = POLL_S,
     wait: Callable[[float], None] = time.sleep,
 ) -> dict[str, str | None]:
-    """The cost of a reading of a meter of its own, which stays in the lake under site `smoke-check`.
+    """Publish a reading of a new meter and return its cost row; the rows stay in the lake under site `smoke-check`.
 
     Raises SmokeError.
     """
@@ -55,7 +56,7 @@ def check(
     athena, waited, sent = AthenaClient(clients.athena, names.prefix, names.database), 0.0, -RESEND_S
     while waited < limit_s:
         if waited - sent >= RESEND_S:
-            # The same reading again is a repeat: it lets go a first one that came before its contract.
+            # Sent again, the reading is a duplicate; its arrival releases a first one that arrived before its contract.
             _put(clients.kinesis, names.readings, meter, _reading(meter, start))
             sent = waited
         if found := _cost(athena, meter, start, wait):
@@ -63,13 +64,13 @@ def check(
         wait(poll_s)
         waited += poll_s
     raise SmokeError(
-        f"the application runs, but the cost of meter {meter} did not arrive within {limit_s:.0f} s. Look at its log "
-        f"(filter on PythonDriver), then at s3://{names.lake}/errors/ (docs/use/runbook.md#downtime)"
+        f"the application is running, but the cost of meter {meter} did not arrive within {limit_s:.0f} s. Check its "
+        f"log (filter on PythonDriver), then s3://{names.lake}/errors/ (docs/use/runbook.md#downtime)"
     )
 
 
 def _tariff(s3: Any, names: Names) -> str:
-    """A tariff of the default tenant that the stream prices by energy alone, else any of its."""
+    """Id of a flat tariff of the default tenant; of any of its tariffs if it has none."""
     found = s3.list_objects_v2(Bucket=names.registry, Prefix=TARIFFS, Delimiter="/")
     keys = [o["Key"] for o in found.get("Contents", ())]
     if not keys:
@@ -103,9 +104,7 @@ def _put(kinesis: Any, stream: str, meter: str, document: dict[str, Any]) -> Non
     kinesis.put_record(StreamName=stream, Data=json.dumps(document).encode(), PartitionKey=meter)
 
 
-def _cost(
-    athena: AthenaClient, meter: str, start: datetime, wait: Callable[[float], None]
-) -> dict[str, str | None] | None:
+def _cost(athena: AthenaClient, meter: str, start: datetime, wait: Callable[[float], None]) -> dict[str, str | None] | None:
     day = f"{start.astimezone(UTC):%Y-%m-%d}"
     parameters = [literal(meter), literal(day)]
     try:

@@ -1,7 +1,7 @@
-"""Does alerting really reach somebody? An alert goes into the alerts stream; its message must come out of a queue.
+"""Smoke test of alerting: publishes a test alert to the alerts stream and waits for its notifications in a queue.
 
-The notifier sends what is of site `smoke-check` to the queue of the check and to nobody else, so a deployment wakes
-nobody up. The alert is cleared at once: nothing stays open.
+The notifier sends alerts of site `smoke-check` only to the check's queue, so a deployment notifies nobody. The alert is
+cleared immediately and does not stay open.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from deploy.alerting.runtime.routes import CHECK
+from deploy.errors import DeployError
 from deploy.kit.names import Names
 
 LIMIT_S, WAIT_S = 180.0, 10
 STATES = ("raised", "cleared")
 
 
-class SmokeAlertError(RuntimeError):
-    """No message came out; the message says where to look."""
+class SmokeAlertError(DeployError, RuntimeError):
+    """A notification did not arrive; the message says where to look."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def check(
     limit_s: float = LIMIT_S,
     clock: Callable[[], float] = time.monotonic,
 ) -> float:
-    """Seconds until an alert and its end had reached the queue. Raises SmokeAlertError."""
+    """Seconds until the raised and the cleared alert have reached the queue. Raises SmokeAlertError."""
     queue = clients.sqs.get_queue_url(QueueName=names.check_queue)["QueueUrl"]
     alert_id, start = f"{CHECK}-{now.astimezone(UTC):%Y%m%dT%H%M%S%f}", clock()
     for number, state in enumerate(STATES):
@@ -51,14 +52,14 @@ def check(
         if not missing:
             return clock() - start
     raise SmokeAlertError(
-        f"alert {alert_id} went into {names.alerts}, but {' and '.join(sorted(missing))} did not reach {queue} within "
-        f"{limit_s:.0f} s. Look at the log of {names.prefix}-notifier, then at {names.prefix}-dead-batches "
+        f"alert {alert_id} was published to {names.alerts}, but {' and '.join(sorted(missing))} did not reach {queue} "
+        f"within {limit_s:.0f} s. Check the log of {names.prefix}-notifier, then {names.prefix}-dead-batches "
         "(docs/use/runbook.md#errors)"
     )
 
 
 def _received(sqs: Any, queue: str, alert_id: str) -> set[str]:
-    """States of the alert of which messages have come; those of earlier checks are removed as well."""
+    """States of the alert in received messages. Deletes all messages, including those of earlier checks."""
     found: set[str] = set()
     answer = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=WAIT_S)
     for message in answer.get("Messages", ()):

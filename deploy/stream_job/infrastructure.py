@@ -1,4 +1,4 @@
-"""The job on Managed Flink: the package, its properties, its role, its log."""
+"""The job on Managed Flink: application, package, properties, role and log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from deploy.stream_job.properties import RESTORE, SKIP, property_groups, release
 
 RUNTIME = "FLINK-1_20"
 CHECKPOINT_MS, PAUSE_MS = 60_000, 5_000
-#: Said to CDK with `-c restore=...`: what the application starts from when it is updated.
+#: CDK context (`-c restore=...`) with the restore type of an updated application.
 RESTORE_CONTEXT = "restore"
 
 
@@ -34,7 +34,7 @@ class StreamJob(Construct):
         names, environment, key = deployment.names, deployment.environment, deployment.key
         self._names, self._environment = names, environment
         self.package = assets.Asset(self, "Package", path=str(PACKAGE))
-        # Group and stream must be there first: without them the service logs nothing, in silence.
+        # Without log group and stream the service logs nothing and reports no error, so they are created first.
         self.log = log_group(self, "Log", deployment, f"/aws/kinesis-analytics/{names.application}")
         stream = logs.LogStream(self, "LogStream", log_group=self.log, removal_policy=RemovalPolicy.DESTROY)
         self.role = iam.Role(self, "Role", assumed_by=service("kinesisanalytics.amazonaws.com", self))
@@ -43,7 +43,7 @@ class StreamJob(Construct):
             self,
             "Application",
             application_name=names.application,
-            application_description="A cost for every electricity reading, that adds up to the bill",
+            application_description="Costs of electricity readings, which add up to the bill",
             runtime_environment=RUNTIME,
             application_mode="STREAMING",
             service_execution_role=self.role.role_arn,
@@ -107,16 +107,21 @@ class StreamJob(Construct):
         allow(self.role, ["s3:GetObject", "s3:GetObjectVersion"], package)
         use_key(self.role, key)
         allow(self.role, ["logs:PutLogEvents"], log_stream_arn(self.log, stream))
-        allow(self.role, ["logs:DescribeLogStreams"], self.log.log_group_arn, because="The streams of one log group.")
+        allow(self.role, ["logs:DescribeLogStreams"], self.log.log_group_arn, because="Streams of one log group.")
         groups = Stack.of(self).format_arn(
             service="logs", resource="log-group", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
         )
-        allow(self.role, ["logs:DescribeLogGroups"], groups, because="The service looks for the group of its log.")
+        allow(
+            self.role,
+            ["logs:DescribeLogGroups"],
+            groups,
+            because="The service looks up the log group of the application.",
+        )
         if self._environment.sentry_secret_arn:
             allow(self.role, ["secretsmanager:GetSecretValue"], self._environment.sentry_secret_arn)
 
     def read(self, stream: kinesis.IStream) -> None:
-        """Grant what the source connector asks of a stream."""
+        """Grant the actions of the Kinesis source connector on a stream."""
         allow(
             self.role,
             [
@@ -129,15 +134,15 @@ class StreamJob(Construct):
         )
 
     def write(self, stream: kinesis.IStream) -> None:
-        """Grant what the Kinesis sink asks of a stream."""
+        """Grant the actions of the Kinesis sink on a stream."""
         allow(self.role, ["kinesis:PutRecords"], stream.stream_arn)
 
     def deliver(self, delivery_stream_arn: str) -> None:
-        """Grant what the Firehose sink asks of a delivery stream."""
+        """Grant the actions of the Firehose sink on a delivery stream."""
         allow(self.role, ["firehose:PutRecordBatch"], delivery_stream_arn)
 
-    def consult(self, registry: str) -> None:
-        """Grant reading tariffs, rules and the snapshot of contracts in the bucket of a name."""
+    def read_registry(self, registry: str) -> None:
+        """Grant reading tariffs, rules and the contract snapshot in the registry bucket."""
         read_objects(self.role, registry, TARIFFS, RULES, SNAPSHOT)
 
 

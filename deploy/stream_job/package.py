@@ -1,8 +1,8 @@
-"""`build/flink-app.zip`: the job as Managed Flink takes it. The same input gives the same bytes.
+"""`build/flink-app.zip`: the application package for Managed Flink. Builds are reproducible.
 
-main.py                         the entry
-lib/flink-dependencies.jar      every connector and the operators of flink_job/java, in one jar
-dep/                            this project's packages and what they import (run option `pyFiles`)
+main.py                         entry point
+lib/flink-dependencies.jar      all connectors and the operators of flink_job/java, in one jar
+dep/                            this project's packages and their dependencies (run option `pyFiles`)
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ JAR = PROJECT / "build" / "flink-dependencies.jar"
 PACKAGE = PROJECT / "build" / "flink-app.zip"
 
 PACKAGES = ("flink_job", "udfs")
-#: Connectors of the jar, by the class that registers each.
+#: Factory classes of the connectors in the jar.
 FACTORIES = ("KinesisDynamicTableFactory", "KinesisFirehoseDynamicTableFactory", "PackedSinkFactory")
-#: Files of a package beside its modules.
+#: Suffixes of data files in a package.
 DATA = (".sql", ".json")
-#: Parts of the project that run on a developer's machine only.
+#: Parts of the project that the job does not import.
 LEFT_OUT = tuple(
     f"flink_job/{name}"
     for name in ("__main__.py", "batch", "billing", "commands", "io/records.py", "io/remote.py", "java", "lake")
 )
 LIMIT_BYTES = 150 * 1024 * 1024
 
-MAIN = '''"""Entry on Managed Flink."""
+MAIN = '''"""Entry point on Managed Flink."""
 
 from flink_job.main import main
 
@@ -42,7 +42,7 @@ main()
 
 
 def build(target: Path = PACKAGE) -> str:
-    """Write the package; returns the hash of its bytes. Raises PackageError."""
+    """Write the package; returns its SHA-256. Raises PackageError."""
     if not JAR.is_file():
         raise PackageError(f"{JAR} is missing: run 'make setup'")
     entries = {"main.py": MAIN.encode(), "lib/flink-dependencies.jar": JAR.read_bytes()}
@@ -63,7 +63,7 @@ def build(target: Path = PACKAGE) -> str:
 
 
 def project_files(root: Path = PROJECT) -> Iterator[tuple[str, bytes]]:
-    """(path, content) of this project's packages, but what only a developer's machine needs."""
+    """Yield (path, content) of this project's packages, except LEFT_OUT."""
     for package in PACKAGES:
         for path in sorted((root / package).rglob("*")):
             name = path.relative_to(root).as_posix()
@@ -73,7 +73,7 @@ def project_files(root: Path = PROJECT) -> Iterator[tuple[str, bytes]]:
 
 
 def faults(package: Path) -> Iterator[str]:
-    """What would keep a package from running."""
+    """Yield the reasons why a package would not run."""
     with zipfile.ZipFile(package) as archive:
         names = set(archive.namelist())
         yield from _layout_faults(names)
@@ -94,11 +94,11 @@ def _layout_faults(names: set[str]) -> Iterator[str]:
         yield f"more than one jar: {', '.join(jars)}"
     for supplied in ("apache_flink", "pyflink", "numpy", "pandas", "pyarrow"):
         if any(name.startswith(f"dep/{supplied}/") for name in names):
-            yield f"dep/{supplied}: the service supplies it, a second copy clashes"
+            yield f"dep/{supplied}: the service supplies it, a second copy conflicts"
 
 
 def _module_faults(archive: zipfile.ZipFile, names: set[str]) -> Iterator[str]:
-    """Imports of the project that nothing in the package, the service or Python itself answers."""
+    """Imports that neither the package, the service nor the standard library provides."""
     import ast
 
     supplied = {"pyflink", "numpy", "pandas", "pyarrow", *sys.stdlib_module_names}
@@ -117,7 +117,7 @@ def _module_faults(archive: zipfile.ZipFile, names: set[str]) -> Iterator[str]:
 
 
 def _imports(tree: object) -> Iterator[str]:
-    """Modules imported when a module is loaded: not those inside functions, nor for type checking."""
+    """Modules imported at module level, outside functions and TYPE_CHECKING blocks."""
     import ast
 
     assert isinstance(tree, ast.Module)
@@ -129,7 +129,7 @@ def _imports(tree: object) -> Iterator[str]:
 
 
 def _is_foreign(name: str) -> bool:
-    """A binary for another platform or another Python. A stable-ABI module names no version."""
+    """True for a binary of another platform or Python version; stable-ABI modules have no version in their names."""
     if name.endswith((".pyd", ".dylib")):
         return True
     if not name.endswith(".so"):
@@ -139,7 +139,7 @@ def _is_foreign(name: str) -> bool:
 
 
 def jar_faults(content: bytes) -> Iterator[str]:
-    """Connectors that are missing or twice, and services that were overwritten instead of merged."""
+    """Yield connectors that are missing or duplicated, and service files that were overwritten instead of merged."""
     with zipfile.ZipFile(io.BytesIO(content)) as jar:
         names = jar.namelist()
         factories = "META-INF/services/org.apache.flink.table.factories.Factory"
@@ -156,14 +156,14 @@ def jar_faults(content: bytes) -> Iterator[str]:
 
 
 def main() -> None:
-    """Build, and say what came of it."""
+    """Build the package and print its size and hash."""
     try:
         digest = build()
     except PackageError as error:
         print(error, file=sys.stderr)
         raise SystemExit(1) from None
     size = PACKAGE.stat().st_size / 1024 / 1024
-    print(f"{PACKAGE.relative_to(PROJECT)}: {size:.1f} MiB, sha256 {digest}")
+    print(f"{PACKAGE.relative_to(PROJECT)}: {size:.1f} MiB, SHA-256 {digest}")
 
 
 if __name__ == "__main__":

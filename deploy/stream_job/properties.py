@@ -1,4 +1,4 @@
-"""The application's property groups, as the job reads them (flink_job/config.py)."""
+"""Property groups of the application, which the job reads (flink_job/config.py)."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from flink_job.schemas import OUTPUTS
 
 RUN_OPTIONS = "kinesis.analytics.flink.run.options"
 OPTIONS = {"python": "main.py", "jarfile": "lib/flink-dependencies.jar", "pyFiles": "dep/"}
-#: A group of the deployment's own: says which state the application's package keeps.
+#: Group of the deployment itself, with the state and release of the package.
 DEPLOYMENT = "deployment"
-#: Its key that tells releases apart: after an update the service may run the one before.
+#: Key of the release: after an update the service may have rolled back to the previous one.
 RELEASE = "release"
-#: What an updated application starts from.
+#: Restore types of an updated application.
 RESTORE, SKIP = "RESTORE_FROM_LATEST_SNAPSHOT", "SKIP_RESTORE_FROM_SNAPSHOT"
-#: A start from a snapshot that is named.
+#: Restore type of a start from a named snapshot.
 CUSTOM = "RESTORE_FROM_CUSTOM_SNAPSHOT"
 
 
 def property_groups(
     names: Names, environment: Environment, region: str, fingerprint: str, release: str = ""
 ) -> Mapping[str, Mapping[str, str]]:
-    """Every group. Raises ConfigError when the job would not start with them."""
-    # Parallelism is the service's to set, and to change.
+    """All property groups. Raises ConfigError if the job would not start with them."""
+    # Parallelism is not a property: the service sets and changes it.
     job = {"max_parallelism": str(environment.max_parallelism), **environment.job}
     if environment.sentry_secret_arn:
         job["sentry_secret"] = environment.sentry_secret_arn
@@ -58,7 +58,7 @@ def property_groups(
 
 
 def release_of(package: Path, environment: Environment, fingerprint: str) -> str:
-    """What tells a release from others: a digest of the package, of the environment's settings and of the state."""
+    """Id of a release: a digest of the package, of the environment's settings and of the state."""
     digest = hashlib.sha256(package.read_bytes())
     digest.update(f"{environment!r}|{fingerprint}".encode())
     return digest.hexdigest()[:16]

@@ -1,13 +1,13 @@
-"""What Managed Service for Apache Flink lets a program set, and what a KPU has: data of the rehearsal.
+"""Options that a program may set on Managed Service for Apache Flink, and memory of a KPU; used by the rehearsal.
 
-Source: "Programmatic Flink configuration properties" and "Apache Flink settings" in the service's developer guide, as
-of November 2026. The guide says that runtime 2.2 raises an exception for any other key. It does not say whether
-FLINK-1_20 does, so the job sets no other key at all.
+Source: "Programmatic Flink configuration properties" and "Apache Flink settings" in the service's developer guide,
+November 2026. According to the guide, runtime 2.2 raises an exception for any other key. The guide is silent about
+FLINK-1_20, so the job sets no other key.
 """
 
 from __future__ import annotations
 
-#: Keys that a program may set.
+#: Configuration keys that a program may set.
 PROGRAM_KEYS = (
     "execution.runtime-mode",
     "pipeline.auto-generate-uids",
@@ -49,7 +49,7 @@ PROGRAM_KEYS = (
     "__table.query-start.local-time__",
 )
 
-#: Memory of one KPU: 3 GB of heap, and 1 GB for all else. The guide does not say how that is divided.
+#: Memory of one KPU: 3 GB of heap and 1 GB of native memory; how the latter is divided is not documented.
 KPU_MEMORY = {
     "taskmanager.memory.process.size": "4096m",
     "taskmanager.memory.framework.heap.size": "128m",

@@ -1,9 +1,9 @@
-"""What state the job keeps, as a file that is looked at in review: `python -m deploy.stream_job.state` writes it.
+"""Inventory of the job's state, a file for review: `python -m deploy.stream_job.state` writes it.
 
-Flink finds the state of an operator by its uid (flink_job/dataflow/uids.py). The file has a line for every source,
-every sink and every operator that keeps state from one record to the next, with its state. A savepoint of a version
-with another file may not fit: a deployment compares the two and refuses, unless it is told to go on. Operators without
-state are not in the file and may change freely.
+Flink maps the state of a savepoint to operators by uid (flink_job/dataflow/uids.py). The file has a line for each
+source, sink and stateful operator, with a description of its state. A savepoint of a version with a different file may
+not restore: a deployment compares the two and is refused, unless --drop-state is given. Operators without state are not
+in the file and may change freely.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 GOLDEN = Path(__file__).with_name("state.txt")
-#: Operators that keep state from one record to another, by their names.
+#: Names of stateful operators.
 STATEFUL = re.compile(
     r"OverAggregate|TemporalJoin|GlobalWindowAggregate|^WindowAggregate|GroupWindowAggregate|Deduplicate"
     r"|^JoinLatest|^JoinAsOf|^KeyedAggregate|^AlertStates|^TagLate"
@@ -25,12 +25,12 @@ STATEFUL = re.compile(
 
 
 def current_state(golden: Path = GOLDEN) -> str:
-    """A short hash of the state that this version of the job keeps."""
+    """Short hash of this version's state inventory."""
     return hashlib.sha256(golden.read_bytes()).hexdigest()[:16]
 
 
 class Operator(NamedTuple):
-    """An operator of Flink's graph: uid, name, the planner's description, and whether it is a source or a sink."""
+    """An operator of the stream graph: uid, name, the planner's description, and whether it is a source or sink."""
 
     uid: str
     name: str
@@ -39,17 +39,17 @@ class Operator(NamedTuple):
 
     @property
     def keeps_rows(self) -> bool:
-        """Whether its state depends on what the planner's description says."""
+        """True if the planner's description determines the state."""
         return bool(STATEFUL.search(self.name))
 
     @property
     def has_state(self) -> bool:
-        """Whether a savepoint may hold state of it: positions of sources and buffers of sinks are state, too."""
+        """True if a savepoint may have state of it; positions of sources and buffers of sinks are state too."""
         return self.is_end or self.keeps_rows
 
 
 def described(operators: Iterable[Operator], max_parallelism: int) -> str:
-    """The file's text."""
+    """The text of the file."""
     lines = [f"max_parallelism {max_parallelism}"]
     for operator in sorted(operators):
         if operator.has_state:
@@ -60,12 +60,12 @@ def described(operators: Iterable[Operator], max_parallelism: int) -> str:
 
 
 def _without_numbers(text: str) -> str:
-    """Without the numbers that the planner gives to what has no name."""
+    """Remove the numbers that the planner assigns to unnamed operators and columns."""
     return re.sub(r"\$\d+\*", "*", re.sub(r"^\[\d+\]:|\[\d+\]", "", text))
 
 
 def operators() -> tuple[list[Operator], int]:
-    """The operators of the job as it is now, and its greatest parallelism; starts a JVM."""
+    """The operators of the current job and its maximum parallelism; starts a JVM."""
     import tempfile
 
     from pyflink.java_gateway import get_gateway
@@ -92,18 +92,22 @@ def _operator(node: Any) -> Operator:
 
 
 def main(check: bool) -> int:
-    """Write the file, and say whether it is another than before; with `--check` only say it, with code 1."""
+    """Write the file and print the difference; with `check` only print it. Returns 1 for a difference with `check`."""
     before = GOLDEN.read_text(encoding="utf-8") if GOLDEN.is_file() else ""
     text = described(*operators())
     if text == before:
-        print("the state is what it was")
+        print("The state has not changed")
         return 0
     print("\n".join(difflib.unified_diff(before.splitlines(), text.splitlines(), "before", "now", lineterm="", n=1)))
     if check:
-        print("the dataflow is another: `python -m deploy.stream_job.state` writes the file, CHANGELOG.md says so")
+        print(
+            "Dataflow changed: savepoints will not restore. Run `python -m deploy.stream_job.state` to update "
+            f"{GOLDEN.name}, and add a **State** entry to CHANGELOG.md"
+        )
         return 1
     GOLDEN.write_text(text, encoding="utf-8")
-    print(f"{GOLDEN.name} has changed: say so in CHANGELOG.md")
+    print(f"Wrote {GOLDEN.name}: older savepoints will not restore. Add a **State** entry to CHANGELOG.md")
+
     return 0
 
 

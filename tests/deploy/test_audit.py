@@ -29,7 +29,7 @@ def test_found_clean_and_unknown_are_three_things() -> None:
     assert (report.looked_up, report.unknown, report.found) == (2, ["c"], {"a 1": ["CVE-1", "CVE-2"]})
     said = "\n".join(report.lines("x.txt"))
     assert "CVE-1, CVE-2" in said
-    assert "nothing is known of them: c" in said
+    assert "status unknown: c" in said
 
 
 @pytest.mark.parametrize("lock", DEPLOYED)

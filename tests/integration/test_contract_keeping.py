@@ -52,14 +52,14 @@ def test_the_newest_is_kept_in_any_order_and_exported(tmp_path: Path, monkeypatc
             list(read_records(uri))
 
         later = [record(100, "a", "new"), record(99, "a", "old"), record(50, "a", "acmes", "acme")]
-        assert keeper.handler({"Records": later}, None) == {"kept": 2}
+        assert keeper.handler({"Records": later}, None) == {"stored": 2}
         # An older batch is read again, with a record that is no contract.
         older = [record(9, "a", "oldest"), record(60, "b", "only"), {"kinesis": {**later[0]["kinesis"], "data": ""}}]
-        assert keeper.handler({"Records": older}, None) == {"kept": 1}
+        assert keeper.handler({"Records": older}, None) == {"stored": 1}
 
         # Of two that were published at the same time the one that lies later holds, in either order.
         at_once = [record(70, "b", "newest", published=60), record(65, "b", "before", published=60)]
-        assert [keeper.handler({"Records": [one]}, None)["kept"] for one in at_once] == [1, 0]
+        assert [keeper.handler({"Records": [one]}, None)["stored"] for one in at_once] == [1, 0]
 
         assert exporter.handler({}, None) == {"exported": 3}
         lines = [json.loads(payload) for _, payload in read_records(uri)]

@@ -11,16 +11,16 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.__main__ import FAILURES, app
-from deploy.backup.commands import restore_into
 from deploy.backup.parts import buckets, tables
 from deploy.backup.restore import NotEmptyError
 from deploy.backup.store import BackupError, DamagedError, Store
+from deploy.commands.backup import restore_into
 from deploy.kit.names import Names
 from deploy.local.endpoint import CREDENTIALS, endpoint, free_port
 from deploy.local.stacks import ACCOUNT, PREFIX, REGION, Stacks, templates
-from deploy.release.application import Application
 from deploy.release.empty import empty_buckets
 from deploy.release.imports import IDENTIFIERS, Account, plan
+from deploy.stream_job.application import Application
 from flink_job.io.kinesis import client
 
 NAMES = Names(PREFIX, f"{ACCOUNT}-{REGION}")
@@ -136,7 +136,7 @@ def test_everything_comes_back_as_it_was(place: Place, first: tuple[str, Things]
     assert place.s3.head_object(Bucket=NAMES.lake, Key=key)["ContentType"] == "text/x-meter"
     assert "contracts: 60 written" in said
     snapshot = f"backup-{id}"
-    assert f"job: runs from snapshot {snapshot}" in said
+    assert f"job: running from snapshot {snapshot}" in said
     detail = place.application.detail()
     assert detail
     started = detail["ApplicationConfigurationDescription"]["RunConfigurationDescription"]
@@ -150,7 +150,7 @@ def test_a_new_environment_is_made_from_a_backup(place: Place, first: tuple[str,
     place.empty()
     restore_into("local", f"s3://{NAMES.backups}/backups/{id}")
     assert place.holds() == before
-    with pytest.raises(BackupError, match="names no backup"):
+    with pytest.raises(BackupError, match="is not the URI of a backup"):
         restore_into("local", f"s3://{NAMES.backups}/{id}")
 
 
@@ -175,7 +175,7 @@ def test_what_is_not_empty_is_written_over_only_when_asked(place: Place, first: 
     with pytest.raises(NotEmptyError, match=rf"{NAMES.lake}.*{NAMES.contract_store}.*--overwrite"):
         place.restore(id)
     assert place.holds()[0]["lake"][key] == b"wrong"
-    assert "job: was left as it is" in place.restore(id, "--part", "lake", "--overwrite")
+    assert "job: not changed" in place.restore(id, "--part", "lake", "--overwrite")
     # What the backup does not have stays.
     assert place.holds()[0]["lake"] == before[0]["lake"] | {"costs/new.parquet": b"new"}
 
@@ -204,7 +204,7 @@ def test_a_damaged_backup_is_refused_by_name_before_anything_is_written(place: P
     )
     with pytest.raises(DamagedError, match=r"manifest\.json .*checksum differs"):
         place.restore(id)
-    assert f"backups/{id}/manifest.json is not what was written" in place.run("backup", "--env", "local", "--list")
+    assert f"backups/{id}/manifest.json is damaged" in place.run("backup", "--env", "local", "--list")
     assert place.holds() == before
     place.s3.put_object(Bucket=NAMES.backups, Key=f"backups/{id}/manifest.json", Body=manifest)
 
@@ -235,7 +235,7 @@ def test_a_snapshot_that_is_gone_does_not_keep_the_data_from_coming_back(place: 
         SnapshotCreationTimestamp=snapshot["SnapshotCreationTimestamp"],
     )
     said = place.restore(id, "--overwrite")
-    assert "is no longer there (keep_snapshots)" in said
+    assert "was deleted (setting keep_snapshots)" in said
     assert place.application.status() == "RUNNING"
 
 

@@ -1,5 +1,5 @@
-"""The table of contracts as two objects: contracts for bounded runs, and the snapshot that a job without
-state starts with (flink_job/io/contract_snapshot.py).
+"""Exports the contract table to two objects: contracts for bounded runs, and the snapshot from which a job without
+state starts (flink_job/io/contract_snapshot.py).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from flink_job.io.contract_snapshot import snapshot_line
 
 
 class Keys(NamedTuple):
-    """Keys of the two objects: the contracts, and the snapshot."""
+    """Keys of the two objects."""
 
     contracts: str
     snapshot: str
@@ -28,14 +28,14 @@ class Keys(NamedTuple):
 
 @reported
 def handler(event: dict[str, Any], lambda_context: Any) -> dict[str, int]:
-    """Entry of the function, on a schedule."""
+    """Lambda entry point, called on a schedule."""
     store = Store(_client("dynamodb"), os.environ["TABLE"])
     keys = Keys(os.environ["CONTRACTS_KEY"], os.environ["SNAPSHOT_KEY"])
     return {"exported": export(store, _client("s3"), os.environ["BUCKET"], keys)}
 
 
 def export(store: Store, s3: Any, bucket: str, keys: Keys) -> int:
-    """Write every contract of the table to both objects, each of which is replaced as a whole; returns their number."""
+    """Write all contracts of the table to both objects, replacing them; returns the number of contracts."""
     count = 0
     with ExitStack() as opened:
         files = [opened.enter_context(tempfile.TemporaryFile()) for _ in keys]
@@ -52,13 +52,13 @@ def export(store: Store, s3: Any, bucket: str, keys: Keys) -> int:
 
 
 class Store:
-    """The table of contracts; `client` is boto3's of DynamoDB."""
+    """The contract table; `client` is a boto3 client of DynamoDB."""
 
     def __init__(self, client: Any, table: str) -> None:
         self._client, self._table = client, table
 
     def lines(self) -> Iterator[tuple[bytes, bytes]]:
-        """The lines of each contract in the two objects: the document with `published_ms`, and the snapshot's."""
+        """Yield two lines per contract: the document with `published_ms`, and the line of the snapshot."""
         start: dict[str, Any] = {}
         while True:
             answer = self._client.scan(TableName=self._table, **start)

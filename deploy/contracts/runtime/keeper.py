@@ -1,8 +1,8 @@
-"""Contracts of the stream to the table: the newest of each meter.
+"""Stores the latest contract of each meter from the contracts stream.
 
-An item: `meter_id` and `tenant`, `position` (where it lay in the stream), `published_ms`, `document` (the contract as
-published). It is replaced only by a contract that was published later, or at the same time and lies later in the
-stream, as in the job (flink_job/dataflow/sql/contracts/valid_contracts.sql); so repeats and retries change nothing.
+An item has `meter_id` and `tenant` (key), `position` (sequence number in the stream), `published_ms` and `document`
+(the contract as published). It is replaced only by a contract published later, or at the same time with a later
+position, as in the job (flink_job/dataflow/sql/contracts/valid_contracts.sql). Duplicates and retries change nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from flink_job.metering.contract import ContractError, parse_contract
 from flink_job.tenants import DEFAULT
 
 logger = Logger(service="contracts-keeper")
-#: Sequence numbers are decimal numbers of at most 56 digits: padded, text sorts as they do.
+#: Sequence numbers have at most 56 decimal digits; padded strings sort like the numbers.
 DIGITS = 64
 _IS_NEWER = (
     "attribute_not_exists(meter_id) OR published_ms < :published"
@@ -31,20 +31,20 @@ _IS_NEWER = (
 
 @reported
 def handler(event: dict[str, Any], lambda_context: Any) -> dict[str, int]:
-    """Entry of the function. Keeping twice is keeping once, so a batch that fails comes again as a whole."""
+    """Lambda entry point. Writes are idempotent, so a failed batch is retried as a whole."""
     newest: dict[tuple[str, str], dict[str, Any]] = {}
     for record in event["Records"]:
         item = contract_item(record["kinesis"])
         if item is None:
-            logger.debug("no contract")
+            logger.debug("not a contract")
             continue
         key = item["tenant"]["S"], item["meter_id"]["S"]
         newest[key] = max(newest.get(key, item), item, key=_version)
-    return {"kept": sum(_keep(item) for item in newest.values())}
+    return {"stored": sum(_store(item) for item in newest.values())}
 
 
 def contract_item(record: dict[str, Any]) -> dict[str, Any] | None:
-    """The item of a Kinesis record; None for what is no contract, which the job rejects with its bytes."""
+    """Item of a Kinesis record; None for an invalid contract, which the job writes to table `rejected`."""
     payload = base64.b64decode(record["data"])
     try:
         contract = parse_contract(payload)
@@ -63,8 +63,8 @@ def _version(item: dict[str, Any]) -> tuple[int, str]:
     return int(item["published_ms"]["N"]), item["position"]["S"]
 
 
-def _keep(item: dict[str, Any]) -> bool:
-    """True when the item is newer than the one that was kept."""
+def _store(item: dict[str, Any]) -> bool:
+    """Put an item if it is newer than the stored one; returns True if it was."""
     try:
         _client().put_item(
             TableName=os.environ["TABLE"],

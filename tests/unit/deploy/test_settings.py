@@ -1,4 +1,4 @@
-"""Settings of environments: what a customer says in environments.toml, and what is refused."""
+"""Settings of environments: overrides in environments.toml, and invalid values."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from deploy.settings import ENVIRONMENTS, SettingsError, check_operators, enviro
 
 
 @pytest.fixture
-def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The customer's file, empty yet."""
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Path of an empty environments.toml."""
     path = tmp_path / "environments.toml"
     path.write_text("")
     monkeypatch.setenv(VARIABLE, str(path))
     return path
 
 
-def test_a_customer_says_who_is_told_without_touching_code(said: Path) -> None:
-    said.write_text('[prod]\noperators = ["ana@plant.example"]\nmonthly_budget_usd = 700\njob = {state_days = "40"}\n')
+def test_overrides_change_an_environment(file: Path) -> None:
+    file.write_text('[prod]\noperators = ["ana@plant.example"]\nmonthly_budget_usd = 700\njob = {state_days = "40"}\n')
     prod = environment_named("prod")
     assert prod.operators == ("ana@plant.example",)
     assert (prod.monthly_budget_usd, prod.job, prod.retain) == (700, {"state_days": "40"}, True)
@@ -28,48 +28,48 @@ def test_a_customer_says_who_is_told_without_touching_code(said: Path) -> None:
     check_operators(prod)
 
 
-def test_another_environment_is_like_one_that_is_there(said: Path) -> None:
-    said.write_text('[north]\nlike = "prod"\nregion = "eu-north-1"\n')
+def test_new_environment_is_based_on_another(file: Path) -> None:
+    file.write_text('[north]\nlike = "prod"\nregion = "eu-north-1"\n')
     north = environment_named("north")
     assert (north.prefix, north.region, north.autoscaling) == ("metering-north", "eu-north-1", True)
 
 
-def test_the_local_endpoint_is_the_same_for_everybody(said: Path) -> None:
-    said.write_text("[local]\nshards = 9\n")
+def test_local_environment_is_not_overridden(file: Path) -> None:
+    file.write_text("[local]\nshards = 9\n")
     assert environment_named("local") == ENVIRONMENTS["local"]
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
-        ("[prod]\noperator = []", r"\[prod\] operator is no setting; did you mean operators\?"),
-        ('[prod]\noperators = "ana@plant.example"', "operators is a list of strings"),
-        ('[prod]\nshards = "2"', "shards is of type int"),
-        ("[prod]\nretain = 1", "retain is of type bool"),
-        ("[prod]\nshards = true", "shards is of type int"),
-        ("[prod]\njob = {state_days = 40}", "job is a table of strings"),
-        ("[prod]\nname = 'x'", "name is no setting"),
+        ("[prod]\noperator = []", r"\[prod\] operator is not a setting; did you mean operators\?"),
+        ('[prod]\noperators = "ana@plant.example"', "operators must be a list of strings"),
+        ('[prod]\nshards = "2"', "shards must be of type int"),
+        ("[prod]\nretain = 1", "retain must be of type bool"),
+        ("[prod]\nshards = true", "shards must be of type int"),
+        ("[prod]\njob = {state_days = 40}", "job must be a table of strings"),
+        ("[prod]\nname = 'x'", "name is not a setting"),
         ("[prod", "environments.toml"),
-        ("operators = []", "stands outside of a table"),
-        ("[prod]\nretention_h = 1", "retentions lie between"),
-        ("[prod]\nquiet_s = 90", "quiet_s is whole minutes"),
-        ("[prod]\nlike = 'nowhere'", "no environment 'nowhere'; there are local, dev, staging, prod"),
+        ("operators = []", "is not in a table"),
+        ("[prod]\nretention_h = 1", "retentions must be"),
+        ("[prod]\nquiet_s = 90", "quiet_s must be whole minutes"),
+        ("[prod]\nlike = 'nowhere'", "no environment 'nowhere'; use one of local, dev, staging, prod"),
     ],
     ids=str,
 )
-def test_faults_of_the_file_are_named_with_their_place(said: Path, text: str, told: str) -> None:
-    said.write_text(text)
-    with pytest.raises(SettingsError, match=told):
+def test_invalid_setting_is_reported_with_its_place(file: Path, text: str, message: str) -> None:
+    file.write_text(text)
+    with pytest.raises(SettingsError, match=message):
         environment_named("prod")
 
 
-def test_a_file_that_is_named_and_not_there_is_no_empty_one(said: Path) -> None:
-    said.unlink()
-    with pytest.raises(SettingsError, match="not there"):
+def test_missing_file_in_variable_is_an_error(file: Path) -> None:
+    file.unlink()
+    with pytest.raises(SettingsError, match="does not exist"):
         environment_named("prod")
 
 
-def test_what_keeps_its_data_has_somebody_who_is_told(said: Path) -> None:
-    with pytest.raises(SettingsError, match=r"(?s)prod keeps its data.*\[prod\]\n  operators"):
+def test_environment_that_retains_data_needs_operators(file: Path) -> None:
+    with pytest.raises(SettingsError, match=r"(?s)prod retains its data.*\[prod\]\n  operators"):
         check_operators(environment_named("prod"))
     check_operators(environment_named("dev"))

@@ -1,4 +1,4 @@
-"""Alarms that do not arrive, and the tag of the budget: what AWS answers is played (the tag by its API description)."""
+"""The drill of alarms with fake AWS services, and the cost allocation tag with answers of the API model."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from botocore.stub import Stubber
 
 from deploy.kit.names import Names
 from deploy.release.costs import TAG, activate_tag
-from deploy.release.drill import Clients, DrillError, Heard, drill
+from deploy.release.drill import Clients, DrillError, Subscribers, drill
 
 NAMES, NOON = Names("metering-x"), datetime(2026, 3, 28, 12, tzinfo=UTC)
 TOPIC, QUEUE = "arn:aws:sns:eu-west-1:111122223333:metering-x-operators", "arn:aws:sqs:eu-west-1:111122223333:q"
 
 
 class Aws:
-    """Plays CloudWatch, SNS and SQS. `delivers`: whether the topic takes what the alarm says; `late`: messages of
-    others that come before it.
+    """Fake CloudWatch, SNS and SQS. `delivers`: whether the topic delivers the alarm; `late`: messages of other alarms
+    that are delivered before it.
     """
 
     def __init__(self, delivers: bool = True, late: tuple[str, ...] = (), subscribed: tuple[str, ...] = ()) -> None:
@@ -34,8 +34,8 @@ class Aws:
     def set_alarm_state(self, AlarmName: str, StateValue: str, StateReason: str) -> None:
         self.states.append(StateValue)
         if self.delivers:
-            told = {"AlarmName": AlarmName, "NewStateValue": StateValue, "NewStateReason": StateReason}
-            self.messages.append(json.dumps(told))
+            message = {"AlarmName": AlarmName, "NewStateValue": StateValue, "NewStateReason": StateReason}
+            self.messages.append(json.dumps(message))
 
     def describe_alarm_history(self, **given: Any) -> dict[str, Any]:
         return {"AlarmHistoryItems": [{"HistorySummary": "Failed to execute action: not authorized to SNS:Publish"}]}
@@ -78,31 +78,31 @@ def clients(aws: Aws) -> Clients:
     return Clients(aws, aws, aws)
 
 
-def test_the_alarm_is_known_among_messages_of_others_and_set_back() -> None:
+def test_drill_finds_its_alarm_and_resets_it() -> None:
     aws = Aws(late=("no JSON", json.dumps({"AlarmName": "metering-x-Cpu", "NewStateValue": "ALARM"})))
     assert drill(clients(aws), NAMES, NOON).confirmed == ()
     assert aws.states == ["OK", "ALARM", "OK"]
     assert aws.gone == ["subscription", "url"]
 
 
-def test_an_alarm_that_does_not_arrive_says_what_cloudwatch_says() -> None:
+def test_drill_reports_cloudwatch_reason_when_not_delivered() -> None:
     aws = Aws(delivers=False)
-    with pytest.raises(DrillError, match=r"within 60 s\. CloudWatch says: .*not authorized to SNS:Publish"):
+    with pytest.raises(DrillError, match=r"within 60 s\. CloudWatch reports: .*not authorized to SNS:Publish"):
         drill(clients(aws), NAMES, NOON, limit_s=60)
-    # Set off again for as long as it takes, then set back; nothing is left behind.
+    # Raised again until the limit, then reset; queue and subscription are deleted.
     assert aws.states == ["OK", "ALARM", "OK", "ALARM", "OK"]
     assert aws.gone == ["subscription", "url"]
 
 
-def test_addresses_that_have_not_confirmed_hear_nothing() -> None:
-    heard = drill(clients(Aws(subscribed=("ana@plant.example", "new@plant.example"))), NAMES, NOON)
-    assert heard == Heard(("ana@plant.example",), ("new@plant.example",))
-    heard.check()
-    with pytest.raises(DrillError, match=r"not confirmed yet: new@plant\.example"):
-        Heard((), heard.pending).check()
+def test_drill_fails_without_confirmed_subscribers() -> None:
+    found = drill(clients(Aws(subscribed=("ana@plant.example", "new@plant.example"))), NAMES, NOON)
+    assert found == Subscribers(("ana@plant.example",), ("new@plant.example",))
+    found.check()
+    with pytest.raises(DrillError, match=r"pending: new@plant\.example"):
+        Subscribers((), found.pending).check()
 
 
-def test_the_tag_of_the_budget_is_activated() -> None:
+def test_cost_allocation_tag_is_activated() -> None:
     ce = boto3.client("ce", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
     asked = {"CostAllocationTagsStatus": [{"TagKey": TAG, "Status": "Active"}]}
     with Stubber(ce) as stub:

@@ -10,9 +10,9 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from deploy.release.application import Application
-from deploy.release.snapshots import prune, surplus
 from deploy.settings import Environment, SettingsError
+from deploy.stream_job.application import Application
+from deploy.stream_job.snapshots import prune, surplus
 
 NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
 #: A version of the application that started with a snapshot of its own name.

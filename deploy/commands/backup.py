@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -17,21 +16,20 @@ from deploy.backup import prune as pruning
 from deploy.backup import restore as restoring
 from deploy.backup.parts import BUCKETS, PARTS, TABLES
 from deploy.backup.store import BackupError, DamagedError, Manifest, Store
-from deploy.release.application import Application
+from deploy.commands.options import Env, console
 from deploy.settings import Environment
+from deploy.stream_job.application import Application
 from deploy.target import client, target
 
-#: What Firehose may take beyond its buffer: conversion, and a second attempt.
+#: Time that Firehose may need beyond its buffer interval: format conversion and one retry.
 MARGIN_S = 60
-Env = Annotated[str, typer.Option("--env", help="Environment of deploy/settings.py: dev, staging, prod.")]
 Part = Annotated[
-    list[str] | None, typer.Option("--part", help=f"Only these parts, repeatable: {', '.join(PARTS)}. Default: all.")
+    list[str] | None, typer.Option("--part", help=f"Only this part; may be repeated: {', '.join(PARTS)}. Default: all.")
 ]
 Place = Annotated[
-    str, typer.Option(help="s3://bucket/prefix of the backups; default: the environment's own bucket of backups.")
+    str, typer.Option(help="s3://bucket/prefix of the backups. Default: the environment's backup bucket.")
 ]
 app = typer.Typer()
-console = Console(highlight=False)
 
 
 @app.command()
@@ -40,19 +38,20 @@ def backup(
     to: Place = "",
     part: Part = None,
     settle_s: Annotated[
-        float | None, typer.Option(help="Seconds between the snapshot and the lake; default: buffer_s + 60.")
+        float | None,
+        typer.Option(help="Seconds between the snapshot and the copy of the lake. Default: `buffer_s` + 60."),
     ] = None,
     keep: Annotated[
-        int, typer.Option(min=0, help="Remove backups that are older than the newest so many of all parts; 0: none.")
+        int, typer.Option(min=0, help="Remove backups older than this number of newest full backups. 0: remove none.")
     ] = 0,
-    show: Annotated[bool, typer.Option("--list", help="List the complete backups instead.")] = False,
+    show: Annotated[bool, typer.Option("--list", help="Only list the complete backups.")] = False,
 ) -> None:
-    """Back up everything that keeps data.
+    """Back up all data of a deployment.
 
-    Parts are the job's state, the lake, the registry, uploads and tables. The job's state is a snapshot that the
-    service keeps with the application. Objects are copied within S3; those that an earlier backup has are not copied
-    again. Nothing is stopped. A backup is complete once its manifest is written. Schedule it daily. Permissions and the
-    recovery point are in docs/use/recovery.md.
+    The parts are the job's state, the lake, the registry, uploads and tables. The job's state is a snapshot, which
+    Managed Flink stores with the application. Objects are copied within S3; those in an earlier backup are not copied
+    again. The job keeps running. A backup is complete when its manifest is written. Schedule it daily. docs/use/recovery.md
+    lists the recovery point and the permissions that are needed.
 
     \b
       python -m deploy backup --env prod --keep 30
@@ -67,10 +66,10 @@ def backup(
     with _progress() as progress:
         made = create.back_up(source, store, _parts(part), datetime.now(UTC), settle_s, progress)
     console.print(_summary(made))
-    console.print(f"job: snapshot {made.job.snapshot}" if made.job else "job: none ran, no snapshot was taken")
+    console.print(f"job: snapshot {made.job.snapshot}" if made.job else "job: not running, no snapshot")
     if keep:
         gone, copies = pruning.prune(store, keep)
-        console.print(f"removed {len(gone)} old backups and {copies} copies that no other backup lists")
+        console.print(f"Removed {len(gone)} old backups and {copies} copies that no other backup uses")
     console.print(f"python -m deploy restore --env {env} --from {made.id}{f' --place {to}' if to else ''}")
 
 
@@ -78,30 +77,35 @@ def backup(
 def restore(
     env: Env = "dev",
     origin: Annotated[str, typer.Option("--from", help="Id of the backup (`backup --list`).")] = "",
-    at: Annotated[str, typer.Option(help="Instead: the newest backup finished by this time, ISO 8601.")] = "",
+    at: Annotated[str, typer.Option(help="Instead of --from: the newest backup finished by this ISO 8601 time.")] = "",
     place: Place = "",
     part: Part = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write into what is not empty.")] = False,
-    verify: Annotated[bool, typer.Option("--verify", help="Check the backup, and write nothing.")] = False,
-    yes: Annotated[bool, typer.Option(help="Do not ask.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Restore into buckets and tables that are not empty.")
+    ] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Only check the backup; write nothing.")] = False,
+    yes: Annotated[bool, typer.Option(help="Do not ask for confirmation.")] = False,
 ) -> None:
     """Restore a backup into a deployment.
 
-    Its stacks have to exist. Every file and object of the backup is compared with its checksum first; a damaged backup
-    is refused before anything is written. So is a target that is not empty, unless --overwrite is given. Where the
-    application still has the backup's snapshot the job is stopped before and started from it after; else it is left as
-    it is.
+    The stacks must exist. Every file and object of the backup is first compared with its checksum. A damaged backup is
+    refused before anything is written, and so is a target that is not empty, unless --overwrite is given. If the
+    application still has the backup's snapshot, the job is stopped, and started from the snapshot afterwards. Otherwise
+    the job is not changed.
 
     \b
       python -m deploy restore --env prod --from 20260328T020000.000Z --verify
       python -m deploy restore --env prod --from 20260328T020000.000Z --part lake --overwrite
       python -m deploy restore --env prod --at 2026-03-28T12:00:00+01:00 --overwrite
 
-    A new account or region: `python -m deploy up --env new --restore s3://bucket/backups/ID`.
+    In a new account or region:
+
+    \b
+      python -m deploy up --env new --restore s3://bucket/backups/ID
     """
     _, destination, store = _places(env, place)
     if bool(origin) == bool(at):
-        raise BackupError("say which backup: --from ID or --at TIME (`python -m deploy backup --list` shows them)")
+        raise BackupError("give either --from ID or --at TIME; `python -m deploy backup --list` lists the backups")
     parts = _parts(part)
     manifest = restoring.chosen(store, origin, _time(at) if at else None)
     console.print(_summary(manifest))
@@ -113,7 +117,7 @@ def restore(
         else:
             done = restoring.restore(destination, store, manifest, parts, overwrite, progress)
     if verify:
-        console.print(f"backup {manifest.id} is complete and is what was written")
+        console.print(f"Backup {manifest.id} is complete, and all checksums match")
         return
     for name, count in done.written.items():
         console.print(f"{name}: {count} written")
@@ -121,10 +125,10 @@ def restore(
 
 
 def restore_into(env: str, uri: str) -> None:
-    """Restore everything but the job into a deployment that is just being made, from `s3://bucket/prefix/backups/ID`."""
+    """Restore all parts except the job from `s3://bucket/prefix/backups/ID` into a new deployment."""
     place, found, id = uri.rstrip("/").rpartition("/backups/")
     if not found or "/" in id:
-        raise BackupError(f"{uri!r} names no backup: write s3://bucket/prefix/backups/ID")
+        raise BackupError(f"{uri!r} is not the URI of a backup: use s3://bucket/prefix/backups/ID")
     _, destination, store = _places(env, place)
     manifest = restoring.chosen(store, id)
     console.print(_summary(manifest))
@@ -133,7 +137,7 @@ def restore_into(env: str, uri: str) -> None:
 
 
 def _places(env: str, place: str) -> tuple[Environment, create.Source, Store]:
-    """The environment, its deployment, and the place of its backups."""
+    """The environment, its deployment, and the store of its backups."""
     environment, names, account = target(env)
     application = Application(client("kinesisanalyticsv2", environment), names.application)
     s3, dynamodb = client("s3", environment), client("dynamodb", environment)
@@ -144,7 +148,7 @@ def _places(env: str, place: str) -> tuple[Environment, create.Source, Store]:
 def _parts(asked: list[str] | None) -> tuple[str, ...]:
     unknown = [part for part in asked or () if part not in PARTS]
     if unknown:
-        raise BackupError(f"unknown part {', '.join(unknown)}: there are {', '.join(PARTS)}")
+        raise BackupError(f"unknown part {', '.join(unknown)}; use one of {', '.join(PARTS)}")
     return tuple(asked or PARTS)
 
 
@@ -152,7 +156,7 @@ def _time(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise BackupError(f"--at {text!r} is no ISO 8601 time, such as 2026-03-28T12:00:00+01:00") from None
+        raise BackupError(f"--at {text!r} is not an ISO 8601 time such as 2026-03-28T12:00:00+01:00") from None
     if at.tzinfo is None:
         raise BackupError(f"--at {text!r} has no offset from UTC: append Z or +01:00")
     return at
@@ -173,7 +177,7 @@ def _list(store: Store) -> None:
 
 def _summary(manifest: Manifest) -> Table:
     took_s = (manifest.finished - manifest.started).total_seconds()
-    shown = Table("part", "holds", "bytes", title=f"Backup {manifest.id} of {manifest.environment}, {took_s:.0f} s")
+    shown = Table("part", "content", "bytes", title=f"Backup {manifest.id} of {manifest.environment}, {took_s:.0f} s")
     for bucket in manifest.buckets:
         shown.add_row(bucket.part, f"{bucket.objects:,} objects", f"{bucket.bytes:,}")
     for table in manifest.tables:
@@ -183,7 +187,7 @@ def _summary(manifest: Manifest) -> Table:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str, int], None]]:
-    """Counts by part, as they grow."""
+    """Show the number of processed objects and items by part."""
     columns = SpinnerColumn(), TextColumn("{task.description}: {task.completed:,.0f}"), TimeElapsedColumn()
     with Progress(*columns, console=console, transient=True) as shown:
         tasks: dict[str, TaskID] = {}

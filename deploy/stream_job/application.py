@@ -1,4 +1,4 @@
-"""The application on Managed Flink: what state it has, snapshots, starting, waiting."""
+"""The application on Managed Flink: status, deployed state and release, snapshots, start and stop."""
 
 from __future__ import annotations
 
@@ -9,53 +9,54 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from deploy.errors import DeployError
 from deploy.stream_job.properties import DEPLOYMENT, RELEASE
 
 STARTED_S, SNAPSHOT_S, SETTLED_S, POLL_S = 900.0, 1800.0, 1800.0, 5.0
-#: Statuses that the service leaves by itself. A job that is being scaled or maintained has state to save.
+#: Transient statuses. An application that is being scaled or maintained has state to save.
 PASSING = frozenset(
     {"AUTOSCALING", "FORCE_STOPPING", "MAINTENANCE", "ROLLING_BACK", "STARTING", "STOPPING", "UPDATING"}
 )
 #: Statuses in which the application can be updated.
 SETTLED = frozenset({"ABSENT", "READY", "RUNNING"})
-#: Statuses in which the service takes a forced stop.
+#: Statuses in which the service accepts a forced stop.
 FORCED = frozenset({"AUTOSCALING", "RUNNING", "STARTING", "STOPPING", "UPDATING"})
-_LOOK = "look at it in the console of Managed Service for Apache Flink"
+_LOOK = "check it in the console of Managed Service for Apache Flink"
 _WAYS_OUT = {
-    "DELETING": "wait until it is gone, then deploy again",
-    "ROLLED_BACK": "its log says why the update failed (docs/use/runbook.md#downtime); `down --force` removes it",
+    "DELETING": "wait until it is deleted, then deploy again",
+    "ROLLED_BACK": "see its log for the reason (docs/use/runbook.md#downtime); `down --force` removes it",
 }
 
 
-class ApplicationError(RuntimeError):
-    """The application is not as it must be; the message says what to do."""
+class ApplicationError(DeployError, RuntimeError):
+    """The application is not in the required status; the message says what to do."""
 
 
 class StateChangedError(ApplicationError):
-    """The new version keeps other state than the one that is deployed."""
+    """The state of the new version differs from the deployed one."""
 
 
 class StuckError(ApplicationError):
-    """The application is in a status that it does not leave by itself, or in one that is not known."""
+    """The application is in a status that it does not leave by itself, or in an unknown one."""
 
 
 class RolledBackError(ApplicationError):
-    """The service went back to the version before."""
+    """The service rolled back to the previous version."""
 
 
 class Application:
-    """One application by name; `client` is boto3's kinesisanalyticsv2. `wait` is called between two looks."""
+    """One application by name; `client` is boto3's kinesisanalyticsv2, `wait` is called between two polls."""
 
     def __init__(self, client: Any, name: str, wait: Callable[[float], None] = time.sleep) -> None:
         self._client, self.name, self._wait = client, name, wait
 
     @property
     def client(self) -> Any:
-        """boto3's client of Managed Flink."""
+        """The boto3 client of Managed Flink."""
         return self._client
 
     def detail(self) -> dict[str, Any] | None:
-        """What the service says of it; None where there is none."""
+        """The description of the application; None if it does not exist."""
         try:
             found: dict[str, Any] = self._client.describe_application(ApplicationName=self.name)["ApplicationDetail"]
         except ClientError as error:
@@ -65,76 +66,78 @@ class Application:
         return found
 
     def status(self) -> str:
-        """READY (stopped), STARTING, RUNNING, ...; ABSENT where there is none."""
+        """READY (stopped), STARTING, RUNNING, ...; ABSENT if it does not exist."""
         detail = self.detail()
         return str(detail["ApplicationStatus"]) if detail else "ABSENT"
 
     def deployed_state(self) -> str | None:
-        """The state that the deployed version keeps; None where nothing is deployed."""
-        return self._noted("state")
+        """Hash of the deployed version's state (deploy/stream_job/state.py); None if nothing is deployed."""
+        return self._property("state")
 
     def deployed_release(self) -> str | None:
-        """The release that runs; None where nothing is deployed."""
-        return self._noted(RELEASE)
+        """The deployed release; None if nothing is deployed."""
+        return self._property(RELEASE)
 
     def check_release(self, expected: str) -> None:
-        """Raises RolledBackError where another release runs than the one that was deployed."""
+        """Raises RolledBackError if the deployed release is not the expected one."""
         found = self.deployed_release()
         if found != expected:
             version = (self.detail() or {}).get("ApplicationVersionId")
             raise RolledBackError(
-                f"{self.name} runs release {found or 'of an unknown name'} (version {version} of the application), not "
-                f"{expected}: the service has rolled the update back. Its log says why the new version did not start "
-                "(docs/use/runbook.md#downtime); the version before goes on with its state"
+                f"{self.name} runs release {found or 'unknown'} (version {version} of the application), not "
+                f"{expected}: the service rolled back the update. See its log for the reason "
+                "(docs/use/runbook.md#downtime); the previous version continues with its state"
             )
 
     def check_running(self, release: str) -> None:
-        """Raises StuckError where the application does not run, RolledBackError where it runs another release."""
+        """Raises StuckError if the application is not running, RolledBackError if it runs another release."""
         status = self._settled()
         if status != "RUNNING":
-            raise StuckError(f"{self.name} is {status}, not RUNNING; its log says why (docs/use/runbook.md#downtime)")
+            raise StuckError(
+                f"{self.name} is {status}, not RUNNING; see its log for the reason (docs/use/runbook.md#downtime)"
+            )
         self.check_release(release)
 
-    def _noted(self, key: str) -> str | None:
-        """What the deployment has noted in the application's properties; None where it has not."""
+    def _property(self, key: str) -> str | None:
+        """A property of the group `deployment`; None if it is not set."""
         detail = self.detail()
         value = groups_of(detail).get(DEPLOYMENT, {}).get(key) if detail else None
         return None if value is None else str(value)
 
     def check_state(self, new: str) -> None:
-        """Raises StateChangedError where the state that is deployed would not fit."""
+        """Raises StateChangedError if the deployed state does not fit the state `new`."""
         deployed = self.deployed_state()
         if deployed is not None and deployed != new:
             raise StateChangedError(
-                f"{self.name} keeps state {deployed}, this version keeps {new}: its snapshots would not fit, and what "
-                "it knows (readings seen, bills so far) would be lost. See CHANGELOG.md for what has changed and "
-                "docs/use/operate.md#state-that-does-not-fit for how to go on; then deploy with --drop-state"
+                f"{self.name} has state {deployed}, this version has {new}: snapshots do not fit, and the retained "
+                "state (readings seen, bills so far) would be lost. See CHANGELOG.md for the change and "
+                "docs/use/operate.md#state-that-does-not-fit for the procedure; then deploy with --drop-state"
             )
 
     def snapshot(self, at: datetime, name: str = "") -> str | None:
-        """Take a snapshot of a running application and wait for it; None where it does not run. `name` is its name, by
-        default `before-` and the time.
+        """Take a snapshot of a running application and wait for it; returns its name, or None if it is not running.
 
-        One that is being scaled, updated or maintained is waited for first.
+        The default name is `before-` and the time. Waits first for scaling, an update or maintenance to end.
         """
         if self._settled() != "RUNNING":
             return None
         name = name or f"before-{at:%Y%m%dT%H%M%S}"
         self._client.create_application_snapshot(ApplicationName=self.name, SnapshotName=name)
 
-        def taken() -> bool:
+        def is_ready() -> bool:
             found = self._client.describe_application_snapshot(ApplicationName=self.name, SnapshotName=name)
             status = found["SnapshotDetails"]["SnapshotStatus"]
             if status == "FAILED":
-                raise ApplicationError(f"snapshot {name} failed: the job is not well; see docs/use/operate.md")
+                raise ApplicationError(f"snapshot {name} failed: check the job's checkpoints; see docs/use/operate.md")
             return bool(status == "READY")
 
-        self._until(taken, SNAPSHOT_S, f"snapshot {name} was not ready")
+        self._until(is_ready, SNAPSHOT_S, f"snapshot {name} was not ready")
         return name
 
     def start(self, restore: str, snapshot: str = "") -> None:
-        """Start it where it is stopped, from what `restore` says, and wait until it runs. `snapshot` is the name of the
-        one to start from where `restore` is CUSTOM.
+        """Start the application if it is stopped, and wait until it is running.
+
+        `restore` is a restore type of Managed Flink; `snapshot` names the snapshot for CUSTOM.
         """
         if self.status() == "READY":
             origin = {"ApplicationRestoreType": restore, **({"SnapshotName": snapshot} if snapshot else {})}
@@ -144,32 +147,32 @@ class Application:
 
         seen: set[str] = set()
 
-        def runs() -> bool:
+        def is_running() -> bool:
             status = self.status()
             seen.add(status)
             stopped_again = status == "READY" and "STARTING" in seen
             if stopped_again or status not in PASSING | SETTLED - {"ABSENT"}:
-                raise StuckError(f"{self.name} is {status}; its log says why (docs/use/runbook.md#downtime)")
+                raise StuckError(f"{self.name} is {status}; see its log for the reason (docs/use/runbook.md#downtime)")
             return status == "RUNNING"
 
-        self._until(runs, STARTED_S, f"{self.name} was not running")
+        self._until(is_running, STARTED_S, f"{self.name} was not running")
 
     def stop(self, force: bool = False) -> None:
-        """Stop it where it runs, with a snapshot; with `force` at once and without one, whatever it is doing."""
+        """Stop a running application with a snapshot; with `force` immediately, in any status, without a snapshot."""
         status = self.status() if force else self._settled()
         if status in FORCED if force else status == "RUNNING":
             self._client.stop_application(ApplicationName=self.name, Force=force)
             self._until(lambda: self.status() in ("READY", "ABSENT"), STARTED_S, f"{self.name} was not stopped")
 
     def _settled(self) -> str:
-        """RUNNING, READY or ABSENT, once the service has done what it is doing. Raises StuckError for other ones."""
+        """Wait for a status of SETTLED and return it. Raises StuckError for any other lasting status."""
         seen = [""]
 
-        def settled() -> bool:
+        def is_settled() -> bool:
             seen.append(self.status())
             return seen[-1] not in PASSING
 
-        self._until(settled, SETTLED_S, f"{self.name} was neither running nor stopped")
+        self._until(is_settled, SETTLED_S, f"{self.name} was neither running nor stopped")
         if seen[-1] not in SETTLED:
             raise StuckError(
                 f"{self.name} is {seen[-1]}, neither running nor stopped: {_WAYS_OUT.get(seen[-1], _LOOK)}"
@@ -186,6 +189,6 @@ class Application:
 
 
 def groups_of(detail: dict[str, Any]) -> dict[str, dict[str, str]]:
-    """The property groups of a described application."""
+    """Property groups in the description of an application."""
     described = detail["ApplicationConfigurationDescription"].get("EnvironmentPropertyDescriptions") or {}
     return {g["PropertyGroupId"]: g["PropertyMap"] for g in described.get("PropertyGroupDescriptions", ())}

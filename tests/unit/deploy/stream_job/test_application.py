@@ -10,9 +10,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from deploy.kit.names import Names
-from deploy.release.application import Application, ApplicationError, RolledBackError, StateChangedError, StuckError
 from deploy.release.smoke import Clients, SmokeError, check
 from deploy.settings import Environment
+from deploy.stream_job.application import Application, ApplicationError, RolledBackError, StateChangedError, StuckError
 from deploy.stream_job.properties import release_of
 
 NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
@@ -152,7 +152,7 @@ def test_what_cannot_be_stopped_does_not_keep_an_environment_from_being_removed(
 
 def test_a_job_that_stops_again_while_it_starts_is_reported_at_once() -> None:
     service = Service(["READY", "READY", "STARTING", "READY"])
-    with pytest.raises(StuckError, match="job is READY; its log says why"):
+    with pytest.raises(StuckError, match="job is READY; see its log"):
         application(service).start("RESTORE_FROM_LATEST_SNAPSHOT")
 
 
@@ -160,14 +160,14 @@ def test_an_update_that_is_rolled_back_during_the_checks_is_no_success() -> None
     application(Service(["RUNNING"])).check_running("r1")
     with pytest.raises(RolledBackError, match="not r2"):
         application(Service(["ROLLING_BACK", "RUNNING"])).check_running("r2")
-    with pytest.raises(StuckError, match="job is READY, it does not run"):
+    with pytest.raises(StuckError, match="job is READY, not RUNNING"):
         application(Service(["READY"])).check_running("r1")
 
 
 def test_only_a_state_that_fits_is_deployed_over() -> None:
     application(Service(["RUNNING"], state="s1")).check_state("s1")
     application(Service(["ABSENT"])).check_state("s2")
-    with pytest.raises(StateChangedError, match="keeps state s1, this version keeps s2"):
+    with pytest.raises(StateChangedError, match="has state s1, this version has s2"):
         application(Service(["RUNNING"], state="s1")).check_state("s2")
 
 
