@@ -50,8 +50,8 @@ def backup(
 
     The parts are the job's state, the lake, the registry, uploads and tables. The job's state is a snapshot, which
     Managed Flink stores with the application. Objects are copied within S3; those in an earlier backup are not copied
-    again. The job keeps running. A backup is complete when its manifest is written. Schedule it daily. docs/use/recovery.md
-    lists the recovery point and the permissions that are needed.
+    again. The job keeps running. A backup is complete when its manifest is written. Schedule it daily. See
+    docs/use/recovery.md for the recovery point and the permissions that are needed.
 
     \b
       python -m deploy backup --env prod --keep 30

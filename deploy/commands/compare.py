@@ -10,7 +10,7 @@ import typer
 from deploy.commands.options import Env, console, fail
 from deploy.target import target
 from flink_job.io.remote import downloaded
-from flink_job.lake import agreement
+from flink_job.lake import bill_comparison
 
 app = typer.Typer()
 #: Differences that are printed.
@@ -41,13 +41,13 @@ def compare(
         fail("Give either --with LAKE or --replayed-at TIME")
     _, names, _ = target(env)
     first = None if since is None else since.date()
-    selection = agreement.selected(first)
+    selection = bill_comparison.selected(first)
     with downloaded(f"s3://{names.lake}", selection) as ours:
         if replayed_at:
-            found = agreement.compare_replay(ours, replayed_at, first)
+            found = bill_comparison.compare_replay(ours, replayed_at, first)
         else:
             with downloaded(other, selection) as theirs:
-                found = agreement.compare(ours, theirs, first)
+                found = bill_comparison.compare(ours, theirs, first)
     for difference in found.differences[:SHOWN]:
         console.print(str(difference), markup=False)
     if found.differences:

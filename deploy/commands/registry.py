@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.alerting.recipient_policy import Reach
+from deploy.alerting.recipient_policy import RecipientPolicy
 from deploy.commands.options import Env, console, fail
 from deploy.contracts.publish import publish_contracts
 from deploy.contracts.runtime.exporter import Keys, Store, export
@@ -34,8 +34,8 @@ def registry(
       python -m deploy registry --env dev --tariffs my-tariffs --rules my-rules.yaml
     """
     environment, names, account = target(env)
-    reach = Reach.of(environment, names, account)
-    for key in upload(client("s3", environment), names.registry, tariffs, rules, routes, reach):
+    policy = RecipientPolicy.of(environment, names, account)
+    for key in upload(client("s3", environment), names.registry, tariffs, rules, routes, policy):
         console.print(f"s3://{names.registry}/{key}")
 
 

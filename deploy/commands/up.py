@@ -26,7 +26,7 @@ from deploy.stream_job.package import PACKAGE
 from deploy.stream_job.properties import RESTORE, SKIP, release_of
 from deploy.stream_job.state import current_state
 from deploy.target import client, target
-from flink_job.lake import agreement
+from flink_job.lake import bill_comparison
 
 app = typer.Typer()
 SAMPLES = Path("sample_data")
@@ -85,7 +85,7 @@ def up(
     application.start(restore)
     _check(environment, names, application, limit_s)
     if drop_state and snapshot:
-        warn(agreement.after_replay(env, started, environment.retention_h))
+        warn(bill_comparison.after_replay(env, started, environment.retention_h))
 
 
 def _fill_registry(s3: Any, names: Names, tariffs: Path, rules: Path) -> None:

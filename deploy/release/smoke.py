@@ -104,7 +104,9 @@ def _put(kinesis: Any, stream: str, meter: str, document: dict[str, Any]) -> Non
     kinesis.put_record(StreamName=stream, Data=json.dumps(document).encode(), PartitionKey=meter)
 
 
-def _cost(athena: AthenaClient, meter: str, start: datetime, wait: Callable[[float], None]) -> dict[str, str | None] | None:
+def _cost(
+    athena: AthenaClient, meter: str, start: datetime, wait: Callable[[float], None]
+) -> dict[str, str | None] | None:
     day = f"{start.astimezone(UTC):%Y-%m-%d}"
     parameters = [literal(meter), literal(day)]
     try:
