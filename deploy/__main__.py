@@ -9,7 +9,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from deploy.commands import backup, checks, compare, deployment, registry, snapshots, up
+from deploy.commands import backup, checks, compare, deployment, import_plan, registry, snapshots, up
 from deploy.errors import DeployError
 from flink_job.lake.database import LakeError
 
@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (up, deployment, checks, compare, registry, backup, snapshots):
+for module in (up, deployment, checks, compare, registry, backup, snapshots, import_plan):
     app.add_typer(module.app)
 #: Errors whose message is printed without a traceback.
 FAILURES = (DeployError, LakeError)
