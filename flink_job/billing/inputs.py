@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from flink_job.batch.parquet import ParquetError, columns_in
 from flink_job.billing.columns import ReadingColumns
 from flink_job.billing.records import Rejects, read_reading_records
 from flink_job.billing.tables import COLUMNS, header_of, read_csv, read_parquet
+from flink_job.io.parquet import ParquetError, columns_in
 from flink_job.io.records import InputError, open_input
 from flink_job.metering.bounds import MAX_DETAIL
 from flink_job.tariffs.history import Intervals

@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from flink_job.batch.parquet import ParquetError, table_in
 from flink_job.billing.columns import ReadingColumns, signed
+from flink_job.io.parquet import ParquetError, table_in
 from flink_job.io.records import InputError
 from flink_job.metering import bounds
 from flink_job.metering.units import MICRO

@@ -6,10 +6,11 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from functools import cache
-from itertools import islice
 from typing import Any
 
 import msgspec
+
+from flink_job.io.batches import batched
 
 BATCH = 500
 BATCH_BYTES = 4_000_000
@@ -53,7 +54,7 @@ def publish(stream: str, records: Iterator[bytes], sent: Callable[[int], None], 
     """
     kinesis = client("kinesis", endpoint)
     count = 0
-    while batch := list(islice(records, BATCH)):
+    for batch in batched(records, BATCH):
         for part in _within_limit(batch):
             put(kinesis, stream, [{"Data": record, "PartitionKey": _partition_key(record)} for record in part])
         count += len(batch)

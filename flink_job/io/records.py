@@ -19,8 +19,8 @@ from urllib.parse import urlparse
 
 import msgspec
 
-from flink_job.batch.parquet import ParquetError, rows_in
 from flink_job.io.kinesis import client
+from flink_job.io.parquet import ParquetError, rows_in
 from flink_job.metering.bounds import MAX_HEADER_BYTES, MAX_INPUT_BYTES, MAX_LINE_BYTES
 from flink_job.metering.framing import parts
 from flink_job.metering.record import CSV_ENVELOPE, CSV_SEPARATOR
