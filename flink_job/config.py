@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flink_job.errors import MeteringError
 from flink_job.metering.bounds import MAX_FUTURE_S, MAX_RECORD_BYTES
 from flink_job.tenants import DEFAULT, RIGHT, is_tenant
 
@@ -66,7 +67,7 @@ SINK_OPTIONS = frozenset(
 )
 
 
-class ConfigError(ValueError):
+class ConfigError(MeteringError, ValueError):
     """Settings that cannot be used; `problems` holds every fault, each with its group and key."""
 
     def __init__(self, problems: list[str]) -> None:

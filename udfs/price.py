@@ -1,8 +1,9 @@
-"""States of a bill to the cost of the reading between them."""
+"""`price_reading`: the cost of readings from the accumulated state of their bills, and their alert samples."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,145 +18,167 @@ from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.model import MAX_DEMAND_PERIODS, MAX_PERIODS, Tariff
 from flink_job.tariffs.rating import marginal
 from flink_job.tariffs.registry import UnknownTariffError
-from flink_job.tariffs.state import Basis, State
+from flink_job.tariffs.state import STREAM_LINES, Basis, State
 from flink_job.tenants import plain
 from udfs.columns import ALERT_COLUMNS, BIGINT, BOOLEAN, STRING, row_type
 from udfs.metrics import Counters
 from udfs.worker_memory import settle_memory
 
+#: Result columns. Amounts are 1e-6 of the currency.
 PRICE = dict(
     tariff_id=STRING,
     tariff_version=STRING,
     tou_period=STRING,
-    cycle_start=STRING,
+    cycle_start=STRING,  # YYYY-MM-DD
     currency=STRING,
-    energy_ucost=BIGINT,
-    demand_ucost=BIGINT,
-    fixed_ucost=BIGINT,
-    export_ucost=BIGINT,
-    tax_ucost=BIGINT,
+    **{f"{line}_ucost": BIGINT for line in STREAM_LINES},
     total_ucost=BIGINT,
     provisional=BOOLEAN,
     **ALERT_COLUMNS,
 )
-_AMOUNTS = ("energy_ucost", "demand_ucost", "fixed_ucost", "export_ucost", "tax_ucost", "total_ucost")
+_AMOUNTS = (*(f"{line}_ucost" for line in STREAM_LINES), "total_ucost")
 _SLOTS = MAX_DEMAND_PERIODS + 1
 
 
+class PriceInput(NamedTuple):
+    """Leading arguments of `price_reading`, columns of a batch; the accumulated state follows (see `_states`).
+
+    `import_total`, `export_total`: energy of the whole interval [1e-6 kWh], ABSENT if the record has none.
+    `demand`: energy of the demand interval [1e-6 kWh]. `contracted`: contracted power [1e-6 kW], ABSENT without one.
+    `imported`, `exported`: energy that the record adds [1e-6 kWh], negative for a correction that lowers a quantity.
+    """
+
+    meter_id: pd.Series
+    site_path: pd.Series
+    tags: pd.Series
+    arrival: pd.Series
+    revision: pd.Series
+    measurements: pd.Series
+    import_total: pd.Series
+    export_total: pd.Series
+    demand: pd.Series
+    demand_window_s: pd.Series
+    contracted: pd.Series
+    segment_key: pd.Series
+    start_ms: pd.Series
+    interval_s: pd.Series
+    is_first: pd.Series
+    is_overtaken: pd.Series
+    tou_period: pd.Series
+    imported: pd.Series
+    exported: pd.Series
+
+
+class _Segments(NamedTuple):
+    """The billing segments of a batch with their tariffs; row i belongs to `segments[codes[i]]`."""
+
+    codes: Ints
+    segments: list[Segment]
+    tariffs: list[Tariff]
+
+    def by_tariff(self) -> Iterator[tuple[Tariff, Ints]]:
+        """Yield each tariff version with its rows."""
+        for tariff in {(t.tariff_id, t.version): t for t in self.tariffs}.values():
+            yield tariff, np.flatnonzero(np.array([t is tariff for t in self.tariffs])[self.codes])
+
+    def column(self, values: list[str]) -> Ints:
+        """Return a column from the values by segment."""
+        return np.array(values, dtype=object)[self.codes]
+
+
+class _Costs(NamedTuple):
+    """The costs of a batch: `amounts` of shape (len(_AMOUNTS), n), `bills` of shape (2, n) [currency] or NaN."""
+
+    amounts: Ints
+    provisional: Any
+    tou_period: Any
+    bills: Any
+
+
 class PriceReading(ScalarFunction):  # type: ignore[misc]
-    """`price_reading(...)`: see flink_job.tariffs.rating. The states come as sums after the reading and its own part,
-    the peaks after and before it. With the costs known, the readings go through the pre-filters of alert rules.
+    """Vectorised SQL function with the arguments of PriceInput and the state, and the result columns PRICE.
+
+    A reading costs the bill after it minus the bill before it (see flink_job.tariffs.rating). Costed readings then pass
+    the pre-filters of alert rules. Raises UnknownTariffError if a resolved tariff version is no longer in the registry.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
     def open(self, function_context: Any) -> None:
+        """Create counters, registries and pre-filters of the worker."""
         self.counters = Counters(function_context)
         self.registry = tariff_registry(self.settings.tariffs)
         self.prefilters = Prefilters(rule_registry(self.settings.tariffs, self.settings.job.silence_s))
         settle_memory()
 
-    def eval(
-        self,
-        meter_id: pd.Series,
-        site_path: pd.Series,
-        tags: pd.Series,
-        arrival: pd.Series,
-        revision: pd.Series,
-        measurements: pd.Series,
-        import_total: pd.Series,
-        export_total: pd.Series,
-        demand: pd.Series,
-        demand_window_s: pd.Series,
-        contracted: pd.Series,
-        segment_key: pd.Series,
-        start_ms: pd.Series,
-        interval_s: pd.Series,
-        is_first: pd.Series,
-        is_overtaken: pd.Series,
-        tou_period: pd.Series,
-        imported: pd.Series,
-        exported: pd.Series,
-        *accumulated: pd.Series,
-    ) -> pd.DataFrame:
+    def eval(self, *columns: pd.Series) -> pd.DataFrame:
+        """Price a batch of readings."""
+        width = len(PriceInput._fields)
+        batch, accumulated = PriceInput(*columns[:width]), columns[width:]
         self.registry.refresh()
-        codes, keys = pd.factorize(segment_key)
-        segments = [segment_of(key) for key in keys]
-        tariffs = [self._tariff(segment) for segment in segments]
-        sums = [column.to_numpy(np.int64) for column in accumulated]
-        periods = tou_period.to_numpy(np.int64)
-        before, after = _states(sums, periods, imported.to_numpy(np.int64), exported.to_numpy(np.int64))
-        start = start_ms.to_numpy(np.int64)
-        end = start + interval_s.to_numpy(np.int64) * 1000
-        amounts = np.zeros((len(_AMOUNTS), len(codes)), dtype=np.int64)
-        provisional = is_overtaken.to_numpy(bool).copy()
-        falls = imported.to_numpy(np.int64) < 0
-        names = np.empty(len(codes), dtype=object)
         self.prefilters.refresh()
-        needed = self.prefilters.signals
-        bills = np.full((2, len(codes)), np.nan)
-        for tariff in {(t.tariff_id, t.version): t for t in tariffs}.values():
-            rows = np.flatnonzero(np.array([t is tariff for t in tariffs])[codes])
-            charges = marginal(
-                tariff,
-                Basis.of(segments, codes[rows]),
-                _take(before, rows),
-                _take(after, rows),
-                (start[rows], end[rows]),
-                is_first.to_numpy(bool)[rows],
-            )
-            for line, amount in enumerate((*charges, charges.cost)):
-                amounts[line, rows] = amount
-            provisional[rows] |= (
-                tariff.depends_on_order | any(tariff.left_to_batch()) | (falls[rows] & tariff.has_demand)
-            )
-            names[rows] = np.array(tariff.periods, dtype=object)[periods[rows]]
-            if needed & BILLS and not tariff.depends_on_order:
-                bills[:, rows] = bills_of(tariff, segments, codes[rows], _take(after, rows), end[rows])
+        codes, keys = pd.factorize(batch.segment_key)
+        segments = [segment_of(key) for key in keys]
+        resolved = _Segments(codes, segments, [self._tariff(segment) for segment in segments])
+        before, after = _states(batch, [column.to_numpy(np.int64) for column in accumulated])
+        costs = _costs(batch, resolved, before, after, bool(self.prefilters.signals & BILLS))
         self.counters.add({"costed": len(codes)})
-        currencies = _spread([t.currency for t in tariffs], codes)
-        watched = [NOTHING] * len(codes)
-        if needed:
-            values = signals_of(
-                interval_s.to_numpy(float), *(c.to_numpy(np.int64) for c in (import_total, export_total, demand)),
-                demand_window_s.to_numpy(float), contracted.to_numpy(np.int64), amounts[-1], bills,
-            )  # fmt: skip
-            watched = self._watch(
-                (meter_id, site_path, tags),
-                (start.tolist(), interval_s.tolist(), revision.tolist(), amounts[-1].tolist()),
-                arrival.to_numpy("datetime64[ms]").astype("int64").tolist(),
-                currencies,
-                measurements,
-                values,
-            )
+        currencies = resolved.column([tariff.currency for tariff in resolved.tariffs])
+        samples = self._alert_samples(batch, costs, currencies)
         return pd.DataFrame(
             {
-                "tariff_id": _spread([plain(s.tariff_id) for s in segments], codes),
-                "tariff_version": _spread([s.tariff_version for s in segments], codes),
-                "tou_period": names,
-                "cycle_start": _spread([s.cycle_start.isoformat() for s in segments], codes),
+                "tariff_id": resolved.column([plain(s.tariff_id) for s in segments]),
+                "tariff_version": resolved.column([s.tariff_version for s in segments]),
+                "tou_period": costs.tou_period,
+                "cycle_start": resolved.column([s.cycle_start.isoformat() for s in segments]),
                 "currency": currencies,
-                **dict(zip(_AMOUNTS, amounts, strict=True)),
-                "provisional": provisional,
+                **dict(zip(_AMOUNTS, costs.amounts, strict=True)),
+                "provisional": costs.provisional,
                 **{
                     name: pd.Series(c, dtype=object)
-                    for name, c in zip(ALERT_COLUMNS, zip(*watched, strict=True), strict=True)
+                    for name, c in zip(ALERT_COLUMNS, zip(*samples, strict=True), strict=True)
                 },
             }
         )
 
-    def _watch(
-        self, meters: Any, at: Any, arrivals: list[int], currencies: Any, measurements: Any, signals: Any
-    ) -> list[tuple[Any, ...]]:
-        """Each reading through the pre-filter of its meter.
+    def _alert_samples(self, batch: PriceInput, costs: _Costs, currencies: Any) -> list[tuple[Any, ...]]:
+        """Return the values of ALERT_COLUMNS by row: the samples that the pre-filters forward."""
+        if not self.prefilters.signals:
+            return [NOTHING] * len(currencies)
+        totals = costs.amounts[-1]
+        signals = signals_of(
+            batch.interval_s.to_numpy(float),
+            *(column.to_numpy(np.int64) for column in (batch.import_total, batch.export_total, batch.demand)),
+            batch.demand_window_s.to_numpy(float),
+            batch.contracted.to_numpy(np.int64),
+            totals,
+            costs.bills,
+        )
+        return self._prefiltered(
+            zip(batch.meter_id, batch.site_path, batch.tags, strict=True),
+            zip(
+                *(column.to_numpy(np.int64).tolist() for column in (batch.start_ms, batch.interval_s, batch.revision)),
+                totals.tolist(),
+                strict=True,
+            ),
+            batch.arrival.to_numpy("datetime64[ms]").astype("int64").tolist(),
+            currencies,
+            batch.measurements,
+            signals,
+        )
 
-        `meters` are columns of id, path and tags, `at` of start, interval, revision and cost.
+    def _prefiltered(
+        self, meters: Any, samples: Any, arrivals: list[int], currencies: Any, measurements: Any, signals: Any
+    ) -> list[tuple[Any, ...]]:
+        """Pass each reading through the pre-filter of its meter.
+
+        `meters` are (id, site path, tags), `samples` (start, interval, revision, cost), `signals` columns by name.
         """
         find = self.prefilters.of_meter
         found = []
-        columns = zip(zip(*meters, strict=True), zip(*at, strict=True), arrivals, currencies, measurements, strict=True)
-        for row, (meter, when, arrival_ms, currency, measured) in enumerate(columns):
+        columns = zip(meters, samples, arrivals, currencies, measurements, strict=True)
+        for row, (meter, sample, arrival_ms, currency, measured) in enumerate(columns):
             prefilter = find(*meter)
             if prefilter is None:
                 found.append(NOTHING)
@@ -166,12 +189,12 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
                 value = signals[name][row] if name in signals else channels.get(name)
                 if value is not None and value == value:  # NaN: the reading has no such value
                     values[name] = value
-            passed = prefilter.observe(*when, arrival_ms, currency, values) if values else None
+            passed = prefilter.observe(*sample, arrival_ms, currency, values) if values else None
             found.append(NOTHING if passed is None else columns_of(passed))
         return found
 
     def _tariff(self, segment: Segment) -> Tariff:
-        """The version that the reading was resolved to; where this worker has not seen it yet, look again."""
+        """Return the tariff version of a segment; reload the registry if this worker does not have it yet."""
         try:
             return self.registry.version(segment.tariff_id, segment.tariff_version)
         except UnknownTariffError:
@@ -179,10 +202,15 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
             return self.registry.version(segment.tariff_id, segment.tariff_version)
 
 
-def _states(sums: list[Ints], periods: Ints, imported: Ints, exported: Ints) -> tuple[State, State]:
-    """(before, after): a sum before a reading is the sum after it, less its own part in its own period."""
-    imports, exports = sums[:MAX_PERIODS], sums[MAX_PERIODS : 2 * MAX_PERIODS]
-    peaks = sums[2 * MAX_PERIODS :]
+def _states(batch: PriceInput, accumulated: list[Ints]) -> tuple[State, State]:
+    """Return the accumulators (before, after) each reading.
+
+    `accumulated` are the energy sums after the reading by TOU period (import, export) and the peaks by demand slot
+    (after, before). The sum before a reading is the sum after it minus its own energy in its own TOU period.
+    """
+    periods, imported, exported = (c.to_numpy(np.int64) for c in (batch.tou_period, batch.imported, batch.exported))
+    imports, exports = accumulated[:MAX_PERIODS], accumulated[MAX_PERIODS : 2 * MAX_PERIODS]
+    peaks = accumulated[2 * MAX_PERIODS :]
     after = State(tuple(imports), tuple(exports), tuple(peaks[:_SLOTS]))
     before = State(
         tuple(s - np.where(periods == p, imported, 0) for p, s in enumerate(imports)),
@@ -192,13 +220,37 @@ def _states(sums: list[Ints], periods: Ints, imported: Ints, exported: Ints) -> 
     return before, after
 
 
+def _costs(batch: PriceInput, resolved: _Segments, before: State, after: State, with_bills: bool) -> _Costs:
+    """Price the readings of each tariff version together; `with_bills`: compute bills for alert rules."""
+    count = len(resolved.codes)
+    periods = batch.tou_period.to_numpy(np.int64)
+    start_ms = batch.start_ms.to_numpy(np.int64)
+    end_ms = start_ms + batch.interval_s.to_numpy(np.int64) * 1000
+    is_first, is_lowered = batch.is_first.to_numpy(bool), batch.imported.to_numpy(np.int64) < 0
+    amounts = np.zeros((len(_AMOUNTS), count), dtype=np.int64)
+    provisional = batch.is_overtaken.to_numpy(bool).copy()
+    names = np.empty(count, dtype=object)
+    bills = np.full((2, count), np.nan)
+    for tariff, rows in resolved.by_tariff():
+        basis, state = Basis.of(resolved.segments, resolved.codes[rows]), _take(after, rows)
+        interval_ms = (start_ms[rows], end_ms[rows])
+        charges = marginal(tariff, basis, _take(before, rows), state, interval_ms, is_first[rows])
+        for line, amount in enumerate((*charges, charges.cost)):
+            amounts[line, rows] = amount
+        # A correction that lowers a quantity cannot lower a peak in the stream.
+        is_provisional = is_lowered[rows] & tariff.has_demand
+        provisional[rows] |= tariff.depends_on_order | any(tariff.left_to_batch()) | is_provisional
+        names[rows] = np.array(tariff.periods, dtype=object)[periods[rows]]
+        if with_bills and not tariff.depends_on_order:
+            bills[:, rows] = bills_of(tariff, resolved.segments, resolved.codes[rows], state, end_ms[rows])
+    return _Costs(amounts, provisional, names, bills)
+
+
 def _take(state: State, rows: Ints) -> State:
+    """Return the accumulators of some rows."""
     return State(*(tuple(column[rows] for column in part) for part in state))
 
 
-def _spread(values: list[str], codes: Ints) -> Ints:
-    return np.array(values, dtype=object)[codes]
-
-
 def price_reading(settings: Settings) -> Any:
+    """Create the SQL function `price_reading`."""
     return udf(PriceReading(settings), result_type=row_type(**PRICE), func_type="pandas")

@@ -1,10 +1,11 @@
-"""Readings to their place in a contract and a tariff."""
+"""`resolve_reading`: resolves readings to their contract and tariff position (see flink_job.tariffs.resolve)."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,9 +17,10 @@ from flink_job.alerts.worker_prefilters import ChannelPrefilter
 from flink_job.config import Settings
 from flink_job.metering.bounds import MAX_DETAIL
 from flink_job.metering.packing import QuantityError, multiplied
+from flink_job.metering.reasons import Rejection, Unpriced
 from flink_job.registries import rule_registry, tariff_registry
 from flink_job.tariffs.calendar import CalendarError
-from flink_job.tariffs.placement import MeterPlace, Places
+from flink_job.tariffs.contract_cache import ContractCache, ResolvedContract
 from flink_job.tariffs.registry import UnknownTariffError
 from udfs.columns import ABSENT, ALERT_COLUMNS, BIGINT, INT, STRING, row_type
 from udfs.metrics import Counters
@@ -26,31 +28,32 @@ from udfs.worker_memory import settle_memory
 
 log = logging.getLogger(__name__)
 
-PLACE = dict(
-    reason=STRING,
+#: Result columns. `reason` and `detail` are NULL for a resolved reading; else the other columns are NULL or ABSENT.
+RESOLVED = dict(
+    reason=STRING,  # code of Unpriced, or Rejection.FOREIGN_DEVICE
     detail=STRING,
-    segment_key=STRING,
+    segment_key=STRING,  # see flink_job.tariffs.cycle
     bill_key=STRING,
-    site_path=STRING,
-    tou_period=INT,
+    site_path=STRING,  # qualified by the tenant
+    tou_period=INT,  # index in Tariff.periods
     demand_slot=INT,
     demand_start_ms=BIGINT,
     demand_window_s=INT,
     day_start_ms=BIGINT,
     day_s=INT,
-    import_packed=BIGINT,
+    import_packed=BIGINT,  # quantities times the multiplier of the contract (see flink_job.metering.packing)
     export_packed=BIGINT,
     reactive_import_packed=BIGINT,
     reactive_export_packed=BIGINT,
     register_packed=BIGINT,
     rollover_ukwh=BIGINT,
-    tags=STRING,
-    contracted_uw=BIGINT,
-    heartbeats=DataTypes.ARRAY(DataTypes.STRING()),
+    tags=STRING,  # name=value, joined by ;
+    contracted_uw=BIGINT,  # contracted power of the TOU period [1e-6 kW]
+    heartbeats=DataTypes.ARRAY(DataTypes.STRING()),  # marks of HeartbeatTracker
     **ALERT_COLUMNS,
 )
-#: Columns of PLACE that readings of the same terms and beginning have in common.
-_OF_POSITION = (
+#: Columns of RESOLVED that are attributes of TariffPosition.
+_POSITION_COLUMNS = (
     "segment_key",
     "bill_key",
     "tou_period",
@@ -60,7 +63,7 @@ _OF_POSITION = (
     "day_start_ms",
     "day_s",
 )
-_OF_READING = (
+_QUANTITIES = (
     "import_packed",
     "export_packed",
     "reactive_import_packed",
@@ -68,22 +71,47 @@ _OF_READING = (
     "register_packed",
     "rollover_ukwh",
 )
-#: Of readings that are rejected, not unpriced: a device that the meter's contract does not list sent them. They have a
-#: counter of their own: averages over subtasks would mix this operator's counter with the decoder's `rejected`.
-FOREIGN_DEVICE = "foreign_device"
-#: A reading that has no place: no contract, no position.
-_NOWHERE = (None, -1)
+#: Readings of a foreign device are rejected, not unpriced. They have their own counter: averages over subtasks would
+#: mix a common counter with the decoder's `rejected`.
+FOREIGN_DEVICE = Rejection.FOREIGN_DEVICE.value
+_UNRESOLVED = (None, -1)
+
+_Resolution = tuple[ResolvedContract | None, int]
+"""(contract, number of the position in the cache); _UNRESOLVED for a reading without either."""
+_Problems = dict[int, tuple[str, str]]
+"""(reason code, detail) by row."""
+
+
+class ResolveInput(NamedTuple):
+    """Arguments of `resolve_reading`, columns of a batch. Integer columns have ABSENT for NULL."""
+
+    contract: pd.Series
+    device: pd.Series
+    arrival: pd.Series
+    revision: pd.Series
+    start_ms: pd.Series
+    interval_s: pd.Series
+    import_packed: pd.Series
+    export_packed: pd.Series
+    reactive_import_packed: pd.Series
+    reactive_export_packed: pd.Series
+    register_packed: pd.Series
+    rollover_ukwh: pd.Series
+    measurements: pd.Series
 
 
 class ResolveReading(ScalarFunction):  # type: ignore[misc]
-    """`resolve_reading(contract, device, reading...)`: see flink_job.tariffs.resolve. ABSENT stands for NULL in
-    the integer columns of the result.
+    """Vectorised SQL function with the arguments of ResolveInput and the result columns RESOLVED.
+
+    Readings also pass the heartbeat tracker and, if they have only measured channels, the pre-filter of alert rules;
+    readings with billed quantities pass theirs in `price_reading`. It never raises for a contract or tariff.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
     def open(self, function_context: Any) -> None:
+        """Create counters, registries and pre-filters of the worker."""
         self.counters = Counters(function_context, "resolved", "unpriced", f"rejected_{FOREIGN_DEVICE}")
         self.registry = tariff_registry(self.settings.tariffs)
         rules = rule_registry(self.settings.tariffs, self.settings.job.silence_s)
@@ -92,153 +120,133 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
         self.generation = -1
         settle_memory()
 
-    def eval(
-        self,
-        contract: pd.Series,
-        device: pd.Series,
-        arrival: pd.Series,
-        revision: pd.Series,
-        start_ms: pd.Series,
-        interval_s: pd.Series,
-        import_packed: pd.Series,
-        export_packed: pd.Series,
-        reactive_import_packed: pd.Series,
-        reactive_export_packed: pd.Series,
-        register_packed: pd.Series,
-        rollover_ukwh: pd.Series,
-        measurements: pd.Series,
-    ) -> pd.DataFrame:
+    def eval(self, *columns: pd.Series) -> pd.DataFrame:
+        """Resolve a batch of readings."""
+        batch = ResolveInput(*columns)
+        self._refresh_cache()
+        problems: _Problems = {}
+        resolutions = [
+            self._resolve(document, sender, start, row, problems)
+            for row, (document, sender, start) in enumerate(
+                zip(batch.contract, batch.device, batch.start_ms.tolist(), strict=True)
+            )
+        ]
+        quantities = {name: getattr(batch, name).to_numpy(np.int64) for name in _QUANTITIES}
+        products = _multiplied(resolutions, quantities, problems)
+        self._count(len(resolutions), problems)
+        alerts = self._alert_columns([contract for contract, _ in resolutions], batch, quantities)
+        return self._frame(resolutions, problems, products, alerts)
+
+    def _refresh_cache(self) -> None:
+        """Discard the cached contracts and positions if a tariff has changed."""
         self.registry.refresh()
         if self.registry.generation != self.generation:
             self.generation = self.registry.generation
-            self.places = Places(self.registry, self.settings.contracts.tenant)
-        self.places.start_batch()
-        problems: dict[int, tuple[str, str]] = {}
-        found = [
-            self._find(document, sender, start, row, problems)
-            for row, (document, sender, start) in enumerate(zip(contract, device, start_ms.tolist(), strict=True))
-        ]
-        quantities = {
-            name: column.to_numpy(np.int64)
-            for name, column in zip(
-                _OF_READING,
-                (
-                    import_packed,
-                    export_packed,
-                    reactive_import_packed,
-                    reactive_export_packed,
-                    register_packed,
-                    rollover_ukwh,
-                ),
-                strict=True,
-            )
-        }
-        multiplied_quantities = _multiplied(found, quantities, problems)
-        self._count(len(found), problems)
-        places = [place for place, _ in found]
-        watched = self._watch(places, arrival, start_ms, interval_s, revision, measurements, quantities)
-        return self._frame(found, problems, multiplied_quantities, watched)
+            self.cache = ContractCache(self.registry, self.settings.contracts.tenant)
+        self.cache.start_batch()
 
-    def _find(
-        self, document: Any, device: str | None, start_ms: int, row: int, problems: dict[int, tuple[str, str]]
-    ) -> tuple[MeterPlace | None, int]:
-        """(place, number of its position) of a reading; where it has none, `problems` tells why."""
+    def _resolve(self, document: Any, device: str | None, start_ms: int, row: int, problems: _Problems) -> _Resolution:
+        """Resolve one reading; if it cannot be resolved, add the reason to `problems`."""
         if document is None:
             problems[row] = (
-                "no_contract",
-                "no valid contract for this meter had arrived; see rejected for invalid ones",
+                Unpriced.NO_CONTRACT.value,
+                "no valid contract for this meter had arrived; invalid contracts are in table rejected",
             )
-            return _NOWHERE
+            return _UNRESOLVED
         try:
-            place = self.places.of(document)
-            if not place.may_speak(device):
-                problems[row] = (FOREIGN_DEVICE, f"the contract does not list {device} among the meter's devices")
-                return _NOWHERE
-            return place, self.places.position(place.agreed.terms, start_ms)
+            contract = self.cache.get(document)
+            if not contract.accepts(device):
+                problems[row] = (FOREIGN_DEVICE, f"device {device} is not listed in the contract of the meter")
+                return _UNRESOLVED
+            return contract, self.cache.position(contract.terms.timeline, start_ms)
         except UnknownTariffError as error:
             problems[row] = (error.code, str(error))
         except CalendarError as error:
-            problems[row] = ("calendar_year_missing", str(error))
-        except Exception as error:  # one contract or tariff that was not foreseen leaves its own readings unpriced
+            problems[row] = (Unpriced.CALENDAR_YEAR_MISSING.value, str(error))
+        except Exception as error:  # an unexpected error of a contract or tariff leaves only its readings unpriced
             log.exception("a reading cannot be resolved")
-            problems[row] = ("unresolvable", f"{type(error).__name__}: {error}"[:MAX_DETAIL])
-        return _NOWHERE
+            problems[row] = (Unpriced.UNRESOLVABLE.value, f"{type(error).__name__}: {error}"[:MAX_DETAIL])
+        return _UNRESOLVED
 
-    def _count(self, readings: int, problems: dict[int, tuple[str, str]]) -> None:
+    def _count(self, readings: int, problems: _Problems) -> None:
         unpriced = Counter(f"unpriced_{code}" for code, _ in problems.values() if code != FOREIGN_DEVICE)
         foreign = len(problems) - unpriced.total()
         counts = {"resolved": readings, "unpriced": unpriced.total(), f"rejected_{FOREIGN_DEVICE}": foreign}
         self.counters.add({**counts, **unpriced})
 
-    def _frame(self, found: Any, problems: Any, quantities: dict[str, Any], watched: Any) -> pd.DataFrame:
-        numbers = [number for _, number in found]
-        positions = self.places.positions
+    def _frame(
+        self,
+        resolutions: Sequence[_Resolution],
+        problems: _Problems,
+        quantities: dict[str, Any],
+        alerts: dict[str, Any],
+    ) -> pd.DataFrame:
+        """Return the result columns RESOLVED."""
+        count, positions = len(resolutions), self.cache.positions
         columns: dict[str, Any] = {
-            **self.places.columns(numbers, _OF_POSITION),
+            **self.cache.columns([number for _, number in resolutions], _POSITION_COLUMNS),
             **quantities,
-            "reason": _sparse(len(found), {row: code for row, (code, _) in problems.items()}),
-            "detail": _sparse(len(found), {row: detail for row, (_, detail) in problems.items()}),
-            "site_path": _texts([place and place.meter.site_path for place, _ in found]),
-            "tags": _texts([(place and place.meter.tags) or None for place, _ in found]),
+            "reason": _sparse(count, {row: code for row, (code, _) in problems.items()}),
+            "detail": _sparse(count, {row: detail for row, (_, detail) in problems.items()}),
+            "site_path": _objects([contract and contract.meter.site_path for contract, _ in resolutions]),
+            "tags": _objects([(contract and contract.meter.tags) or None for contract, _ in resolutions]),
             "contracted_uw": np.array(
                 [
                     ABSENT
-                    if place is None or place.agreed.contract is None
-                    else place.agreed.contracted_uw(positions[number])
-                    for place, number in found
+                    if contract is None or contract.terms.contract is None
+                    else contract.terms.contracted_uw(positions[number])
+                    for contract, number in resolutions
                 ],
                 dtype=np.int64,
             ),
-            **watched,
+            **alerts,
         }
-        return pd.DataFrame({name: columns[name] for name in PLACE}, copy=False)
+        return pd.DataFrame({name: columns[name] for name in RESOLVED}, copy=False)
 
-    def _watch(
-        self,
-        places: Any,
-        arrival: Any,
-        start_ms: Any,
-        interval_s: Any,
-        revision: Any,
-        measurements: Any,
-        quantities: Any,
+    def _alert_columns(
+        self, contracts: Sequence[ResolvedContract | None], batch: ResolveInput, quantities: dict[str, Any]
     ) -> dict[str, Any]:
-        """Marks of silence rules, and what measured channels alone have to tell alert rules."""
+        """Return the columns `heartbeats` and ALERT_COLUMNS: heartbeat marks, and samples of measured channels."""
         self.measured.refresh()
         self.heartbeats.refresh()
-        count = len(places)
-        arrival_ms = arrival.to_numpy("datetime64[ms]").astype("int64")
+        count = len(contracts)
+        arrival_ms = batch.arrival.to_numpy("datetime64[ms]").astype("int64")
         marks: dict[int, Any] = {}
         if self.heartbeats.needed:
-            for row, (place, at_ms) in enumerate(zip(places, arrival_ms.tolist(), strict=True)):
-                if place is not None:
-                    marks[row] = self.heartbeats.marks(place.meter, at_ms)
-        seen: dict[int, tuple[Any, ...]] = {}
+            for row, (contract, at_ms) in enumerate(zip(contracts, arrival_ms.tolist(), strict=True)):
+                if contract is not None:
+                    marks[row] = self.heartbeats.marks(contract.meter, at_ms)
+        samples: dict[int, tuple[Any, ...]] = {}
         if self.measured.needed:
-            carries = np.any([column != ABSENT for column in quantities.values()], axis=0)
-            for row in np.flatnonzero(measurements.notna().to_numpy() & ~carries).tolist():
-                if places[row] is not None:
-                    seen[row] = self.measured.observe(
-                        places[row].meter,
-                        int(start_ms.iloc[row]),
-                        int(interval_s.iloc[row]),
-                        int(revision.iloc[row]),
+            is_billed = np.any([column != ABSENT for column in quantities.values()], axis=0)
+            for row in np.flatnonzero(batch.measurements.notna().to_numpy() & ~is_billed).tolist():
+                contract = contracts[row]
+                if contract is not None:
+                    samples[row] = self.measured.observe(
+                        contract.meter,
+                        int(batch.start_ms.iloc[row]),
+                        int(batch.interval_s.iloc[row]),
+                        int(batch.revision.iloc[row]),
                         int(arrival_ms[row]),
-                        measurements.iloc[row],
+                        batch.measurements.iloc[row],
                     )
-        told = {
-            name: _sparse(count, {row: columns[at] for row, columns in seen.items()})
+        alerts = {
+            name: _sparse(count, {row: values[at] for row, values in samples.items()})
             for at, name in enumerate(ALERT_COLUMNS)
         }
-        return {"heartbeats": _sparse(count, marks), **told}
+        return {"heartbeats": _sparse(count, marks), **alerts}
 
 
-def _multiplied(found: Any, quantities: dict[str, Any], problems: dict[int, tuple[str, str]]) -> dict[str, Any]:
-    """Quantities times the multipliers of their contracts; a column in which none is stays the same.
+def _multiplied(resolutions: list[Any], quantities: dict[str, Any], problems: _Problems) -> dict[str, Any]:
+    """Return the quantities times the multipliers of the contracts; the same columns if no contract has one.
 
-    A reading whose product is too large loses its place, and `problems` tells why.
+    A reading whose product is too large becomes unresolved, with the reason in `problems`.
     """
-    rows = [row for row, (place, _) in enumerate(found) if place is not None and place.agreed.multiplier is not None]
+    rows = [
+        row
+        for row, (contract, _) in enumerate(resolutions)
+        if contract is not None and contract.terms.multiplier is not None
+    ]
     if not rows:
         return quantities
     products = {name: column.copy() for name, column in quantities.items()}
@@ -246,26 +254,28 @@ def _multiplied(found: Any, quantities: dict[str, Any], problems: dict[int, tupl
         try:
             for column in products.values():
                 if column[row] != ABSENT:
-                    column[row] = multiplied(int(column[row]), found[row][0].agreed.multiplier)
+                    column[row] = multiplied(int(column[row]), resolutions[row][0].terms.multiplier)
         except QuantityError as error:
-            problems[row] = ("quantity_out_of_range", str(error))
-            found[row] = _NOWHERE
+            problems[row] = (Unpriced.QUANTITY_OUT_OF_RANGE.value, str(error))
+            resolutions[row] = _UNRESOLVED
     return products
 
 
 def _sparse(count: int, values: dict[int, Any]) -> Any:
-    """A column of NULLs with a few values, by row."""
+    """Return a column of NULLs with a few values, given by row."""
     column = np.full(count, None, dtype=object)
     for row, value in values.items():
         column[row] = value
     return column
 
 
-def _texts(values: list[Any]) -> Any:
+def _objects(values: list[Any]) -> Any:
+    """Return a column of objects."""
     column = np.empty(len(values), dtype=object)
     column[:] = values
     return column
 
 
 def resolve_reading(settings: Settings) -> Any:
-    return udf(ResolveReading(settings), result_type=row_type(**PLACE), func_type="pandas")
+    """Create the SQL function `resolve_reading`."""
+    return udf(ResolveReading(settings), result_type=row_type(**RESOLVED), func_type="pandas")

@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 from flink_job.batch.account import ONE_REJECTED_READING
 from flink_job.batch.upload import Checked, Published, Refusal, check, publish_file
 from flink_job.config import Job
+from flink_job.errors import MeteringError
 from flink_job.io.kinesis import client
 from flink_job.io.records import InputError, open_input
 from flink_job.schemas import ACCOUNTED
@@ -26,7 +27,7 @@ from flink_job.schemas import ACCOUNTED
 PUBLISHED, REFUSED = "published", "refused"
 
 
-class ReceiptError(ValueError):
+class ReceiptError(MeteringError, ValueError):
     """A receipt that is missing or is none."""
 
 

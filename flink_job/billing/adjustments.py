@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flink_job.billing.run import COST_COLUMNS, decimals
+from flink_job.billing.run import decimals
+from flink_job.tariffs.bill_lines import COST_COLUMNS
 from flink_job.tariffs.history import Bill
 from flink_job.tariffs.history.intervals import HOUR_MS
 from flink_job.tariffs.model import Tariff

@@ -12,12 +12,9 @@ from rich.table import Table
 from flink_job.billing.documents import load_document
 from flink_job.billing.run import Pricing, Totals, amount_text, rate_meters
 from flink_job.io.records import InputError
-from flink_job.tariffs.history import RATING_ERRORS, Intervals
-from flink_job.tariffs.history.rate import LINES
+from flink_job.tariffs.bill_lines import LINES
+from flink_job.tariffs.history import Intervals
 from flink_job.tariffs.model import TariffError
-
-#: Why a tariff cannot rate the readings.
-REASONS = (TariffError, InputError, *RATING_ERRORS)
 
 
 def alternatives(folder: Path, timezone: str, currency: str) -> tuple[dict[str, list[str]], list[str]]:

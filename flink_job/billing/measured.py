@@ -10,13 +10,13 @@ import duckdb
 import numpy as np
 
 from flink_job.billing.adjustments import Key, Streamed
-from flink_job.billing.run import COST_COLUMNS
 from flink_job.metering.bounds import MAX_RECORD_BYTES
 from flink_job.metering.contract import Contract
 from flink_job.metering.packing import QuantityError, multiplied, pack, unpack
 from flink_job.metering.reading import parse_reading
 from flink_job.metering.registers import RegisterRead, keep_newest, register_energy
 from flink_job.metering.units import to_micro
+from flink_job.tariffs.bill_lines import COST_COLUMNS
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.history import Intervals
 from flink_job.tenants import DEFAULT, SEPARATOR

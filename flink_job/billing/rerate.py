@@ -16,21 +16,21 @@ import duckdb
 
 from flink_job.billing.adjustments import Adjustment, Key, reasons_of
 from flink_job.billing.measured import intervals_of, last_instant_ms, meters_in, prepare, streamed_of
-from flink_job.billing.run import COST_COLUMNS
+from flink_job.errors import MeteringError
 from flink_job.lake.database import needed_tables, open_lake
 from flink_job.lake.selection import EVERYTHING, Selection
 from flink_job.metering.contract import Contract, local_midnight_ms
 from flink_job.metering.units import to_micro
 from flink_job.schemas import ADJUSTMENTS
+from flink_job.tariffs.bill_lines import COST_COLUMNS
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.history import (
-    RATING_ERRORS,
-    Agreement,
     Bill,
+    BillingTerms,
     CycleError,
     InForce,
     Intervals,
-    Terms,
+    TariffInForce,
     rate_history,
 )
 from flink_job.tariffs.prices import PriceSeries
@@ -91,7 +91,7 @@ def rerate(
                 result.adjustments += [
                     a for a in rated if is_covered(date.fromisoformat(a.key[0]), a.cycle_end, selection)
                 ]
-            except (UnknownTariffError, *RATING_ERRORS) as error:
+            except MeteringError as error:
                 result.problems[meter_id] = str(error)
     return result
 
@@ -104,7 +104,7 @@ def _rerate_meter(
     until_ms: int,
 ) -> Iterator[Adjustment]:
     data, moved_ms = intervals_of(connection, contract)
-    terms = Terms(ZoneInfo(contract.timezone), contract.billing_day, contract.cycle_starts, until_ms)
+    terms = BillingTerms(ZoneInfo(contract.timezone), contract.billing_day, contract.cycle_starts, until_ms)
     history = rate_history(agreements(contract, registry), terms, data, series)
     bills = {(bill.cycle_start.isoformat(), bill.tariff_id, bill.version): bill for bill in history.bills}
     streamed = streamed_of(connection, contract.meter_id)
@@ -131,7 +131,7 @@ def _rerate_meter(
 def agreements(contract: Contract, registry: TariffRegistry) -> InForce:
     """A contract's assignments, with the version of each tariff in force."""
 
-    def in_force(day: date) -> Agreement:
+    def in_force(day: date) -> TariffInForce:
         following: date | None = None
         for assignment in reversed(contract.assignments):
             if assignment.valid_from <= day:
@@ -141,19 +141,19 @@ def agreements(contract: Contract, registry: TariffRegistry) -> InForce:
                     raise CycleError(str(error)) from None
                 ends = [d for d in (until, following) if d is not None]
                 power = {period: to_micro(kw) for period, kw in assignment.contracted_kw.items()}
-                return Agreement(tariff, max(since, assignment.valid_from), min(ends, default=None), power)
+                return TariffInForce(tariff, max(since, assignment.valid_from), min(ends, default=None), power)
             following = assignment.valid_from
         raise CycleError(f"the contract of {contract.meter_id} begins on {following}")
 
     return in_force
 
 
-def _span_ms(bill: Bill, terms: Terms) -> tuple[int, int]:
+def _span_ms(bill: Bill, terms: BillingTerms) -> tuple[int, int]:
     """Beginning and end of a bill's time, epoch ms."""
     return local_midnight_ms(bill.start, terms.zone), local_midnight_ms(bill.end, terms.zone)
 
 
-def _inside(instants_ms: Ints, bill: Bill | None, terms: Terms) -> int:
+def _inside(instants_ms: Ints, bill: Bill | None, terms: BillingTerms) -> int:
     """How many of some instants are in a bill's time."""
     if bill is None:
         return 0
@@ -161,7 +161,7 @@ def _inside(instants_ms: Ints, bill: Bill | None, terms: Terms) -> int:
     return int(((instants_ms >= begin) & (instants_ms < end)).sum())
 
 
-def _unmeasured_ms(data: Intervals, bills: Mapping[Key, Bill], terms: Terms) -> dict[Key, int]:
+def _unmeasured_ms(data: Intervals, bills: Mapping[Key, Bill], terms: BillingTerms) -> dict[Key, int]:
     """Time of each bill that no interval covers [ms]."""
     found = {}
     for key, bill in bills.items():

@@ -16,23 +16,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from flink_job.tariffs.bill_lines import COST_COLUMNS, LINES, OTHER_COLUMNS
 from flink_job.tariffs.exact import Ints
-from flink_job.tariffs.history import Bill, History, Intervals, Terms, rate_history, versions_in_force
-from flink_job.tariffs.history.rate import LINES
+from flink_job.tariffs.history import Bill, BillingTerms, History, Intervals, rate_history, versions_in_force
 from flink_job.tariffs.model import Tariff
 from flink_job.tariffs.prices import PriceSeries
 
-#: Lines of a bill by column, named as in the lake (flink_job.schemas.COSTS).
-COST_COLUMNS = {
-    "energy_cost": ("energy",),
-    "demand_cost": ("demand",),
-    "fixed_cost": ("fixed",),
-    "export_credit": ("export",),
-    "other_cost": ("minimum", "reactive"),
-    "tax": ("tax",),
-}
-#: What `other_cost` is made of, in columns of their own; the lake does not have them.
-OTHER_COLUMNS = {"minimum_cost": "minimum", "reactive_cost": "reactive"}
 #: Columns of bills.csv, as those of the view `bills`; and the local days [bill_start, bill_end), which are a part of
 #: the cycle where a version of the tariff begins or ends within it.
 BILL_COLUMNS = (
@@ -50,7 +39,7 @@ class Pricing:
     """All that rating needs beside the readings."""
 
     versions: Sequence[Tariff]
-    terms: Terms
+    terms: BillingTerms
     series: Mapping[str, PriceSeries]
     contracted_u: Mapping[str, int]
 

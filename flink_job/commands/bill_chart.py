@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from flink_job.billing.run import BilledCycle, Totals
+from flink_job.errors import MeteringError
+from flink_job.tariffs.bill_lines import LINES
 from flink_job.tariffs.history import Intervals
-from flink_job.tariffs.history.rate import LINES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +29,7 @@ _MICRO = 1e6
 _HOURS = 24
 
 
-class ChartError(RuntimeError):
+class ChartError(MeteringError, RuntimeError):
     """A picture that cannot be drawn; the message says what is missing."""
 
 

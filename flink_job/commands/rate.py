@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flink_job.commands.console import counted, errors, fail, note, progress_bar
+from flink_job.errors import MeteringError
 
 if TYPE_CHECKING:
     from flink_job.billing.inputs import Readings
@@ -117,7 +118,7 @@ def compare(
       python -m flink_job compare --readings sample_data/year.csv.gz \\
         --tariffs sample_data/tariffs --timezone Etc/GMT-1 --any-date
     """
-    from flink_job.billing.compare import REASONS, Comparison, alternatives
+    from flink_job.billing.compare import Comparison, alternatives
 
     with explained():
         zone = parse_zone(timezone)
@@ -129,7 +130,7 @@ def compare(
                 try:
                     pricing = make_pricing(files, timezone, currency, cycle_day, None, prices, contracted_kw, any_date)
                     comparison.add(name, pricing)
-                except REASONS as error:
+                except MeteringError as error:
                     faults.append(f"{name}: {error}")
                 progress(done)
     for fault in faults:
@@ -163,7 +164,7 @@ def make_pricing(
     """Tariff, terms and price series from options."""
     from flink_job.billing.documents import contracted, load_series, load_versions
     from flink_job.billing.run import Pricing
-    from flink_job.tariffs.history import Terms
+    from flink_job.tariffs.history import BillingTerms
 
     zone = parse_zone(timezone)
     versions, is_urdb = load_versions(tariff, timezone, currency, any_date)
@@ -172,7 +173,7 @@ def make_pricing(
         cycle_day, cycle_start = 1, None
     starts = tuple(sorted(moment.date() for moment in cycle_start or ()))
     series = load_series(prices or (), timezone)
-    return Pricing(versions, Terms(zone, cycle_day, starts), series, contracted(contracted_kw))
+    return Pricing(versions, BillingTerms(zone, cycle_day, starts), series, contracted(contracted_kw))
 
 
 def parse_zone(timezone: str) -> ZoneInfo:
@@ -199,22 +200,19 @@ def read(names: Sequence[str], zone: ZoneInfo) -> Readings:
 @contextmanager
 def explained() -> Iterator[None]:
     """Errors that a user can mend end the command with their message."""
-    from flink_job.commands.bill_chart import ChartError
-    from flink_job.io.records import InputError
-    from flink_job.tariffs.history import RATING_ERRORS
     from flink_job.tariffs.model import TariffError
 
     try:
         yield
     except TariffError as error:
         fail(f"{str(error).split(':', 1)[0]}:\n" + "\n".join(f"  {problem}" for problem in error.problems))
-    except (InputError, ChartError, *RATING_ERRORS) as error:
+    except MeteringError as error:
         fail(str(error))
 
 
 def _summary(totals: Totals, currency: str) -> None:
     from flink_job.billing.run import amount_text
-    from flink_job.tariffs.history.rate import LINES
+    from flink_job.tariffs.bill_lines import LINES
 
     table = Table("", currency, title="All bills")
     table.columns[1].justify = "right"

@@ -11,6 +11,7 @@ from pyflink.datastream import RuntimeExecutionMode, StreamExecutionEnvironment
 from pyflink.table import EnvironmentSettings, StreamTableEnvironment
 
 from flink_job.config import Job
+from flink_job.errors import MeteringError
 
 PROJECT = Path(__file__).resolve().parents[2]
 #: Two cores spend most of a short run compiling. On 93,000 readings this made 27 s of 65; on 298,000, 84 s of 69.
@@ -29,7 +30,7 @@ ROCKSDB_TUNING = {
 }
 
 
-class MissingJarError(RuntimeError):
+class MissingJarError(MeteringError, RuntimeError):
     """The connector jar has not been built."""
 
 

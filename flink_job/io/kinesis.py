@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from flink_job.errors import MeteringError
 from flink_job.io.batches import batched
 
 BATCH = 500
@@ -17,7 +18,7 @@ BATCH_BYTES = 4_000_000
 ATTEMPTS = 8
 
 
-class PublishError(RuntimeError):
+class PublishError(MeteringError, RuntimeError):
     """Records that the stream would not take."""
 
 

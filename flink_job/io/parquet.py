@@ -15,6 +15,7 @@ from typing import IO, Any
 import duckdb
 import pyarrow as pa
 
+from flink_job.errors import MeteringError
 from flink_job.metering import bounds
 
 #: Widest file that is read [columns], and memory for reading one.
@@ -29,7 +30,7 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 _WILDCARDS = frozenset("*?[")
 
 
-class ParquetError(ValueError):
+class ParquetError(MeteringError, ValueError):
     """A file that cannot be read as Parquet."""
 
 

@@ -19,6 +19,7 @@ from urllib.parse import urlparse
 
 import msgspec
 
+from flink_job.errors import MeteringError
 from flink_job.io.kinesis import client
 from flink_job.io.parquet import ParquetError, rows_in
 from flink_job.metering.bounds import MAX_HEADER_BYTES, MAX_INPUT_BYTES, MAX_LINE_BYTES
@@ -36,7 +37,7 @@ class _HeaderError(ValueError):
     """A CSV file whose header cannot travel with its lines."""
 
 
-class InputError(ValueError):
+class InputError(MeteringError, ValueError):
     """An input that cannot be read; the message names it and says what would be right."""
 
 

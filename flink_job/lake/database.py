@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from flink_job.columns import Table
+from flink_job.errors import MeteringError
 from flink_job.lake.selection import EVERYTHING, QueryError, Selection, tables_of
 from flink_job.lake.views import VIEWS
 from flink_job.schemas import BATCH_TABLES, EVENT_DATE, OUTCOMES, OUTPUTS, SERVICE_TABLES
@@ -24,7 +25,7 @@ _TENANT = f"COALESCE({TENANT}, '{DEFAULT}')"
 _RECORD = ("shard", "record_position", EVENT_DATE.name)
 
 
-class LakeError(ValueError):
+class LakeError(MeteringError, ValueError):
     """A folder that does not contain the outputs of a run."""
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from flink_job.errors import MeteringError
 from flink_job.schemas import EVENT_DATE
 
 _PARTITION = re.compile(rf"(?:^|/){EVENT_DATE.name}=(\d{{4}}-\d{{2}}-\d{{2}})/")
@@ -59,7 +60,7 @@ class Selection:
 EVERYTHING = Selection()
 
 
-class QueryError(ValueError):
+class QueryError(MeteringError, ValueError):
     """A statement other than SELECT, whose tables cannot be determined; the message is DuckDB's."""
 
 

@@ -1,4 +1,4 @@
-"""Calendars: season, weekday, holiday and local time of day become sorted UTC boundaries of TOU periods."""
+"""TOU calendars: season, weekday, holiday and local time of day, compiled to sorted UTC boundaries of TOU periods."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from flink_job.errors import MeteringError
+
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HOLIDAY = "holiday"
 _UNDEFINED = -1
 
 
-class CalendarError(ValueError):
-    """A calendar that leaves a day undefined, or a year without its holidays."""
+class CalendarError(MeteringError, ValueError):
+    """A calendar without a rule for a day, or without the holidays of a year."""
 
 
 Bands = tuple[tuple[int, int], ...]
@@ -26,7 +28,7 @@ Bands = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class DayRule:
-    """The bands of some kinds of day, in one season or (None) in all."""
+    """The bands of some kinds of day, in one season or in all (None)."""
 
     season: str | None
     on: frozenset[str]
@@ -35,7 +37,7 @@ class DayRule:
 
 @dataclass(frozen=True)
 class Calendar:
-    """Which TOU period a local time lies in. A period is half-open: it begins at its first minute."""
+    """The TOU periods by local time. A period is half-open: it includes its first minute and excludes its last."""
 
     periods: tuple[str, ...]
     seasons: Mapping[str, tuple[tuple[str, str], ...]]
@@ -44,7 +46,7 @@ class Calendar:
 
     @staticmethod
     def read(document: Mapping[str, Any] | None, default: str) -> Calendar:
-        """The calendar in a document; without one, a single period `default`. Raises CalendarError."""
+        """Read the calendar of a document; without one, a single period `default`. Raises CalendarError."""
         if document is None:
             always = DayRule(None, frozenset(WEEKDAYS), ((0, 0),))
             return Calendar((default,), {}, {}, (always,))
@@ -60,13 +62,14 @@ class Calendar:
         return calendar
 
     @property
-    def knows_holidays(self) -> bool:
+    def has_holidays(self) -> bool:
+        """True if a rule is for holidays."""
         return any(HOLIDAY in rule.on for rule in self.rules)
 
     def bands_of(self, day: date) -> Bands:
-        """The bands of a local day. Raises CalendarError when no rule, or no list of holidays, covers it."""
+        """Return the bands of a local day. Raises CalendarError if there is no rule or no list of holidays for it."""
         kinds = {WEEKDAYS[day.weekday()]}
-        if self.knows_holidays:
+        if self.has_holidays:
             if day.year not in self.holidays:
                 raise CalendarError(f"calendar/holidays: the year {day.year} is missing")
             if day in self.holidays[day.year]:
@@ -74,11 +77,11 @@ class Calendar:
         return self._rule_for(kinds, day).bands
 
     def weekday_bands(self, day: date) -> Bands:
-        """The bands of a local day, taken for an ordinary one even if it is a holiday."""
+        """Return the bands of a local day, ignoring holidays."""
         return self._rule_for({WEEKDAYS[day.weekday()]}, day).bands
 
     def periods_of_season(self, day: date) -> frozenset[int]:
-        """Periods that some kind of day has in the season of a local day."""
+        """Return the periods that occur in the season of a local day."""
         season = self._season_of(day)
         rules = (rule for rule in self.rules if rule.season in (None, season))
         return frozenset(period for rule in rules for _, period in rule.bands)
@@ -100,14 +103,14 @@ class Calendar:
         return None
 
     def _check_every_day(self) -> None:
-        """Each weekday of a leap year has a rule, so that no reading meets a hole later."""
+        """Check that each day of a leap year has a rule, so that no reading can be without a period."""
         named = {rule.season for rule in self.rules if rule.season is not None}
         if unknown := named - set(self.seasons):
             raise CalendarError(f"calendar/days: unknown season {sorted(unknown)[0]!r}")
         for offset in range(366):
             day = date(2024, 1, 1) + timedelta(days=offset)
             season = self._season_of(day)
-            kinds = (*WEEKDAYS, HOLIDAY) if self.knows_holidays else WEEKDAYS
+            kinds = (*WEEKDAYS, HOLIDAY) if self.has_holidays else WEEKDAYS
             for kind in kinds:
                 if not any(kind in rule.on and rule.season in (None, season) for rule in self.rules):
                     raise CalendarError(f"calendar/days: no rule for {kind} in season {season!r} ({day:%m-%d})")
@@ -115,14 +118,14 @@ class Calendar:
 
 @dataclass
 class Timeline:
-    """A calendar in a time zone as sorted UTC boundaries, made a year at a time when first asked for."""
+    """A calendar in a time zone as sorted UTC boundaries, compiled lazily by year."""
 
     calendar: Calendar
     zone: tzinfo
     _years: dict[int, tuple[list[int], list[int]]] = field(default_factory=dict)
 
     def period_at(self, instant_ms: int) -> int:
-        """Index of the TOU period at an instant (epoch ms)."""
+        """Return the index of the TOU period at an instant [epoch ms]. Raises CalendarError."""
         year = datetime.fromtimestamp(instant_ms / 1000, UTC).year
         if year not in self._years:
             self._years[year] = self._compile(year)
@@ -133,7 +136,7 @@ class Timeline:
         return periods[found]
 
     def periods_at(self, instants_ms: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Indices of the TOU periods at sorted instants (epoch ms), shape (n,)."""
+        """Return the indices of the TOU periods at sorted instants [epoch ms], shape (n,). Raises CalendarError."""
         if len(self.calendar.periods) == 1 or not len(instants_ms):
             return np.zeros(len(instants_ms), dtype=np.int64)
         found = np.empty(len(instants_ms), dtype=np.int64)
@@ -150,9 +153,9 @@ class Timeline:
         return found
 
     def spans(self, start_ms: int, end_ms: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """(beginnings [epoch ms], TOU periods) of the spans of one period each in [start, end), in order of time.
+        """Return (starts [epoch ms], TOU periods) of the consecutive spans of one period in [start, end).
 
-        Raises CalendarError where a year is missing.
+        Raises CalendarError if a year is missing.
         """
         starts, periods = [start_ms], [self.period_at(start_ms)]
         years = (datetime.fromtimestamp(moment_ms / 1000, UTC).year for moment_ms in (start_ms, end_ms - 1))
@@ -167,11 +170,11 @@ class Timeline:
         return np.array(starts, dtype=np.int64), np.array(periods, dtype=np.int64)
 
     def _compile(self, year: int) -> tuple[list[int], list[int]]:
-        """Boundaries (epoch ms) over the UTC year, a day's margin at both ends for any offset."""
+        """Return the boundaries [epoch ms] and periods of a UTC year, with a day's margin at both ends for offsets."""
         boundaries: list[int] = []
         periods: list[int] = []
         day, last = date(year - 1, 12, 30), date(year + 1, 1, 2)
-        if self.calendar.knows_holidays:
+        if self.calendar.has_holidays:
             have = self.calendar.holidays
             day = day if year - 1 in have else date(year, 1, 1)
             last = last if year + 1 in have else date(year, 12, 31)
@@ -196,7 +199,7 @@ class Timeline:
         return self._by_minute(bands, start_s, end_s)
 
     def _by_minute(self, bands: Bands, start_s: int, end_s: int) -> list[tuple[int, int]]:
-        """A day with a clock change: look the local time up minute by minute, the skipped and repeated ones too."""
+        """Return the boundaries of a day with a clock change, by looking up the local time of every minute."""
         minutes = [minute for minute, _ in bands]
         found: list[tuple[int, int]] = []
         for instant_s in range(start_s, end_s, 60):
@@ -215,5 +218,7 @@ def _range(text: str) -> tuple[str, str]:
 def _bands(bands: Any, periods: tuple[str, ...]) -> Bands:
     starts = [int(b["from"][:2]) * 60 + int(b["from"][3:]) for b in bands]
     if starts[0] != 0 or starts != sorted(set(starts)):
-        raise CalendarError("calendar/days/bands: the first band begins at 00:00 and the others follow in order")
+        raise CalendarError(
+            "calendar/days/bands: the first band must begin at 00:00, and the others must be in ascending order"
+        )
     return tuple((start, periods.index(b["period"])) for start, b in zip(starts, bands, strict=True))

@@ -1,6 +1,6 @@
-"""What a bill's state costs: B(state) for each kind of charge, exact integers of 1e-6 currency ("micro").
+"""The charges of a bill as functions of its state, in exact integers of 1e-6 currency ("micro").
 
-Every function takes arrays, one element a reading; `Basis` says which part of which cycle each belongs to.
+All functions take arrays with one element per reading; `Basis` has the billing segment of each.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MICRO = 1_000_000
 
 
 def month_share(tariff: Tariff, basis: Basis) -> tuple[Ints, Ints]:
-    """The part of a month that the segment is, as (numerator, denominator)."""
+    """Return the fraction of a month that the segment covers, as (numerator, denominator)."""
     if tariff.month_days == "30":
         return basis.segment_days, np.full_like(basis.cycle_days, 30)
     if tariff.month_days == "365/12":
@@ -31,7 +31,7 @@ def month_share(tariff: Tariff, basis: Basis) -> tuple[Ints, Ints]:
 
 
 def energy_amount(tariff: Tariff, basis: Basis, state: State, billed_ukw: Ints | None = None) -> Ints:
-    """Imported energy at its tiers' prices. `billed_ukw` [1e-6 kW] is what tiers per kW of demand are made of."""
+    """Return the charge for imported energy. `billed_ukw` [1e-6 kW]: billed demand, for tiers in kWh per kW."""
     if tariff.tier_rule == "per_period" or not tariff.has_tiers:
         terms = [
             times(block, tier.price_e9)
@@ -45,26 +45,26 @@ def energy_amount(tariff: Tariff, basis: Basis, state: State, billed_ukw: Ints |
 
 
 def energy_shared(tariff: Tariff, basis: Basis, state: State, group: list[int], billed_ukw: Ints | None) -> Ints:
-    """The total of some periods fills the tiers; each tier is shared over the periods by their part of the total.
+    """Return the charge of periods that fill tiers together; each tier is prorated by the energy of the periods.
 
-    Rule of PySAM's Utilityrate5, metering options 0 and 1 (ssc, cmod_utilityrate5.cpp, ur_calc). With periods of one
-    price it is also the chronological rule.
+    Rule of PySAM's Utilityrate5, metering options 0 and 1 (ssc, cmod_utilityrate5.cpp, ur_calc). If all periods have
+    one price it equals the chronological rule.
     """
     energies = [state.imported_ukwh[p].astype(object) for p in group]
-    whole = total(energies)
-    blocks = _blocks(tariff, basis, tariff.energy[group[0]], whole, billed_ukw)
+    group_total = total(energies)
+    blocks = _blocks(tariff, basis, tariff.energy[group[0]], group_total, billed_ukw)
     numerator = total(
         [
             block * total([e * tariff.energy[p][t].price_e9 for e, p in zip(energies, group, strict=True)])
             for t, block in enumerate(blocks)
         ]
     )
-    denominator = np.where(whole > 0, whole, 1) * TO_MICRO
-    return round_div(np.where(whole > 0, numerator, 0), denominator).astype(np.int64)
+    denominator = np.where(group_total > 0, group_total, 1) * TO_MICRO
+    return round_div(np.where(group_total > 0, numerator, 0), denominator).astype(np.int64)
 
 
 def energy_in_order(tariff: Tariff, basis: Basis, before: State, after: State) -> Ints:
-    """Tiers fill in order of arrival over all periods: the stream's provisional price for a chronological tariff."""
+    """Return the charge with tiers filled in order of arrival: the provisional price of a chronological tariff."""
     pairs = list(zip(before.imported_ukwh, after.imported_ukwh, tariff.energy, strict=False))
     low = total([pair[0] for pair in pairs])
     deltas = [after_p - before_p for before_p, after_p, _ in pairs]
@@ -76,7 +76,7 @@ def energy_in_order(tariff: Tariff, basis: Basis, before: State, after: State) -
 
 
 def tier_blocks(bounds: Sequence[Ints | None], energy: Ints) -> list[Ints]:
-    """The part of `energy` below the first bound, between the first and second, and so on; the last bound is None."""
+    """Return the part of `energy` in each tier, given the upper bounds, of which the last is None."""
     blocks: list[Ints] = []
     lower: Ints | None = None
     for bound in bounds:
@@ -87,7 +87,7 @@ def tier_blocks(bounds: Sequence[Ints | None], energy: Ints) -> list[Ints]:
 
 
 def tier_bounds(tariff: Tariff, basis: Basis, tiers: Tiers, billed_ukw: Ints | None = None) -> list[Ints | None]:
-    """Upper bounds of tiers in the segment [1e-6 kWh]: prorated, by days, or by days and billed kW."""
+    """Return the upper bounds of tiers in the segment [1e-6 kWh]: prorated, by days, or by days and billed kW."""
     return [None if t.bound_u is None else _bound(tariff, basis, t.bound_u, billed_ukw) for t in tiers]
 
 
@@ -106,12 +106,13 @@ def _bound(tariff: Tariff, basis: Basis, bound_u: int, billed_ukw: Ints | None) 
 
 
 def export_amount(tariff: Tariff, state: State) -> Ints:
+    """Return the credit for exported energy, as a negative amount."""
     terms = [times(e, -price) for e, price in zip(state.exported_ukwh, tariff.export_e9, strict=False)]
     return round_div(total(terms), TO_MICRO)
 
 
 def demand_amount(tariff: Tariff, basis: Basis, state: State) -> Ints:
-    """Blocks of the peak, kW = kWh x 3600 / window_s, at a price per kW and cycle, prorated to the segment."""
+    """Return the demand charge: tiers of the peak (kW = kWh x 3600 / window_s) per kW and cycle, prorated."""
     if not tariff.has_demand:
         return zeros(basis)
     structures = [tariff.flat_demand, *tariff.tou_demand]
@@ -130,11 +131,11 @@ def demand_amount(tariff: Tariff, basis: Basis, state: State) -> Ints:
 
 
 def fixed_amount(tariff: Tariff, basis: Basis, at_ms: NDArray[np.int64]) -> Ints:
-    """Fixed charges from the cycle's start to an instant in it, in proportion to time."""
+    """Return the fixed charges accrued from the start of the cycle to an instant in it, in proportion to time."""
     if not tariff.fixed:
         return zeros(basis)
     elapsed = np.clip(at_ms - basis.cycle_start_ms, 0, basis.cycle_end_ms - basis.cycle_start_ms)
-    # Over one common denominator: days of the year x days of a month, unless a month is the cycle.
+    # One common denominator: days of the year x days of a month, unless a month is the cycle.
     month, per_month = {"30": (1, 30), "365/12": (12, 365)}.get(tariff.month_days, (0, 1))
     weights: list[Ints] = []
     for charge in tariff.fixed:
@@ -150,7 +151,7 @@ def fixed_amount(tariff: Tariff, basis: Basis, at_ms: NDArray[np.int64]) -> Ints
 
 
 def tax_amount(tariff: Tariff, **charges: Ints) -> Ints:
-    """All taxes on some charges, in the tariff's order; a tax may have earlier taxes in its base."""
+    """Return the sum of the taxes on some charges, in the order of the tariff; a tax may be based on earlier ones."""
     lines = dict(charges)
     shape = next(iter(charges.values()))
     added = np.zeros_like(shape)
@@ -162,4 +163,5 @@ def tax_amount(tariff: Tariff, **charges: Ints) -> Ints:
 
 
 def zeros(basis: Basis) -> Ints:
+    """Return an amount of zero for each reading."""
     return np.zeros(len(basis.cycle_days), dtype=np.int64)

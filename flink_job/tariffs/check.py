@@ -1,4 +1,4 @@
-"""What a JSON Schema cannot say about a tariff document: names that must match, tiers that must rise."""
+"""Consistency checks of a tariff document beyond JSON Schema: names that must match, tiers that must be ascending."""
 
 from __future__ import annotations
 
@@ -7,33 +7,34 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from flink_job.tariffs.model import ALL_HOURS, CHARGES
+from flink_job.tariffs.bill_lines import CHARGES
+from flink_job.tariffs.model import ALL_HOURS
 
 
 def inconsistencies(document: Mapping[str, Any]) -> Iterator[str]:
-    """Each fault as a sentence with its place."""
+    """Yield the faults of a document, each with its place."""
     used = _used(document.get("calendar"))
     energy = document.get("energy", {}).get("periods")
     if energy is not None:
         for missing in sorted(used - set(energy)):
-            yield f"energy/periods: no price for period {missing!r} that the calendar uses"
+            yield f"energy/periods: no price for period {missing!r} of the calendar"
     for where, names, known in _period_names(document, used):
         for extra in sorted(set(names) - known):
             yield f"{where}: period {extra!r} is not in the calendar; it has {', '.join(sorted(known))}"
     for where, tiers in _all_tiers(document):
         bounds = [Decimal(t["max"]) for t in tiers if "max" in t]
         if any("max" not in t for t in tiers[:-1]) or "max" in tiers[-1] or bounds != sorted(set(bounds)):
-            yield f"{where}: every tier but the last has a max, and they rise"
+            yield f"{where}: every tier except the last needs a max, in ascending order"
     yield from _taxes(document)
     yield from _demand(document.get("demand", {}))
     contracted = document.get("contracted_power", {})
     if "excess" in contracted:
         for period in sorted(set(contracted["excess"]["prices"]) ^ set(contracted["periods"])):
-            yield f"contracted_power/excess/prices: {period!r} is not in both periods and excess/prices"
+            yield f"contracted_power/excess/prices: {period!r} must be in both periods and excess/prices"
     try:
         ZoneInfo(document.get("timezone", "UTC"))
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        yield f"timezone: no IANA time zone {document['timezone']!r}"
+        yield f"timezone: {document['timezone']!r} is not an IANA time zone"
 
 
 def _used(calendar: Any) -> set[str]:
@@ -41,7 +42,7 @@ def _used(calendar: Any) -> set[str]:
 
 
 def _period_names(document: Mapping[str, Any], used: set[str]) -> Iterator[tuple[str, Any, set[str]]]:
-    """(place, names used there, names that there are)."""
+    """Yield (place, period names used there, period names that exist)."""
     demand, contracted = document.get("demand", {}), document.get("contracted_power", {})
     reactive = document.get("reactive", {})
     in_demand = _used(demand["calendar"]) if "calendar" in demand else used
@@ -79,7 +80,7 @@ def _taxes(document: Mapping[str, Any]) -> Iterator[str]:
     known = set(CHARGES)
     for i, tax in enumerate(document.get("taxes", ())):
         for base in sorted(set(tax["base"]) - known):
-            yield f"taxes/{i}/base: {base!r} is none of {', '.join(sorted(known))}"
+            yield f"taxes/{i}/base: {base!r} is unknown; known: {', '.join(sorted(known))}"
         known.add(tax["name"])
     for i, charge in enumerate(document.get("fixed", ())):
         for name in sorted(set(charge.get("exempt_from", ())) - {tax["name"] for tax in document.get("taxes", ())}):

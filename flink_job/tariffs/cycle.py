@@ -1,4 +1,4 @@
-"""Billing cycles: the local days that one bill covers, and the part of them that one tariff version prices."""
+"""Billing cycles and billing segments: the part of a cycle that one tariff version prices."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from calendar import monthrange
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from flink_job.errors import MeteringError
+from flink_job.metering.contract import local_midnight_ms
 
 
 class Segment(NamedTuple):
-    """The part of a billing cycle priced by one tariff version.
+    """A billing segment: the part of a billing cycle that one tariff version prices.
 
     Tier bounds, demand and monthly charges are prorated by `segment_days` / `cycle_days`. Instants are epoch ms.
     """
@@ -26,14 +30,15 @@ class Segment(NamedTuple):
     segment_end_ms: int
 
     def bill_key(self) -> str:
-        """What the accumulators of a meter are kept under: the cycle and the tariff version.
+        """Return the state key of the accumulators of a meter: the cycle and the tariff version.
 
-        Without the segment's bounds: when a contract is changed in mid-cycle they move, but the bill goes on.
+        The bounds of the segment are not part of it: a contract change within the cycle moves them but continues the
+        bill.
         """
         return f"{self.cycle_start.isoformat()}|{self.tariff_id}|{self.tariff_version}"
 
     def key(self) -> str:
-        """The segment as one string; see `segment_of`."""
+        """Return the segment as one string, which `segment_of` parses."""
         parts = (
             self.cycle_start.isoformat(),
             *self[3:],
@@ -44,15 +49,33 @@ class Segment(NamedTuple):
 
 
 def segment_of(key: str) -> Segment:
-    """The segment whose `key()` this is."""
+    """Parse the `key()` of a segment."""
     start, *numbers, tariff_id, version = key.split("|")
     return Segment(tariff_id, version, date.fromisoformat(start), *map(int, numbers))
 
 
-def cycle_of(day: date, billing_day: int) -> tuple[date, date]:
-    """The billing cycle [start, end) that holds the local `day`.
+def segment_between(
+    tariff_id: str, version: str, cycle: tuple[date, date], start: date, end: date, zone: ZoneInfo
+) -> Segment:
+    """Return the segment [start, end) of a billing cycle, in local days of `zone`."""
+    cycle_start, cycle_end = cycle
+    return Segment(
+        tariff_id,
+        version,
+        cycle_start,
+        local_midnight_ms(cycle_start, zone),
+        local_midnight_ms(cycle_end, zone),
+        (cycle_end - cycle_start).days,
+        (end - start).days,
+        local_midnight_ms(start, zone),
+        local_midnight_ms(end, zone),
+    )
 
-    A month shorter than `billing_day` begins its cycle on its last day.
+
+def cycle_of(day: date, billing_day: int) -> tuple[date, date]:
+    """Return the billing cycle [start, end) that contains the local `day`.
+
+    In a month shorter than `billing_day` the cycle begins on the last day.
     """
     start = _begin(day.year, day.month, billing_day)
     if day < start:
@@ -62,21 +85,21 @@ def cycle_of(day: date, billing_day: int) -> tuple[date, date]:
     return start, _begin(next_month.year, next_month.month, billing_day)
 
 
-class CycleError(ValueError):
-    """A day that no billing cycle, or nothing that prices it, covers."""
+class CycleError(MeteringError, ValueError):
+    """A day without a billing cycle or without a tariff version in force."""
 
 
 def cycle_at(day: date, billing_day: int, cycle_starts: Sequence[date] = ()) -> tuple[date, date]:
-    """The billing cycle [start, end) that holds the local `day`, by the day of the month or by read dates.
+    """Return the billing cycle [start, end) that contains the local `day`, by day of the month or by `cycle_starts`.
 
-    Of sorted `cycle_starts` each begins a cycle and ends the one before. Raises CycleError.
+    Each of the sorted `cycle_starts` begins a cycle and ends the previous one. Raises CycleError.
     """
     if not cycle_starts:
         return cycle_of(day, billing_day)
     found = bisect_right(cycle_starts, day)
     if not 0 < found < len(cycle_starts):
         known = f"{cycle_starts[0]} to {cycle_starts[-1]}"
-        raise CycleError(f"no billing cycle holds {day}: they run from {known}; give more cycle starts")
+        raise CycleError(f"no billing cycle contains {day}: cycle starts cover {known}; give more cycle starts")
     return cycle_starts[found - 1], cycle_starts[found]
 
 

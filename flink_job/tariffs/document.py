@@ -1,4 +1,4 @@
-"""Reading a tariff document: checked against the JSON Schema, then for what a schema cannot say, then built."""
+"""Reads a tariff document: validates it against the JSON Schema, checks its consistency, and builds the model."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _UNIT = 1_000_000
 
 @cache
 def schema() -> dict[str, Any]:
-    """The published JSON Schema of tariff documents."""
+    """Return the published JSON Schema of tariff documents."""
     return dict(json.loads((files(__package__) / "tariff.schema.json").read_text(encoding="utf-8")))
 
 
@@ -50,19 +50,19 @@ def _validator() -> Draft202012Validator:
 
 
 def parse_tariff(content: bytes, name: str = "tariff") -> Tariff:
-    """The tariff in the bytes of a document. Raises TariffError, whatever the bytes are."""
+    """Parse the tariff in the bytes of a document. Raises TariffError for any invalid bytes."""
     if len(content) > MAX_DOCUMENT_BYTES:
-        raise TariffError(name, [f"{len(content)} bytes; at most {MAX_DOCUMENT_BYTES} are read"])
+        raise TariffError(name, [f"{len(content)} bytes; a document may have at most {MAX_DOCUMENT_BYTES}"])
     try:
         return read_tariff(json.loads(content), name)
     except TariffError:
         raise
-    except Exception as error:  # such as RecursionError for a document that is nested too deeply
+    except Exception as error:  # for example RecursionError for a deeply nested document
         raise TariffError(name, [f"{type(error).__name__}: {error}"[:MAX_DETAIL]]) from None
 
 
 def read_tariff(document: Mapping[str, Any], name: str = "tariff") -> Tariff:
-    """The tariff in a document of our schema. Raises TariffError with every fault and its place."""
+    """Read a tariff from a document. Raises TariffError with all faults and their places."""
     problems = [
         f"{'/'.join(map(str, e.absolute_path)) or 'document'}: {e.message}" for e in _validator().iter_errors(document)
     ]

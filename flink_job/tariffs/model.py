@@ -1,4 +1,4 @@
-"""The tariff model: one version of a tariff as integers. `flink_job.tariffs.document` reads it from JSON."""
+"""The tariff model: one version of a tariff, with integer prices. `flink_job.tariffs.document` reads it from JSON."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
+from flink_job.errors import MeteringError
 from flink_job.tariffs.calendar import Calendar
 
-#: TOU periods, and demand periods, that the stream keeps accumulators for. A bill rated in batch has no such limit.
+#: Number of TOU periods and demand periods that the stream has accumulators for. Batch rating has no such limit.
 MAX_PERIODS = 6
 MAX_DEMAND_PERIODS = 3
-#: The period of a tariff without a calendar.
+#: Name of the only period of a tariff without a calendar.
 ALL_HOURS = "all"
 
-CHARGES = ("energy", "demand", "fixed", "minimum", "export", "reactive")
 DAILY_UNITS = ("kWh daily", "kWh/kW daily")
 PER_KW_UNITS = ("kWh/kW", "kWh/kW daily")
 
 
-class TariffError(ValueError):
-    """A tariff document that cannot be used; `problems` holds every fault, each with its place."""
+class TariffError(MeteringError, ValueError):
+    """A tariff document that cannot be used; `problems` lists all faults with their places."""
 
     def __init__(self, name: str, problems: list[str]) -> None:
         super().__init__(f"{name}: " + "; ".join(problems))
@@ -30,8 +30,9 @@ class TariffError(ValueError):
 
 @dataclass(frozen=True)
 class Tier:
-    """Price up to a bound. `price_e9`, `sell_e9`: 1e-9 currency per kWh or kW; `bound_u`: 1e-6 kWh or kW, None for
-    the last.
+    """A tier: the price up to a bound.
+
+    `price_e9`, `sell_e9`: 1e-9 currency per kWh or kW. `bound_u`: 1e-6 kWh or kW, None for the last tier.
     """
 
     price_e9: int
@@ -55,8 +56,10 @@ class Dynamic:
 
 @dataclass(frozen=True)
 class Ratchet:
-    """Billed demand is at least `share_e9` (1e-9) of the highest peak of the `months_back` cycles before, of those that
-    begin in `months`. `applies_to`: `flat`, or names of demand periods.
+    """A demand ratchet: billed demand is at least a share of the highest peak of earlier billing cycles.
+
+    `share_e9`: share in 1e-9. `months_back`: number of earlier cycles, of which those that begin in `months` apply.
+    `applies_to`: `flat` or names of demand periods.
     """
 
     share_e9: int
@@ -67,7 +70,7 @@ class Ratchet:
 
 @dataclass(frozen=True)
 class Demand:
-    """What demand rules a bill has beyond flat and TOU tiers. `slide_s` is 0 for clock-aligned intervals."""
+    """Demand rules other than flat and TOU tiers. `slide_s` is 0 for clock-aligned demand intervals."""
 
     slide_s: int
     daily: bool
@@ -90,8 +93,9 @@ class Contracted:
 
 @dataclass(frozen=True)
 class Reactive:
-    """Reactive energy above `free_e9` (1e-9 kvarh per kWh), priced by cos phi. `bands`: (cos phi below, price) in 1e-9,
-    lowest first.
+    """Reactive energy above `free_e9` (1e-9 kvarh per kWh), priced by cos phi.
+
+    `bands`: (upper bound of cos phi, price) in 1e-9, lowest first.
     """
 
     free_e9: int
@@ -104,7 +108,7 @@ class Reactive:
 
 @dataclass(frozen=True)
 class FixedCharge:
-    """An amount (1e-9 currency) per day, month (billing cycle) or year; taxes in `exempt_from` leave it out."""
+    """An amount (1e-9 currency) per day, month (billing cycle) or year; it is exempt from the taxes `exempt_from`."""
 
     name: str
     amount_e9: int
@@ -114,7 +118,7 @@ class FixedCharge:
 
 @dataclass(frozen=True)
 class Export:
-    """How exported energy is settled; see the schema."""
+    """Settlement of exported energy; see `export` in tariff.schema.json."""
 
     rule: str = "priced"
     netting: str = "interval"
@@ -126,7 +130,7 @@ class Export:
 
 @dataclass(frozen=True)
 class Tax:
-    """A rate (1e-12) on a set of charges and earlier taxes, at least `floor_e9` (1e-9) per kWh."""
+    """A tax: a rate (1e-12) on a set of charges and earlier taxes, at least `floor_e9` (1e-9) per kWh."""
 
     name: str
     rate_e12: int
@@ -138,7 +142,7 @@ class Tax:
 
 @dataclass(frozen=True)
 class Rounding:
-    """Decimals of bill lines and of an interval's energy; 6 is all there are."""
+    """Number of decimals of bill lines and of interval energy; 6 means unrounded."""
 
     line_decimals: int = 6
     energy_decimals: int = 6
@@ -147,9 +151,10 @@ class Rounding:
 
 @dataclass(frozen=True)
 class Tariff:
-    """One version of a tariff. `energy[p]` are the tiers of TOU period `periods[p]`; `demand_periods` maps the
-    name of a period to a demand slot from 1 on (slot 0 is the flat demand of all hours). `listed` are the periods in
-    the order in which the document prices them.
+    """One version of a tariff.
+
+    `energy[p]`: tiers of TOU period `periods[p]`. `demand_periods`: demand slot by name of period, from 1 on (slot 0 is
+    the flat demand of all hours). `listed`: periods in the order in which the document prices them.
     """
 
     tariff_id: str
@@ -183,32 +188,33 @@ class Tariff:
 
     @property
     def has_demand(self) -> bool:
+        """True if the tariff has a demand charge."""
         return bool(self.flat_demand or self.tou_demand or self.demand.flat_by_month)
 
     @property
     def tier_daily(self) -> bool:
+        """True if tier bounds are per day."""
         return self.tier_unit in DAILY_UNITS
 
     @property
     def has_tiers(self) -> bool:
+        """True if a TOU period has more than one tier."""
         return any(len(tiers) > 1 for tiers in self.energy)
 
     @property
     def depends_on_order(self) -> bool:
-        """True where the price of a reading depends on which readings came before it, not only on sums."""
+        """True if the price of a reading depends on the order of readings, not only on sums."""
         return self.tier_rule == "chronological" and len({tuple(tiers) for tiers in self.energy}) > 1
 
     @property
     def plain_taxes(self) -> bool:
-        """True where taxes are rates alone, the same at all times, with each charge wholly in or out of their base."""
+        """True if taxes are constant rates, with each charge completely in or out of their base."""
         return not any(t.floor_e9 or t.valid_from or t.valid_to for t in self.taxes) and not any(
             charge.exempt_from for charge in self.fixed
         )
 
     def beyond_stream(self) -> Iterator[str]:
-        """Rules that change how a reading is priced and that the stream has no state for: it prices no reading of such
-        a tariff, the batch layer does.
-        """
+        """Yield the rules that the stream does not support: it leaves readings of such a tariff unpriced."""
         if len(self.periods) > MAX_PERIODS:
             yield f"{len(self.periods)} TOU periods (at most {MAX_PERIODS})"
         if len(self.demand_periods) > MAX_DEMAND_PERIODS:
@@ -228,7 +234,7 @@ class Tariff:
         yield from (name for name, present in rules.items() if present)
 
     def left_to_batch(self) -> Iterator[str]:
-        """Charges that the stream leaves to the batch layer; its rows are provisional."""
+        """Yield the charges that only settlement computes; the costs of the stream are provisional."""
         rules = {
             "ratchet": self.demand.ratchet,
             "minimum demand": self.demand.minimum_u,
@@ -241,7 +247,7 @@ class Tariff:
         yield from (name for name, present in rules.items() if present)
 
     def tier_groups(self) -> list[list[int]]:
-        """Periods that share one count of tiers: those of the same bounds, unless each has its own."""
+        """Return the groups of TOU periods that fill tiers together: periods with equal bounds, or each by itself."""
         groups: dict[object, list[int]] = {}
         for period, tiers in enumerate(self.energy):
             bounds = tuple(tier.bound_u for tier in tiers)

@@ -1,4 +1,4 @@
-"""Price series: prices that change with time, in any resolution, with gaps named."""
+"""Price series: prices over time in any resolution; missing prices are errors."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from flink_job.errors import MeteringError
 from flink_job.tariffs.exact import Ints
 
 
-class PriceError(ValueError):
-    """A price series that cannot be read, or lacks the price of an interval."""
+class PriceError(MeteringError, ValueError):
+    """A price series that cannot be read, or that has no price for an interval."""
 
 
 @dataclass(frozen=True)
 class PriceSeries:
-    """Prices [1e-9 currency per kWh], each from `start_ms` until `end_ms` (epoch ms), sorted, without overlap."""
+    """Prices [1e-9 currency per kWh], each valid in [start_ms, end_ms) (epoch ms), sorted and without overlap."""
 
     name: str
     start_ms: NDArray[np.int64]
@@ -25,9 +26,9 @@ class PriceSeries:
     price_e9: NDArray[np.int64]
 
     def mean_price(self, start_ms: NDArray[np.int64], interval_ms: NDArray[np.int64]) -> Ints:
-        """Mean price over each interval by time, rounded half to even; shape (n,). Raises PriceError.
+        """Return the time-weighted mean price of each interval, rounded half to even; shape (n,).
 
-        An interval within one price has that price; one that is longer than the series' resolution has the mean.
+        An interval within one price has that price. Raises PriceError if a price is missing.
         """
         first = np.searchsorted(self.start_ms, start_ms, "right") - 1
         last = np.searchsorted(self.start_ms, start_ms + interval_ms, "left") - 1
@@ -41,7 +42,7 @@ class PriceSeries:
         return prices
 
     def _covered(self, first: Ints, last: Ints, until_ms: Ints) -> Ints:
-        """True where the prices from `first` to `last` follow each other and reach `until_ms`."""
+        """Return True for intervals whose prices from `first` to `last` are contiguous and extend to `until_ms`."""
         if not len(self.start_ms):
             return np.zeros(len(first), dtype=bool)
         breaks = np.append(0, np.cumsum(self.start_ms[1:] != self.end_ms[:-1]))

@@ -1,4 +1,4 @@
-"""The bill of a whole cycle, projected from the part of it that has been measured."""
+"""Projection of the bill of a whole billing cycle from the energy measured so far."""
 
 from __future__ import annotations
 
@@ -21,23 +21,26 @@ Floats = NDArray[np.float64]
 def projected_bills(
     tariff: Tariff, segments: Sequence[Segment], index: NDArray[np.int64], state: State, end_ms: NDArray[np.int64]
 ) -> Floats:
-    """Bill at the end of the cycle [currency], arrays of shape (n,); NaN where the calendar lacks a year of the cycle.
+    """Return the projected bill of the cycle after each reading [currency], shape (n,).
 
-    Reading i belongs to `segments[index[i]]`, `state` holds the accumulators after it, and it ends at `end_ms`. In each
-    TOU period the mean power since the cycle's start continues for the rest of that period's hours; in a period that
-    has not occurred yet, the mean power of all hours. Peaks stay as they are, and fixed charges accrue to the end.
+    NaN if the calendar has no holidays for a year of the cycle. Reading i belongs to `segments[index[i]]` and ends at
+    `end_ms`; `state` are the accumulators after it. In each TOU period the mean power since the start of the cycle is
+    assumed for its remaining hours; in a period that has not occurred yet, the mean power of all hours. Peaks are
+    unchanged, and fixed charges accrue to the end.
     """
     basis = Basis.of(list(segments), index)
-    so_far, whole = _period_ms(tariff, segments, index, end_ms)
+    so_far, cycle_total = _period_ms(tariff, segments, index, end_ms)
     projected = State(
-        _continued(state.imported_ukwh, so_far, whole), _continued(state.exported_ukwh, so_far, whole), state.peak_ukwh
+        _extrapolated(state.imported_ukwh, so_far, cycle_total),
+        _extrapolated(state.exported_ukwh, so_far, cycle_total),
+        state.peak_ukwh,
     )
     cost = bill(tariff, basis, projected, basis.cycle_end_ms).cost.astype(float) / 1e6
-    return np.where(np.isnan(whole[0]), np.nan, cost)
+    return np.where(np.isnan(cycle_total[0]), np.nan, cost)
 
 
-def _continued(energy: Sequence[Ints], so_far: Floats, whole: Floats) -> tuple[Ints, ...]:
-    """Energy by TOU period at the end of the cycle [1e-6 kWh], at least what has been measured."""
+def _extrapolated(energy: Sequence[Ints], so_far: Floats, cycle_total: Floats) -> tuple[Ints, ...]:
+    """Return the energy of each TOU period at the end of the cycle [1e-6 kWh], at least the measured energy."""
     elapsed = so_far.sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = np.sum(energy, axis=0) / elapsed
@@ -47,7 +50,7 @@ def _continued(energy: Sequence[Ints], so_far: Floats, whole: Floats) -> tuple[I
                 found.append(measured)
                 continue
             power = np.where(so_far[period] > 0, measured / so_far[period], mean)
-            projected = np.nan_to_num(power * whole[period], nan=0.0, posinf=0.0)
+            projected = np.nan_to_num(power * cycle_total[period], nan=0.0, posinf=0.0)
             found.append(np.maximum(np.rint(projected).astype(np.int64), measured))
     return tuple(found)
 
@@ -55,9 +58,9 @@ def _continued(energy: Sequence[Ints], so_far: Floats, whole: Floats) -> tuple[I
 def _period_ms(
     tariff: Tariff, segments: Sequence[Segment], index: NDArray[np.int64], end_ms: NDArray[np.int64]
 ) -> tuple[Floats, Floats]:
-    """(time of each TOU period until `end_ms`, its time in the whole cycle) [ms], both of shape (periods, n)."""
+    """Return (duration of each TOU period until `end_ms`, its duration in the cycle) [ms], each (periods, n)."""
     shape = len(tariff.periods), len(index)
-    so_far, whole = np.full(shape, np.nan), np.full(shape, np.nan)
+    so_far, cycle_total = np.full(shape, np.nan), np.full(shape, np.nan)
     timelines: dict[tzinfo, Timeline] = {}
     for number in np.unique(index).tolist():
         segment, rows = segments[number], np.flatnonzero(index == number)
@@ -71,13 +74,14 @@ def _period_ms(
         for period in range(len(tariff.periods)):
             passed = np.concatenate(([0], np.cumsum(np.where(periods == period, np.diff(bounds), 0))))
             so_far[period, rows] = np.interp(end_ms[rows], bounds, passed)
-            whole[period, rows] = passed[-1]
-    return so_far, whole
+            cycle_total[period, rows] = passed[-1]
+    return so_far, cycle_total
 
 
 def _zone_of(segment: Segment) -> tzinfo:
-    """The meter's offset at the start of the cycle. A clock change within the cycle moves a period's hours within days,
-    and so changes how long a period lasts by an hour at most.
+    """Return the UTC offset of the meter at the start of the cycle.
+
+    A clock change within the cycle shifts the hours of TOU periods, which changes their duration by at most one hour.
     """
     midnight = datetime.combine(segment.cycle_start, datetime.min.time(), UTC)
     return timezone(timedelta(milliseconds=midnight.timestamp() * 1000 - segment.cycle_start_ms))

@@ -1,10 +1,10 @@
-"""What a billing cycle costs, and what one reading adds to it: integers of 1e-6 currency ("micro").
+"""The cost of a billing cycle and of each of its readings: integers of 1e-6 currency ("micro").
 
 Let B(state) be the bill of a cycle as a function of its accumulated state. A reading costs B(after) - B(before), each
 rounded to a micro, so the costs of a cycle's readings add up to B(final), in any order of arrival. Fixed charges accrue
-with time instead: a reading carries F(interval end) - F(interval start).
+with time instead: a reading costs F(interval end) - F(interval start).
 
-Every function takes arrays, one element a reading; `Basis` says which part of which cycle each belongs to.
+All functions take arrays with one element per reading; `Basis` has the billing segment of each.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ def marginal(
     interval_ms: tuple[NDArray[np.int64], NDArray[np.int64]],
     counts_time: NDArray[np.bool_],
 ) -> Charges:
-    """What each reading costs.
+    """Return the cost of each reading by charge.
 
-    `interval_ms` are the (start, end) instants of the readings; fixed charges accrue over it where `counts_time`,
-    which is true for the first record of an interval only.
+    `before`, `after`: accumulators before and after the reading. `interval_ms`: (start, end) of the readings, over
+    which fixed charges accrue if `counts_time` is true, which it is for the first record of an interval only.
     """
     energy_before, energy_after = _energy_pair(tariff, basis, before, after)
     export_before, export_after = export_amount(tariff, before), export_amount(tariff, after)
@@ -61,7 +61,7 @@ def marginal(
 
 
 def bill(tariff: Tariff, basis: Basis, state: State, until_ms: NDArray[np.int64]) -> Charges:
-    """The bill of a cycle segment: its state, and its fixed charges from the cycle's start until `until_ms`."""
+    """Return the bill of a billing segment, with fixed charges from the start of the cycle until `until_ms`."""
     energy, demand, export = (
         energy_amount(tariff, basis, state),
         demand_amount(tariff, basis, state),

@@ -6,8 +6,10 @@ import dataclasses
 from collections.abc import Iterator
 from datetime import date
 
+from flink_job.errors import CodedError
 from flink_job.io.locations import Location, open_location
 from flink_job.io.polled_registry import PolledRegistry, tenant_of_document
+from flink_job.metering.reasons import Unpriced
 from flink_job.tariffs.document import parse_tariff
 from flink_job.tariffs.model import Tariff, TariffError
 from flink_job.tenants import is_tenant, plain, qualified, tenant_of
@@ -15,12 +17,8 @@ from flink_job.tenants import is_tenant, plain, qualified, tenant_of
 SUFFIX = ".json"
 
 
-class UnknownTariffError(LookupError):
+class UnknownTariffError(CodedError, LookupError):
     """A tariff that is not in the registry (`code` unknown_tariff), or not in force on a day (no_tariff_version)."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class TariffRegistry(PolledRegistry):
@@ -53,7 +51,9 @@ class TariffRegistry(PolledRegistry):
         try:
             return self._versions[tariff_id][version]
         except KeyError:
-            raise UnknownTariffError("unknown_tariff", f"no tariff {plain(tariff_id)!r} version {version!r}") from None
+            raise UnknownTariffError(
+                Unpriced.UNKNOWN_TARIFF, f"no tariff {plain(tariff_id)!r} version {version!r}"
+            ) from None
 
     def versions(self, tariff_id: str) -> list[Tariff]:
         """All versions of a tariff, ordered by start of validity. Raises UnknownTariffError if there are none."""
@@ -62,7 +62,7 @@ class TariffRegistry(PolledRegistry):
             faults = [name for name in self.faults if tenant_of_document(name) == tenant]
             faulty = f"; faulty documents: {', '.join(faults)}" if faults else ""
             raise UnknownTariffError(
-                "unknown_tariff", f"the tariff registry has no tariff {plain(tariff_id)!r}{faulty}"
+                Unpriced.UNKNOWN_TARIFF, f"the tariff registry has no tariff {plain(tariff_id)!r}{faulty}"
             )
         return sorted(self._versions[tariff_id].values(), key=lambda t: t.valid_from)
 
@@ -76,7 +76,9 @@ class TariffRegistry(PolledRegistry):
             ends = [d for d in (tariff.valid_to, following.valid_from if following else None) if d is not None]
             if tariff.valid_from <= day and (not ends or day < min(ends)):
                 return tariff, tariff.valid_from, min(ends, default=None)
-        raise UnknownTariffError("no_tariff_version", f"no version of tariff {plain(tariff_id)!r} is in force on {day}")
+        raise UnknownTariffError(
+            Unpriced.NO_TARIFF_VERSION, f"no version of tariff {plain(tariff_id)!r} is in force on {day}"
+        )
 
 
 def _of_tenant(tariff: Tariff, name: str) -> Tariff:

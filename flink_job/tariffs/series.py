@@ -1,4 +1,4 @@
-"""Reading price series: plain CSV, Octopus Agile rates, PVPC of the Spanish system operator."""
+"""Reads price series: plain CSV, Octopus Agile rates, and PVPC of the Spanish system operator."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from flink_job.tariffs.exact import PRICE_SCALE
 from flink_job.tariffs.prices import PriceError, PriceSeries
 
 HOUR = timedelta(hours=1)
-#: PVPC is published in EUR/MWh by the local time of the zone it is for.
+#: PVPC is published in EUR/MWh, by local time of this zone.
 PVPC_ZONE = "Europe/Madrid"
 _PER_MWH = Decimal(1000)
 _PENCE = Decimal(100)
-#: Twenty years of quarter hours are some 40 MB. Prices are carried as integers of 1e-9 currency.
+#: Limits of a series: twenty years of quarter hours are about 40 MB; prices are integers of 1e-9 currency.
 MAX_SERIES_BYTES, MAX_PRICE = 64 << 20, 1_000_000
 
 Slot = tuple[datetime, datetime | None, Decimal]
-"""(from, until or None for the next one's beginning, price in whole currency per kWh)."""
+"""(start, end or None for the start of the next slot, price in currency per kWh)."""
 
 
 def read_series(name: str, paths: Sequence[str], timezone: str) -> PriceSeries:
-    """A series from files of any of the formats, told apart by what they hold. Raises PriceError.
+    """Read a series from files; the format is detected by content. Raises PriceError.
 
-    CSV: a header with `from` (or `ts`) and `price`, and `until` if prices have gaps; currency per kWh. Octopus: the
-    answer of standard-unit-rates. PVPC: archive 70 of ESIOS, or the values of an indicator. Times without an offset are
-    local to `timezone`.
+    CSV: columns `from` (or `ts`) and `price`, and `until` if prices have gaps; currency per kWh. Octopus: response of
+    standard-unit-rates. PVPC: archive 70 of ESIOS, or the values of an indicator. Times without an offset are local
+    times of `timezone`.
     """
     slots: list[Slot] = []
     for path in paths:
@@ -52,9 +52,9 @@ def read_series(name: str, paths: Sequence[str], timezone: str) -> PriceSeries:
 
 
 def slots_in(content: bytes, timezone: str) -> list[Slot]:
-    """The prices in a file. Raises PriceError, whatever the bytes are."""
+    """Parse the prices in a file. Raises PriceError for any invalid bytes."""
     if len(content) > MAX_SERIES_BYTES:
-        raise PriceError(f"{len(content)} bytes; at most {MAX_SERIES_BYTES} are read")
+        raise PriceError(f"{len(content)} bytes; a price series may have at most {MAX_SERIES_BYTES}")
     try:
         text = content.decode("utf-8-sig")
         slots = _json_slots(json.loads(text)) if text.lstrip()[:1] in "{[" else _csv_slots(text, timezone)
@@ -62,16 +62,16 @@ def slots_in(content: bytes, timezone: str) -> list[Slot]:
         raise PriceError(f"{error!r}"[:MAX_DETAIL]) from None
     for begin, end, price in slots:
         if not (price.is_finite() and price.copy_abs() <= MAX_PRICE):
-            raise PriceError(f"the price from {begin} is {price:.6g}; prices lie within +-{MAX_PRICE} per kWh")
+            raise PriceError(f"the price from {begin} is {price:.6g}; it must be within +-{MAX_PRICE} per kWh")
         if begin.tzinfo is None or (end is not None and end.tzinfo is None):
             raise PriceError(f"the time {begin} has no UTC offset")
         if begin.year not in CONTRACT_YEARS or (end is not None and end.year not in CONTRACT_YEARS):
-            raise PriceError(f"the time {begin} lies outside {CONTRACT_YEARS.start}..{CONTRACT_YEARS.stop - 1}")
+            raise PriceError(f"the time {begin} is outside {CONTRACT_YEARS.start}..{CONTRACT_YEARS.stop - 1}")
     return slots
 
 
 def series_of(name: str, slots: Iterable[Slot]) -> PriceSeries:
-    """A series of slots in any order; the last open end lasts as long as the slot before. Raises PriceError."""
+    """Build a series from slots in any order; a last slot without end is as long as the previous. Raises PriceError."""
     ordered = sorted({(begin, price): (begin, end, price) for begin, end, price in slots}.values(), key=lambda s: s[0])
     if not ordered:
         raise PriceError(f"price series {name} is empty")
@@ -93,7 +93,7 @@ def _csv_slots(text: str, timezone: str) -> list[Slot]:
     columns = rows.fieldnames or ()
     begin = next((c for c in ("from", "ts", "valid_from") if c in columns), None)
     if begin is None or "price" not in columns:
-        raise ValueError(f"the header is {','.join(columns)}; it needs from and price")
+        raise ValueError(f"the header is {','.join(columns)}; columns from and price are required")
     zone = ZoneInfo(timezone)
     found: list[Slot] = []
     for row in rows:
@@ -112,11 +112,11 @@ def _json_slots(document: Any) -> list[Slot]:
         return _pvpc_archive(document["PVPC"])
     if "indicator" in document:
         return _esios_indicator(document["indicator"]["values"])
-    raise ValueError("it holds neither results (Octopus), PVPC (ESIOS archive 70) nor indicator (ESIOS)")
+    raise ValueError("unknown format: expected results (Octopus), PVPC (ESIOS archive 70) or indicator (ESIOS)")
 
 
 def _octopus(results: Iterable[Mapping[str, Any]]) -> list[Slot]:
-    """Pence per kWh without VAT (the tariff's taxes add it). Of prices by payment method, direct debit counts."""
+    """Return Octopus prices, in pence per kWh without VAT (which the tariff adds), those for direct debit."""
     return [
         (
             datetime.fromisoformat(r["valid_from"]),
@@ -129,7 +129,7 @@ def _octopus(results: Iterable[Mapping[str, Any]]) -> list[Slot]:
 
 
 def _pvpc_archive(hours: Iterable[Mapping[str, str]]) -> list[Slot]:
-    """EUR/MWh with a decimal comma, column PCB (peninsula, islands), by the day's hours in order: 23 to 25 of them."""
+    """Return PVPC prices: EUR/MWh with a decimal comma, column PCB, one per hour of the day (23 to 25)."""
     days: dict[str, list[Decimal]] = {}
     for hour in hours:
         days.setdefault(hour["Dia"], []).append(Decimal(hour["PCB"].replace(".", "").replace(",", ".")) / _PER_MWH)
@@ -141,7 +141,7 @@ def _pvpc_archive(hours: Iterable[Mapping[str, str]]) -> list[Slot]:
 
 
 def _esios_indicator(values: Iterable[Mapping[str, Any]]) -> list[Slot]:
-    """EUR/MWh by UTC instant; where several areas are given, the peninsula (geo_id 8741) counts."""
+    """Return ESIOS prices: EUR/MWh by UTC instant; for the peninsula (geo_id 8741) if there are several areas."""
     return [
         (datetime.fromisoformat(v["datetime_utc"]), None, Decimal(str(v["value"])) / _PER_MWH)
         for v in values
@@ -150,7 +150,7 @@ def _esios_indicator(values: Iterable[Mapping[str, Any]]) -> list[Slot]:
 
 
 def _moment(text: str, zone: ZoneInfo, before: datetime | None) -> datetime:
-    """An instant; a local time of the repeated hour is the later one once the earlier has been."""
+    """Parse a time; in the repeated hour of a clock change, a local time is the later one if it follows the earlier."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is not None:
         return moment

@@ -1,4 +1,4 @@
-"""The state of a bill and the amounts made of it, as arrays with an element for each reading."""
+"""Accumulated state of bills and the amounts computed from it, as arrays with one element per reading."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from flink_job.tariffs.exact import Ints, total
 
 
 class State(NamedTuple):
-    """Accumulators of a cycle segment, arrays of shape (n,).
+    """Accumulators of a billing segment, arrays of shape (n,).
 
     `imported_ukwh[p]`, `exported_ukwh[p]`: energy in TOU period p [1e-6 kWh]. `peak_ukwh[s]`: energy of the demand
-    interval with the highest demand [1e-6 kWh]; slot 0 over all hours, slot s over demand period s.
+    interval with the highest demand [1e-6 kWh]; slot 0 for all hours, slot s for demand period s.
     """
 
     imported_ukwh: tuple[Ints, ...]
@@ -26,7 +26,7 @@ class State(NamedTuple):
 
 
 class Charges(NamedTuple):
-    """Amounts by kind [1e-6 currency]; `export` is a credit, so zero or negative where prices are positive."""
+    """Amounts of the lines that the stream computes [1e-6 currency]; `export` is a (negative) credit."""
 
     energy: Ints
     demand: Ints
@@ -36,12 +36,17 @@ class Charges(NamedTuple):
 
     @property
     def cost(self) -> Ints:
-        return total([self.energy, self.demand, self.fixed, self.export, self.tax])
+        """Sum of all lines."""
+        return total(list(self))
+
+
+#: Lines that the stream computes, in the order of Charges; settlement adds the other BillLines.
+STREAM_LINES = Charges._fields
 
 
 @dataclass(frozen=True)
 class Basis:
-    """The cycle segment of each reading, arrays of shape (n,): days, and the cycle's bounds in epoch ms."""
+    """The billing segment of each reading, arrays of shape (n,): days, and the bounds of the cycle [epoch ms]."""
 
     segment_days: NDArray[np.int64]
     cycle_days: NDArray[np.int64]
@@ -51,7 +56,7 @@ class Basis:
 
     @staticmethod
     def of(segments: list[Segment], index: NDArray[np.int64]) -> Basis:
-        """The basis of readings whose segment is `segments[index]`."""
+        """Return the basis of readings with segments `segments[index]`."""
 
         def column(values: list[int]) -> NDArray[np.int64]:
             return np.array(values, dtype=np.int64)[index]
@@ -66,4 +71,5 @@ class Basis:
 
 
 def days_of_year(day: date) -> int:
+    """Return the number of days in the year of a day."""
     return (date(day.year + 1, 1, 1) - date(day.year, 1, 1)).days

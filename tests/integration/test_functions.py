@@ -15,7 +15,7 @@ from flink_job.batch.run import batch_settings
 from flink_job.config import Job
 from udfs.counted import Counted
 from udfs.decode import PART_BYTES, READING, ReadReading, SplitPayload
-from udfs.resolve import PLACE, ResolveReading
+from udfs.resolve import RESOLVED, ResolveReading
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_data"
 GOOD = {"meter_id": "m", "interval_start": "2026-03-28T10:00:00Z", "interval_s": 900, "energy_kwh": 1.25}
@@ -105,7 +105,7 @@ def test_unpriced_readings_are_counted_by_reason(context: FakeContext) -> None:
     arrival, revision = pd.Series(pd.to_datetime(start, unit="ms")), pd.Series([0] * 3)
     packed = [number] * 6
     rows = function.eval(documents, text, arrival, revision, start, interval, *packed, text)
-    assert list(rows.columns) == list(PLACE)
+    assert list(rows.columns) == list(RESOLVED)
     assert rows["reason"].tolist() == [None, "no_contract", "unknown_tariff"]
     # Both counts that an alarm compares are there from the beginning (deploy/monitoring/job.py).
     assert at_first == {"resolved": 0, "unpriced": 0, "rejected_foreign_device": 0}

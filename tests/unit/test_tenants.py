@@ -17,7 +17,7 @@ from flink_job.metering.contract import ContractError, of_tenant, parse_contract
 from flink_job.metering.envelope import MARKER, Enclosed, enclose, opened
 from flink_job.metering.reading import parse_reading
 from flink_job.metering.site import Entity
-from flink_job.tariffs.placement import Agreement, MeterPlace
+from flink_job.tariffs.contract_cache import ContractTerms, ResolvedContract
 from flink_job.tariffs.registry import UnknownTariffError, open_registry
 from flink_job.tenants import DEFAULT, is_tenant, plain, qualified, split
 
@@ -121,10 +121,10 @@ def test_a_contract_cannot_take_the_names_of_another_tenant(faulty: dict[str, ob
 
 
 def test_a_meter_without_devices_listens_to_all_of_its_tenant_and_one_with_devices_to_those() -> None:
-    agreed = Agreement.__new__(Agreement)
-    listed = MeterPlace(Entity("m", "f"), agreed, frozenset({"acme:g-1"}))
-    assert [listed.may_speak(device) for device in ("acme:g-1", "acme:g-2", None)] == [True, False, True]
-    assert MeterPlace(Entity("m", "f"), agreed).may_speak("acme:g-2")
+    terms = ContractTerms.__new__(ContractTerms)
+    listed = ResolvedContract(Entity("m", "f"), terms, frozenset({"acme:g-1"}))
+    assert [listed.accepts(device) for device in ("acme:g-1", "acme:g-2", None)] == [True, False, True]
+    assert ResolvedContract(Entity("m", "f"), terms).accepts("acme:g-2")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Exported energy: priced, banked in kWh (net metering), or credited in money (net billing, buy-all-sell-all)."""
+"""The export credit: priced, banked in kWh (net metering), or credited (net billing, buy-all-sell-all)."""
 
 from __future__ import annotations
 
@@ -11,79 +11,79 @@ from flink_job.tariffs.exact import Ints, round_div, running_round_div, times
 from flink_job.tariffs.history.energy import energy_line, filled, tiered_amount
 from flink_job.tariffs.history.intervals import with_close
 from flink_job.tariffs.history.rollover import rolled_over
-from flink_job.tariffs.history.scene import Carry, Scene
+from flink_job.tariffs.history.segment_context import CarryOver, SegmentContext
 
 
 @dataclass(frozen=True)
 class Settled:
-    """Running amounts [1e-6 currency], shape (n + 1,): energy, the credit (negative), and what is paid at year end."""
+    """Running amounts [1e-6 currency], shape (n + 1,): energy, the credit (negative), and the payment at year end."""
 
     energy: Ints
     credit: Ints
     year_end: Ints
 
 
-def settle(scene: Scene, billed_ukw: Ints, carry: Carry) -> Settled:
-    """Energy and export lines by the tariff's export rule; `carry` takes up what goes to the next cycle."""
-    if scene.tariff.export.rule == "net_metering":
-        return _net_metering(scene, billed_ukw, carry)
-    energy = energy_line(scene, billed_ukw)
-    earned = _earned(scene, billed_ukw)
+def settle(context: SegmentContext, billed_ukw: Ints, carry_over: CarryOver) -> Settled:
+    """Compute the energy and export lines by the export rule of the tariff; updates `carry_over`."""
+    if context.tariff.export.rule == "net_metering":
+        return _net_metering(context, billed_ukw, carry_over)
+    energy = energy_line(context, billed_ukw)
+    earned = _earned(context, billed_ukw)
     none = np.zeros_like(energy)
-    if scene.tariff.export.carry_over:
-        return _carried_over(scene, energy, earned, carry)
-    if scene.tariff.export.capped_at_energy:
+    if context.tariff.export.carry_over:
+        return _carried_over(context, energy, earned, carry_over)
+    if context.tariff.export.capped_at_energy:
         earned = np.minimum(earned, np.maximum(energy, 0))
     return Settled(energy, -earned, none)
 
 
-def _earned(scene: Scene, billed_ukw: Ints) -> Ints:
-    """Credit so far: prices of export, or of the tiers that exported energy fills in order of time."""
-    exported = scene.data.export_ukwh
-    if any(tier.sell_e9 for tiers in scene.tariff.energy for tier in tiers):
-        terms = filled(scene, exported, billed_ukw, "sell_e9")
+def _earned(context: SegmentContext, billed_ukw: Ints) -> Ints:
+    """Return the running credit, by export prices or by sell prices of tiers filled in order of time."""
+    exported = context.data.export_ukwh
+    if any(tier.sell_e9 for tiers in context.tariff.energy for tier in tiers):
+        terms = filled(context, exported, billed_ukw, "sell_e9")
     else:
-        prices = np.array(scene.tariff.export_e9, dtype=np.int64)
-        terms = times(exported, prices[scene.period])
-    # The credit is rounded as the negative amount that it is in the stream; half to even is symmetric.
+        prices = np.array(context.tariff.export_e9, dtype=np.int64)
+        terms = times(exported, prices[context.period])
+    # The stream rounds the credit as a negative amount; half to even is symmetric, so the result is equal.
     return running_round_div(np.append(terms, 0), TO_MICRO)
 
 
-def _carried_over(scene: Scene, energy: Ints, earned: Ints, carry: Carry) -> Settled:
-    """Credit earned in earlier cycles pays for energy; at the end of the year what is left is paid out.
+def _carried_over(context: SegmentContext, energy: Ints, earned: Ints, carry_over: CarryOver) -> Settled:
+    """Apply the credit of earlier cycles to energy; the rest is paid out at year end.
 
     Rule of PySAM's metering option 3.
     """
-    applied = np.minimum(carry.credit, np.maximum(energy, 0))
+    applied = np.minimum(carry_over.credit, np.maximum(energy, 0))
     year_end = np.zeros_like(energy)
-    left = carry.credit - int(applied[-1]) + int(earned[-1])
-    if scene.span.closes_year:
+    left = carry_over.credit - int(applied[-1]) + int(earned[-1])
+    if context.billing.closes_year:
         year_end[-1], left = -left, 0
-    carry.credit = left
+    carry_over.credit = left
     return Settled(energy, -applied, year_end)
 
 
-def _net_metering(scene: Scene, billed_ukw: Ints, carry: Carry) -> Settled:
-    """Net energy of each period, less what is banked for it, at the tiers' prices; the surplus is banked.
+def _net_metering(context: SegmentContext, billed_ukw: Ints, carry_over: CarryOver) -> Settled:
+    """Charge the net energy of each TOU period minus its banked energy; a surplus is banked.
 
     Rule of PySAM's metering option 0: no netting between periods; the bank ends with the calendar year.
     """
-    net = scene.data.import_ukwh - scene.data.export_ukwh
-    banked = rolled_over(scene, carry)
+    net = context.data.import_ukwh - context.data.export_ukwh
+    banked = rolled_over(context, carry_over)
     left: dict[int, int] = {}
     deficits = []
-    for p in range(len(scene.tariff.energy)):
-        so_far = with_close(np.cumsum(np.where(scene.period == p, net, 0))) - banked.get(p, 0)
+    for p in range(len(context.tariff.energy)):
+        so_far = with_close(np.cumsum(np.where(context.period == p, net, 0))) - banked.get(p, 0)
         deficits.append(np.maximum(so_far, 0))
         left[p] = max(0, -int(so_far[-1]))
-    energy = tiered_amount(scene, tuple(deficits), billed_ukw)
-    if scene.tariff.adjustment_e9:
-        adjustment = scene.tariff.adjustment_e9[scene.month - 1]
+    energy = tiered_amount(context, tuple(deficits), billed_ukw)
+    if context.tariff.adjustment_e9:
+        adjustment = context.tariff.adjustment_e9[context.month - 1]
         energy = energy + round_div(times(np.asarray(sum(deficits)), adjustment), TO_MICRO)
     year_end = np.zeros_like(energy)
-    if scene.span.closes_year:
-        price = scene.tariff.export.year_end_e9
+    if context.billing.closes_year:
+        price = context.tariff.export.year_end_e9
         year_end[-1] = -int(round_div(np.array([sum(left.values()) * price], object), TO_MICRO)[0])
         left = {}
-    carry.bank_ukwh, carry.bank_span = left, scene.span
+    carry_over.bank_ukwh, carry_over.bank_segment = left, context.billing
     return Settled(energy.astype(np.int64), np.zeros_like(energy), year_end)

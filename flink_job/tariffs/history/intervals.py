@@ -1,4 +1,4 @@
-"""Interval data of one meter, in order of time."""
+"""Interval data of one meter, sorted by time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DECIMALS = 6
 
 @dataclass(frozen=True)
 class Intervals:
-    """Arrays of shape (n,), sorted by `start_ms` (epoch ms, interval-beginning), one element an interval.
+    """Arrays of shape (n,) with one element per interval, sorted by `start_ms` (start of the interval, epoch ms).
 
     Energies in 1e-6 kWh, reactive energies in 1e-6 kvarh: `reactive_uvarh` inductive, `capacitive_uvarh` capacitive.
     """
@@ -30,29 +30,31 @@ class Intervals:
 
     @staticmethod
     def of(start_ms: Ints, interval_ms: Ints, import_ukwh: Ints, export_ukwh: Ints | None = None) -> Intervals:
-        """Intervals in any order, without reactive energy."""
+        """Create intervals without reactive energy from arrays in any order."""
         zeros = np.zeros(len(start_ms), dtype=np.int64)
         columns = (start_ms, interval_ms, import_ukwh, zeros if export_ukwh is None else export_ukwh, zeros, zeros)
         return Intervals(*columns).sorted()
 
     def sorted(self) -> Intervals:
-        """In order of time."""
+        """Return the intervals sorted by time."""
         if np.all(np.diff(self.start_ms) >= 0):
             return self
         return self.part(np.argsort(self.start_ms, kind="stable"))
 
     def part(self, rows: slice | Ints) -> Intervals:
-        """Some of the intervals."""
+        """Return the intervals of some rows."""
         return Intervals(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
     @property
     def end_ms(self) -> NDArray[np.int64]:
+        """End of each interval [epoch ms]."""
         return np.asarray(self.start_ms + self.interval_ms)
 
     def netted(self, netting: str) -> Intervals:
-        """Import and export deducted from each other within each interval, or each clock hour.
+        """Return the intervals with import and export netted within each interval or each clock hour.
 
-        Within an hour an interval holds what it changes: its energies may be negative, their sums are right.
+        Netted by hour, the energies of an interval are its changes of the hour's net: they may be negative, but their
+        sums are exact.
         """
         net = self.import_ukwh - self.export_ukwh
         if netting == "interval":
@@ -67,7 +69,7 @@ class Intervals:
         )
 
     def rounded(self, rule: Rounding) -> Intervals:
-        """Energies rounded as the tariff asks."""
+        """Return the intervals with energies rounded by the rule of the tariff."""
         unit = 10 ** (_DECIMALS - rule.energy_decimals)
         return replace(
             self,
@@ -77,7 +79,7 @@ class Intervals:
 
 
 def round_to(values: Ints, unit: int, half_up: bool) -> Ints:
-    """Values rounded to a multiple of `unit`, half to even or (half_up) away from zero."""
+    """Round values to a multiple of `unit`, half to even or (half_up) away from zero."""
     if unit == 1:
         return values
     if half_up:
@@ -86,14 +88,14 @@ def round_to(values: Ints, unit: int, half_up: bool) -> Ints:
 
 
 def starts_of(keys: Ints) -> NDArray[np.int64]:
-    """For each element of a sorted array, the index of the first that equals it."""
+    """Return, for each element of a sorted array, the index of the first equal element."""
     new = np.ones(len(keys), dtype=bool)
     new[1:] = keys[1:] != keys[:-1]
     return np.asarray(np.maximum.accumulate(np.where(new, np.arange(len(keys)), 0)), dtype=np.int64)
 
 
 def running_within(values: Ints, first: NDArray[np.int64]) -> Ints:
-    """Running totals that begin anew at each group; `first` as from `starts_of`."""
+    """Return running totals that restart with each group; `first` is the result of `starts_of`."""
     if not len(values):
         return values
     totals = np.cumsum(values)
@@ -101,5 +103,5 @@ def running_within(values: Ints, first: NDArray[np.int64]) -> Ints:
 
 
 def with_close(values: Ints) -> Ints:
-    """Running values, and the last once more: what holds when the cycle closes (0 where there is no interval)."""
+    """Append the value at the close of the segment: the last running value, 0 without intervals."""
     return np.append(values, values[-1] if len(values) else 0)

@@ -1,4 +1,4 @@
-"""Contracted power: its price per kW and year, and what demand above it costs."""
+"""Contracted power: its price per kW and year, and the charge for demand above it."""
 
 from __future__ import annotations
 
@@ -6,40 +6,41 @@ from math import isqrt
 
 import numpy as np
 
+from flink_job.errors import MeteringError
 from flink_job.tariffs.exact import Ints, round_div, times, total
 from flink_job.tariffs.history.demand import Peaks
 from flink_job.tariffs.history.intervals import starts_of, with_close
-from flink_job.tariffs.history.scene import Scene
+from flink_job.tariffs.history.segment_context import SegmentContext
 from flink_job.tariffs.model import Contracted, FixedCharge
 
 HOUR_S = 3600
 _MICRO = 1_000_000
 _E9 = 1_000_000_000
-#: Days that the maximeter's excess price is meant for.
+#: Number of days that the excess price of the maximeter rule is defined for.
 _MAXIMETER_DAYS = 30
 
 
-class ContractedPowerError(ValueError):
-    """A tariff with contracted power, and nobody says how much."""
+class ContractedPowerError(MeteringError, ValueError):
+    """A tariff with contracted power whose value in kW is missing."""
 
 
-def contracted_power(scene: Scene) -> dict[str, int]:
-    """Contracted power by period [1e-6 kW]. Raises ContractedPowerError."""
-    contracted = scene.tariff.contracted
+def contracted_power(context: SegmentContext) -> dict[str, int]:
+    """Return the contracted power by period [1e-6 kW]. Raises ContractedPowerError."""
+    contracted = context.tariff.contracted
     if contracted is None:
         return {}
-    power = {**contracted.power_u, **scene.span.contracted_u}
+    power = {**contracted.power_u, **context.billing.contracted_u}
     if missing := [period for period in contracted.price_e9 if period not in power]:
         raise ContractedPowerError(
-            f"tariff {scene.tariff.tariff_id}: no contracted power for {', '.join(missing)}: give it in the contract, "
+            f"tariff {context.tariff.tariff_id}: no contracted power for {', '.join(missing)}: set it in the contract, "
             "in contracted_power/kw of the tariff, or with --contracted-kw"
         )
     return power
 
 
-def power_charges(scene: Scene, power: dict[str, int]) -> tuple[FixedCharge, ...]:
-    """Contracted power as fixed charges per year."""
-    contracted = scene.tariff.contracted
+def power_charges(context: SegmentContext, power: dict[str, int]) -> tuple[FixedCharge, ...]:
+    """Return the charges of contracted power, as fixed charges per year."""
+    contracted = context.tariff.contracted
     if contracted is None:
         return ()
     return tuple(
@@ -48,27 +49,27 @@ def power_charges(scene: Scene, power: dict[str, int]) -> tuple[FixedCharge, ...
     )
 
 
-def excess_line(scene: Scene, peaks: Peaks, power: dict[str, int]) -> Ints:
-    """What demand above the contracted power costs so far."""
-    contracted = scene.tariff.contracted
+def excess_line(context: SegmentContext, peaks: Peaks, power: dict[str, int]) -> Ints:
+    """Return the running charge for demand above the contracted power."""
+    contracted = context.tariff.contracted
     if contracted is None or contracted.excess_rule is None or not len(peaks.window_ukwh):
-        return np.zeros(len(scene.at_ms), dtype=np.int64)
-    calendar = contracted.calendar or scene.tariff.calendar
-    period = scene.timeline(calendar, scene.terms.zone).periods_at(scene.data.start_ms)
-    demand_ukw = times(peaks.window_ukwh, HOUR_S) // scene.tariff.demand_window_s
+        return np.zeros(len(context.at_ms), dtype=np.int64)
+    calendar = contracted.calendar or context.tariff.calendar
+    period = context.timeline(calendar, context.terms.zone).periods_at(context.data.start_ms)
+    demand_ukw = times(peaks.window_ukwh, HOUR_S) // context.tariff.demand_window_s
     amounts = []
     for name, price in contracted.excess_e9.items():
         above = np.maximum(demand_ukw - power[name], 0)
         above = np.where(period == calendar.periods.index(name), above, 0)
         rule = _root_of_squares if contracted.excess_rule == "root_of_squares" else _maximeter
-        amounts.append(rule(scene, contracted, above, peaks.window_start, price))
+        amounts.append(rule(context, contracted, above, peaks.window_start, price))
     return with_close(total(amounts).astype(np.int64))
 
 
-def _root_of_squares(scene: Scene, contracted: Contracted, above: Ints, window: Ints, price_e9: int) -> Ints:
-    """price x sqrt(sum of squares over the cycle's demand intervals): a demand interval counts as far as it has come.
+def _root_of_squares(context: SegmentContext, contracted: Contracted, above: Ints, window: Ints, price_e9: int) -> Ints:
+    """Return price x sqrt(sum of squares over the demand intervals of the cycle), including the current one so far.
 
-    Spain, Circular 3/2020 of the CNMC, article 9.4.b.1, meters of types 1 to 3 (K is within the price).
+    Spain, Circular 3/2020 of the CNMC, article 9.4.b.1, meters of types 1 to 3 (K is included in the price).
     """
     first = starts_of(window)
     squares = above.astype(object) ** 2
@@ -80,11 +81,11 @@ def _root_of_squares(scene: Scene, contracted: Contracted, above: Ints, window: 
     return np.asarray(amounts[np.searchsorted(changes, np.arange(len(sums)), "right") - 1])
 
 
-def _maximeter(scene: Scene, contracted: Contracted, above: Ints, window: Ints, price_e9: int) -> Ints:
-    """2 x price x (peak - contracted) x days / 30.
+def _maximeter(context: SegmentContext, contracted: Contracted, above: Ints, window: Ints, price_e9: int) -> Ints:
+    """Return 2 x price x (peak - contracted power) x days / 30.
 
     Spain, Circular 3/2020 of the CNMC, article 9.4.b.2, meters of types 4 and 5.
     """
     highest = np.maximum.accumulate(above).astype(object)
-    days = scene.span.segment.segment_days
+    days = context.billing.segment.segment_days
     return round_div(highest * (2 * price_e9 * days), _MAXIMETER_DAYS * _E9)

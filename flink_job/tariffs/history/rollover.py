@@ -1,33 +1,33 @@
-"""Banked energy into the periods of the next cycle, which may be other ones when the season changes."""
+"""Roll-over of banked energy to the TOU periods of the next cycle, which differ after a change of season."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
 
 from flink_job.tariffs.calendar import Bands
-from flink_job.tariffs.history.scene import Carry, Scene
+from flink_job.tariffs.history.segment_context import CarryOver, SegmentContext
 from flink_job.tariffs.model import Tariff
 
-#: Minutes of a working day that PySAM compares: 0, 6, 12 and 18 o'clock.
+#: Minutes of a working day that PySAM compares: 00:00, 06:00, 12:00 and 18:00.
 _SAMPLES = (0, 360, 720, 1080)
 _SATURDAY = 5
 
 
-def rolled_over(scene: Scene, carry: Carry) -> dict[int, int]:
-    """Banked energy [1e-6 kWh] by period of this segment.
+def rolled_over(context: SegmentContext, carry_over: CarryOver) -> dict[int, int]:
+    """Return the banked energy [1e-6 kWh] by TOU period of this segment.
 
-    A period's bank goes to the period in force at the same hour of a working day, looking at 0, 6, 12 and 18 o'clock;
-    of several, to the one that the tariff lists first (PySAM's rule). A period in force at none of them (PySAM loses
-    its bank) keeps it where it still exists; else the bank goes to the period that holds most of its working-day
-    minutes.
+    The bank of a period goes to the period at the same time of a working day, compared at 00:00, 06:00, 12:00 and
+    18:00; of several, to the one that the tariff lists first (PySAM's rule). A period that is in force at none of these
+    times keeps its bank if it still exists (PySAM loses it); otherwise the bank goes to the period with most of its
+    working-day minutes.
     """
-    if carry.bank_span is None or not carry.bank_ukwh:
+    if carry_over.bank_segment is None or not carry_over.bank_ukwh:
         return {}
-    old, new = carry.bank_span.tariff, scene.tariff
-    before, after = _working_day(old, carry.bank_span.start), _working_day(new, scene.span.start)
+    old, new = carry_over.bank_segment.tariff, context.tariff
+    before, after = _working_day(old, carry_over.bank_segment.start), _working_day(new, context.billing.start)
     banked: dict[int, int] = {}
-    for period, energy in carry.bank_ukwh.items():
-        target = _target(old.periods[period], period, before, after, new, scene.span.start)
+    for period, energy in carry_over.bank_ukwh.items():
+        target = _target(old.periods[period], period, before, after, new, context.billing.start)
         banked[target] = banked.get(target, 0) + energy
     return banked
 
@@ -44,7 +44,7 @@ def _target(name: str, period: int, before: Bands, after: Bands, new: Tariff, da
 
 
 def _working_day(tariff: Tariff, day: date) -> Bands:
-    """Bands of the first working day on or after the first of a cycle."""
+    """Return the bands of the first working day of a cycle."""
     while day.weekday() >= _SATURDAY:
         day += timedelta(days=1)
     return tariff.calendar.weekday_bands(day)

@@ -1,7 +1,7 @@
 """Spain's access tariffs 2.0TD, 3.0TD and 6.1TD to 6.4TD as tariff documents.
 
-Calendars, reactive energy, excess rules and taxes come from `rules.json`, with their sources; the prices of a supplier
-are given. Circular 3/2020 of the CNMC (BOE-A-2020-1066) defines periods and day types.
+Calendars, reactive energy, excess rules and taxes come from `rules.json`, with their sources; prices are parameters.
+Circular 3/2020 of the CNMC (BOE-A-2020-1066) defines periods and day types.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from flink_job.errors import MeteringError
+
 KINDS = ("2.0TD", "3.0TD", "6.1TD", "6.2TD", "6.3TD", "6.4TD")
 ZONES = ("peninsula", "balearics", "canaries", "ceuta", "melilla")
 WORKDAYS = ["mon", "tue", "wed", "thu", "fri"]
 DAY_D = ["sat", "sun", "holiday"]
-#: Years whose holidays are listed. All are of a fixed date, so more can be added at will.
+#: Years whose holidays are listed. All holidays have fixed dates, so the range can be extended.
 FIRST_YEAR, LAST_YEAR = 2021, 2040
-#: Above this contracted power [kW] a meter is of type 1 to 3 and excess is measured each quarter hour.
+#: Above this contracted power [kW] a meter is of type 1 to 3, and excess is measured per quarter hour.
 MAXIMETER_UP_TO_KW = 50
 
 Prices = Mapping[str, Any]
@@ -27,29 +29,29 @@ Bands = Sequence[tuple[int, int]]
 """Hours [from, until) of a day."""
 
 
-class SpainError(ValueError):
-    """A kind, zone or price that does not exist, or is missing."""
+class SpainError(MeteringError, ValueError):
+    """An unknown kind, zone or period, or a missing price."""
 
 
 @cache
 def rules() -> dict[str, Any]:
-    """The rules as data."""
+    """Return the content of rules.json."""
     return dict(json.loads((files(__package__) / "rules.json").read_text(encoding="utf-8")))
 
 
 def spanish_tariff(kind: str, zone: str, prices: Prices) -> dict[str, Any]:
-    """A tariff document.
+    """Build a tariff document from the prices of a supplier. Raises SpainError.
 
-    `prices`: `tariff_id`, `version`, `valid_from`; `energy` and `power` by period (P1 ... P6; 2.0TD has energy P1 to P3
-    and power P1, P2), in EUR per kWh and per kW and year; and, where they apply, `kw` (contracted, by period),
-    `excess` (EUR per kW, by period), `dynamic` (a document's energy/dynamic, such as PVPC), `surplus` (price of
-    exported energy by period, * for all: netted by the hour, credited up to the energy charge), `fixed`, `industrial`
-    (true: the lower floor of the electricity tax). Raises SpainError.
+    `prices` has `tariff_id`, `version`, `valid_from`; `energy` [EUR/kWh] and `power` [EUR/kW and year] by period (P1 to
+    P6; 2.0TD has energy P1 to P3 and power P1, P2). Optional: `kw` (contracted power by period), `excess` [EUR/kW] by
+    period, `dynamic` (energy/dynamic of a document, such as PVPC), `surplus` (price of exported energy by period, * for
+    all: netted by hour, credited up to the energy charge), `fixed`, `industrial` (true for the lower floor of the
+    electricity tax).
     """
     if kind not in KINDS:
-        raise SpainError(f"{kind!r} is none of {', '.join(KINDS)}")
+        raise SpainError(f"kind is {kind!r}; it must be one of {', '.join(KINDS)}")
     if zone not in ZONES:
-        raise SpainError(f"{zone!r} is none of {', '.join(ZONES)}")
+        raise SpainError(f"zone is {zone!r}; it must be one of {', '.join(ZONES)}")
     periods = [f"P{n}" for n in range(1, 4 if kind == "2.0TD" else 7)]
     power_periods = ["P1", "P2"] if kind == "2.0TD" else periods
     document = {
@@ -109,12 +111,12 @@ def _contracted(kind: str, prices: Prices, periods: Sequence[str]) -> dict[str, 
 def _complete(prices: Prices, what: str, periods: Sequence[str]) -> dict[str, str]:
     given = prices.get(what, {})
     if set(given) != set(periods):
-        raise SpainError(f"prices/{what}: give {', '.join(periods)}; there is {', '.join(given) or 'nothing'}")
+        raise SpainError(f"prices/{what}: give {', '.join(periods)}; found {', '.join(given) or 'nothing'}")
     return {period: str(given[period]) for period in periods}
 
 
 def _taxes(zone: str, industrial: bool) -> list[dict[str, Any]]:
-    """The electricity tax, then VAT or its likes, which has the electricity tax in its base."""
+    """Return the electricity tax, then VAT or its equivalent, which is also charged on the electricity tax."""
     electricity = [
         {**tax, "floor_per_kwh": tax["floor_per_kwh"]["industrial" if industrial else "other"]}
         for tax in rules()["electricity_tax"]
@@ -151,7 +153,7 @@ def _calendar(seasons: Mapping[str, tuple[Sequence[int], list[dict[str, str]]]],
 
 
 def holidays(year: int) -> Iterator[str]:
-    """Days of type D that are no weekends: national holidays of a fixed date that no region may move, and 6 January.
+    """Yield the days of type D other than weekends: national holidays with fixed dates, and 6 January.
 
     Good Friday has no fixed date, so it is a working day here.
     """
@@ -160,7 +162,7 @@ def holidays(year: int) -> Iterator[str]:
 
 
 def _day(high: Bands, high_period: str, middle: Bands, middle_period: str, low: str) -> list[dict[str, str]]:
-    """Bands of a working day: hours of the highest period, of the middle one around them, the rest low."""
+    """Return the bands of a working day: hours of the highest period, the middle one around them, the rest low."""
     hours = [low] * 24
     for bands, period in ((middle, middle_period), (high, high_period)):
         for begin, end in bands:

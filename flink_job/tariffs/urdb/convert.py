@@ -21,7 +21,7 @@ RULES = {
     "Net Billing Hourly": "net_billing",
     "Buy All Sell All": "buy_all_sell_all",
 }
-#: A ratchet without a look-back range looks back over a year before.
+#: Look-back of a ratchet without a range: a year.
 _YEAR_BACK = 11
 
 
@@ -56,7 +56,7 @@ def _identity(document: Mapping[str, Any], timezone: str, currency: str) -> dict
 
 
 def _calendar(document: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """Months of one schedule are a season; a period is named after its number."""
+    """Convert schedules to a calendar: months with equal schedules are a season, a period is named by its number."""
     weekday, weekend = (_schedule(document, f"{kind}{days}schedule") for days in ("weekday", "weekend"))
     seasons: dict[str, list[int]] = {}
     for month in range(12):
@@ -106,7 +106,7 @@ def _used(document: Mapping[str, Any], kind: str) -> set[int]:
 
 
 def _tiers(tiers: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Prices are rate + adj; a max on the last tier means nothing, for nothing is said of what lies beyond."""
+    """Convert tiers: the price is rate + adj. A max of the last tier is ignored, because no price follows it."""
     return [
         {
             "price": text(decimal(tier.get("rate", 0)) + decimal(tier.get("adj", 0))),
@@ -144,7 +144,7 @@ def _demand(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _ratchet(document: Mapping[str, Any], demand: Mapping[str, Any]) -> dict[str, Any] | None:
-    """`lookbackpercent` over the range of months before; or the older `demandratchetpercentage` of one share."""
+    """Convert the ratchet: `lookbackpercent` over a range of months, or the older `demandratchetpercentage`."""
     share = decimal(document.get("lookbackpercent", 0))
     months = [m for m, counts in enumerate(document.get("lookbackmonths", ()), start=1) if counts]
     if not share:

@@ -1,4 +1,4 @@
-"""Values of a URDB record: numbers, dates, and what is nothing."""
+"""Values of a URDB record: numbers, dates and empty values."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any
 
 
 def optional(key: str, value: Any) -> dict[str, Any]:
+    """Return {key: value}, or an empty dictionary for an empty value."""
     return {key: value} if value else {}
 
 
 def nonzero(value: Any) -> bool:
+    """Return True if a value, or a rate or adjustment in it, is neither empty nor zero."""
     if isinstance(value, list | tuple):
         return any(nonzero(v) for v in value)
     if isinstance(value, dict):
@@ -20,17 +22,18 @@ def nonzero(value: Any) -> bool:
 
 
 def decimal(value: Any) -> Decimal:
+    """Return a number as an exact decimal."""
     return Decimal(str(value))
 
 
 def text(value: Any) -> str:
-    """A decimal string of at most 9 decimals, without an exponent."""
+    """Return a number as text with at most 9 decimals and without an exponent."""
     rounded = decimal(value).quantize(Decimal("1e-9"), ROUND_HALF_EVEN).normalize()
     return f"{rounded:f}"
 
 
 def day(value: Any) -> str | None:
-    """A date from epoch seconds, as the interface answers, or from ISO 8601, as exports have it."""
+    """Return an ISO date from epoch seconds (the API's format) or ISO 8601 (the format of exports)."""
     if value in (None, ""):
         return None
     text = str(value)
@@ -40,5 +43,5 @@ def day(value: Any) -> str | None:
 
 
 def charges(value: Any) -> bool:
-    """True for what may hold amounts: no text."""
+    """Return True if a value may contain a nonzero amount; text does not."""
     return isinstance(value, int | float | Decimal | list | dict) and not isinstance(value, bool) and nonzero(value)

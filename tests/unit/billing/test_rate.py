@@ -252,7 +252,7 @@ def test_other_errors_say_what_to_do(tmp_path: Path) -> None:
     assert "no such file" in rate(tmp_path, tmp_path / "none.csv", code=2)
     faulty = {**TARIFF, "energy": {"periods": {"night": [{"price": "0.1"}]}}}
     text = rate(tmp_path, readings, tariff=faulty, code=2)
-    assert "energy/periods: no price for period 'day' that the calendar uses" in text
+    assert "energy/periods: no price for period 'day' of the calendar" in text
     old = write(tmp_path / "old.csv", HEADER + "a,2025-07-10T00:00:00Z,900,1\n")
     assert "in force on 2025-07-" in rate(tmp_path, old, code=2)
     rate(tmp_path, old, "--any-date")

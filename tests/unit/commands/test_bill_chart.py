@@ -13,8 +13,9 @@ import pytest
 
 from flink_job.billing.run import BilledCycle, Totals
 from flink_job.commands.bill_chart import ChartError, cost_by_month, draw_bills, draw_comparison, load_by_hour
+from flink_job.tariffs.bill_lines import LINES
 from flink_job.tariffs.history import Intervals
-from flink_job.tariffs.history.rate import LINES, Bill
+from flink_job.tariffs.history.rate import Bill
 from tests.harness.jobs import SAMPLES, command
 
 MADRID = ZoneInfo("Europe/Madrid")

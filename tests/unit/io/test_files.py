@@ -178,5 +178,5 @@ def test_the_demand_of_a_level_is_that_of_its_meters_at_one_time(tmp_path: Path)
 
 
 def test_a_folder_that_is_no_output_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(LakeError, match="is no output of a run"):
+    with pytest.raises(LakeError, match="is not the output of a run"):
         open_lake(tmp_path)

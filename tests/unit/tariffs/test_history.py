@@ -15,10 +15,10 @@ from flink_job.metering.contract import local_midnight_ms
 from flink_job.tariffs.document import read_tariff
 from flink_job.tariffs.history import (
     Bill,
+    BillingTerms,
     CycleError,
     History,
     Intervals,
-    Terms,
     rate_history,
     versions_in_force,
 )
@@ -50,13 +50,13 @@ def at(day: str, hour: float = 12) -> int:
 
 
 def rated(
-    document: dict[str, Any], *readings: tuple[int, float], interval_s: int = 3600, terms: Terms | None = None
+    document: dict[str, Any], *readings: tuple[int, float], interval_s: int = 3600, terms: BillingTerms | None = None
 ) -> History:
     """Readings are (start, kWh); below zero is export."""
     start = np.array([s for s, _ in readings])
     kwh = np.array([round(k * 1_000_000) for _, k in readings])
     data = Intervals.of(start, np.full(len(start), interval_s * 1000), np.maximum(kwh, 0), np.maximum(-kwh, 0))
-    return rate_history(versions_in_force([read_tariff({**HEAD, **document})]), terms or Terms(UTC), data)
+    return rate_history(versions_in_force([read_tariff({**HEAD, **document})]), terms or BillingTerms(UTC), data)
 
 
 def amounts(history: History, line: str) -> list[Decimal]:
@@ -111,7 +111,7 @@ def test_a_month_of_30_days_in_a_cycle_of_35() -> None:
         "fixed": [{"name": "a", "amount": "12", "per": "month"}, {"name": "b", "amount": "365", "per": "year"}],
         "demand": {"window_s": 3600, "flat": [{"price": "3"}]},
     }
-    terms = Terms(UTC, cycle_starts=(date(2026, 1, 3), date(2026, 2, 7)))
+    terms = BillingTerms(UTC, cycle_starts=(date(2026, 1, 3), date(2026, 2, 7)))
     readings = [(at("2026-01-03", n), 10) for n in range(36)]
     history = rated(document, *readings, terms=terms)
     assert amounts(history, "energy") == [Decimal("37")]  # 350 x 0.10 + 10 x 0.20
@@ -133,9 +133,11 @@ def test_a_month_of_365_twelfths_of_days_in_a_cycle_of_31() -> None:
     assert amounts(history, "demand") == [40 * Decimal("3.72")]
 
 
-def test_a_day_that_no_cycle_holds() -> None:
-    terms = Terms(UTC, cycle_starts=(date(2026, 1, 3), date(2026, 2, 7)))
-    with pytest.raises(CycleError, match="no billing cycle holds 2026-02-07: they run from 2026-01-03 to 2026-02-07"):
+def test_a_day_outside_all_cycles_is_an_error() -> None:
+    terms = BillingTerms(UTC, cycle_starts=(date(2026, 1, 3), date(2026, 2, 7)))
+    with pytest.raises(
+        CycleError, match="no billing cycle contains 2026-02-07: cycle starts cover 2026-01-03 to 2026-02-07"
+    ):
         rated(ONE_PRICE, (at("2026-02-07"), 1), terms=terms)
 
 
@@ -152,7 +154,7 @@ def test_tiers_of_each_season_are_prorated_to_its_days() -> None:
             }
         },
     }
-    terms = Terms(UTC, cycle_starts=(date(2026, 9, 21), date(2026, 10, 22)))
+    terms = BillingTerms(UTC, cycle_starts=(date(2026, 9, 21), date(2026, 10, 22)))
     readings = ((at("2026-09-22", 1), 150), (at("2026-10-05"), 30))
     history = rated(document, *readings, terms=terms)
     assert amounts(history, "energy") == [Decimal("10") + 10 + Decimal("6.3") + Decimal("3.6")]
@@ -196,7 +198,7 @@ def test_import_and_export_of_one_interval() -> None:
     def lines(rule: str) -> tuple[int, int]:
         document = {**HEAD, **ONE_PRICE, "export": {"rule": rule, "prices": {"*": "0.04"}}}
         data = Intervals.of(start, hour, 3 * one, one)
-        (only,) = rate_history(versions_in_force([read_tariff(document)]), Terms(UTC), data).bills
+        (only,) = rate_history(versions_in_force([read_tariff(document)]), BillingTerms(UTC), data).bills
         return only.lines["energy"], only.lines["export"]
 
     assert lines("net_billing") == (200_000, 0)
@@ -223,7 +225,7 @@ def test_a_cycle_without_readings_has_a_bill() -> None:
 
 def test_an_open_cycle_is_charged_for_time_so_far() -> None:
     document = {**ONE_PRICE, "fixed": [{"name": "a", "amount": "30", "per": "month"}]}
-    terms = Terms(UTC, until_ms=at("2026-04-11", 0))
+    terms = BillingTerms(UTC, until_ms=at("2026-04-11", 0))
     assert amounts(rated(document, (at("2026-04-02"), 1), terms=terms), "fixed") == [10]
 
 
@@ -240,7 +242,9 @@ def test_dynamic_price_with_cap_floor_and_negative_hours() -> None:
     def costs(step_ms: int, count: int) -> list[int]:
         start = begin + np.arange(count) * step_ms
         data = Intervals.of(start, np.full(count, step_ms), np.full(count, 1_000_000))
-        return rate_history(versions_in_force([tariff]), Terms(UTC), data, {"spot": spot}).costs["energy"].tolist()
+        return (
+            rate_history(versions_in_force([tariff]), BillingTerms(UTC), data, {"spot": spot}).costs["energy"].tolist()
+        )
 
     assert costs(HOUR_MS // 2, 4) == [210_000, 610_000, -200_000, 900_000]
     assert costs(HOUR_MS, 2) == [410_000, 510_000]
@@ -267,9 +271,9 @@ def test_energy_is_rounded_before_it_is_priced() -> None:
 
 
 def test_what_is_missing_is_named() -> None:
-    with pytest.raises(MissingSeriesError, match="needs the price series 'spot': give it with --prices spot=FILE"):
+    with pytest.raises(MissingSeriesError, match="requires the price series 'spot': give it with --prices spot=FILE"):
         rated({"energy": {"dynamic": {"series": "spot"}}}, (at("2026-01-10"), 1))
-    with pytest.raises(ContractedPowerError, match="no contracted power for all: give it in the contract"):
+    with pytest.raises(ContractedPowerError, match="no contracted power for all: set it in the contract"):
         rated({"contracted_power": {"periods": {"all": "10"}}}, (at("2026-01-10"), 1))
     with pytest.raises(CycleError, match="no version of tariff 't' is in force on 2025-12-31"):
         rated(ONE_PRICE, (at("2025-12-31"), 1))
@@ -294,7 +298,7 @@ def test_the_last_cycle_is_billed_to_its_end_though_its_tariff_changes_after_the
 
     def fixed(*versions: Tariff) -> list[Decimal]:
         data = Intervals.of(np.array([at("2026-01-05")]), np.array([HOUR_MS]), np.array([1]))
-        return amounts(rate_history(versions_in_force(versions), Terms(UTC), data), "fixed")
+        return amounts(rate_history(versions_in_force(versions), BillingTerms(UTC), data), "fixed")
 
     assert fixed(old, new) == [10, 21]
     assert fixed(replace(old, valid_to=date(2026, 1, 11))) == [10]

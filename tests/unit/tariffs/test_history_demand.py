@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from flink_job.tariffs.document import read_tariff
-from flink_job.tariffs.history import Intervals, Terms, rate_history, versions_in_force
+from flink_job.tariffs.history import BillingTerms, Intervals, rate_history, versions_in_force
 from tests.harness.kinds import DAY_NIGHT, HEAD, REACTIVE
 from tests.unit.tariffs.test_history import UTC, amounts, at, rated
 from tests.unit.tariffs.test_history_tiers import TWO_HALVES, tiers
@@ -78,7 +78,7 @@ def test_reactive_energy_by_night_is_capacitive() -> None:
         kvarh = np.array([9_000_000 * inductive, inductive * 1_000_000])
         kvarc = np.array([capacitive * 1_000_000, 9_000_000 * capacitive])
         data = Intervals(start, np.full(2, 3_600_000), kwh, zero, kvarh, kvarc)
-        (only,) = rate_history(versions_in_force([tariff]), Terms(UTC), data).bills
+        (only,) = rate_history(versions_in_force([tariff]), BillingTerms(UTC), data).bills
         return only.lines["reactive"]
 
     assert (line(0, 25), line(0, 20)) == (1_250_000, 0)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from flink_job.tariffs.document import read_tariff
-from flink_job.tariffs.history import Intervals, Terms, rate_history, versions_in_force
+from flink_job.tariffs.history import BillingTerms, Intervals, rate_history, versions_in_force
 from tests.harness.kinds import HEAD
 from tests.unit.tariffs.test_history import amounts, at, rated
 
@@ -32,7 +32,7 @@ def test_taxes_of_a_whole_cycle_of_readings() -> None:
     hour, kwh = np.full(744, 3_600_000), np.full(744, 1_000_000)
     data = Intervals.of(start, hour, kwh, kwh // 2)
     tariff = read_tariff(document)
-    (only,) = rate_history(versions_in_force([tariff]), Terms(ZoneInfo("UTC")), data).bills
+    (only,) = rate_history(versions_in_force([tariff]), BillingTerms(ZoneInfo("UTC")), data).bills
     assert only.lines["tax"] == 10_540_000 + 20_212_000
     assert _streamed_tax(tariff, data, date(2026, 1, 1)) == only.lines["tax"]
 

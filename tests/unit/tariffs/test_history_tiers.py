@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flink_job.tariffs.history import Terms
+from flink_job.tariffs.history import BillingTerms
 from tests.harness.kinds import EVERY_DAY
 from tests.unit.tariffs.test_history import UTC, amounts, at, rated
 
@@ -97,6 +97,6 @@ def test_adjustment_is_that_of_the_month_in_which_an_interval_begins() -> None:
     document = {
         "energy": {"periods": {"all": [{"price": "0"}]}, "adjustment_by_month": ["1", "2"] + ["5"] * 10},
     }
-    terms = Terms(UTC, billing_day=15)
+    terms = BillingTerms(UTC, billing_day=15)
     history = rated(document, (at("2026-01-31", 23), 1), (at("2026-02-01", 0), 1), terms=terms)
     assert amounts(history, "energy") == [3]

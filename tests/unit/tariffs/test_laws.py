@@ -17,7 +17,7 @@ from flink_job.metering.contract import local_midnight_ms
 from flink_job.tariffs.calendar import Timeline
 from flink_job.tariffs.cycle import Segment
 from flink_job.tariffs.document import read_tariff
-from flink_job.tariffs.history import History, Intervals, Terms, rate_history, versions_in_force
+from flink_job.tariffs.history import BillingTerms, History, Intervals, rate_history, versions_in_force
 from flink_job.tariffs.model import Tariff
 from flink_job.tariffs.prices import PriceSeries
 from flink_job.tariffs.rating import bill, marginal
@@ -26,7 +26,7 @@ from tests.harness.kinds import FIRST, KINDS, LAST, STREAMED
 
 MADRID = ZoneInfo("Europe/Madrid")
 #: Cycles from the 15th: 28 days, then 31 with the night of 29 March, whose clocks change.
-TERMS = Terms(MADRID, billing_day=15)
+TERMS = BillingTerms(MADRID, billing_day=15)
 QUARTER_MS = 900_000
 EPOCH = local_midnight_ms(FIRST, MADRID)
 QUARTERS = (local_midnight_ms(LAST, MADRID) - EPOCH) // QUARTER_MS
@@ -210,7 +210,7 @@ def test_days_of_23_and_25_hours(day: date, hours: int) -> None:
     start = np.arange(begin, end, QUARTER_MS)
     assert len(start) == hours * 4
     data = Intervals.of(start, np.full(len(start), QUARTER_MS), np.full(len(start), 250_000))
-    one_day = Terms(MADRID, cycle_starts=(day, day + timedelta(days=1)))
+    one_day = BillingTerms(MADRID, cycle_starts=(day, day + timedelta(days=1)))
     document = {**STREAMED["fixed"], "fixed": [{"name": "a", "amount": "0.41", "per": "day"}]}
     history = rate_history(versions_in_force([read_tariff(document)]), one_day, data)
     (only,) = history.bills

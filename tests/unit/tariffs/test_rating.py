@@ -178,7 +178,7 @@ def test_a_tax_may_stand_on_a_tax() -> None:
         ({"energie": {}}, "energie"),
         ({"energy": {"periods": {"peak": [{"price": "1"}]}}}, "'peak' is not in the calendar"),
         ({"calendar": TWO_PERIODS, "energy": {"periods": {"low": [{"price": "1"}]}}}, "no price for period 'high'"),
-        ({"energy": {"periods": {"all": [{"price": "1"}, {"price": "2"}]}}}, "every tier but the last has a max"),
+        ({"energy": {"periods": {"all": [{"price": "1"}, {"price": "2"}]}}}, "every tier except the last needs a max"),
         ({"taxes": [{"name": "VAT", "rate": "0.1", "base": ["enery"]}]}, "taxes/0/base: 'enery'"),
         ({"energy": {"periods": {"all": [{"price": "0.1234567891"}]}}}, "energy/periods/all/0/price"),
     ],

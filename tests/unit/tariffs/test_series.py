@@ -98,11 +98,11 @@ def test_pvpc_indicator(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ("when,cost\n1,2\n", "it needs from and price"),
+        ("when,cost\n1,2\n", "columns from and price are required"),
         ("from,price\n2026-01-01T00:00Z,cheap\n", "prices"),
         ("from,price\n", "is empty"),
         ("from,price\n2026-01-01T00:00Z,1\n2026-01-01T00:00Z,2\n", "two prices from 2026-01-01"),
-        ({"prices": []}, "neither results"),
+        ({"prices": []}, "unknown format"),
     ],
 )
 def test_what_is_no_series_is_refused(tmp_path: Path, content: object, problem: str) -> None:

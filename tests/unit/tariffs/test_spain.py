@@ -12,7 +12,7 @@ import pytest
 
 from flink_job.metering.contract import local_midnight_ms
 from flink_job.tariffs.document import read_tariff
-from flink_job.tariffs.history import Intervals, Terms, rate_history, versions_in_force
+from flink_job.tariffs.history import BillingTerms, Intervals, rate_history, versions_in_force
 from flink_job.tariffs.spain import SpainError, spanish_tariff
 
 MADRID = ZoneInfo("Europe/Madrid")
@@ -37,7 +37,7 @@ def bill(document: dict[str, Any], load: dict[str, np.ndarray], zone: ZoneInfo =
     """Lines of the one bill, in EUR; the costs of the readings must add up to it."""
     zeros = np.zeros(len(load["start"]), dtype=np.int64)
     data = Intervals(load["start"], zeros + QUARTER_MS, load["import"], load["export"], load["reactive"], zeros)
-    history = rate_history(versions_in_force([read_tariff(document)]), Terms(zone), data)
+    history = rate_history(versions_in_force([read_tariff(document)]), BillingTerms(zone), data)
     (only,) = history.bills
     for line, amount in only.lines.items():
         assert int(history.costs[line].sum()) == amount
@@ -168,7 +168,7 @@ def test_a_tax_rate_that_changes_within_the_cycle() -> None:
     load["import"][at(load, date(2024, 7, 10), 12)] = 100_000_000
     zeros = np.zeros(len(load["start"]), dtype=np.int64)
     data = Intervals(load["start"], zeros + QUARTER_MS, load["import"], zeros, zeros, zeros)
-    terms = Terms(MADRID, cycle_starts=(date(2024, 6, 1), date(2024, 8, 1)))
+    terms = BillingTerms(MADRID, cycle_starts=(date(2024, 6, 1), date(2024, 8, 1)))
     (only,) = rate_history(versions_in_force([read_tariff(document)]), terms, data).bills
     assert only.lines["tax"] == 8_910_000 + 43_870_000
 
@@ -179,7 +179,7 @@ def test_a_tax_rate_that_changes_within_the_cycle() -> None:
         ("2.1TD", "peninsula", {}, "2.0TD, 3.0TD"),
         ("2.0TD", "madrid", {}, "peninsula, balearics"),
         ("2.0TD", "peninsula", {}, "give energy"),
-        ("2.0TD", "peninsula", prices("1 1", "1 1"), "prices/energy: give P1, P2, P3; there is P1, P2"),
+        ("2.0TD", "peninsula", prices("1 1", "1 1"), "prices/energy: give P1, P2, P3; found P1, P2"),
         ("3.0TD", "peninsula", prices("1 1 1 1 1 1", "1 1"), "prices/power: give P1, P2, P3, P4, P5, P6"),
         (
             "3.0TD",

@@ -36,7 +36,7 @@ def test_a_response_with_one_record() -> None:
     document = energy(FLAT, FLAT, [{"rate": 0.1}])
     assert is_urdb({"items": [document]})
     assert from_urdb({"items": [document]}, "UTC", "USD") == from_urdb(document, "UTC", "USD")
-    with pytest.raises(TariffError, match="items: 2 records; give one"):
+    with pytest.raises(TariffError, match="items: 2 records; it must have exactly one"):
         from_urdb({"items": [document, document]}, "UTC", "USD")
 
 
@@ -107,18 +107,24 @@ def test_demand_periods_on_the_energy_schedule_need_no_calendar_of_their_own() -
         ({"demandreactivepowercharge": 0.3}, "demandreactivepowercharge: this charge cannot be represented"),
         ({"coincidentratestructure": [[{"rate": 4}]]}, "coincidentratestructure: this charge"),
         ({"fixedchargeeaaddl": 2}, "fixedchargeeaaddl: this charge"),
-        ({"pdp_credit_energyratestructure": [[{"rate": -0.1}]]}, "pdp_credit_energyratestructure: unknown, and it may"),
-        ({"dgrules": "Net Nothing"}, "dgrules: 'Net Nothing' is none of Net Metering"),
-        ({"energyratestructure": [[{"rate": 0.1, "unit": "therms"}]]}, "unit 'therms' is none of kWh"),
-        ({"energyratestructure": [[{"rate": 0.1}, {"rate": 0.2}]]}, "energyratestructure/0: every tier but the last"),
+        (
+            {"pdp_credit_energyratestructure": [[{"rate": -0.1}]]},
+            "pdp_credit_energyratestructure: unknown field that may",
+        ),
+        ({"dgrules": "Net Nothing"}, "dgrules: 'Net Nothing' is not one of Net Metering"),
+        ({"energyratestructure": [[{"rate": 0.1, "unit": "therms"}]]}, "unit 'therms' is not one of kWh"),
+        (
+            {"energyratestructure": [[{"rate": 0.1}, {"rate": 0.2}]]},
+            "energyratestructure/0: every tier except the last",
+        ),
         ({"energyratestructure": [[{"max": 5}]]}, "a tier without a rate"),
-        ({"energyweekdayschedule": [[3] * 24] * 12}, "energyweekdayschedule: a period that energyratestructure lacks"),
+        ({"energyweekdayschedule": [[3] * 24] * 12}, "energyweekdayschedule: a period is not in energyratestructure"),
         ({"energyweekdayschedule": [[0] * 23] * 12}, "twelve months of 24 hours"),
         ({"flatdemandstructure": [[{"rate": 1}]], "flatdemandunit": "kVA"}, "flatdemandunit: 'kVA'"),
-        ({"flatdemandstructure": [[{"rate": 1}]], "flatdemandmonths": [1] * 12}, "flatdemandmonths: twelve numbers"),
+        ({"flatdemandstructure": [[{"rate": 1}]], "flatdemandmonths": [1] * 12}, "flatdemandmonths: twelve indices"),
         ({"fixedchargefirstmeter": 3, "fixedchargeunits": "$/week"}, "fixedchargeunits: '\\$/week'"),
         ({"startdate": "someday"}, "startdate: 'someday' is neither epoch seconds"),
-        ({"energyratestructure": 7}, "this is no URDB record"),
+        ({"energyratestructure": 7}, "not a URDB record"),
         ({"demandwindow": 7}, "demandwindow: 7 minutes"),
         (
             {"demandratchetpercentage": [0.5] * 6 + [0.8] * 6, "flatdemandstructure": [[{"rate": 1}]]},

@@ -1,4 +1,4 @@
-"""One segment of a cycle, with all that its charges are made of."""
+"""A billing segment with its readings, tariff and prices: the input of the functions that compute bill lines."""
 
 from __future__ import annotations
 
@@ -14,42 +14,46 @@ from numpy.typing import NDArray
 from flink_job.tariffs.calendar import Calendar, Timeline
 from flink_job.tariffs.exact import Ints, round_div, times
 from flink_job.tariffs.history.intervals import Intervals, with_close
-from flink_job.tariffs.history.segments import Span, Terms
+from flink_job.tariffs.history.segments import BillingSegment, BillingTerms
 from flink_job.tariffs.model import Tariff
 from flink_job.tariffs.prices import PriceSeries
 from flink_job.tariffs.state import Basis
 
 
 @dataclass
-class Carry:
-    """What goes from one cycle to the next: peaks [month, 1e-6 kW], banked energy [1e-6 kWh] by period and the hours it
-    was made in, credit and charges of the year [1e-6 currency].
+class CarryOver:
+    """Values carried over to the next billing cycle.
+
+    `peaks_ukw`: (month, peak [1e-6 kW]) of each cycle. `bank_ukwh`: banked energy by TOU period [1e-6 kWh] of
+    `bank_segment`. `credit`, `charged_in_year`: 1e-6 currency.
     """
 
     peaks_ukw: list[tuple[int, int]] = field(default_factory=list)
     bank_ukwh: dict[int, int] = field(default_factory=dict)
-    bank_span: Span | None = None
+    bank_segment: BillingSegment | None = None
     credit: int = 0
     charged_in_year: int = 0
 
 
 @dataclass(frozen=True)
-class Scene:
-    """A segment's readings. Line functions return running amounts [1e-6 currency] of shape (n + 1,): after each
-    reading, and when the segment closes.
+class SegmentContext:
+    """A billing segment with the n readings in it.
+
+    The functions of bill lines return running amounts [1e-6 currency] of shape (n + 1,): after each reading, and at the
+    close of the segment.
     """
 
-    span: Span
+    billing: BillingSegment
     tariff: Tariff
-    terms: Terms
+    terms: BillingTerms
     data: Intervals
     series: Mapping[str, PriceSeries]
     timeline: Callable[[Calendar, ZoneInfo], Timeline]
 
     @cached_property
     def basis(self) -> Basis:
-        """Of shape (1,): one segment for all readings."""
-        return Basis.of([self.span.segment], np.zeros(1, dtype=np.int64))
+        """Basis of shape (1,): one segment for all readings."""
+        return Basis.of([self.billing.segment], np.zeros(1, dtype=np.int64))
 
     @cached_property
     def period(self) -> NDArray[np.int64]:
@@ -58,30 +62,30 @@ class Scene:
 
     @cached_property
     def at_ms(self) -> NDArray[np.int64]:
-        """Until when time has been charged for, after each reading and at the close."""
-        until = self.span.charged_until_ms
+        """Instant up to which time is charged, after each reading and at the close [epoch ms]."""
+        until = self.billing.charged_until_ms
         ends = np.maximum.accumulate(np.append(self.data.end_ms, until))
-        return np.clip(ends, self.span.segment.segment_start_ms, until)
+        return np.clip(ends, self.billing.segment.segment_start_ms, until)
 
     @property
     def month(self) -> int:
         """Month (1-12) in which the cycle begins."""
-        return self.span.segment.cycle_start.month
+        return self.billing.segment.cycle_start.month
 
     def accrued(self, amount: int) -> Ints:
-        """An amount of the segment [1e-6 currency] in proportion to the time charged for."""
-        segment = self.span.segment
+        """Return an amount of the segment [1e-6 currency], accrued in proportion to the time charged."""
+        segment = self.billing.segment
         elapsed = self.at_ms - segment.segment_start_ms
         return round_div(times(elapsed, amount), segment.segment_end_ms - segment.segment_start_ms).astype(np.int64)
 
     def imported(self) -> Ints:
-        """Imported energy so far [1e-6 kWh]."""
+        """Return the running imported energy [1e-6 kWh]."""
         return with_close(np.cumsum(self.data.import_ukwh))
 
     @cached_property
     def interval_month(self) -> NDArray[np.int64]:
         """Month (0-11) in which each reading begins, in local time."""
-        zone, segment = self.terms.zone, self.span.segment
+        zone, segment = self.terms.zone, self.billing.segment
         day = datetime.fromtimestamp(segment.segment_start_ms / 1000, zone)
         starts, months = [segment.segment_start_ms], [day.month - 1]
         while True:

@@ -1,0 +1,151 @@
+"""A cache of decoded contracts and tariff positions, to resolve batches of many readings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from flink_job.metering.contract import Contract, of_tenant, parse_contract, parse_outline
+from flink_job.metering.packing import ABSENT
+from flink_job.metering.site import Entity, meter_of
+from flink_job.metering.units import to_micro
+from flink_job.tariffs.calendar import Timeline
+from flink_job.tariffs.cycle import Segment
+from flink_job.tariffs.registry import TariffRegistry
+from flink_job.tariffs.resolve import ContractTimeline, TariffPosition
+
+#: Maximum number of cached contracts (about 550 bytes each, 1,850 with contracted power of their own) and of positions.
+#: A cache that is full is cleared.
+MAX_CONTRACTS, MAX_POSITIONS = 200_000, 100_000
+
+
+class NumberedTimeline(NamedTuple):
+    """The timeline of contracts with equal time zone, billing cycles and tariffs; `number` is part of cache keys."""
+
+    number: int
+    timeline: ContractTimeline
+
+
+class ContractTerms:
+    """Contract terms shared by many meters: everything except meter id, site path, tags, tenant and devices.
+
+    The contract itself is retained only if it specifies contracted power.
+    """
+
+    __slots__ = ("contract", "contracted", "multiplier", "registry", "timeline")
+
+    def __init__(self, contract: Contract, timeline: NumberedTimeline, registry: TariffRegistry) -> None:
+        self.timeline, self.registry = timeline, registry
+        self.multiplier = None if contract.multiplier == 1 else contract.multiplier
+        has_power = any(assignment.contracted_kw for assignment in contract.assignments)
+        self.contract = contract if has_power else None
+        self.contracted: dict[tuple[str, int], int] | None = {} if has_power else None
+
+    def contracted_uw(self, at: TariffPosition) -> int:
+        """Return the contracted power of the TOU period [1e-6 kW], ABSENT if the contract does not specify it."""
+        if self.contract is None or self.contracted is None:
+            return ABSENT
+        key = (at.segment_key, at.tou_period)
+        if key not in self.contracted:
+            self.contracted[key] = self._contracted(self.contract, at.segment, at.tou_period)
+        return self.contracted[key]
+
+    def _contracted(self, contract: Contract, segment: Segment, tou_period: int) -> int:
+        period = self.registry.version(segment.tariff_id, segment.tariff_version).periods[tou_period]
+        kw: dict[str, Any] = {}
+        for assignment in contract.assignments:
+            if assignment.tariff_id == segment.tariff_id and (assignment.valid_from <= segment.cycle_start or not kw):
+                kw = dict(assignment.contracted_kw)
+        found = kw.get(period, next(iter(kw.values())) if len(kw) == 1 else None)
+        return ABSENT if found is None else to_micro(found)
+
+
+class ResolvedContract(NamedTuple):
+    """The contract of a meter as needed by its readings. Empty `devices` authorize every device of the tenant."""
+
+    meter: Entity
+    terms: ContractTerms
+    devices: frozenset[str] = frozenset()
+
+    def accepts(self, device: str | None) -> bool:
+        """Return True if the device is authorized for the meter, or if the record was not sent by a device."""
+        return not self.devices or device is None or device in self.devices
+
+
+class ContractCache:
+    """Contracts by document, and positions by timeline and start. Positions are numbered, to build columns by index."""
+
+    def __init__(self, registry: TariffRegistry, tenant: str) -> None:
+        """Create an empty cache; `tenant` is the tenant of contracts without one."""
+        self.registry, self.tenant = registry, tenant
+        self.calendars: dict[Any, Timeline] = {}
+        self.timelines: dict[Any, NumberedTimeline] = {}
+        self.terms: dict[tuple[bytes, ...], ContractTerms] = {}
+        self.by_document: dict[str, ResolvedContract] = {}
+        self._clear_positions()
+
+    def get(self, document: str) -> ResolvedContract:
+        """Return the contract in a JSON document. Raises ContractError."""
+        contract = self.by_document.get(document)
+        if contract is None:
+            outline = parse_outline(document)
+            if len(self.by_document) >= MAX_CONTRACTS:
+                self.by_document.clear()
+            terms = self._terms((outline.tenant.encode(), *outline.terms), document)
+            contract = ResolvedContract(meter_of(outline, self.tenant), terms, frozenset(outline.devices))
+            self.by_document[document] = contract
+        return contract
+
+    def position(self, numbered: NumberedTimeline, start_ms: int) -> int:
+        """Return the number of the position of a reading that starts at an instant [epoch ms].
+
+        Raises UnknownTariffError or CalendarError.
+        """
+        key = (numbered.number, start_ms)
+        number = self.numbers.get(key)
+        if number is None:
+            number = len(self.positions)
+            self.positions.append(numbered.timeline.position(start_ms))
+            self.numbers[key] = number
+        return number
+
+    def start_batch(self) -> None:
+        """Clear the positions if there are too many; their numbers are valid within a batch."""
+        if len(self.positions) > MAX_POSITIONS:
+            self._clear_positions()
+
+    def columns(self, numbers: Sequence[int], names: Sequence[str]) -> dict[str, Any]:
+        """Return columns of positions by attribute; ABSENT or NULL for number -1."""
+        found, codes = np.unique(np.array(numbers, dtype=np.int64), return_inverse=True)
+        rows = [self.positions[number] if number >= 0 else None for number in found]
+        return {name: _by_code([getattr(row, name, None) for row in rows], codes) for name in names}
+
+    def _terms(self, key: tuple[bytes, ...], document: str) -> ContractTerms:
+        found = self.terms.get(key)
+        if found is None:
+            contract = of_tenant(parse_contract(document), self.tenant)
+            if len(self.terms) >= MAX_CONTRACTS:
+                self.terms.clear()
+            found = self.terms[key] = ContractTerms(contract, self._timeline(contract), self.registry)
+        return found
+
+    def _timeline(self, contract: Contract) -> NumberedTimeline:
+        assigned = tuple((a.tariff_id, a.valid_from) for a in contract.assignments)
+        key = (contract.timezone, contract.billing_day, contract.cycle_starts, assigned)
+        if key not in self.timelines:
+            timeline = ContractTimeline(contract, self.registry, self.calendars)
+            self.timelines[key] = NumberedTimeline(len(self.timelines), timeline)
+        return self.timelines[key]
+
+    def _clear_positions(self) -> None:
+        self.numbers: dict[tuple[int, int], int] = {}
+        self.positions: list[TariffPosition] = []
+
+
+def _by_code(values: list[Any], codes: Any) -> Any:
+    """Return values by index: integers with ABSENT for None, or objects."""
+    if any(isinstance(value, int) for value in values):
+        return np.array([ABSENT if value is None else value for value in values], dtype=np.int64)[codes]
+    return np.array(values, dtype=object)[codes]
