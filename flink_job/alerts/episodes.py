@@ -154,7 +154,7 @@ def _update(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) ->
 
 
 def required_clear_ms(rule: Rule, episode: Episode) -> int:
-    """How long samples must be clear before the episode ends [ms]."""
+    """Time for which samples must be clear before the episode ends [ms]."""
     if episode.flapping and rule.flapping is not None:
         return max(rule.clear_for_ms, rule.flapping.within_ms)
     return rule.clear_for_ms

@@ -30,7 +30,7 @@ _SampleFields = tuple[int, int, int, int, dict[str, float], bool]
 
 
 class PrefilterOutput(NamedTuple):
-    """What a pre-filter forwards.
+    """The output of a pre-filter.
 
     `batch`: samples as JSON (see flink_job.alerts.samples), empty if only `active` changes. `certain`: False for
     samples of an entity whose history is unknown since a start. `active`: 1 if the entity has alert state from here

@@ -138,7 +138,7 @@ class Rule:
 
     @property
     def memory_ms(self) -> int:
-        """How long a breach can affect the outcome [ms of event time], not counting gaps."""
+        """Time for which a breach can affect the outcome [ms of event time], not counting gaps."""
         return max(self.for_ms, self.clear_for_ms, self.flapping.within_ms if self.flapping else 0)
 
 

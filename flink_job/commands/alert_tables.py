@@ -92,7 +92,7 @@ def limits_table(rows_by_limit: dict[str, list[AlertRow]], batches: Sequence[Bat
 
 
 def health_table(rows: Sequence[Sequence[object]], operators: int) -> Table:
-    """A column per site, beside the targets of ISA-18.2 and EEMUA 191."""
+    """A column per site, compared with the targets of ISA-18.2 and EEMUA 191."""
     table = Table("", *(str(row[0]) for row in rows), "target")
     numbers = [[float(str(value)) if value is not None else None for value in row[1:]] for row in rows]
 

@@ -177,7 +177,7 @@ def health(
 ) -> None:
     """Report alerting quality: floods, chattering.
 
-    Alerts per operator and hour, floods, chattering and standing alerts, and the time to acknowledge, beside the
+    Alerts per operator and hour, floods, chattering and standing alerts, and the time to acknowledge, with the
     targets of ISA-18.2. The view `alert_health` has the figures by hour.
 
     \b
