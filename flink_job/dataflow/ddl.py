@@ -1,4 +1,4 @@
-"""DDL of tables: the columns of the schemas, in Flink's words."""
+"""CREATE TABLE statements from the schemas."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from flink_job.columns import Table
 
 
 def create_table(name: str, body: str, options: Mapping[str, str]) -> str:
-    """CREATE TABLE with column definitions `body` and connector options."""
+    """Return CREATE TABLE with column definitions `body` and connector options."""
     rendered = ",\n  ".join(f"'{_quoted(key)}' = '{_quoted(value)}'" for key, value in options.items())
     return f"CREATE TEMPORARY TABLE `{name}` (\n  {body}\n) WITH (\n  {rendered}\n)"
 
 
 def sink_body(table: Table, names: Mapping[str, str] | None = None) -> str:
-    """Column definitions of an output; `names` gives columns other names."""
+    """Return the column definitions of an output; `names` maps columns to other names."""
     named = names or {}
     return ",\n  ".join(f"`{named.get(column.name, column.name)}` {column.flink}" for column in table.columns)
 

@@ -1,6 +1,6 @@
-"""The dataflow, top to bottom: records in; costs, KPIs, alerts and everything that could not be costed out.
+"""The dataflow, top to bottom: from records to costs, KPIs, alerts, and records that could not be costed.
 
-State lives in operators in the JVM, arithmetic in vectorised Python functions. Sources, sinks and functions are
+State is in operators of the JVM, arithmetic in vectorised Python functions. Sources, sinks and functions are
 arguments: the job is the same from Kinesis to Firehose and from file to file.
 """
 
@@ -39,7 +39,7 @@ def define_pipeline(
     functions: Functions,
     settings: Settings,
 ) -> StatementSet:
-    """All statements of the job, ready to execute.
+    """Return all statements of the job, ready to execute.
 
     `sources` is the DDL of `source_readings`, `source_contracts` and `source_ticks`, `sinks` the DDL of each output.
     """
@@ -67,7 +67,7 @@ def define_pipeline(
 
 
 def decode(t_env: StreamTableEnvironment, views: Views) -> None:
-    """Records to readings: split, taken out of envelopes, parsed."""
+    """Records to readings: split records, unpack envelopes, parse."""
     views.add("decode/source_records")
     split_records(t_env, "source_records", "record_parts", "payload", Uid.SPLIT_RECORDS)
     views.materialize("decode/envelopes", all_columns(), Uid.ENVELOPES)
@@ -78,7 +78,7 @@ def decode(t_env: StreamTableEnvironment, views: Views) -> None:
 
 
 def resolve(t_env: StreamTableEnvironment, views: Views, settings: Settings) -> None:
-    """Readings to their contract, tariff version, TOU period and billing segment; what has none is set aside."""
+    """Readings to their contract, tariff version, TOU period and billing segment; readings without are `unpriced`."""
     contracts, tariffs = settings.contracts, settings.tariffs
     views.materialize("contracts/contract_records", with_arrival_time("arrival"), Uid.CONTRACTS)
     views.add("contracts/valid_contracts", "contracts/contract_versions", "resolve/readings")
@@ -111,7 +111,7 @@ def registers(views: Views) -> None:
 
 
 def revise(t_env: StreamTableEnvironment, views: Views, job: Job) -> None:
-    """Readings to what each changes: duplicates change nothing, corrections the difference."""
+    """Readings to changes of quantities: a duplicate changes nothing, a correction the difference."""
     views.add("revise/measured")
     aggregate_by_key(t_env, "measured", "revised", REVISIONS, job.state_days, Uid.REVISIONS)
     views.materialize("revise/deltas", all_columns(), Uid.DELTAS)
@@ -159,5 +159,5 @@ def alerts(t_env: StreamTableEnvironment, views: Views, functions: Functions, jo
 
 
 def _state_ttl(t_env: StreamTableEnvironment, days: int) -> None:
-    """Time-to-live of the state of SQL operators that are translated from here on; 0 keeps it for ever."""
+    """Set the TTL of SQL operators that are translated from here on; 0 for no expiry."""
     t_env.get_config().set("table.exec.state.ttl", f"{days} d")

@@ -1,4 +1,4 @@
-"""Sinks: DDL of a table for each output."""
+"""DDL of the sink table of each output."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flink_job.dataflow.ddl import create_table, sink_body
 from flink_job.dataflow.wire import wire_names
 from flink_job.schemas import OUTPUTS
 
-#: Times as `yyyy-MM-dd HH:mm:ss.SSS` and decimals in plain digits: what Firehose's OpenX SerDe reads.
+#: Times as `yyyy-MM-dd HH:mm:ss.SSS` and decimals in plain digits, as Firehose's OpenX SerDe expects.
 _JSON = {
     "format": "json",
     "json.timestamp-format.standard": "SQL",
@@ -19,14 +19,14 @@ _JSON = {
 
 _WITHOUT_NULLS = {"json.encode.ignore-null-fields": "true"}
 
-#: Limits of a record, into which rows are packed, for Firehose bills each record as a multiple of 5 kB. Firehose takes
-#: at most 500 rows out of a record. A row waits up to 4 s for others, and the record then up to 1 s: together the 5 s
-#: that the Firehose connector waits by default.
+#: Rows are packed into records, because Firehose bills each record as a multiple of 5 kB. Firehose extracts at most 500
+#: rows from a record. A row waits up to 4 s for others, and the record then up to 1 s: together the default of 5 s of
+#: the Firehose connector.
 RECORD_BYTES, RECORD_ROWS, LINGER_S = 50_000, 500, 4
 
-#: The Firehose connector limits what it holds by the number of records, so its defaults would allow 500 MB for each
-#: output and slot. A batch is 80 records, the most that fit into the 4 MiB of a request; a throttled slot holds at most
-#: 200 records and five batches, 30 MB, for each output.
+#: The Firehose connector limits its buffer by the number of records, so its defaults would allow 500 MB for each
+#: output and slot. A batch is 80 records, the most that fit into the 4 MiB of a request; a throttled slot buffers
+#: at most 200 records and five batches, 30 MB, for each output.
 PACKED = {
     "connector": "packed",
     "packed.connector": "firehose",
@@ -39,17 +39,17 @@ PACKED = {
     "sink.requests.max-inflight": "5",
 }
 
-#: How long the alerts stream may wait for more alerts, instead of the connector's five seconds.
+#: Flush timeout of the alerts stream; the default of the connector is five seconds.
 ALERTS_FLUSH_MS = "100"
 
 
 def sink_name(output: str) -> str:
-    """Name of the table that an output is written to."""
+    """Return the name of the sink table of an output."""
     return f"sink_{output}"
 
 
 def firehose_sinks(outputs: Outputs) -> dict[str, str]:
-    """DDL by output: Firehose delivery streams, and the alerts' Kinesis stream as `alerts_stream`."""
+    """Return the DDL by output: Firehose delivery streams, and the Kinesis stream of alerts as `alerts_stream`."""
     sinks = {name: _firehose(table, getattr(outputs, name), outputs) for name, table in OUTPUTS.items()}
     if outputs.alerts_stream:
         sinks["alerts_stream"] = _alerts_stream(outputs)
@@ -57,7 +57,7 @@ def firehose_sinks(outputs: Outputs) -> dict[str, str]:
 
 
 def file_sinks(folder: Path) -> dict[str, str]:
-    """DDL by output: JSON files under `folder`/<output>."""
+    """Return the DDL by output: JSON files under `folder`/<output>."""
     return {
         name: create_table(
             sink_name(name), sink_body(table), {"connector": "filesystem", "path": (folder / name).as_uri(), **_JSON}
@@ -67,7 +67,7 @@ def file_sinks(folder: Path) -> dict[str, str]:
 
 
 def _firehose(table: Table, delivery_stream: str, outputs: Outputs) -> str:
-    # Firehose takes what is missing for NULL, and bills what is not.
+    # Firehose reads a missing field as NULL, and bills fields that are present.
     options = {**PACKED, "delivery-stream": delivery_stream, **_aws(outputs), **_JSON, **_WITHOUT_NULLS}
     return create_table(sink_name(table.name), sink_body(table, wire_names(table)), {**options, **outputs.connector})
 

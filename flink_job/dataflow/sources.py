@@ -1,7 +1,7 @@
-"""Sources: tables `source_readings`, `source_contracts` and `source_ticks`, alike in columns wherever they come from.
+"""DDL of the source tables `source_readings`, `source_contracts` and `source_ticks`.
 
-`payload` are the record's bytes, `tenant` whose records are that name no tenant, `arrival` when the stream received it,
-`shard` and `record_position` which record it is.
+They have the same columns from Kinesis and from files: `payload` is the record's bytes, `tenant` the tenant of records
+that name none, `arrival` the time at which the stream received it; `shard` and `record_position` identify the record.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _FILE_BODY = """`payload` BYTES,
 
 
 def kinesis_source(table: str, source: StreamSource) -> str:
-    """DDL of a table over a Kinesis stream (connector flink-connector-kinesis 4.3.0)."""
+    """Return the DDL of a table over a Kinesis stream (connector flink-connector-kinesis 4.3.0)."""
     options: dict[str, str] = {
         "connector": "kinesis",
         "stream": source.stream,
@@ -51,7 +51,7 @@ def kinesis_source(table: str, source: StreamSource) -> str:
 
 
 def staged_source(table: str, folder: Path, tenant: str = DEFAULT) -> str:
-    """DDL of a table over staged files (see flink_job.io.records): bounded, in file order."""
+    """Return the DDL of a table over staged files (see flink_job.io.records): bounded, in file order."""
     options: Mapping[str, str] = {"connector": "filesystem", "path": folder.as_uri(), "format": "json"}
     return create_table(table, _of(tenant, _FILE_BODY), options)
 
@@ -63,6 +63,6 @@ def _of(tenant: str, body: str) -> str:
 
 
 def tick_source(bounded: bool = False) -> str:
-    """DDL of a clock that ticks once a second; a bounded run has no use for it and gets a single tick."""
+    """Return the DDL of a clock that ticks once a second; in a bounded run, which does not use it, only once."""
     options = {"connector": "datagen", "rows-per-second": "1"}
     return create_table(TICKS, "`tick` INT", options | ({"number-of-rows": "1"} if bounded else {}))

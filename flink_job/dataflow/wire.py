@@ -1,7 +1,7 @@
-"""Names of columns in the records that are sent to Firehose, which bills their bytes. The lake has the columns' own.
+"""Short column names in the records sent to Firehose, which bills their bytes. The lake has the full names.
 
 Flink writes these names, and the delivery streams map each column to its name (`ColumnToJsonKeyMappings`). A name that
-was used is never given to another column: Firehose holds records for up to a day.
+has been used is never reused for another column: Firehose retains records for up to a day.
 """
 
 from __future__ import annotations
@@ -32,6 +32,6 @@ WIRE: Mapping[str, str] = {
 
 
 def wire_names(table: Table) -> dict[str, str]:
-    """Name on the wire by column. Tables that services write keep their columns' names."""
+    """Return the short name by column. Tables that services write have the full names."""
     short = table.name in OUTPUTS
     return {column.name: WIRE[column.name] if short else column.name for column in table.columns}
