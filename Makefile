@@ -57,7 +57,7 @@ bench: setup $(PEERS)/.ready ## Measure this job beside SQL alone, the naive way
 	@$(BIN)/python -m tests.bench --write $(ARGS)
 
 test: setup $(ORACLE)/.ready $(CLUSTER)/.ready $(PROMTOOL) $(ACTIONLINT) lint ## Set up, lint, type-check and run every test (ARGS="-k name" to choose)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 unit: $(VENV)/.ready ## Run only the tests that need no JVM (seconds)
 	@$(BIN)/python -m pytest tests/unit $(ARGS)

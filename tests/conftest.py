@@ -14,6 +14,22 @@ from tests.harness.jobs import SAMPLES, run_files
 from tests.harness.oracle import Oracle
 from tests.harness.samples import is_malformed
 
+TESTS = Path(__file__).parent
+
+#: Files and folders whose tests share what is slow to make, and so run in one process, one after the other.
+TOGETHER = {
+    "the sample run": ("integration/test_sample_run", "integration/test_rerate", "integration/test_alert_commands"),
+    "templates": ("deploy/",),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file in one process where several run side by side (`make test`), and those of TOGETHER."""
+    for item in items:
+        name = item.path.relative_to(TESTS).as_posix()
+        groups = [group for group, places in TOGETHER.items() if name.startswith(places)]
+        item.add_marker(pytest.mark.xdist_group(groups[0] if groups else name))
+
 
 @pytest.fixture(scope="module", autouse=True)
 def environment_of_this_module() -> Iterator[None]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.kit.locks import exclusive
 from deploy.kit.wheels import EPOCH, PROJECT, download, wheel_files
 
 BUILD = PROJECT / "build" / "functions"
@@ -58,25 +59,27 @@ LAST_VALUES = Code("last_values", PROJECT / "deploy/lake/runtime", _LOCK, _METER
 def build(code: Code) -> Path:
     """The folder of the code, made when it is not there or not of these sources. Raises PackageError."""
     folder = BUILD / code.name
-    stamp, fingerprint = folder.with_suffix(".sha256"), _fingerprint(code)
-    if stamp.is_file() and stamp.read_text() == fingerprint:
-        return folder
-    shutil.rmtree(folder, ignore_errors=True)
-    for name, path in code.sources():
-        _write(folder / name, path.read_bytes())
-    for name, content in wheel_files(wheels(code.requirements)):
-        _write(folder / name, content)
-    stamp.write_text(fingerprint)
+    with exclusive(folder):
+        stamp, fingerprint = folder.with_suffix(".sha256"), _fingerprint(code)
+        if stamp.is_file() and stamp.read_text() == fingerprint:
+            return folder
+        shutil.rmtree(folder, ignore_errors=True)
+        for name, path in code.sources():
+            _write(folder / name, path.read_bytes())
+        for name, content in wheel_files(wheels(code.requirements)):
+            _write(folder / name, content)
+        stamp.write_text(fingerprint)
     return folder
 
 
 def wheels(requirements: Path) -> list[Path]:
     """Wheels of a lock, downloaded once."""
     folder = PROJECT / "build" / f"wheels-{requirements.stem}"
-    stamp, digest = folder / ".lock", hashlib.sha256(requirements.read_bytes()).hexdigest()
-    if not stamp.is_file() or stamp.read_text() != digest:
-        download(folder, requirements)
-        stamp.write_text(digest)
+    with exclusive(folder):
+        stamp, digest = folder / ".lock", hashlib.sha256(requirements.read_bytes()).hexdigest()
+        if not stamp.is_file() or stamp.read_text() != digest:
+            download(folder, requirements)
+            stamp.write_text(digest)
     return sorted(folder.glob("*.whl"))
 
 

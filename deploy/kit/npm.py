@@ -7,6 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from deploy.kit.locks import exclusive
+
 #: Where the package says that Node is (deploy/__init__.py).
 NODE = Path(os.environ["JSII_NODE"]).parent
 FILES = ("package.json", "package-lock.json")
@@ -21,14 +23,15 @@ def installed(manifest: Path, target: Path, name: str) -> Path:
     there by another one. Raises NpmError.
     """
     found, lock = target / "node_modules" / name, target / FILES[1]
-    if found.is_dir() and lock.read_bytes() == (manifest / FILES[1]).read_bytes():
-        return found
-    target.mkdir(parents=True, exist_ok=True)
-    for file in FILES:
-        shutil.copy(manifest / file, target / file)
-    npm = NODE.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    line = [str(NODE / "node"), str(npm), "ci", "--no-audit", "--no-fund", "--silent"]
-    done = subprocess.run(line, cwd=target, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise NpmError(f"{name} could not be installed:\n{done.stderr.strip()}")
+    with exclusive(target):
+        if found.is_dir() and lock.read_bytes() == (manifest / FILES[1]).read_bytes():
+            return found
+        target.mkdir(parents=True, exist_ok=True)
+        for file in FILES:
+            shutil.copy(manifest / file, target / file)
+        npm = NODE.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+        line = [str(NODE / "node"), str(npm), "ci", "--no-audit", "--no-fund", "--silent"]
+        done = subprocess.run(line, cwd=target, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise NpmError(f"{name} could not be installed:\n{done.stderr.strip()}")
     return found

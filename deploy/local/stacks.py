@@ -16,6 +16,7 @@ from typing import Any
 
 from deploy.kit.bundling import zipped
 from deploy.kit.fingerprint import fingerprint
+from deploy.kit.locks import exclusive
 from deploy.kit.names import Names
 from deploy.local.endpoint import CREDENTIALS
 from flink_job.dataflow.environment import PROJECT
@@ -154,17 +155,18 @@ def local_variables(endpoint: str) -> dict[str, str]:
 
 def templates() -> Path:
     """Folder of the synthesised templates of environment `local`, made again when a source has changed."""
-    stamp, found = TEMPLATES / "sources.sha256", fingerprint(PROJECT, SOURCES, without=HERE)
-    if not stamp.is_file() or stamp.read_text() != found:
-        from deploy.app import synthesize
-        from deploy.settings import environment_named
-        from deploy.stream_job.package import PACKAGE, build
+    with exclusive(TEMPLATES):
+        stamp, found = TEMPLATES / "sources.sha256", fingerprint(PROJECT, SOURCES, without=HERE)
+        if not stamp.is_file() or stamp.read_text() != found:
+            from deploy.app import synthesize
+            from deploy.settings import environment_named
+            from deploy.stream_job.package import PACKAGE, build
 
-        if not PACKAGE.is_file():
-            build()
-        TEMPLATES.parent.mkdir(parents=True, exist_ok=True)
-        synthesize([environment_named("local")], TEMPLATES, checked=False)
-        stamp.write_text(found)
+            if not PACKAGE.is_file():
+                build()
+            TEMPLATES.parent.mkdir(parents=True, exist_ok=True)
+            synthesize([environment_named("local")], TEMPLATES, checked=False)
+            stamp.write_text(found)
     return TEMPLATES
 
 

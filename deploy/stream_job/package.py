@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from deploy.kit.locks import exclusive
 from deploy.kit.wheels import EPOCH, PLATFORM, PROJECT, PackageError, download, wheel_files
 
 REQUIREMENTS = PROJECT / "requirements/app.txt"
@@ -56,9 +57,9 @@ def build(target: Path = PACKAGE) -> str:
     if not JAR.is_file():
         raise PackageError(f"{JAR} is missing: run 'make setup'")
     entries = {"main.py": MAIN.encode(), "lib/flink-dependencies.jar": JAR.read_bytes()}
-    entries |= {
-        f"dep/{name}": content for name, content in (*project_files(), *wheel_files(download(WHEELS, REQUIREMENTS)))
-    }
+    with exclusive(WHEELS):
+        files = [*project_files(), *wheel_files(download(WHEELS, REQUIREMENTS))]
+    entries |= {f"dep/{name}": content for name, content in files}
     target.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for name in sorted(entries):

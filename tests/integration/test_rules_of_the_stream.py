@@ -179,7 +179,7 @@ def test_an_invalid_contract_does_not_replace_the_one_before_it(two_orders: tupl
     _, rows = query(
         two_orders[0], "SELECT detail FROM rejected WHERE reason = 'not_a_contract' AND detail LIKE '%kept%'"
     )
-    assert rows == [("contract of kept: no IANA time zone 'Nowhere/None'",)]
+    assert rows == [("contract of kept: 'Nowhere/None' is not an IANA time zone",)]
 
 
 def test_a_mebibyte_is_rejected_in_parts_and_kept_whole(two_orders: tuple[Path, Path]) -> None:
