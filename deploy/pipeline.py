@@ -69,7 +69,7 @@ class PipelineStack(Stack):
         network = Network(self, "Network", self._deployment)
         uploads = Uploads(self, "Uploads", self._deployment, network, self._data.images, image_tag())
         uploads.start_at(self._names.uploads)
-        uploads.reach(self._data.streams.readings)
+        uploads.grant(self._data.streams.readings)
         output(self, "Machine", uploads.machine.state_machine_arn, "State machine that publishes uploaded files")
 
     def _wire_alerting(self) -> AlertingFunctions:

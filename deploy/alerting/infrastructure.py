@@ -50,7 +50,7 @@ class NotificationTopics(Construct):
         self.inbox = queue(self, "Inbox", key, name=f"{names.prefix}-inbox.fifo", dead=dead)
         self.programs.add_subscription(subscriptions.SqsSubscription(self.inbox, raw_message_delivery=True))
         # Read by the smoke check after a deployment; leftover messages are not needed.
-        self.check = queue(self, "Check", key, name=deployment.names.check_queue, keep=Duration.hours(1))
+        self.check = queue(self, "Check", key, name=deployment.names.check_queue, retention=Duration.hours(1))
 
 
 class AlertingFunctions(Construct):

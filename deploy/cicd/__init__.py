@@ -1,1 +1,1 @@
-"""Deployment from GitHub Actions: roles that workflows may assume, without keys kept anywhere, and a workflow."""
+"""Deployment from GitHub Actions: roles that workflows assume with OIDC, without stored keys, and a workflow."""

@@ -1,4 +1,4 @@
-"""`python -m deploy.cicd`: the template of the roles that workflows assume. An administrator deploys it once."""
+"""`python -m deploy.cicd`: template of the roles for workflows; an administrator deploys it once."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_mar
 
 @app.command()
 def main(
-    env: Annotated[str, typer.Option(help="Environment that the roles are for.")],
+    env: Annotated[str, typer.Option(help="Environment of the roles.")],
     repository: Annotated[str, typer.Option(help="owner/name on GitHub, or owner@id/name@id (docs/use/cicd.md).")],
     existing_provider: Annotated[
-        bool, typer.Option(help="The account has GitHub's identity provider already.")
+        bool, typer.Option(help="Use the GitHub identity provider that the account already has.")
     ] = False,
 ) -> None:
-    """Write the CloudFormation template of the roles of an environment, and how to deploy it."""
+    """Write the CloudFormation template of an environment's roles, and print the command that deploys it."""
     from deploy.app import FindingsError
     from deploy.cicd.infrastructure import RepositoryError
     from deploy.cicd.template import write

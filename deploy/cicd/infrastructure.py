@@ -1,11 +1,11 @@
-"""The stack of roles for workflows: one that shows what would change, one that deploys, each for one environment."""
+"""Stack of the roles for workflows of one environment: one shows changes, one deploys."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
@@ -13,24 +13,25 @@ from deploy.cicd.permissions import release
 from deploy.kit.deployment import names_of
 from deploy.kit.grants import allow
 from deploy.kit.names import Names
+from deploy.kit.outputs import output
 from deploy.release.bootstrap import QUALIFIER
 from deploy.settings import Environment
 
 ISSUER = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
-#: `make deploy` takes 25 minutes, and waits for the first cost for as long.
+#: `make deploy` takes 25 minutes and waits as long for the first cost.
 SESSION = Duration.hours(2)
-#: `owner/name`, each with its number where the repository has immutable subject claims, as those made or renamed since
-#: July 2026 do: https://docs.github.com/en/actions/concepts/security/openid-connect
+#: `owner/name`, or with ids `owner@id/name@id` for immutable subject claims, which repositories created or renamed since
+#: July 2026 use: https://docs.github.com/en/actions/concepts/security/openid-connect
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}(@\d+)?/[A-Za-z0-9._-]{1,100}(@\d+)?")
 
 
 class RepositoryError(ValueError):
-    """A repository's name that a trust policy cannot be limited to."""
+    """A name of a repository that cannot be used in a trust policy."""
 
 
 class Cicd(Stack):
-    """The identity provider of GitHub Actions, where the account has none yet, and two roles."""
+    """The identity provider of GitHub Actions, unless the account has it, and the two roles."""
 
     def __init__(
         self,
@@ -44,7 +45,7 @@ class Cicd(Stack):
         super().__init__(scope, id, **options)
         if not _REPOSITORY.fullmatch(repository) or repository.count("@") == 1:
             raise RepositoryError(
-                f"{repository!r} is no repository: say owner/name, or owner@id/name@id where its subject claims are "
+                f"{repository!r} is not a repository: use owner/name, or owner@id/name@id if its subject claims are "
                 "immutable (`gh api repos/OWNER/NAME --jq '.owner.id, .id'` shows both numbers)"
             )
         self._repository = repository
@@ -57,12 +58,12 @@ class Cicd(Stack):
         self._deploy(names, environment)
 
     def _plan(self, names: Names) -> None:
-        """May look: of pull requests, and of the main branch before it is deployed."""
+        """Role that looks up resources for `cdk diff`: for pull requests and the main branch."""
         role = self._role("Plan", f"{names.prefix}-plan", "pull_request", "ref:refs/heads/main")
         allow(role, ["sts:AssumeRole"], self._cdk_role("lookup"))
 
     def _deploy(self, names: Names, environment: Environment) -> None:
-        """May deploy: jobs of the GitHub environment of the same name, which says who has to approve them."""
+        """Role that deploys: for jobs of the GitHub environment of the same name, with its approval rules."""
         role = self._role("Deploy", f"{names.prefix}-deploy", f"environment:{environment.name}")
         allow(role, ["sts:AssumeRole"], *(self._cdk_role(kind) for kind in ("deploy", "file-publishing", "lookup")))
         release(role, names)
@@ -72,11 +73,11 @@ class Cicd(Stack):
         conditions = {"StringEquals": {f"{ISSUER}:aud": AUDIENCE, f"{ISSUER}:sub": subjects}}
         principal = iam.WebIdentityPrincipal(self._provider, conditions)
         role = iam.Role(self, id, role_name=name, assumed_by=principal, max_session_duration=SESSION)
-        CfnOutput(self, f"Out{id}", value=role.role_arn)
+        output(self, id, role.role_arn, f"Role of workflows: {id.lower()}")
         return role
 
     def _cdk_role(self, kind: str) -> str:
-        """A role that `python -m deploy bootstrap` has made; CloudFormation's own permissions are its policies."""
+        """ARN of a role created by `python -m deploy bootstrap`."""
         return self.format_arn(
             service="iam",
             region="",

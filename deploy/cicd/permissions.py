@@ -1,4 +1,4 @@
-"""What `python -m deploy up --skip-bootstrap` does itself, beside CloudFormation: snapshot, registry, image, checks."""
+"""Permissions of `python -m deploy up --skip-bootstrap` besides CloudFormation: snapshot, registry, image, checks."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from deploy.kit.query_grants import grant_queries
 from deploy.monitoring.alarms import DRILL
 from deploy.release.smoke import COST
 
-_NO_RESOURCES = "AWS knows no resources for it (service authorization reference)."
-_DRILL_QUEUE = "The drill's queue has a name of its own each time, and is gone after it."
-_KEY = "The key's id is not known before it is made; the condition names its alias."
-#: Docker's push: https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
+_NO_RESOURCES = "The action supports no resource-level permissions (service authorization reference)."
+_DRILL_QUEUE = "The drill creates a queue with a new name each time, and deletes it."
+_KEY = "The key id is only known after deployment; the condition names its alias."
+#: Actions of `docker push`: https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
 _PUSH = (
     "BatchCheckLayerAvailability",
     "CompleteLayerUpload",
@@ -26,7 +26,7 @@ _PUSH = (
 
 
 def release(role: iam.Role, names: Names) -> None:
-    """Grant the steps of a deployment, in their order."""
+    """Grant the steps of a deployment, in order."""
     _application(role, names)
     _registries(role, names)
     _image(role, names)
@@ -44,7 +44,7 @@ def _application(role: iam.Role, names: Names) -> None:
 
 
 def _registries(role: iam.Role, names: Names) -> None:
-    """Samples into registry that are empty yet, and the two exports of the contracts."""
+    """Upload samples to an empty registry, and export the contracts."""
     read_objects(role, names.registry, TARIFFS)
     write_objects(role, names.registry, TARIFFS, RULES_FOLDER, CONTRACTS, SNAPSHOT)
     allow(role, ["dynamodb:Scan"], _arn(role, "dynamodb", "table", names.contract_store))
@@ -69,7 +69,7 @@ def _drill(role: iam.Role, names: Names) -> None:
 
 
 def _checks(role: iam.Role, names: Names) -> None:
-    """An alert through the functions, a reading through the job."""
+    """Smoke tests of alerting and of the job."""
     streams = [_arn(role, "kinesis", "stream", name) for name in (names.alerts, names.contracts, names.readings)]
     allow(role, ["kinesis:PutRecord"], *streams)
     actions = ["sqs:DeleteMessage", "sqs:GetQueueUrl", "sqs:ReceiveMessage"]
@@ -78,7 +78,7 @@ def _checks(role: iam.Role, names: Names) -> None:
 
 
 def _use_key(role: iam.Role, names: Names) -> None:
-    """The data's key, known by its alias."""
+    """Use the data key, selected by its alias."""
     alias = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": f"alias/{names.prefix}"}}
     role.add_to_principal_policy(
         iam.PolicyStatement(

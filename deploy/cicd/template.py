@@ -1,4 +1,4 @@
-"""Synthesis of the stack of roles, checked as all stacks are."""
+"""Synthesis of the stack of roles, checked by cdk-nag."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from deploy.settings import APPLICATION, Environment
 def write(environment: Environment, repository: str, create_provider: bool, out: Path) -> Path:
     """Write the template and return its path. Raises RepositoryError and FindingsError.
 
-    It has no assets and is deployed before anything is bootstrapped.
+    The template has no assets, because it is deployed before the account is bootstrapped.
     """
     app, name = App(outdir=str(out)), f"{environment.prefix}-cicd"
     stack = Cicd(

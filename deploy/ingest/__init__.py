@@ -1,1 +1,1 @@
-"""What comes in: devices over MQTT, streams, uploaded files."""
+"""Ingestion: devices over MQTT, Kinesis streams, uploaded files."""

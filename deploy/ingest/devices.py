@@ -1,4 +1,4 @@
-"""Devices: what a thing may say over MQTT, and the rule that puts what it says into the readings stream."""
+"""Devices on AWS IoT Core: thing type, policy, and the rule that forwards MQTT messages to the readings stream."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ SQL_VERSION = "2016-03-23"
 
 
 def rule_sql(prefix: str) -> str:
-    """An envelope around each message (see docs/use/tenants.md). Only functions may be selected of a message that may
-    not be JSON, so the marker is one too, and nothing may refer to a field of the message.
+    """SQL that wraps each message in an envelope (docs/use/tenants.md).
+
+    A message may be invalid JSON, and then only functions can be selected. The marker is therefore a function too, and
+    the SQL refers to no field of the message.
     """
     return (
         "SELECT topic(2) AS metering_envelope, encode(*, 'base64') AS payload, topic(3) AS thing, "
@@ -30,7 +32,7 @@ def rule_sql(prefix: str) -> str:
 
 
 class Devices(Construct):
-    """Thing type, policy of a device's certificate, topic rule with an error action."""
+    """Thing type, policy for device certificates, and topic rule with an error action."""
 
     def __init__(
         self,
@@ -46,7 +48,7 @@ class Devices(Construct):
             "ThingType",
             thing_type_name=f"{names.prefix}-meter",
             thing_type_properties={
-                "thingTypeDescription": "A device that measures electricity",
+                "thingTypeDescription": "Electricity meter or gateway",
                 "searchableAttributes": ["site", "line"],
             },
         )
@@ -55,7 +57,7 @@ class Devices(Construct):
         self._rule(names, key, readings)
 
     def _policy(self, names: Names) -> dict[str, object]:
-        """A device connects as itself, with its own certificate, and speaks of itself alone."""
+        """Policy: a device connects as its own thing, and publishes and subscribes to its own topics only."""
         stack = Stack.of(self)
 
         def own(direction: str) -> str:
@@ -85,7 +87,7 @@ class Devices(Construct):
             "Rule",
             rule_name=f"{names.database}_readings",
             topic_rule_payload={
-                "description": "Readings of devices go to the stream; what cannot go there is kept in a queue",
+                "description": "Forwards readings of devices to the stream; failed messages go to a queue",
                 "awsIotSqlVersion": SQL_VERSION,
                 "sql": rule_sql(names.prefix),
                 "ruleDisabled": False,
@@ -94,7 +96,7 @@ class Devices(Construct):
                         "kinesis": {
                             "roleArn": role.role_arn,
                             "streamName": readings.stream_name,
-                            # A device's readings in one shard, in order.
+                            # Readings of a device go to one shard, in order.
                             "partitionKey": "${topic(3)}",
                         }
                     }

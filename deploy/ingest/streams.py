@@ -1,4 +1,4 @@
-"""The streams: readings and contracts come in, alerts go out to the notifier."""
+"""Kinesis streams: readings and contracts into the job, alerts from the job to the notifier."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from deploy.kit.nag import accept
 
 
 class Streams(Construct):
-    """Three Kinesis streams, encrypted."""
+    """The three streams, encrypted with the data key."""
 
     def __init__(self, scope: Construct, id: str, deployment: Deployment) -> None:
         super().__init__(scope, id)
         names, environment, key = deployment.names, deployment.environment, deployment.key
         self._environment, self._key = environment, key
         self.readings = self._stream("Readings", names.readings, environment.retention_h, environment.shards)
-        # The job keeps contracts in its state; one that starts without state reads them all again from here.
+        # A job without state reads all contracts again, hence the long retention.
         self.contracts = self._stream("Contracts", names.contracts, environment.contracts_retention_h, 1)
         self.alerts = self._stream("Alerts", names.alerts, environment.retention_h, 1)
 
@@ -35,5 +35,5 @@ class Streams(Construct):
             encryption_key=self._key,
             removal_policy=removal(self._environment),
         )
-        accept(stream, "AwsSolutions-KDS3", "A key of one's own, whose use is granted by role.")
+        accept(stream, "AwsSolutions-KDS3", "Encrypted with a customer managed key, whose use is granted by role.")
         return stream

@@ -1,4 +1,4 @@
-"""Files: an object in the upload bucket is checked in a container, and its readings are published into the stream."""
+"""Uploaded files: a Fargate task validates each object of the upload bucket and publishes its readings."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ LIMIT = Duration.hours(6)
 
 
 def machine_name(names: Names) -> str:
-    """The state machine's name, by which it is watched."""
+    """Name of the state machine; alarms refer to it."""
     return f"{names.prefix}-uploads"
 
 
 class Network(Construct):
-    """Two public subnets with no way in: containers reach S3 and ECR, nothing reaches them, no NAT is paid for."""
+    """VPC with two public subnets: tasks reach S3 and ECR without a NAT gateway, and accept no inbound traffic."""
 
     def __init__(self, scope: Construct, id: str, deployment: Deployment) -> None:
         super().__init__(scope, id)
@@ -50,13 +50,17 @@ class Network(Construct):
         log = log_group(self, "FlowLog", deployment)
         self.vpc.add_flow_log("Flows", destination=ec2.FlowLogDestination.to_cloud_watch_logs(log))
         self.group = ec2.SecurityGroup(
-            self, "Group", vpc=self.vpc, allow_all_outbound=False, description="Containers of bounded runs: HTTPS out"
+            self,
+            "Group",
+            vpc=self.vpc,
+            allow_all_outbound=False,
+            description="Tasks that publish uploaded files: outbound HTTPS only",
         )
         self.group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "HTTPS to AWS")
 
 
 class Uploads(Construct):
-    """EventBridge, Step Functions, Fargate."""
+    """EventBridge rule, Step Functions state machine and Fargate task."""
 
     def __init__(
         self,
@@ -92,8 +96,16 @@ class Uploads(Construct):
         use_key(task.task_role, self._key)
         if secret:
             allow(task.task_role, ["secretsmanager:GetSecretValue"], secret)
-            accept(task, "AwsSolutions-ECS2", "The variables name the secret and the deployment; neither is secret.")
-        accept(task.obtain_execution_role(), _EVERYTHING, "ECR's GetAuthorizationToken knows no resources.")
+            accept(
+                task,
+                "AwsSolutions-ECS2",
+                "The variables contain the ARN of a secret and the deployment's name, no secrets.",
+            )
+        accept(
+            task.obtain_execution_role(),
+            _EVERYTHING,
+            "ECR's GetAuthorizationToken supports no resource-level permissions.",
+        )
         return task
 
     def _machine(self, network: Network) -> sfn.StateMachine:
@@ -133,7 +145,7 @@ class Uploads(Construct):
             "Name the file",
             parameters={"file": upload, "command": command},
         )
-        # Step Functions' log groups are listed in a resource policy of limited size unless they begin like this.
+        # With this prefix the log group needs no entry in the resource policy of CloudWatch Logs, whose size is limited.
         log = log_group(self, "MachineLog", self._deployment, f"/aws/vendedlogs/states/{self._names.prefix}-uploads")
         return sfn.StateMachine(
             self,
@@ -146,7 +158,7 @@ class Uploads(Construct):
         )
 
     def start_at(self, uploads: str) -> None:
-        """Start the container for each object under inbox/."""
+        """Start the state machine for each object created under inbox/."""
         pattern = events.EventPattern(
             source=["aws.s3"],
             detail_type=["Object Created"],
@@ -155,10 +167,10 @@ class Uploads(Construct):
         rule = events.Rule(self, "Uploaded", event_pattern=pattern)
         rule.add_target(targets.SfnStateMachine(self.machine, dead_letter_queue=self.dead))
 
-    def reach(self, readings: kinesis.IStream) -> None:
-        """Grant reading uploads, writing receipts, and putting readings into the stream."""
+    def grant(self, readings: kinesis.IStream) -> None:
+        """Grant reading uploads, writing receipts, and publishing readings."""
         role = self.task.task_role
         read_objects(role, self._names.uploads, INBOX, RECEIPTS)
         write_objects(role, self._names.uploads, RECEIPTS)
         allow(role, ["kinesis:PutRecords"], readings.stream_arn)
-        accept(self.machine.role, _EVERYTHING, "Log delivery and X-Ray know no resources.")
+        accept(self.machine.role, _EVERYTHING, "Log delivery and X-Ray support no resource-level permissions.")

@@ -1,4 +1,4 @@
-"""Buckets as every unit makes them: private, TLS only, and those that hold data encrypted, versioned and logged."""
+"""S3 buckets: private and TLS only; data buckets are also encrypted, versioned and logged."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ def data_bucket(
     noncurrent_days: int,
     rules: Sequence[s3.LifecycleRule] = (),
 ) -> s3.Bucket:
-    """A bucket that holds data. What was deleted or written over can be brought back for `noncurrent_days`; `rules` are
-    further rules of its lifecycle.
+    """A bucket for data. Deleted and overwritten objects can be recovered for `noncurrent_days`.
+
+    `rules` are further lifecycle rules.
     """
     return s3.Bucket(
         scope,
@@ -51,7 +52,7 @@ def data_bucket(
 
 
 def private(environment: Environment) -> dict[str, Any]:
-    """Properties of every bucket of an environment."""
+    """Properties of every bucket."""
     return {
         "block_public_access": s3.BlockPublicAccess.BLOCK_ALL,
         "enforce_ssl": True,

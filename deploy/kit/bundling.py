@@ -1,4 +1,4 @@
-"""Folders that become Lambda functions: a unit's runtime as one package, parts of the project, locked wheels."""
+"""Builds code folders of Lambda functions: a unit's runtime, shared parts of the project, locked wheels."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from deploy.kit.locks import exclusive
 from deploy.kit.wheels import EPOCH, PROJECT, download, wheel_files
 
 BUILD = PROJECT / "build" / "functions"
-#: Files of a folder that a function brings along.
+#: Suffixes of the files in a shared folder that are bundled.
 BUNDLED = (".py", ".sql")
 
 
 @dataclass(frozen=True)
 class Code:
-    """Code of a unit's functions: `runtime` becomes package `name`; `parts` of the project come along under their own
-    names; `requirements` are locked by hash.
+    """Code of a unit's functions.
+
+    The folder `runtime` becomes package `name`. `parts` of the project (files or folders) keep their paths.
+    `requirements` is a lock file with hashes.
     """
 
     name: str
@@ -30,7 +32,7 @@ class Code:
     parts: Sequence[str] = ()
 
     def sources(self) -> list[tuple[str, Path]]:
-        """(path in the folder, file)."""
+        """Pairs of path in the bundle and source file."""
         own = [(f"{self.name}/{path.name}", path) for path in sorted(self.runtime.glob("*.py"))]
         files = [p for part in self.parts for p in _files(PROJECT / part)]
         return own + [(path.relative_to(PROJECT).as_posix(), path) for path in files]
@@ -57,7 +59,7 @@ LAST_VALUES = Code("last_values", PROJECT / "deploy/lake/runtime", _LOCK, _METER
 
 
 def build(code: Code) -> Path:
-    """The folder of the code, made when it is not there or not of these sources. Raises PackageError."""
+    """Build the folder of a function's code if its sources have changed; returns its path. Raises PackageError."""
     folder = BUILD / code.name
     with exclusive(folder):
         stamp, fingerprint = folder.with_suffix(".sha256"), _fingerprint(code)
@@ -73,7 +75,7 @@ def build(code: Code) -> Path:
 
 
 def wheels(requirements: Path) -> list[Path]:
-    """Wheels of a lock, downloaded once."""
+    """Wheels of a lock file, downloaded once."""
     folder = PROJECT / "build" / f"wheels-{requirements.stem}"
     with exclusive(folder):
         stamp, digest = folder / ".lock", hashlib.sha256(requirements.read_bytes()).hexdigest()
@@ -101,7 +103,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def zipped(folder: Path) -> bytes:
-    """The folder as a zip, the same bytes for the same files."""
+    """The folder as a reproducible zip archive."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):

@@ -1,4 +1,4 @@
-"""A hash of source files by name and content: what is made of them is made again when it changes."""
+"""Hash of source files by name and content, to rebuild outputs when their sources change."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def fingerprint(root: Path, parts: Iterable[str], without: Path | None = None) -> str:
-    """Hash of the files that `parts` of `root`, files or folders, hold, but those below `without`."""
+    """Hash of the files in `parts` (files or folders relative to `root`), except those under `without`."""
     digest = hashlib.sha256()
     for part in parts:
         place = root / part

@@ -1,4 +1,4 @@
-"""A Lambda function as this project has them: a role of its own, a log group that is kept as long as told, tracing."""
+"""A Lambda function with its own role, a log group (log retention from the environment's settings) and tracing."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from deploy.kit.grants import allow, use_key
 from deploy.kit.logs import log_group
 from deploy.kit.nag import accept
 
-#: What Lambda asks of the role of a function that polls a stream. It documents kinesis:SubscribeToShard as well, which
-#: acts on a registered consumer (enhanced fan-out), and there is none.
+#: Actions that Lambda needs to poll a stream. It also documents kinesis:SubscribeToShard, which is only for enhanced
+#: fan-out consumers.
 #: https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html
 POLLING = (
     "kinesis:DescribeStream",
@@ -27,13 +27,13 @@ POLLING = (
     "kinesis:GetShardIterator",
     "kinesis:ListShards",
 )
-_STREAMS = "A function makes streams in its own log group."
-#: The whole project runs on this one, as Managed Flink does; the functions are tested on it.
+_STREAMS = "A function creates log streams in its own log group."
+#: The Python version of Managed Flink, with which the whole project is tested.
 PYTHON = lambda_.Runtime.PYTHON_3_11
 
 
 class Function(Construct):
-    """A function named `<prefix>-<name>`, with code of a unit. What it may do is granted where units meet."""
+    """A function named `<prefix>-<id>` with the code of a unit. Access to other units is granted in the stacks."""
 
     def __init__(
         self,
@@ -70,12 +70,12 @@ class Function(Construct):
             memory_size=memory_mb,
             tracing=lambda_.Tracing.ACTIVE,
         )
-        accept(self, "AwsSolutions-L1", "One Python for the whole project, 3.11 as Managed Flink has it.")
-        tracing = "X-Ray's PutTraceSegments and PutTelemetryRecords know no resources."
+        accept(self, "AwsSolutions-L1", "The whole project uses Python 3.11, the version of Managed Flink.")
+        tracing = "X-Ray's PutTraceSegments and PutTelemetryRecords support no resource-level permissions."
         accept(self.role, "AwsSolutions-IAM5[Resource::*]", tracing)
 
     def _errors(self, deployment: Deployment) -> dict[str, str]:
-        """Where errors are reported (deploy/kit/errors.py), where the settings say so."""
+        """Variables of error reports (deploy/kit/errors.py); empty if the settings name no secret."""
         secret = deployment.environment.sentry_secret_arn
         if not secret:
             return {}
@@ -91,8 +91,10 @@ class Function(Construct):
         window_s: int = 0,
         answers_by_record: bool = False,
     ) -> None:
-        """Let the function read a stream from its beginning. A batch that fails is halved and tried again; where what
-        is left fails `retries` times, where it lies in the stream is told to `dead`.
+        """Invoke the function with batches of a stream, from the stream's beginning.
+
+        A failed batch is bisected and retried. After `retries` attempts its position in the stream is sent to `dead`.
+        With `answers_by_record` the function reports failed records instead of failing the batch.
         """
         allow(self.role, POLLING, stream.stream_arn)
         allow(self.role, ["sqs:SendMessage"], dead.queue_arn)

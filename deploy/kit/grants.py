@@ -1,4 +1,4 @@
-"""What one unit may do with another, action by action. A wildcard needs a reason, which cdk-nag is told too."""
+"""Grants of IAM actions. A wildcard needs a reason, which is also passed to cdk-nag."""
 
 from __future__ import annotations
 
@@ -14,38 +14,39 @@ from constructs import IConstruct
 
 from deploy.kit.nag import accept
 
-OBJECTS = "The names of objects are made when they are written; what is reached is this prefix of one bucket."
+OBJECTS = "Object keys are created at run time; the grant covers one prefix of one bucket."
 
 
 class WildcardError(ValueError):
-    """A grant of everything, without a reason."""
+    """A wildcard without a reason, or a wildcard in an action."""
 
 
 def allow(role: iam.IRole, actions: Sequence[str], *resources: str, because: str = "") -> None:
-    """Let a role do `actions` on `resources`. Raises WildcardError for a wildcard without a reason."""
+    """Allow a role `actions` on `resources`. Raises WildcardError for a wildcard without a reason."""
     role.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
     for resource in resources:
         if "*" in resource:
             if not because:
-                raise WildcardError(f"{resource}: say why a wildcard is right here")
+                raise WildcardError(f"{resource}: give the reason for the wildcard (because=...)")
             accept(role, f"AwsSolutions-IAM5[Resource::{shown(Stack.of(role).resolve(resource))}]", because)
     if wild := [action for action in actions if "*" in action]:
         raise WildcardError(f"{', '.join(wild)}: name the actions")
 
 
 def service(principal: str, scope: IConstruct) -> iam.ServicePrincipal:
-    """A service, acting for this account only."""
+    """Service principal, restricted to requests for this account."""
     return iam.ServicePrincipal(principal, conditions={"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}})
 
 
 def use_key(role: iam.IRole, key: kms.IKey) -> None:
-    """Let a role encrypt and decrypt through the services that use the key."""
+    """Allow a role to encrypt and decrypt with a key."""
     allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], key.key_arn)
 
 
 def read_objects(role: iam.IRole, bucket: str, *prefixes: str) -> None:
-    """Let a role read objects under prefixes of a bucket (by name), or one that is named whole. Listing is part of it:
-    without it S3 answers 403, not 404, where an object is missing.
+    """Allow a role to read objects of a bucket (by name): those under a prefix that ends in `/`, or a single key.
+
+    Includes s3:ListBucket; without it S3 answers 403 instead of 404 for a missing object.
     """
     allow(role, ["s3:ListBucket"], _bucket(bucket))
     for prefix in prefixes:
@@ -53,13 +54,13 @@ def read_objects(role: iam.IRole, bucket: str, *prefixes: str) -> None:
 
 
 def write_objects(role: iam.IRole, bucket: str, *prefixes: str) -> None:
-    """Let a role write objects under prefixes, in parts too."""
+    """Allow a role to write objects under prefixes, including multipart uploads."""
     for prefix in prefixes:
         allow(role, ["s3:AbortMultipartUpload", "s3:PutObject"], _objects(bucket, prefix), because=OBJECTS)
 
 
 def deliver_objects(role: iam.IRole, bucket: str, *prefixes: str) -> None:
-    """Let a service write objects under prefixes for a role, as Firehose and Athena document it."""
+    """Allow the S3 actions that Firehose and Athena document for their destinations."""
     allow(role, ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"], _bucket(bucket))
     write_objects(role, bucket, *prefixes)
     for prefix in prefixes:
@@ -67,14 +68,14 @@ def deliver_objects(role: iam.IRole, bucket: str, *prefixes: str) -> None:
 
 
 def use_table(role: iam.IRole, table: dynamodb.ITable, actions: Sequence[str], *indexes: str) -> None:
-    """Let a role do `actions` (`GetItem`, ...) on a table, and query its indexes."""
+    """Allow a role `actions` (`GetItem`, ...) on a table, and queries of its indexes."""
     allow(role, [f"dynamodb:{action}" for action in actions], table.table_arn)
     for index in indexes:
         allow(role, ["dynamodb:Query"], f"{table.table_arn}/index/{index}")
 
 
 def shown(resource: Any) -> str:
-    """A resource as cdk-nag writes it in a finding."""
+    """A resource in the notation of cdk-nag's findings."""
     if isinstance(resource, str):
         return resource
     if "Fn::Join" in resource:

@@ -1,4 +1,4 @@
-"""Log groups as this project has them: encrypted, kept as long as the environment says, gone with their stack."""
+"""Log groups: encrypted, with the environment's retention, deleted with their stack."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from constructs import Construct
 
 from deploy.kit.deployment import Deployment
 
-_KEPT = {7: "ONE_WEEK", 30: "ONE_MONTH", 90: "THREE_MONTHS", 365: "ONE_YEAR"}
+_RETENTION = {7: "ONE_WEEK", 30: "ONE_MONTH", 90: "THREE_MONTHS", 365: "ONE_YEAR"}
 
 
 def log_group(scope: Construct, id: str, deployment: Deployment, name: str | None = None) -> logs.LogGroup:
-    """A log group; CloudFormation names it where `name` does not."""
+    """A log group; without `name` CloudFormation names it."""
     return logs.LogGroup(
         scope,
         id,
         log_group_name=name,
-        retention=getattr(logs.RetentionDays, _KEPT[deployment.environment.log_days]),
+        retention=getattr(logs.RetentionDays, _RETENTION[deployment.environment.log_days]),
         encryption_key=deployment.key,
         removal_policy=RemovalPolicy.DESTROY,
     )
 
 
 def log_stream_arn(group: logs.LogGroup, stream: logs.LogStream) -> str:
-    """One stream of a log group."""
+    """ARN of a log stream."""
     return Stack.of(group).format_arn(
         service="logs",
         resource="log-group",

@@ -1,4 +1,4 @@
-"""Findings of cdk-nag that are accepted, each where it arises and with its reason."""
+"""Accepted findings of cdk-nag, each at its construct and with a reason."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from constructs import IConstruct
 
 
 def accept(construct: IConstruct, finding: str, reason: str) -> None:
-    """Accept a finding, `rule` or `rule[detail]`, of a construct and what it holds."""
+    """Accept a finding, `rule` or `rule[detail]`, of a construct and its children."""
     Validations.of(construct).acknowledge(Acknowledgment(id=finding, reason=reason))

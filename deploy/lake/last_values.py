@@ -1,4 +1,4 @@
-"""The last values of each meter, in DynamoDB: what a page shows at once, without a query over the lake."""
+"""Last values of each meter in DynamoDB, for lookups without a query of the lake."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BATCH, RETRIES, WINDOW_S = 1000, 10, 5
 
 
 def last_values_table(scope: Construct, names: Names, key: kms.IKey) -> dynamodb.Table:
-    """Items by meter and interval, described in deploy/lake/runtime/writer.py. Made from the streams: not backed up."""
+    """The table, described in deploy/lake/runtime/writer.py. Derived from the streams, so it is not backed up."""
     return dynamodb.Table(
         scope,
         "LastValues",
@@ -36,7 +36,7 @@ def last_values_table(scope: Construct, names: Names, key: kms.IKey) -> dynamodb
 
 
 class LastValues(Construct):
-    """The function that reads both streams and keeps what they say last."""
+    """The function that writes readings and sites of both streams to the table."""
 
     def __init__(
         self,
@@ -47,13 +47,13 @@ class LastValues(Construct):
     ) -> None:
         super().__init__(scope, id)
         names, environment, key = deployment.names, deployment.environment, deployment.key
-        variables = {"TABLE": table.table_name, "KEEP_DAYS": str(environment.last_values_days)}
+        variables = {"TABLE": table.table_name, "RETENTION_DAYS": str(environment.last_values_days)}
         variables["CONTRACTS"] = names.contracts
         self.writer = Function(self, "last-values", deployment, LAST_VALUES, "writer.handler", variables)
         use_table(self.writer.role, table, ["BatchWriteItem"])
         self._dead = queue(self, "Dead", key, name=f"{names.prefix}-dead-last-values")
 
     def listen(self, *streams: kinesis.IStream) -> None:
-        """Let the function read streams, some seconds of records at a time."""
+        """Invoke the function with batches of streams."""
         for stream in streams:
             self.writer.listen(stream, self._dead, BATCH, RETRIES, window_s=WINDOW_S)

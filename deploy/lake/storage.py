@@ -1,4 +1,4 @@
-"""Buckets: the lake, the registry (tariffs, rules, routes), uploads, and who opened them."""
+"""Buckets: lake, registry (tariffs, rules, routes), uploads, and access logs."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from deploy.kit.buckets import data_bucket, private
 from deploy.kit.deployment import Deployment
 from deploy.kit.nag import accept
 
-#: Query results and what a failed delivery left are looked at soon or never.
+#: Retention of query results, failed deliveries, access logs and uploads [days].
 RESULTS_DAYS, ERRORS_DAYS, ACCESS_LOG_DAYS, UPLOAD_DAYS = 7, 90, 90, 30
-#: How long what was deleted from the lake, or written over, can be brought back.
+#: Days for which deleted and overwritten objects of the lake can be recovered.
 NONCURRENT_LAKE_DAYS = 30
 
 
 class Storage(Construct):
-    """Private, encrypted, versioned where a file may be overwritten; TLS only."""
+    """The four buckets: private, encrypted, TLS only; those with data are versioned."""
 
     def __init__(self, scope: Construct, id: str, deployment: Deployment) -> None:
         super().__init__(scope, id)
@@ -27,19 +27,23 @@ class Storage(Construct):
             self,
             "AccessLogs",
             bucket_name=names.access_logs,
-            # The log delivery service cannot write to a bucket with a key of one's own.
+            # S3 cannot deliver access logs to a bucket with a customer managed key.
             encryption=s3.BucketEncryption.S3_MANAGED,
             lifecycle_rules=[s3.LifecycleRule(expiration=Duration.days(ACCESS_LOG_DAYS))],
             **private(environment),
         )
-        accept(self.access_logs, "AwsSolutions-S1", "It holds the access logs: logging itself would never end.")
+        accept(
+            self.access_logs,
+            "AwsSolutions-S1",
+            "It is the bucket of access logs; logging its own accesses would be circular.",
+        )
         self.lake = self._bucket("Lake", names.lake, self._lake_rules(), noncurrent_days=NONCURRENT_LAKE_DAYS)
         self.registry = self._bucket("Registry", names.registry, [])
         uploads = [s3.LifecycleRule(expiration=Duration.days(UPLOAD_DAYS))]
         self.uploads = self._bucket("Uploads", names.uploads, uploads)
         configuration = self.uploads.node.default_child
         assert isinstance(configuration, s3.CfnBucket)
-        # Said here and not by the construct's own option, which would bring a function with a role of its own.
+        # An override, because the construct's option would add a custom resource with its own function and role.
         configuration.add_property_override(
             "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True
         )
@@ -65,6 +69,6 @@ class Storage(Construct):
         if self._environment.archive_after_days:
             after = Duration.days(self._environment.archive_after_days)
             moved = s3.Transition(storage_class=s3.StorageClass.GLACIER_INSTANT_RETRIEVAL, transition_after=after)
-            # Costs are what bills are made of: moved, never expired.
+            # Bills are computed from costs: they are archived but never expire.
             rules.append(s3.LifecycleRule(prefix="costs/", transitions=[moved]))
         return rules

@@ -1,1 +1,1 @@
-"""What tells that something is wrong: alarms, a dashboard, a budget."""
+"""Monitoring for operators: alarms, a dashboard, a budget."""

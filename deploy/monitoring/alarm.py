@@ -1,4 +1,4 @@
-"""An alarm as data: what it watches, when it goes off, how bad that is and whose it is."""
+"""An alarm as data: metrics, threshold, severity and owner."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 
 OVER, FROM = "GREATER_THAN_THRESHOLD", "GREATER_THAN_OR_EQUAL_TO_THRESHOLD"
 BELOW, UP_TO = "LESS_THAN_THRESHOLD", "LESS_THAN_OR_EQUAL_TO_THRESHOLD"
-#: Severities: somebody is woken, or it waits for the next working day.
+#: Severities: immediate action, or action on the next working day.
 PAGE, TICKET = "page", "ticket"
-#: Who acts: whoever runs the platform, whoever keeps contracts and tariffs, whoever runs the meters.
+#: Owners: operators of the platform, maintainers of contracts and tariffs, operators of the meters.
 PLATFORM, DATA, DEVICES = "platform", "data", "devices"
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A metric of CloudWatch and a statistic of it. `name` is SQL of Metrics Insights where there is no namespace."""
+    """A CloudWatch metric and statistic. Without `namespace`, `name` is a Metrics Insights query."""
 
     namespace: str
     name: str
@@ -25,10 +25,10 @@ class Measure:
 
 @dataclass(frozen=True)
 class Alarm:
-    """An alarm on one metric, or on an `expression` of several, which it knows by the keys of `measures`.
+    """An alarm on one metric, or on an `expression` of the metrics in `measures`, referred to by key.
 
-    `missing_is_bad`: when data cease to arrive, operators are notified (state INSUFFICIENT_DATA). Before the first
-    data, as after the first deployment, nothing is missing yet.
+    `missing_is_bad`: operators are also notified when data stop arriving (state INSUFFICIENT_DATA). Before the first
+    data point, as after the first deployment, nobody is notified.
     """
 
     id: str
@@ -46,10 +46,10 @@ class Alarm:
 
     @property
     def section(self) -> str:
-        """The entry of docs/use/runbook.md: one for each kind of alarm, one for each queue."""
+        """Anchor in docs/use/runbook.md: one per kind of alarm, one per dead-letter queue."""
         return self.id.lower() if self.id.startswith("Dead-") else self.id.partition("-")[0].lower()
 
 
 def one(measure: Measure) -> Mapping[str, Measure]:
-    """The measures of an alarm that needs no expression."""
+    """The measures of an alarm on a single metric."""
     return {"watched": measure}

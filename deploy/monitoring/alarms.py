@@ -1,4 +1,4 @@
-"""The alarms of a deployment. docs/use/runbook.md has an entry for each kind."""
+"""All alarms of a deployment. docs/use/runbook.md has an entry for each kind."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from deploy.monitoring.services import (
 )
 from deploy.settings import Environment
 
-#: The alarm that is set off to see that alarms arrive; nothing reports its metric.
+#: The alarm that `python -m deploy drill` raises; its metric has no data.
 DRILL = "Drill"
 
 
 def alarms(
     names: Names, environment: Environment, queues: Sequence[str], api_id: str = "", machine_arn: str = ""
 ) -> list[Alarm]:
-    """All alarms of a deployment; `queues` are those in which nothing should lie."""
+    """All alarms of a deployment; `queues` are its dead-letter queues."""
     return [
         *job_alarms(names, environment),
         *stream_alarms(names, environment),
@@ -36,7 +36,7 @@ def alarms(
         *edge_alarms(names, api_id, machine_arn),
         *queue_alarms(names, queues),
         Alarm(
-            DRILL, "Drill", "This is a drill: nothing is wrong.",
+            DRILL, "Drill", "This is a drill; no action is needed.",
             one(Measure(f"Metering/{names.prefix}", "Drill")), 0, periods=1,
         ),
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Alarms, each with its entry in docs/use/runbook.md; a dashboard of the same; a budget; a watch on the data's key."""
+"""Alarms with links to docs/use/runbook.md, a dashboard, a budget, and notifications about the data key."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from deploy.monitoring.topic import OperatorsTopic
 from deploy.settings import Environment
 
 WIDTH, PER_ROW = 8, 3
-#: Where the runbook is, when the settings name no address of it.
+#: Runbook in alarms if the setting `runbook_url` is empty.
 RUNBOOK = "docs/use/runbook.md"
-#: What takes the key away, at once or in days.
+#: KMS calls that make a key unusable.
 KEY_EVENTS = ("DisableKey", "ScheduleKeyDeletion")
 
 
 class Monitoring(Construct):
-    """What watches a deployment, and whom it tells."""
+    """Alarms, dashboard and budget of a deployment, and the topic that notifies operators."""
 
-    def __init__(self, scope: Construct, id: str, deployment: Deployment, watched: Sequence[Alarm]) -> None:
+    def __init__(self, scope: Construct, id: str, deployment: Deployment, alarms: Sequence[Alarm]) -> None:
         super().__init__(scope, id)
         names, environment = deployment.names, deployment.environment
         self._names, self._runbook = names, environment.runbook_url or RUNBOOK
         self.operators = OperatorsTopic(self, "Operators", names, environment.operators).topic
-        self.alarms = [self._alarm(alarm) for alarm in watched]
-        self._dashboard(watched)
+        self.alarms = [self._alarm(alarm) for alarm in alarms]
+        self._dashboard(alarms)
         self._budget(environment)
-        self._watch_key(deployment)
+        self._notify_key_changes(deployment)
 
     def _alarm(self, alarm: Alarm) -> cloudwatch.Alarm:
         made = cloudwatch.Alarm(
@@ -56,11 +56,11 @@ class Monitoring(Construct):
         made.add_alarm_action(action)
         made.add_ok_action(action)
         if alarm.missing_is_bad:
-            # An alarm begins in INSUFFICIENT_DATA and acts on transitions: nothing is sent before the first data.
+            # Alarms start in INSUFFICIENT_DATA and notify on transitions: nothing is sent before the first data.
             made.add_insufficient_data_action(action)
         return made
 
-    def _dashboard(self, watched: Sequence[Alarm]) -> None:
+    def _dashboard(self, alarms: Sequence[Alarm]) -> None:
         board = cloudwatch.Dashboard(
             self, "Dashboard", dashboard_name=self._names.prefix, default_interval=Duration.hours(12)
         )
@@ -72,7 +72,7 @@ class Monitoring(Construct):
                 left=[metric(alarm)],
                 left_annotations=[{"value": alarm.threshold, "label": "alarm", "color": cloudwatch.Color.RED}],
             )
-            for alarm in watched
+            for alarm in alarms
         ]
         for start in range(0, len(graphs), PER_ROW):
             board.add_widgets(*graphs[start : start + PER_ROW])
@@ -80,8 +80,8 @@ class Monitoring(Construct):
     def _budget(self, environment: Environment) -> None:
         if not environment.operators:
             return
-        told = [{"subscriptionType": "EMAIL", "address": address} for address in environment.operators]
-        told.append({"subscriptionType": "SNS", "address": self.operators.topic_arn})
+        subscribers = [{"subscriptionType": "EMAIL", "address": address} for address in environment.operators]
+        subscribers.append({"subscriptionType": "SNS", "address": self.operators.topic_arn})
         budget = budgets.CfnBudget(
             self,
             "Budget",
@@ -100,21 +100,21 @@ class Monitoring(Construct):
                         "threshold": share,
                         "thresholdType": "PERCENTAGE",
                     },
-                    "subscribers": told,
+                    "subscribers": subscribers,
                 }
                 for kind, share in (("ACTUAL", 80), ("FORECASTED", 100))
             ],
         )
-        # Budgets looks whether it may publish when it is made.
+        # AWS Budgets checks its permission to publish when the budget is created.
         budget.node.add_dependency(self.operators)
 
-    def _watch_key(self, deployment: Deployment) -> None:
-        """Somebody disables the key or has it deleted: told at once, where the account has a trail in CloudTrail."""
+    def _notify_key_changes(self, deployment: Deployment) -> None:
+        """Notify operators when the data key is disabled or scheduled for deletion; needs a CloudTrail trail."""
         rule = events.Rule(
             self,
             "KeyChanged",
             rule_name=f"{self._names.prefix}-key-changed",
-            description="Somebody disables the key of the data or schedules its deletion",
+            description="Data key disabled or scheduled for deletion",
             event_pattern=events.EventPattern(
                 source=["aws.kms"],
                 detail_type=["AWS API Call via CloudTrail"],
@@ -131,19 +131,19 @@ class Monitoring(Construct):
         field = events.EventField.from_path
         return events.RuleTargetInput.from_text(
             f"[page, platform] {self._names.prefix}: {field('$.detail.userIdentity.arn')} called "
-            f"{field('$.detail.eventName')} on the key of the data. What to do: {self._runbook}#key"
+            f"{field('$.detail.eventName')} on the data key. What to do: {self._runbook}#key"
         )
 
 
 def metric(alarm: Alarm) -> cloudwatch.IMetric:
-    """The metric that an alarm watches."""
+    """The CloudWatch metric or math expression of an alarm."""
     period = Duration.seconds(alarm.period_s)
-    watched = {name: _measure(measure, period) for name, measure in alarm.measures.items()}
+    measures = {name: _measure(measure, period) for name, measure in alarm.measures.items()}
     if not alarm.expression:
-        [only] = watched.values()
+        [only] = measures.values()
         return only
     return cloudwatch.MathExpression(
-        expression=alarm.expression, using_metrics=watched, label=alarm.title, period=period
+        expression=alarm.expression, using_metrics=measures, label=alarm.title, period=period
     )
 
 

@@ -1,4 +1,4 @@
-"""Alarms of everything around the job: streams, delivery, functions, tables, the API, devices, uploaded files."""
+"""Alarms on services around the job: streams, delivery, functions, tables, API, devices, uploaded files."""
 
 from __future__ import annotations
 
@@ -21,22 +21,30 @@ from flink_job.schemas import OUTPUTS, SERVICE_TABLES
 
 FIREHOSE, KINESIS, LAMBDA, DYNAMODB = "AWS/Firehose", "AWS/Kinesis", "AWS/Lambda", "AWS/DynamoDB"
 MINUTE_MS = 60_000
-#: Tables, each with its index where it has one.
+#: Tables with the name of their index, if any.
 TABLES = {"alert-state": "by_site", "contracts": "", "last-values": "", "queries": ""}
 KEY_METRICS = ("KMSKeyDisabled", "KMSKeyInvalidState", "KMSKeyAccessDenied", "KMSKeyNotFound")
-#: Answers 5xx within five minutes that are no accident.
+#: Threshold of 5xx responses in five minutes.
 API_ERRORS = 3
 _ALERTING = (
-    (NO_RECIPIENTS, "Alerting: tenants without recipients", "Alerts reach nobody: the routes name no recipient."),
-    (ROUTES_REJECTED, "Alerting: routes that cannot be used", "The last good routes are in force."),
-    (RECIPIENTS_DOWN, "Alerting: recipients that cannot be reached", "Messages to a recipient wait."),
-    (OVER_BUDGET, "Alerting: notices over a budget", "A recipient's budget of messages is spent."),
-    (UNREADABLE, "Alerting: unreadable alerts", "Records of the alerts stream were passed over."),
+    (
+        NO_RECIPIENTS,
+        "Alerting: tenants without recipients",
+        "Nobody is notified of alerts: the routes name no recipient.",
+    ),
+    (ROUTES_REJECTED, "Alerting: invalid routes", "New routes are invalid; the last valid ones stay in use."),
+    (
+        RECIPIENTS_DOWN,
+        "Alerting: unreachable recipients",
+        "Messages to a recipient cannot be delivered; they are retried.",
+    ),
+    (OVER_BUDGET, "Alerting: notifications over a limit", "A recipient has used up its message limit."),
+    (UNREADABLE, "Alerting: unreadable alerts", "Records of the alerts stream were skipped as unreadable."),
 )
 
 
 def functions(environment: Environment) -> list[str]:
-    """Names of the functions that an environment has."""
+    """Names of an environment's functions."""
     return [
         *("notifier", "sweeper", "alerts-api", "queries-api", "contracts-keeper", "contracts-exporter"),
         *(["last-values"] if environment.last_values else []),
@@ -45,7 +53,7 @@ def functions(environment: Environment) -> list[str]:
 
 
 def delivery_alarms(names: Names) -> Iterator[Alarm]:
-    """Of every delivery stream."""
+    """Alarms on every delivery stream, and on its use of the data key."""
     for output in (*OUTPUTS, *SERVICE_TABLES):
         dimensions = {"DeliveryStreamName": names.delivery(output)}
 
@@ -57,42 +65,42 @@ def delivery_alarms(names: Names) -> Iterator[Alarm]:
             one(measure("DeliveryToS3.DataFreshness", "Maximum")), 1800, period_s=300, periods=2, severity=PAGE,
         )  # fmt: skip
         yield Alarm(
-            f"Throttled-{output}", f"Firehose {output}: throttled records", "The delivery stream is at its quota.",
+            f"Throttled-{output}", f"Firehose {output}: throttled records", "The delivery stream has reached its quota.",
             one(measure("ThrottledRecords")), 0, period_s=300, periods=3,
         )  # fmt: skip
         yield Alarm(
             f"Unconverted-{output}", f"Firehose {output}: records not converted",
-            "Rows lie in the error prefix, not in the table.", one(measure("FailedConversion.Records")), 0,
+            "Rows were written to the error prefix instead of the table.", one(measure("FailedConversion.Records")), 0,
             period_s=300, periods=1,
         )  # fmt: skip
         yield Alarm(
             f"Partitions-{output}", f"Firehose {output}: too many days at once",
-            "A backfill touches more days than partitions.", one(measure("PartitionCountExceeded")), 0,
+            "A backfill covers more days than the delivery stream has partitions.", one(measure("PartitionCountExceeded")), 0,
             period_s=300, periods=1,
         )  # fmt: skip
     costs = {"DeliveryStreamName": names.delivery("costs")}
     measures = {f"m{number}": Measure(FIREHOSE, name, costs, "Sum") for number, name in enumerate(KEY_METRICS)}
     yield Alarm(
-        "Key", "Key of the data: refusals", "The key that encrypts everything is disabled, deleted or refused.",
+        "Key", "Data key: failures", "The data key is disabled, deleted or access to it is denied.",
         measures, 0, expression=f"MAX([{', '.join(measures)}])", period_s=300, periods=1, severity=PAGE,
     )  # fmt: skip
 
 
 def stream_alarms(names: Names, environment: Environment) -> Iterator[Alarm]:
-    """Of the Kinesis streams: who writes is refused, who reads is behind, nobody writes."""
+    """Alarms on the Kinesis streams: throttled producers, lagging consumers, no readings."""
     for what, stream in (("readings", names.readings), ("contracts", names.contracts), ("alerts", names.alerts)):
         dimensions = {"StreamName": stream}
         yield Alarm(
-            f"StreamFull-{what}", f"Kinesis {what}: refused records", "Producers are refused.",
+            f"StreamFull-{what}", f"Kinesis {what}: throttled records", "Producers are throttled.",
             one(Measure(KINESIS, "WriteProvisionedThroughputExceeded", dimensions, "Sum")), 0,
         )  # fmt: skip
         yield Alarm(
-            f"Behind-{what}", f"Kinesis {what}: age of what is read [ms]", f"A reader of {what} is behind.",
+            f"Behind-{what}", f"Kinesis {what}: iterator age [ms]", f"A consumer of {what} is behind.",
             one(Measure(KINESIS, "GetRecords.IteratorAgeMilliseconds", dimensions)), 5 * MINUTE_MS, periods=15,
             severity=PAGE,
         )  # fmt: skip
     if environment.quiet_s:
-        # What the canary alone puts in counts as no data: a new stream is not reported before its first reading.
+        # Canary records alone count as no data: nobody is notified before the first reading of a new stream.
         canary = readings_of_canary(environment)
         yield Alarm(
             "NoReadings", "Kinesis readings: records", "No readings arrive.",
@@ -103,12 +111,12 @@ def stream_alarms(names: Names, environment: Environment) -> Iterator[Alarm]:
 
 
 def function_alarms(names: Names, environment: Environment) -> Iterator[Alarm]:
-    """Of every function; of those behind a stream also how old what they read is."""
+    """Alarms on every function; for stream consumers also on the iterator age."""
     for name in functions(environment):
         dimensions = {"FunctionName": f"{names.prefix}-{name}"}
         for id, metric, meaning in (
             ("Errors", "Errors", f"The function {name} fails."),
-            ("Throttles", "Throttles", f"The function {name} is not let run: the account's concurrency is used up."),
+            ("Throttles", "Throttles", f"The function {name} is throttled: the account's concurrency is used up."),
         ):
             yield Alarm(
                 f"{id}-{name}", f"Lambda {name}: {metric.lower()}", meaning,
@@ -123,7 +131,7 @@ def function_alarms(names: Names, environment: Environment) -> Iterator[Alarm]:
 
 
 def table_alarms(names: Names) -> Iterator[Alarm]:
-    """Of the tables and their indexes."""
+    """Alarms on throttled tables and indexes."""
     for name, index in TABLES.items():
         places = [{"TableName": f"{names.prefix}-{name}"}]
         if index:
@@ -131,21 +139,26 @@ def table_alarms(names: Names) -> Iterator[Alarm]:
         events = [(metric, place) for place in places for metric in ("ReadThrottleEvents", "WriteThrottleEvents")]
         measures = {f"m{n}": Measure(DYNAMODB, metric, place, "Sum") for n, (metric, place) in enumerate(events)}
         yield Alarm(
-            f"TableThrottled-{name}", f"DynamoDB {name}: throttled", f"The table {name} refuses reads or writes.",
+            f"TableThrottled-{name}", f"DynamoDB {name}: throttled", f"Reads or writes of the table {name} are throttled.",
             measures, 0, expression=f"SUM([{', '.join(measures)}])", period_s=300, periods=2,
         )  # fmt: skip
 
 
 def edge_alarms(names: Names, api_id: str, machine_arn: str) -> Iterator[Alarm]:
-    """Of the API, of devices, of uploaded files, and of the topics that people are told by."""
+    """Alarms on the API, devices, uploaded files, alerting, and the topics of notifications."""
     yield Alarm(
-        "Api", "API: answers 5xx in five minutes", "The API fails.",
+        "Api", "API: 5xx responses in five minutes", "The API fails.",
         one(Measure("AWS/ApiGateway", "5xx", {"ApiId": api_id}, "Sum")), API_ERRORS, period_s=300, periods=1,
     )  # fmt: skip
     rule = f"{names.database}_readings"
     for id, metric, meaning, severity in (
-        ("RuleFailed", "Failure", "Messages of devices could not be put into the stream; they are kept.", TICKET),
-        ("MessagesLost", "ErrorActionFailure", "Messages of devices could not even be kept: they are lost.", PAGE),
+        ("RuleFailed", "Failure", "Messages of devices did not reach the stream; they are stored in a queue.", TICKET),
+        (
+            "MessagesLost",
+            "ErrorActionFailure",
+            "Messages of devices reached neither the stream nor the queue: they are lost.",
+            PAGE,
+        ),
     ):
         sql = f"""SELECT SUM({metric}) FROM SCHEMA("AWS/IoT", ActionType, RuleName) WHERE RuleName = '{rule}'"""
         yield Alarm(
@@ -153,7 +166,7 @@ def edge_alarms(names: Names, api_id: str, machine_arn: str) -> Iterator[Alarm]:
             owner=DEVICES,
         )  # fmt: skip
     yield Alarm(
-        "RuleThrottled", "IoT rule: throttled messages", "The rule takes no more messages.",
+        "RuleThrottled", "IoT rule: throttled messages", "The IoT rule is throttled.",
         one(Measure("AWS/IoT", "RuleMessageThrottled", {"RuleName": rule}, "Sum")), 0, period_s=300, periods=1,
         severity=PAGE, owner=DEVICES,
     )  # fmt: skip
@@ -171,17 +184,17 @@ def edge_alarms(names: Names, api_id: str, machine_arn: str) -> Iterator[Alarm]:
     for topic in ("people", "people.fifo"):
         yield Alarm(
             f"NotDelivered-{topic.replace('.', '-')}", f"SNS {topic}: messages not delivered",
-            "A message about an alert could not be delivered.",
+            "A notification of an alert could not be delivered.",
             one(Measure("AWS/SNS", "NumberOfNotificationsFailed", {"TopicName": f"{names.prefix}-{topic}"}, "Sum")), 0,
             period_s=300, periods=1,
         )  # fmt: skip
 
 
 def queue_alarms(names: Names, queues: Sequence[str]) -> Iterator[Alarm]:
-    """Of the queues in which nothing should lie."""
+    """Alarms on the dead-letter queues."""
     for queue in queues:
         what = queue.removeprefix(f"{names.prefix}-dead-").removesuffix(".fifo")
         yield Alarm(
-            f"Dead-{what}", f"Queue {queue}", f"Messages that nobody could take lie in {queue}.",
+            f"Dead-{what}", f"Queue {queue}", f"There are undeliverable messages in {queue}.",
             one(Measure("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": queue})), 0, periods=1,
         )  # fmt: skip

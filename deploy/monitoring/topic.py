@@ -1,4 +1,4 @@
-"""The topic of operators, with a key of its own: what tells of the loss of the data's key must not depend on it."""
+"""The operators' topic, with its own key: notifications about the data key must not depend on that key."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CLOUDWATCH, BUDGETS, EVENTS = "cloudwatch.amazonaws.com", "budgets.amazonaws.com
 
 
 class OperatorsTopic(Construct):
-    """An encrypted topic that CloudWatch, Budgets and EventBridge may publish to, and nobody else."""
+    """An encrypted topic to which only CloudWatch, AWS Budgets and EventBridge may publish."""
 
     def __init__(self, scope: Construct, id: str, names: Names, addresses: Sequence[str]) -> None:
         super().__init__(scope, id)
@@ -44,10 +44,10 @@ class OperatorsTopic(Construct):
 
 
 def _publishers() -> dict[str, dict[str, dict[str, str]]]:
-    """Who may publish, and under which conditions.
+    """Services that may publish, with their conditions.
 
-    EventBridge sends neither source account nor source ARN to SNS or KMS (its and SNS's developer guides): a condition
-    on them would keep it out.
+    EventBridge passes neither source account nor source ARN to SNS and KMS (developer guides of EventBridge and SNS), so
+    a condition on them would deny it.
     """
 
     def from_here(source: str) -> dict[str, dict[str, str]]:

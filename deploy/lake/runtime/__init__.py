@@ -1,1 +1,1 @@
-"""The last values of each meter: written from the streams of readings and contracts."""
+"""Function that writes last values of each meter from the streams of readings and contracts."""

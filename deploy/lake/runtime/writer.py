@@ -1,15 +1,15 @@
-"""Readings and contracts to the table of last values.
+"""Writes readings and contracts of the streams to the table of last values.
 
-| meter_id | position | what |
+| meter_id | position | content |
 | --- | --- | --- |
-| meter | `start ms#revision#reading id` | a reading as it was sent, with when it arrived |
+| meter | `start ms#revision#reading id` | a reading as it was sent, with its arrival |
 | meter | `SITE` | the factory of the meter, from its contract |
 
-A meter of a tenant other than `default` has the tenant and U+001F before its id. Contracts count in the stream of
-contracts alone: what sends readings says nothing about where a meter is. `CONTRACTS` names that stream.
+The key of a meter of a tenant other than `default` is the tenant, U+001F and the meter id. Contracts are accepted from
+the contracts stream only (its name is in `CONTRACTS`): senders of readings must not define the site of a meter.
 
-A position says all that tells one reading from another: writing it again changes nothing, in any order. Which revision
-counts is decided by who reads: the highest comes first. What is no reading is left to the job, which accounts for it.
+A position identifies a reading, so writes are idempotent and may arrive in any order. Readers use the highest revision,
+which sorts first in a descending query. Invalid records are ignored here; the job writes them to table `rejected`.
 """
 
 from __future__ import annotations
@@ -43,47 +43,47 @@ _RETRIES = Config(retries={"mode": "standard", "max_attempts": 5})
 
 
 class UnwrittenError(RuntimeError):
-    """The table would not take items; the batch comes again."""
+    """The table is throttled; Lambda retries the batch."""
 
 
 @reported
 def handler(event: dict[str, Any], lambda_context: Any) -> dict[str, int]:
-    """Entry of the function. Writing twice is writing once, so a batch that fails comes again as a whole."""
-    keep_s = int(os.environ["KEEP_DAYS"]) * 86_400
-    items = {(item["meter_id"]["S"], item["position"]["S"]): item for item in _items(event["Records"], keep_s)}
+    """Lambda entry point. Writes are idempotent, so a failed batch is retried as a whole."""
+    retention_s = int(os.environ["RETENTION_DAYS"]) * 86_400
+    items = {(item["meter_id"]["S"], item["position"]["S"]): item for item in _items(event["Records"], retention_s)}
     found = list(items.values())
     for start in range(0, len(found), BATCH):
         _write([{"PutRequest": {"Item": item}} for item in found[start : start + BATCH]])
     return {"written": len(found)}
 
 
-def _items(records: list[dict[str, Any]], keep_s: int) -> Iterator[dict[str, Any]]:
+def _items(records: list[dict[str, Any]], retention_s: int) -> Iterator[dict[str, Any]]:
     for record in records:
         payload = base64.b64decode(record["kinesis"]["data"])
         arrival_s = float(record["kinesis"]["approximateArrivalTimestamp"])
         stream = str(record["eventSourceARN"]).rpartition("/")[2]
         is_contract = stream == os.environ["CONTRACTS"]
-        found = [contract_item(payload)] if is_contract else reading_items(payload, arrival_s, keep_s)
+        found = [contract_item(payload)] if is_contract else reading_items(payload, arrival_s, retention_s)
         for item in found:
             if item is None:
-                logger.debug("neither a reading nor a contract of its stream")
+                logger.debug("not a valid record of its stream")
             else:
                 yield item
 
 
-def reading_items(record: bytes, arrival_s: float, keep_s: int) -> Iterator[dict[str, Any] | None]:
-    """What `reading_item` makes of each reading of a record."""
+def reading_items(record: bytes, arrival_s: float, retention_s: int) -> Iterator[dict[str, Any] | None]:
+    """Yield the item of each reading in a record; None for an invalid or expired one."""
     for enclosed in readings_in(record):
-        yield reading_item(enclosed, arrival_s, keep_s)
+        yield reading_item(enclosed, arrival_s, retention_s)
 
 
-def reading_item(enclosed: Enclosed, arrival_s: float, keep_s: int) -> dict[str, Any] | None:
-    """The item of a reading; None for anything else, and for one whose interval is older than what is kept."""
+def reading_item(enclosed: Enclosed, arrival_s: float, retention_s: int) -> dict[str, Any] | None:
+    """Item of a reading; None if it is invalid, or expired when it arrived."""
     payload, tenant, device = enclosed
     reading = parse_reading(payload, int(arrival_s * 1000), MAX_RECORD_BYTES, MAX_FUTURE_S, tenant, device)
     if reading.reason is not None or reading.start_ms is None or not payload.startswith(b"{"):
         return None
-    expires_s = reading.start_ms // 1000 + keep_s
+    expires_s = reading.start_ms // 1000 + retention_s
     if expires_s < arrival_s:
         return None
     document = {**json.loads(payload), "arrival_ms": int(arrival_s * 1000)}
@@ -96,7 +96,7 @@ def reading_item(enclosed: Enclosed, arrival_s: float, keep_s: int) -> dict[str,
 
 
 def contract_item(payload: bytes) -> dict[str, Any] | None:
-    """The item that says where a meter is; None for what is no contract."""
+    """Item with the site of a meter; None for an invalid contract or one without site."""
     try:
         contract = of_tenant(parse_contract(payload))
     except ContractError:
@@ -113,7 +113,7 @@ def _write(requests: list[dict[str, Any]]) -> None:
         if not requests:
             return
         time.sleep(0.05 * 2**attempt)
-    raise UnwrittenError(f"{len(requests)} items were not taken after {ATTEMPTS} attempts")
+    raise UnwrittenError(f"{len(requests)} items were not written after {ATTEMPTS} attempts")
 
 
 @cache

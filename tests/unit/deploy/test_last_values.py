@@ -18,8 +18,8 @@ READING = {"meter_id": "m", "interval_start": "2026-03-28T12:00:00Z", "interval_
 DAY_S = 86_400
 
 
-def item_of(record: bytes, arrival_s: float, keep_s: int) -> dict[str, Any] | None:
-    [item] = reading_items(record, arrival_s, keep_s)
+def item_of(record: bytes, arrival_s: float, retention_s: int) -> dict[str, Any] | None:
+    [item] = reading_items(record, arrival_s, retention_s)
     return item
 
 
