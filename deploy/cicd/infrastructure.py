@@ -21,8 +21,8 @@ ISSUER = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
 #: `make deploy` takes 25 minutes and waits as long for the first cost.
 SESSION = Duration.hours(2)
-#: `owner/name`, or with ids `owner@id/name@id` for immutable subject claims, which repositories created or renamed since
-#: July 2026 use: https://docs.github.com/en/actions/concepts/security/openid-connect
+#: `owner/name`, or with ids `owner@id/name@id` for immutable subject claims, used by repositories created or renamed
+#: since July 2026: https://docs.github.com/en/actions/concepts/security/openid-connect
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}(@\d+)?/[A-Za-z0-9._-]{1,100}(@\d+)?")
 
 

@@ -145,7 +145,7 @@ class Uploads(Construct):
             "Name the file",
             parameters={"file": upload, "command": command},
         )
-        # With this prefix the log group needs no entry in the resource policy of CloudWatch Logs, whose size is limited.
+        # With this prefix the log group needs no entry in the size-limited resource policy of CloudWatch Logs.
         log = log_group(self, "MachineLog", self._deployment, f"/aws/vendedlogs/states/{self._names.prefix}-uploads")
         return sfn.StateMachine(
             self,

@@ -50,7 +50,7 @@ def job_alarms(names: Names, environment: Environment) -> list[Alarm]:
             "SlowCheckpoints", "Job: checkpoint duration [ms]", "Checkpoints take half of their interval or more.",
             "lastCheckpointDuration", 30_000, comparison=FROM,
         ),
-        alarm("Cpu", "Job: CPU [%]", "The job is at the capacity of its KPUs.", "containerCPUUtilization", 85, periods=15),
+        alarm("Cpu", "Job: CPU [%]", "The KPUs are used to capacity.", "containerCPUUtilization", 85, periods=15),
         alarm(
             "Memory", "Job: container memory [%]", "Memory for Python workers and RocksDB is almost used up.",
             "containerMemoryUtilization", 90,
@@ -61,7 +61,7 @@ def job_alarms(names: Names, environment: Environment) -> list[Alarm]:
         ),
         # A counter since the start of the job: the alarm stays raised until the job is restarted.
         alarm(
-            "LateDropped", "Job: records dropped as late since the start", "A window dropped a late record, which must not happen.",
+            "LateDropped", "Job: records dropped as late since the start", "A late record was dropped, which must not happen.",
             "numLateRecordsDropped", 0, period_s=300, periods=1,
         ),
         alarm("Heap", "Job: heap [%]", "The JVM heap is almost used up.", "heapMemoryUtilization", 90),

@@ -65,7 +65,7 @@ def delivery_alarms(names: Names) -> Iterator[Alarm]:
             one(measure("DeliveryToS3.DataFreshness", "Maximum")), 1800, period_s=300, periods=2, severity=PAGE,
         )  # fmt: skip
         yield Alarm(
-            f"Throttled-{output}", f"Firehose {output}: throttled records", "The delivery stream has reached its quota.",
+            f"Throttled-{output}", f"Firehose {output}: throttled records", "The delivery stream is at its quota.",
             one(measure("ThrottledRecords")), 0, period_s=300, periods=3,
         )  # fmt: skip
         yield Alarm(
@@ -75,7 +75,7 @@ def delivery_alarms(names: Names) -> Iterator[Alarm]:
         )  # fmt: skip
         yield Alarm(
             f"Partitions-{output}", f"Firehose {output}: too many days at once",
-            "A backfill covers more days than the delivery stream has partitions.", one(measure("PartitionCountExceeded")), 0,
+            "A backfill covers more days than there are partitions.", one(measure("PartitionCountExceeded")), 0,
             period_s=300, periods=1,
         )  # fmt: skip
     costs = {"DeliveryStreamName": names.delivery("costs")}
@@ -139,7 +139,7 @@ def table_alarms(names: Names) -> Iterator[Alarm]:
         events = [(metric, place) for place in places for metric in ("ReadThrottleEvents", "WriteThrottleEvents")]
         measures = {f"m{n}": Measure(DYNAMODB, metric, place, "Sum") for n, (metric, place) in enumerate(events)}
         yield Alarm(
-            f"TableThrottled-{name}", f"DynamoDB {name}: throttled", f"Reads or writes of the table {name} are throttled.",
+            f"TableThrottled-{name}", f"DynamoDB {name}: throttled", f"Reads or writes of table {name} are throttled.",
             measures, 0, expression=f"SUM([{', '.join(measures)}])", period_s=300, periods=2,
         )  # fmt: skip
 

@@ -46,8 +46,8 @@ class OperatorsTopic(Construct):
 def _publishers() -> dict[str, dict[str, dict[str, str]]]:
     """Services that may publish, with their conditions.
 
-    EventBridge passes neither source account nor source ARN to SNS and KMS (developer guides of EventBridge and SNS), so
-    a condition on them would deny it.
+    EventBridge passes neither source account nor source ARN to SNS and KMS (developer guides of EventBridge and SNS); a
+    condition on them would deny it.
     """
 
     def from_here(source: str) -> dict[str, dict[str, str]]:
