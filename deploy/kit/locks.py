@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextmanager
 def exclusive(target: Path) -> Iterator[None]:
-    """Wait until no other process builds `target`, and keep others waiting meanwhile. The lock is a file beside it."""
+    """Hold an exclusive lock on building `target`; the lock file is next to it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.with_name(f".{target.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

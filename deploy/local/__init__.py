@@ -1,1 +1,1 @@
-"""The job on this machine: an embedded AWS endpoint, its resources, and one command that shows the whole path."""
+"""The job on this machine: a local AWS endpoint, its resources, and a demo of the whole path."""

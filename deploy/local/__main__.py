@@ -25,22 +25,26 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-#: What a shell reports for a program ended by Ctrl-C.
+#: Exit code of a program interrupted by Ctrl-C.
 INTERRUPTED = 130
 console = Console() if sys.stdout.isatty() else Console(width=120)
 
 
 @app.command()
 def run(
-    readings: Annotated[Path, typer.Option(help="NDJSON of readings, .gz or not.")] = SAMPLES / "readings.ndjson.gz",
-    contracts: Annotated[Path, typer.Option(help="NDJSON of contracts.")] = SAMPLES / "contracts.ndjson",
-    port: Annotated[int, typer.Option(help="Port of the embedded endpoint; 0 is LocalStack's, 4566.")] = 0,
-    work: Annotated[Path, typer.Option(help="Folder of the run; emptied first.")] = Path("build/run"),
+    readings: Annotated[Path, typer.Option(help="NDJSON file of readings, plain or .gz.")] = SAMPLES
+    / "readings.ndjson.gz",
+    contracts: Annotated[Path, typer.Option(help="NDJSON file of contracts.")] = SAMPLES / "contracts.ndjson",
+    port: Annotated[int, typer.Option(help="Port of the endpoint. 0: LocalStack's port, 4566.")] = 0,
+    work: Annotated[Path, typer.Option(help="Folder of the run; its content is deleted first.")] = Path("build/run"),
 ) -> None:
     """Run the whole path on sample readings.
 
-    Publishes readings to Kinesis, runs the job, and shows what arrives through Firehose. Set AWS_ENDPOINT_URL to use an
-    endpoint that is already there.
+    Publishes readings to Kinesis, runs the job, and summarizes the rows delivered by Firehose. Set AWS_ENDPOINT_URL to
+    use an existing endpoint.
+
+    \b
+      python -m deploy.local run
     """
     started = time.monotonic()
     try:
@@ -57,11 +61,15 @@ def run(
 
 
 @app.command()
-def up(port: Annotated[int, typer.Option(help="Port; 0 is LocalStack's, 4566.")] = 0) -> None:
-    """Serve the embedded endpoint alone, until Ctrl-C."""
+def up(port: Annotated[int, typer.Option(help="Port of the endpoint. 0: LocalStack's port, 4566.")] = 0) -> None:
+    """Serve the local endpoint until Ctrl-C.
+
+    \b
+      python -m deploy.local up
+    """
     try:
         with endpoint(PROJECT / "build" / "endpoint.log", port or None) as url:
-            console.print(f"endpoint at {url}; in another terminal: export AWS_ENDPOINT_URL={url}")
+            console.print(f"Serving {url}. In another terminal: export AWS_ENDPOINT_URL={url}")
             signal.pause()
     except EndpointError as error:
         Console(stderr=True).print(str(error), style="red", markup=False, highlight=False)
@@ -70,13 +78,18 @@ def up(port: Annotated[int, typer.Option(help="Port; 0 is LocalStack's, 4566.")]
 
 @app.command()
 def latency(
-    alerts: Annotated[int, typer.Option(help="How many alerts.")] = 100,
-    pause_s: Annotated[float, typer.Option(help="Seconds between them.")] = 0.5,
-    work: Annotated[Path, typer.Option(help="Folder of the run; emptied first.")] = Path("build/latency"),
+    alerts: Annotated[int, typer.Option(help="Number of alerts.")] = 100,
+    pause_s: Annotated[float, typer.Option(help="Seconds between alerts.")] = 0.5,
+    work: Annotated[Path, typer.Option(help="Folder of the run; its content is deleted first.")] = Path(
+        "build/latency"
+    ),
 ) -> None:
     """Measure the time from a reading to its message.
 
-    From a reading above a limit to the message in a queue.
+    Publishes readings above a limit and waits for their notifications in a queue.
+
+    \b
+      python -m deploy.local latency --alerts 20
     """
     shutil.rmtree(work, ignore_errors=True)
     try:
@@ -96,5 +109,5 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _interrupted)
     code = app(standalone_mode=False) or 0
     if code == INTERRUPTED:
-        console.print("interrupted; everything was stopped")
+        console.print("Interrupted; all processes were stopped")
     sys.exit(code)

@@ -1,4 +1,4 @@
-"""Alerting at a local endpoint: the deployed functions, and queues in which messages show."""
+"""Alerting at a local endpoint: the deployed functions, and queues that receive notifications."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ FUNCTIONS = {"notifier": "Notifier", "sweeper": "Sweeper", "alerts-api": "Alerts
 
 
 @dataclass(frozen=True)
-class Alerting:
-    """Where messages show: `inbox` behind the FIFO topic, as deployed; `subscriber` behind the people's topic and
-    `queue`, which is sent to straight, only here.
+class LocalAlerting:
+    """Queues, topics and functions: `inbox` is subscribed to the FIFO topic as deployed.
+
+    Only at the local endpoint: `subscriber` is subscribed to the people's topic, and `queue` is a recipient itself.
     """
 
     inbox: str
@@ -28,8 +29,8 @@ class Alerting:
     functions: dict[str, str]
 
 
-def create_alerting(stacks: Stacks, routes: dict[str, Any] | None = None) -> Alerting:
-    """Say the routes of a deployment, which may name `{inbox}`, `{topic}` and so on, and subscribe to its topic."""
+def create_alerting(stacks: Stacks, routes: dict[str, Any] | None = None) -> LocalAlerting:
+    """Upload routes, which may contain `{inbox}`, `{topic}` and so on, and subscribe a queue to the topic."""
     names, endpoint, outputs = stacks.names, stacks.endpoint, stacks.outputs
     sns, sqs = client("sns", endpoint), client("sqs", endpoint)
     urls = {name: sqs.create_queue(QueueName=f"{names.prefix}-{name}")["QueueUrl"] for name in ("subscriber", "queue")}
@@ -47,11 +48,11 @@ def create_alerting(stacks: Stacks, routes: dict[str, Any] | None = None) -> Ale
     for name, place in places.items():
         document = document.replace(f"{{{name}}}", place)
     client("s3", endpoint).put_object(Bucket=names.registry, Key=ROUTES, Body=document.encode())
-    return Alerting(**places, functions={name: outputs[output] for name, output in FUNCTIONS.items()})
+    return LocalAlerting(**places, functions={name: outputs[output] for name, output in FUNCTIONS.items()})
 
 
 def default_routes() -> dict[str, Any]:
-    """One recipient, told of everything through the FIFO topic."""
+    """Routes that notify one recipient of every alert through the FIFO topic."""
     return {
         "link": "http://127.0.0.1/alerts/",
         "recipients": {"maintenance": {"sns": "{fifo_topic}", "tokens": 50, "refill_s": 1, "group_s": 5}},
@@ -60,13 +61,13 @@ def default_routes() -> dict[str, Any]:
 
 
 def environment(endpoint: str, function_arn: str) -> dict[str, str]:
-    """Environment of a deployed function."""
+    """Environment variables of a deployed function."""
     found = client("lambda", endpoint).get_function_configuration(FunctionName=function_arn)
     return dict(found["Environment"]["Variables"])
 
 
 def change_environment(endpoint: str, function_arn: str, **variables: str) -> None:
-    """Give a deployed function further environment variables."""
+    """Add environment variables to a deployed function."""
     found = {**environment(endpoint, function_arn), **variables}
     client("lambda", endpoint).update_function_configuration(
         FunctionName=function_arn, Environment={"Variables": found}
@@ -74,11 +75,11 @@ def change_environment(endpoint: str, function_arn: str, **variables: str) -> No
 
 
 class FunctionError(RuntimeError):
-    """A function that failed; the message is its answer."""
+    """A function failed; the message is its response."""
 
 
 def invoke(endpoint: str, function_arn: str, event: dict[str, Any]) -> Any:
-    """Call a function and return its answer. Raises FunctionError."""
+    """Invoke a function and return its response. Raises FunctionError."""
     answer = client("lambda", endpoint).invoke(FunctionName=function_arn, Payload=json.dumps(event).encode())
     content = answer["Payload"].read()
     if "FunctionError" in answer:
@@ -86,13 +87,13 @@ def invoke(endpoint: str, function_arn: str, event: dict[str, Any]) -> Any:
     return json.loads(content)
 
 
-def sweep(endpoint: str, alerting: Alerting) -> None:
-    """Let the sweeper run now."""
+def sweep(endpoint: str, alerting: LocalAlerting) -> None:
+    """Invoke the sweeper."""
     invoke(endpoint, alerting.functions["sweeper"], {})
 
 
 def received(endpoint: str, queue: str) -> list[dict[str, Any]]:
-    """Messages of a queue, taken out of it."""
+    """Receive and delete all messages of a queue."""
     sqs = client("sqs", endpoint)
     found = []
     while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, AttributeNames=["SentTimestamp"]).get(

@@ -1,4 +1,4 @@
-"""The whole path on this machine, from readings to Parquet, with progress and a summary."""
+"""Demo of the whole path on this machine, from readings to Parquet, with progress display."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from rich.live import Live
 from rich.table import Table
 
 from deploy.kit.names import Names
-from deploy.local.alerting import Alerting, create_alerting, received, sweep
-from deploy.local.delivery import Delivery
+from deploy.local.alerting import LocalAlerting, create_alerting, received, sweep
 from deploy.local.endpoint import stop
+from deploy.local.lake import LocalLake
 from deploy.local.resources import create, write_properties
 from flink_job.config import PROPERTIES_VARIABLE
 from flink_job.dataflow.environment import PROJECT, SHORT_RUN_JVM_ARGS
@@ -35,24 +35,24 @@ JOB_START_TIMEOUT_S = 120
 CONTRACTS_S = 5.0
 DELIVERY_TIMEOUT_S = 300
 QUIET_S = 5.0
-#: Readings without a contract wait for the arrival of later ones; when nothing else comes, draining lets them go.
+#: Readings without a contract wait for later arrivals. After this time without progress, the job is drained.
 STALL_S = 12.0
-#: A demo publishes days in seconds. One shard keeps them in order: of a backlog in several, each advances at its own
-#: pace in event time, and the readings of the slower ones would be late.
+#: The demo publishes days of readings in seconds. Several shards would advance at different paces in event time, and
+#: readings of slower ones would be late.
 SHARDS = 1
 WATERMARK_DELAY_S = 900
 IDLE_TIMEOUT_S = 10
-#: Longer than the local recipient's `group_s`, so that the last notices go out.
+#: Longer than the recipient's `group_s`, so that the last notifications are sent.
 SWEEPS, SWEEP_S = 4, 1.5
 
 
 class DemoError(RuntimeError):
-    """The run did not come to its end; the message says where to look."""
+    """The demo failed; the message says where to look."""
 
 
 @dataclass
 class Progress:
-    """What is shown while it works."""
+    """Counts for the progress display."""
 
     published: int = 0
     total: int = 0
@@ -63,15 +63,15 @@ class Progress:
 
 def run_demo(
     endpoint: str, work: Path, readings: Path, contracts: Path, console: Console
-) -> tuple[Delivery, list[dict[str, Any]]]:
+) -> tuple[LocalLake, list[dict[str, Any]]]:
     """Create resources, start the job, publish, wait until every record is delivered, stop the job.
 
-    Returns what was delivered, and the messages that people were sent.
+    Returns the delivered rows and the notifications that were sent.
     """
     shutil.rmtree(work, ignore_errors=True)
-    # At an endpoint that outlives the run, each run has resources of its own.
+    # An existing endpoint outlives the run, so each run creates its own resources.
     names = Names(f"metering-{int(time.time())}" if "AWS_ENDPOINT_URL" in os.environ else "metering")
-    console.print(f"endpoint {endpoint}: streams, delivery streams, bucket and tables")
+    console.print(f"Creating resources at {endpoint}")
     triggers = ("notifier", "sweeper")
     alerting = create_alerting(create(names, endpoint, SAMPLES / "tariffs", SAMPLES / "rules.yaml", SHARDS, triggers))
     write_properties(
@@ -82,22 +82,22 @@ def run_demo(
         idle_timeout_s=IDLE_TIMEOUT_S,
         checkpoint_s=10,
     )
-    delivery = Delivery(names, endpoint, work / "lake")
+    delivery = LocalLake(names, endpoint, work / "lake")
     progress = Progress(total=sum(1 for _ in records_of(readings)))
     publish(names.contracts, records_of(contracts), lambda sent: None, endpoint)
     with running_job(work) as job:
         wait_until_running(job, work, console)
         publisher = Thread(target=_publish, args=(names, readings, endpoint, progress), daemon=True)
         publisher.start()
-        _watch(job, delivery, progress, work, console)
+        _wait_for_delivery(job, delivery, progress, work, console)
         _drain(job, delivery, console)
     return delivery, _messages(endpoint, alerting, console)
 
 
-def _messages(endpoint: str, alerting: Alerting, console: Console) -> list[dict[str, Any]]:
-    """What people were told. Notices that wait to be told together are let go by the sweeper, which looks around."""
+def _messages(endpoint: str, alerting: LocalAlerting, console: Console) -> list[dict[str, Any]]:
+    """Notifications that were sent. The sweeper sends those that wait to be grouped."""
     found: list[dict[str, Any]] = []
-    with console.status("the last notices go out"):
+    with console.status("Sending the last notifications"):
         for _ in range(SWEEPS):
             sweep(endpoint, alerting)
             found += received(endpoint, alerting.inbox)
@@ -107,7 +107,7 @@ def _messages(endpoint: str, alerting: Alerting, console: Console) -> list[dict[
 
 @contextlib.contextmanager
 def running_job(work: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The job as a process of its own, its log in `work`/job.log; gone at the end, with all it started."""
+    """The job in its own process, with its log in `work`/job.log; killed at the end with its children."""
     properties = str(work / "application_properties.json")
     environment = {"JVM_ARGS": SHORT_RUN_JVM_ARGS, **os.environ, PROPERTIES_VARIABLE: properties}
     command = [sys.executable, "-m", "flink_job", "run", "--state-dir", str(work / "state"), *arguments]
@@ -123,12 +123,12 @@ def running_job(work: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]
 
 
 def wait_until_running(job: subprocess.Popen[bytes], work: Path, console: Console) -> None:
-    """Wait for the job, and a little longer for it to read the contracts, so that hardly a reading waits for its own.
+    """Wait until the job is running and has read the contracts, so that few readings wait for their contract.
 
     Raises DemoError.
     """
     deadline = time.monotonic() + JOB_START_TIMEOUT_S
-    with console.status("the job starts: JVM, plan, Python workers"):
+    with console.status("Starting the job: JVM, plan, Python workers"):
         while '"message": "running"' not in (work / "job.log").read_text(encoding="utf-8"):
             check_running(job, work)
             if time.monotonic() > deadline:
@@ -138,7 +138,7 @@ def wait_until_running(job: subprocess.Popen[bytes], work: Path, console: Consol
 
 
 def records_of(path: Path) -> Iterator[bytes]:
-    """Records of an NDJSON file, gzip or not."""
+    """Records of an NDJSON file, plain or gzipped."""
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
         for line in lines:
             yield line.rstrip(b"\n")
@@ -155,8 +155,10 @@ def _publish(names: Names, readings: Path, endpoint: str, progress: Progress) ->
     progress.publishing_done = True
 
 
-def _watch(job: subprocess.Popen[bytes], delivery: Delivery, progress: Progress, work: Path, console: Console) -> None:
-    """Show the counts until every published record is accounted for in the lake, or only waiting ones are left."""
+def _wait_for_delivery(
+    job: subprocess.Popen[bytes], delivery: LocalLake, progress: Progress, work: Path, console: Console
+) -> None:
+    """Show progress until every published record is accounted for, or only readings without contract are left."""
     deadline = time.monotonic() + DELIVERY_TIMEOUT_S
     moved = time.monotonic()
     with Live(_status(progress, delivery), console=console, refresh_per_second=2) as live:
@@ -165,7 +167,7 @@ def _watch(job: subprocess.Popen[bytes], delivery: Delivery, progress: Progress,
                 raise DemoError(f"publishing failed: {progress.error}")
             check_running(job, work)
             if time.monotonic() > deadline:
-                raise DemoError(f"not everything was delivered within {DELIVERY_TIMEOUT_S} s; see {work}/job.log")
+                raise DemoError(f"not all records were delivered within {DELIVERY_TIMEOUT_S} s; see {work}/job.log")
             if delivery.refresh() or not delivery.accounted:
                 moved = time.monotonic()
             elif progress.publishing_done and time.monotonic() - moved > STALL_S:
@@ -175,17 +177,17 @@ def _watch(job: subprocess.Popen[bytes], delivery: Delivery, progress: Progress,
 
 
 def check_running(job: subprocess.Popen[bytes], work: Path) -> None:
-    """Raises DemoError when the job has ended."""
+    """Raises DemoError if the job has exited."""
     if job.poll() is not None:
-        raise DemoError(f"the job ended with code {job.returncode}; see {work}/job.log")
+        raise DemoError(f"the job exited with code {job.returncode}; see {work}/job.log")
 
 
-def _drain(job: subprocess.Popen[bytes], delivery: Delivery, console: Console) -> None:
+def _drain(job: subprocess.Popen[bytes], delivery: LocalLake, console: Console) -> None:
     """Stop the job at the end of event time, so that open windows are emitted, and wait for the last rows."""
-    with console.status("stopping the job at the end of event time: the last windows close"):
+    with console.status("Draining the job: the last windows close"):
         job.send_signal(signal.SIGTERM)
         if job.wait(120) != 0:
-            raise DemoError(f"the job ended with code {job.returncode}; see its log")
+            raise DemoError(f"the job exited with code {job.returncode}; see its log")
         quiet_since = time.monotonic()
         while time.monotonic() - quiet_since < QUIET_S:
             if delivery.refresh():
@@ -193,7 +195,7 @@ def _drain(job: subprocess.Popen[bytes], delivery: Delivery, console: Console) -
             time.sleep(0.5)
 
 
-def _status(progress: Progress, delivery: Delivery) -> Table:
+def _status(progress: Progress, delivery: LocalLake) -> Table:
     rows = delivery.rows
     seconds = time.monotonic() - progress.started
     table = Table(
@@ -210,7 +212,7 @@ def _status(progress: Progress, delivery: Delivery) -> Table:
 
 
 def alerts_in_stream(names: Names, endpoint: str) -> set[tuple[str, int]]:
-    """(alert, change number) of what is in the alerts stream; the sink may have sent some more than once."""
+    """(alert id, change number) of every record in the alerts stream; the sink may have written some twice."""
     kinesis = client("kinesis", endpoint)
     found = set()
     for shard in kinesis.list_shards(StreamName=names.alerts)["Shards"]:

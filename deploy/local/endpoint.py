@@ -1,4 +1,4 @@
-"""Starting and stopping the embedded endpoint, or using one that is already there."""
+"""Starts and stops the embedded endpoint, or uses an existing one."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from flink_job.dataflow.environment import PROJECT
 SERVER_PYTHON = PROJECT / ".venv-endpoint" / "bin" / "python"
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 10
-#: Below 32768, where Linux begins with the ports of outgoing connections.
+#: Below 32768, the first ephemeral port of Linux.
 SERVER_PORTS = range(20_000, 32_768)
 
-#: Credentials that emulators accept; kept from the environment where it has some.
+#: Credentials that emulators accept; those of the environment take precedence.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
@@ -32,15 +32,15 @@ class EndpointError(RuntimeError):
 
 
 def default_port() -> int:
-    """LocalStack's port, as localstack-client knows it."""
+    """LocalStack's default port."""
     return int(str(localstack_config.get_service_ports()["kinesis"]))
 
 
 @contextlib.contextmanager
 def endpoint(log: Path, port: int | None = None) -> Iterator[str]:
-    """URL of an endpoint: AWS_ENDPOINT_URL's, else an embedded one, stopped at the end.
+    """URL of an endpoint: AWS_ENDPOINT_URL, or an embedded one that is stopped at the end.
 
-    Raises EndpointError when the port is taken or the server does not come up.
+    Raises EndpointError if the port is in use or the server does not start.
     """
     for name, value in CREDENTIALS.items():
         os.environ.setdefault(name, value)
@@ -50,8 +50,8 @@ def endpoint(log: Path, port: int | None = None) -> Iterator[str]:
     port = port or default_port()
     if _is_open(port):
         raise EndpointError(
-            f"port {port} on 127.0.0.1 is in use. To use the endpoint that listens there, set "
-            f"AWS_ENDPOINT_URL=http://127.0.0.1:{port}; else stop it, or choose another port with --port"
+            f"port {port} on 127.0.0.1 is in use. To use the endpoint on that port, set "
+            f"AWS_ENDPOINT_URL=http://127.0.0.1:{port}; otherwise stop it, or choose another port with --port"
         )
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
@@ -72,7 +72,7 @@ def endpoint(log: Path, port: int | None = None) -> Iterator[str]:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """Terminate a process; kill it when it does not go."""
+    """Terminate a process; kill it if it does not exit."""
     if process.poll() is not None:
         return
     process.terminate()
@@ -84,14 +84,17 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def free_port() -> int:
-    """A port that was free a moment ago; none of those that the system gives to outgoing connections, which would take
-    it before a slow server does. Raises EndpointError where all are taken.
+    """A port that is free at the moment, outside the ephemeral range. Raises EndpointError if there is none.
+
+    An outgoing connection could take an ephemeral port before a slow server binds it.
     """
     for port in SystemRandom().sample(SERVER_PORTS, len(SERVER_PORTS)):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
-    raise EndpointError(f"no port from {SERVER_PORTS.start} to {SERVER_PORTS.stop - 1} is free: end what listens there")
+    raise EndpointError(
+        f"no port from {SERVER_PORTS.start} to {SERVER_PORTS.stop - 1} is free: stop servers that use them"
+    )
 
 
 def _is_open(port: int) -> bool:
@@ -104,9 +107,9 @@ def _wait_until_ready(url: str, server: subprocess.Popen[bytes], log: Path) -> N
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            raise EndpointError(f"the endpoint ended with code {server.returncode}; see {log}")
+            raise EndpointError(f"the endpoint exited with code {server.returncode}; see {log}")
         with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
             urllib.request.urlopen(f"{url}/_ministack/health", timeout=2).close()
             return
         time.sleep(0.2)
-    raise EndpointError(f"the endpoint did not answer within {START_TIMEOUT_S} s; see {log}")
+    raise EndpointError(f"the endpoint did not respond within {START_TIMEOUT_S} s; see {log}")

@@ -1,4 +1,4 @@
-"""How long it takes from a reading's publication to the message in a queue: the whole path, at the local endpoint."""
+"""Measures the latency from the publication of a reading to its notification in a queue, at the local endpoint."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from deploy.kit.names import Names
-from deploy.local.alerting import Alerting, create_alerting, received
+from deploy.local.alerting import LocalAlerting, create_alerting, received
 from deploy.local.demo import SAMPLES, running_job, wait_until_running
 from deploy.local.resources import create, write_properties
 from flink_job.io.kinesis import client, publish
@@ -29,7 +29,7 @@ WAIT_S = 30.0
 
 @dataclass(frozen=True)
 class Latencies:
-    """Seconds from publication to the queue, of every alert that was told; `lost` and `doubled` should be none."""
+    """Seconds from publication to the queue for each delivered alert; `lost` and `doubled` should be 0."""
 
     seconds: list[float]
     lost: int
@@ -40,8 +40,9 @@ class Latencies:
 
 
 def measure(url: str, work: Path, alerts: int, pause_s: float, console: Console) -> Latencies:
-    """Run the job and alerting at an endpoint and publish `alerts` breaches, one every `pause_s`, each of its own
-    meter, between quiet readings of all.
+    """Run the job and alerting at an endpoint, and publish one breach every `pause_s` seconds.
+
+    Each of the `alerts` breaches is of another meter, after a reading below the limit.
     """
     names = Names("latency")
     rules = work / "rules.yaml"
@@ -66,19 +67,19 @@ def measure(url: str, work: Path, alerts: int, pause_s: float, console: Console)
         return _collect(url, alerting, sent)
 
 
-def _collect(url: str, alerting: Alerting, sent: dict[str, float]) -> Latencies:
-    told: dict[str, list[float]] = {}
+def _collect(url: str, alerting: LocalAlerting, sent: dict[str, float]) -> Latencies:
+    delivered: dict[str, list[float]] = {}
     deadline = time.monotonic() + WAIT_S
-    while len(told) < len(sent) and time.monotonic() < deadline:
+    while len(delivered) < len(sent) and time.monotonic() < deadline:
         for message in received(url, alerting.inbox):
             for row in message["alerts"]:
-                told.setdefault(row["entity"], []).append(message["sent_ms"] / 1000)
+                delivered.setdefault(row["entity"], []).append(message["sent_ms"] / 1000)
         time.sleep(0.2)
     for message in received(url, alerting.inbox):
         for row in message["alerts"]:
-            told.setdefault(row["entity"], []).append(message["sent_ms"] / 1000)
-    seconds = [times[0] - sent[meter] for meter, times in told.items()]
-    return Latencies(seconds, len(sent.keys() - told.keys()), sum(len(times) - 1 for times in told.values()))
+            delivered.setdefault(row["entity"], []).append(message["sent_ms"] / 1000)
+    seconds = [times[0] - sent[meter] for meter, times in delivered.items()]
+    return Latencies(seconds, len(sent.keys() - delivered.keys()), sum(len(times) - 1 for times in delivered.values()))
 
 
 def _routes() -> dict[str, Any]:
@@ -87,7 +88,7 @@ def _routes() -> dict[str, Any]:
 
 
 def flat_contract(meter: str) -> bytes:
-    """A contract of a meter at one price."""
+    """A contract of a meter with a flat tariff."""
     assigned = [{"tariff_id": "eur-flat", "valid_from": "2026-01-01"}]
     return json.dumps(
         {"meter_id": meter, "site_path": f"f/p/l/{meter}", "timezone": "Europe/Madrid", "assignments": assigned}
@@ -101,8 +102,8 @@ def _reading(meter: str, start_ms: int, temperature: float) -> bytes:
 
 
 def report(latencies: Latencies) -> Iterator[str]:
-    """The figures, in words."""
-    yield f"{len(latencies.seconds)} alerts told, {latencies.lost} lost, {latencies.doubled} doubled"
+    """Lines with the figures."""
+    yield f"{len(latencies.seconds)} alerts delivered, {latencies.lost} lost, {latencies.doubled} doubled"
     if latencies.seconds:
         shown = ", ".join(f"p{int(share * 100)} {latencies.quantile(share):.2f} s" for share in (0.5, 0.9, 0.99))
         yield f"from publication to the queue: {shown}, longest {max(latencies.seconds):.2f} s"

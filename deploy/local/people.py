@@ -1,4 +1,4 @@
-"""The deployed API at a local endpoint, and people with tokens for it."""
+"""The deployed API at a local endpoint: users, tokens and requests."""
 
 from __future__ import annotations
 
@@ -12,27 +12,29 @@ from deploy.kit.access import EDITOR
 from deploy.local.stacks import Stacks
 from flink_job.io.kinesis import client
 
-#: Of every user here.
+#: Password of all users.
 PASSWORD = "Correct-horse-1"
 
 
 @dataclass(frozen=True)
-class Api:
-    """`url` is the beginning of every path; `pool` and `client_id` are where tokens come from."""
+class LocalApi:
+    """Base URL of the API, and the user pool and app client of its tokens."""
 
     url: str
     pool: str
     client_id: str
 
 
-def api_of(stacks: Stacks) -> Api:
-    """The API of a deployment. The endpoint serves it under a path of its own, not under the name that AWS gives."""
+def api_of(stacks: Stacks) -> LocalApi:
+    """The API of a deployment. The endpoint serves it under a path instead of its own host name."""
     outputs = stacks.outputs
-    return Api(f"{stacks.endpoint}/_aws/execute-api/{outputs['ApiId']}/$default", outputs["Pool"], outputs["Client"])
+    return LocalApi(
+        f"{stacks.endpoint}/_aws/execute-api/{outputs['ApiId']}/$default", outputs["Pool"], outputs["Client"]
+    )
 
 
 def token_of(
-    api: Api,
+    api: LocalApi,
     endpoint: str,
     email: str,
     sites: str,
@@ -40,8 +42,9 @@ def token_of(
     role: str = EDITOR,
     tenant: str = "",
 ) -> str:
-    """A token of a user, who is created first. `sites` are the factories of the `tenant` that they may see, `role` the
-    group they are in, if any.
+    """Create a user and return a token.
+
+    `sites` are the factories of the `tenant` that the user may see; `role` is the user's group, if any.
     """
     cognito: Any = client("cognito-idp", endpoint)
     attributes = [
@@ -62,8 +65,8 @@ def token_of(
     return str(answer["AuthenticationResult"]["IdToken"])
 
 
-def call(api: Api, token: str, path: str, body: Any = None, key: str = "") -> tuple[int, Any]:
-    """(status, answer) of a request; POST where there is a body, which is JSON unless it is bytes."""
+def call(api: LocalApi, token: str, path: str, body: Any = None, key: str = "") -> tuple[int, Any]:
+    """Send a request; returns (status, response). A body (bytes, or any value as JSON) makes it a POST."""
     content = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     headers |= {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})

@@ -1,4 +1,4 @@
-"""A deployment at a local endpoint, made from the synthesised templates, and settings that name its resources."""
+"""Creates a deployment at a local endpoint from the synthesized templates, and the properties of its job."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deploy.release.registry import upload
 from deploy.stream_job.application import groups_of
 from flink_job.io.kinesis import client
 
-#: What starts functions by itself, by name in the template. Tests and demonstrations ask for those that they watch.
+#: Logical ids (prefixes) of what invokes functions. Tests and demos create only the triggers that they need.
 TRIGGERS = {
     "notifier": "AlertingnotifierReads",
     "sweeper": "AlertingEveryMinute",
@@ -33,7 +33,7 @@ def create(
     triggers: Collection[str] = (),
     lease_ms: int = LEASE_MS,
 ) -> Stacks:
-    """Create every resource but what watches them, and upload tariffs and rules."""
+    """Create the stacks except monitoring, with only the chosen triggers, and upload tariffs and rules."""
     wanted = tuple(TRIGGERS[name] for name in triggers)
 
     def adapt(template: dict[str, Any]) -> None:
@@ -41,7 +41,7 @@ def create(
         for name, resource in list(resources.items()):
             if resource["Type"] in _TRIGGER_KINDS and not name.startswith(wanted or ("-",)):
                 del resources[name]
-                _forget(resources, name)
+                _remove_references(resources, name)
             elif resource["Type"] == "AWS::Kinesis::Stream":
                 resource["Properties"]["ShardCount"] = shards
             elif resource["Type"] == "AWS::Lambda::Function" and "ROUTES_URI" in _variables(resource):
@@ -55,7 +55,7 @@ def create(
 def write_properties(
     path: Path, names: Names, endpoint: str, rules_refresh_s: float = 60, refresh_s: float = 300, **job: object
 ) -> None:
-    """The properties of the deployed application, as a file: with the local endpoint, and settings of the run."""
+    """Write the properties of the deployed application to a file, with the local endpoint and settings of the job."""
     managed = client("kinesisanalyticsv2", endpoint)
     application = managed.describe_application(ApplicationName=names.application)["ApplicationDetail"]
     groups = groups_of(application)
@@ -73,8 +73,8 @@ def _variables(resource: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _forget(resources: dict[str, Any], gone: str) -> None:
-    """Take out what leads to a resource that is not made."""
+def _remove_references(resources: dict[str, Any], gone: str) -> None:
+    """Remove permissions and policies that refer to a removed resource."""
     for name, resource in list(resources.items()):
         if resource["Type"] in ("AWS::Lambda::Permission", "AWS::SQS::QueuePolicy") and gone in json.dumps(resource):
             del resources[name]

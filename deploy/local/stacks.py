@@ -1,6 +1,7 @@
-"""The synthesised templates at a local endpoint: what is deployed to AWS is what tests and `make run` use.
+"""Creates the synthesized templates at a local endpoint, so that tests and `make run` use the templates for AWS.
 
-What has to differ is in `adapted`, each with its reason; kinds that the endpoint lacks are in emulator/noted.py.
+Differences are in `adapted`, each with its reason. Resource types that the endpoint lacks are in
+emulator/unsupported.py.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from flink_job.io.kinesis import client
 
 REGION, ACCOUNT = "us-east-1", "000000000000"
 TEMPLATES = PROJECT / "build" / "local-templates"
-#: Sources that the templates are made of.
+#: Sources of the templates.
 SOURCES = (
     "deploy",
     "flink_job/columns.py",
@@ -43,11 +44,11 @@ BUFFER_S = 2
 
 
 class StackError(RuntimeError):
-    """A stack that the endpoint would not make; the message is its reason."""
+    """The endpoint failed to create a stack; the message is its reason."""
 
 
 class Stacks:
-    """Stacks of a deployment of its own (`names`) at an endpoint, and what they put out."""
+    """Stacks of a deployment named by `names` at an endpoint, and their outputs."""
 
     def __init__(self, names: Names, endpoint: str, adapt: Callable[[dict[str, Any]], None] | None = None) -> None:
         self.names, self.endpoint = names, endpoint
@@ -69,7 +70,7 @@ class Stacks:
         return self
 
     def _renamed(self, content: str) -> str:
-        """The template under this deployment's names, those within views too."""
+        """The template with the names of this deployment, also within views."""
         names, database = self.names, PREFIX.replace("-", "_")
 
         def view(found: re.Match[str]) -> str:
@@ -80,7 +81,7 @@ class Stacks:
         return content.replace(PREFIX, names.prefix).replace(database, names.database)
 
     def _upload_assets(self, folder: Path, stack: str) -> None:
-        """What a template takes from CDK's bucket. The job's package runs elsewhere: an empty object stands for it."""
+        """Upload the assets of a template. The job's package is an empty object: the endpoint does not run it."""
         s3 = client("s3", self.endpoint)
         manifest = json.loads((folder / f"{PREFIX}-{stack}.assets.json").read_text(encoding="utf-8"))
         for asset in manifest["files"].values():
@@ -111,7 +112,7 @@ class Stacks:
                 self.outputs[output["OutputKey"].removeprefix("Out")] = output["OutputValue"]
 
     def _uploaded(self, name: str, template: dict[str, Any]) -> str:
-        """A template of this size travels by way of a bucket, as CDK sends it."""
+        """Upload a template and return its URL: it exceeds the size limit of a request."""
         s3, bucket, key = client("s3", self.endpoint), f"{self.names.prefix}-templates", f"{name}.json"
         s3.create_bucket(Bucket=bucket)
         s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(template).encode())
@@ -127,24 +128,24 @@ class Stacks:
 
 
 def adapted(template: dict[str, Any], endpoint: str) -> None:
-    """What differs at a local endpoint, and nothing else."""
+    """Apply the differences of a local endpoint to a template."""
     resources = template["Resources"]
     template.pop("Rules", None)
     template.get("Parameters", {}).pop("BootstrapVersion", None)
     for resource in resources.values():
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::Lambda::Function":
-            # Functions reach the endpoint instead of AWS, which they do by AWS's own variable.
+            # Functions call the endpoint instead of AWS, by the standard variable AWS_ENDPOINT_URL.
             variables = properties.setdefault("Environment", {}).setdefault("Variables", {})
             variables |= local_variables(endpoint)
         elif resource["Type"] == "AWS::KinesisFirehose::DeliveryStream":
-            # A demonstration does not wait a minute for its rows.
+            # Deliver rows after seconds instead of a minute.
             hints = properties["ExtendedS3DestinationConfiguration"]["BufferingHints"]
             hints["IntervalInSeconds"] = BUFFER_S
 
 
 def local_variables(endpoint: str) -> dict[str, str]:
-    """Environment of functions at the endpoint."""
+    """Environment variables of functions at the endpoint."""
     return {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_DEFAULT_REGION": REGION,
@@ -154,7 +155,7 @@ def local_variables(endpoint: str) -> dict[str, str]:
 
 
 def templates() -> Path:
-    """Folder of the synthesised templates of environment `local`, made again when a source has changed."""
+    """Folder of the synthesized templates of environment `local`; synthesized again if a source has changed."""
     with exclusive(TEMPLATES):
         stamp, found = TEMPLATES / "sources.sha256", fingerprint(PROJECT, SOURCES, without=HERE)
         if not stamp.is_file() or stamp.read_text() != found:

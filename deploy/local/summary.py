@@ -1,4 +1,4 @@
-"""What a run ends with: the account, costs by site, the dearest meters, alerts, and where to look next."""
+"""Summary of a run: records by outcome, costs by site, most expensive meters, alerts, example queries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from deploy.local.delivery import Received
+from deploy.local.lake import Received
 from flink_job.lake.database import query
 from flink_job.schemas import ACCOUNTED
 
@@ -30,7 +30,7 @@ QUALIFY ROW_NUMBER() OVER (PARTITION BY currency ORDER BY SUM(cost) DESC) <= 3
 ORDER BY currency, cost DESC
 """
 _ALERTS = """
-SELECT rule_id, severity, state, COUNT(*) AS changes, COUNT(*) FILTER (historical) AS records
+SELECT rule_id, severity, state, COUNT(*) AS changes, COUNT(*) FILTER (historical) AS historical
 FROM alerts GROUP BY ALL ORDER BY ALL
 """
 _LATE = "SELECT COUNT(*) FROM kpis WHERE emission = 'late'"
@@ -39,7 +39,7 @@ QUERIES = (
     "SELECT meter_id, tou_period, SUM(energy_kwh) kwh, SUM(cost) cost FROM costs GROUP BY ALL LIMIT 20",
     "SELECT reason, COUNT(*) FROM rejected GROUP BY ALL",
 )
-#: Exact bills, with what the stream leaves to the batch layer.
+#: Arguments of the commands that the summary suggests.
 REPLAY = (
     "sample_data/rules.yaml --readings sample_data/readings.ndjson.gz --contracts sample_data/contracts.ndjson "
     "--rule hot --limits 75,79,85"
@@ -56,17 +56,17 @@ def print_summary(
     firehose: dict[str, Received],
     seconds: float,
 ) -> bool:
-    """Print it; True when every published record is accounted for exactly once."""
+    """Print the summary; returns True if every published record is accounted for exactly once."""
     closes = published == sum(account[name] for name in ACCOUNTED)
     console.print()
-    console.print("Every record accounted for" if closes else "THE ACCOUNT DOES NOT CLOSE", style="bold")
+    console.print("Every record accounted for" if closes else "RECORDS ARE MISSING OR COUNTED TWICE", style="bold")
     table = Table("records", "")
     table.add_row("published", f"{published:,}")
     for name in ACCOUNTED:
         table.add_row(name, f"{account[name]:,}")
     console.print(table)
     console.print(_table(lake, _COST_BY_SITE, "Cost by site"))
-    console.print(_table(lake, _TOP_METERS, "Dearest meters"))
+    console.print(_table(lake, _TOP_METERS, "Most expensive meters"))
     console.print(_table(lake, _ALERTS, "Alerts"))
     _print_messages(console, messages)
     _print_firehose(console, firehose)
@@ -81,7 +81,7 @@ def print_summary(
 
 
 def _print_firehose(console: Console, firehose: dict[str, Received]) -> None:
-    """What Firehose received and would bill; nothing where the endpoint does not say it."""
+    """Print the records that Firehose received and would bill, if the endpoint has these metrics."""
     records, size, billed = (
         sum(getattr(found, name) for found in firehose.values()) for name in ("records", "size_bytes", "billed_bytes")
     )
@@ -90,9 +90,11 @@ def _print_firehose(console: Console, firehose: dict[str, Received]) -> None:
 
 
 def _print_messages(console: Console, messages: list[dict[str, Any]]) -> None:
-    """How many messages people were sent, and one of them as they see it."""
+    """Print the number of notifications and the text of one."""
     changes = sum(len(message["alerts"]) for message in messages)
-    console.print(f"People were sent {len(messages)} messages of {changes} changes; historical ones are records only.")
+    console.print(
+        f"Sent {len(messages)} notifications of {changes} alert changes; historical changes are only recorded."
+    )
     for message in messages:
         if any(row["state"] == "raised" for row in message["alerts"]):
             console.print(Panel(Text(message["text"]), title=Text(message["subject"]), title_align="left", width=100))
@@ -110,7 +112,7 @@ def _table(lake: Path, sql: str, title: str) -> Table:
 
 
 def _shown(name: str, value: object) -> str:
-    """Costs to the last digit; other decimals as whole numbers."""
+    """Format a value: costs with all digits, other decimals as whole numbers."""
     if isinstance(value, Decimal) and name != "cost":
         return f"{value:,.0f}"
     return value if isinstance(value, str) else f"{value:,}"

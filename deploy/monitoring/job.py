@@ -61,8 +61,8 @@ def job_alarms(names: Names, environment: Environment) -> list[Alarm]:
         ),
         # A counter since the start of the job: the alarm stays raised until the job is restarted.
         alarm(
-            "LateDropped", "Job: records dropped as late since the start", "A late record was dropped, which must not happen.",
-            "numLateRecordsDropped", 0, period_s=300, periods=1,
+            "LateDropped", "Job: records dropped as late since the start",
+            "A late record was dropped, which must not happen.", "numLateRecordsDropped", 0, period_s=300, periods=1,
         ),
         alarm("Heap", "Job: heap [%]", "The JVM heap is almost used up.", "heapMemoryUtilization", 90),
         *_ceiling(dimensions, environment),

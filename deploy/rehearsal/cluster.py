@@ -1,4 +1,4 @@
-"""A real Flink cluster on this machine: a JobManager and a TaskManager from the scripts of the apache-flink wheel."""
+"""A standalone Flink cluster on this machine: a JobManager and a TaskManager of the apache-flink wheel."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ TIMEOUT_S = 180
 
 
 class RehearsalError(RuntimeError):
-    """The package did not run as it should; the message says where to look."""
+    """The rehearsal failed; the message says where to look."""
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """A running cluster. `flink_home` is that of the wheel, `rest` the port of its REST interface."""
+    """A running cluster. `flink_home` is the wheel's folder, `rest` the port of the REST API."""
 
     flink_home: Path
     rest: int
@@ -45,7 +45,7 @@ class Cluster:
             return json.loads(answer.read())
 
     def start(self, script: str) -> None:
-        """Start a part of the cluster (`jobmanager.sh` or `taskmanager.sh`)."""
+        """Start a process of the cluster (`jobmanager.sh` or `taskmanager.sh`)."""
         line = ["bash", str(self.flink_home / "bin" / script), "start-foreground"]
         with (self.work / "log" / f"{script}.out").open("ab") as log:
             self.processes[script] = subprocess.Popen(
@@ -53,32 +53,33 @@ class Cluster:
             )
 
     def wait_for_slots(self) -> None:
-        """Until a job can be started. Raises RehearsalError, at once where a part has ended."""
+        """Wait until a job can be started. Raises RehearsalError, at once if a process has exited."""
         wait_for(self._has_slots, "the cluster has no slots", self.work)
 
     def _has_slots(self) -> bool:
         for script, process in self.processes.items():
             if process.poll() is not None:
-                raise RehearsalError(f"{script} ended by itself; see {self.work}/log/{script}.out")
+                raise RehearsalError(f"{script} exited; see {self.work}/log/{script}.out")
         return bool(self.get("/overview")["slots-available"] > 0)
 
     def kill(self, script: str) -> None:
-        """End a part with all it started, at once."""
+        """Kill a process with its children."""
         process = self.processes.pop(script)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         stop(process)
 
     def restart(self, script: str) -> None:
-        """End a part with all it started, at once, and start another."""
+        """Kill a process with its children, and start it again."""
         self.kill(script)
         self.start(script)
 
 
 @contextlib.contextmanager
 def cluster(work: Path, environment: dict[str, str], **options: object) -> Iterator[Cluster]:
-    """A JobManager and a TaskManager of their own, stopped at the end with all they started. `options` of Flink take
-    the place of those that the service sets.
+    """A new JobManager and TaskManager, killed at the end with their children.
+
+    `options` are Flink options that override those of the service.
     """
     if not CLUSTER_PYTHON.exists():
         raise RehearsalError(f"{CLUSTER_PYTHON} is missing: run 'make rehearse'")
@@ -90,7 +91,7 @@ def cluster(work: Path, environment: dict[str, str], **options: object) -> Itera
     rest = free_port()
     conf = work / "conf"
     shutil.copytree(home / "conf", conf)
-    # What the wheel's own configuration opens to Flink on newer JVMs stays.
+    # Retain the JVM options of the wheel's configuration, which Flink needs on newer JVMs.
     of_the_wheel = yaml.safe_load((conf / "config.yaml").read_text(encoding="utf-8"))["env"]
     configuration = {"env": of_the_wheel, **_configuration(work, rest), **options}
     (conf / "config.yaml").write_text(yaml.safe_dump(configuration), encoding="utf-8")
@@ -115,8 +116,9 @@ def cluster(work: Path, environment: dict[str, str], **options: object) -> Itera
 
 
 def _configuration(work: Path, rest: int) -> dict[str, Any]:
-    """What the service sets (RocksDB, incremental checkpoints, the memory of a KPU), what it lets a program set, and
-    addresses of this machine alone.
+    """Configuration of the service (RocksDB, incremental checkpoints, memory of a KPU, keys that a program may set).
+
+    All addresses are of the loopback interface.
     """
     return {
         "jobmanager.rpc.address": "127.0.0.1",
@@ -143,7 +145,7 @@ def _configuration(work: Path, rest: int) -> dict[str, Any]:
 
 
 def wait_for(condition: Any, what: str, work: Path) -> None:
-    """Until a condition holds. Raises RehearsalError, which says what did not happen."""
+    """Wait until a condition holds. Raises RehearsalError after TIMEOUT_S; `what` is its message."""
     deadline = time.monotonic() + TIMEOUT_S
     while time.monotonic() < deadline:
         with contextlib.suppress(urllib.error.URLError, ConnectionError, KeyError, TimeoutError):

@@ -1,8 +1,8 @@
-"""A rehearsal of Managed Flink: the package in an empty place, on a real cluster that has Flink and nothing else.
+"""Rehearsal of Managed Flink: runs the package on a real cluster that has only Flink installed.
 
-A JobManager and a TaskManager run from the scripts of the apache-flink wheel, in an environment without this project.
-The job is submitted as the service does it: by the run options of the properties file, which lies where an environment
-variable says. Readings go in through Kinesis, costs come out through Firehose, at the local endpoint.
+A JobManager and a TaskManager of the apache-flink wheel run in an environment without this project. The job is
+submitted with the run options of the properties file, whose path is in an environment variable, as the service does.
+Readings arrive through Kinesis and costs leave through Firehose, both at the local endpoint.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from deploy.kit.names import Names
 from deploy.local.demo import SAMPLES, records_of
 from deploy.local.endpoint import EndpointError, endpoint, free_port
 from deploy.rehearsal.cluster import PROJECT, Cluster, RehearsalError
-from deploy.rehearsal.stage import Setting, set_up, submit
+from deploy.rehearsal.fixture import ClusterFixture, set_up, submit
 from deploy.release.smoke import Clients, SmokeError, check
 from deploy.stream_job.package import PACKAGE
 from deploy.stream_job.properties import RUN_OPTIONS
@@ -31,52 +31,56 @@ from flink_job.io.kinesis import client
 from flink_job.schemas import ACCOUNTED
 
 RECORDS = 3000
-#: How Flink names an option that a program may not set.
+#: An option that a program may not set, in Flink's message.
 _REFUSED = re.compile(r"Configuration ([a-z0-9.-]+):")
 SMOKE_S = 90
 
 
 def rehearse(work: Path, console: Console, package: Path = PACKAGE) -> dict[str, int]:
-    """Run the package; returns the records by outcome. Raises RehearsalError where they are not those published."""
+    """Run the package; returns the records by outcome. Raises RehearsalError if they do not match those published."""
     shutil.rmtree(work, ignore_errors=True)
     names = Names("rehearsal")
     contracts = list(records_of(SAMPLES / "contracts.ndjson"))
     with endpoint(work / "endpoint.log", free_port()) as url:
-        setting = set_up(work, names, url, contracts, package)
-        with console.status("a JobManager and a TaskManager start"), setting.cluster() as running:
-            refused = refuse_tuning(setting, running)
-            console.print(f"the tuning is refused as on the service: {', '.join(refused)}", highlight=False)
-            job = setting.submit(running)
-            console.print("the package runs: job", job, highlight=False)
+        fixture = set_up(work, names, url, contracts, package)
+        with console.status("Starting a JobManager and a TaskManager"), fixture.cluster() as running:
+            refused = refuse_tuning(fixture, running)
+            console.print(f"Tuning options refused as by the service: {', '.join(refused)}", highlight=False)
+            job = fixture.submit(running)
+            console.print("The package is running: job", job, highlight=False)
             time.sleep(5)
             records = list(islice(records_of(SAMPLES / "readings.ndjson.gz"), RECORDS))
-            published = setting.feed(records, setting.publish(records))
-            account = setting.delivery.account()
+            published = fixture.feed(records, fixture.publish(records))
+            account = fixture.delivery.account()
             if sum(account[name] for name in ACCOUNTED) != published:
-                raise RehearsalError(f"{published} records were published, {account} arrived; see {work}/log")
+                raise RehearsalError(
+                    f"{published} records were published, but the outcomes are {account}; see {work}/log"
+                )
             found = check(_clients(url), names, datetime.now(UTC), SMOKE_S, poll_s=1)
-            console.print(f"the check of a deployment passes: {found['cost']} {found['currency']} in Athena")
+            console.print(f"The smoke test passed: {found['cost']} {found['currency']} in Athena")
             if running.get(f"/jobs/{job}")["state"] != "RUNNING":
-                raise RehearsalError(f"the job runs no more; see {work}/log")
+                raise RehearsalError(f"the job stopped running; see {work}/log")
     return account
 
 
-def refuse_tuning(setting: Setting, running: Cluster) -> list[str]:
-    """The keys for which the cluster refuses the job where it asks for its tuning; the properties are restored.
+def refuse_tuning(fixture: ClusterFixture, running: Cluster) -> list[str]:
+    """Submit the job with tuning options and return the keys that the cluster refuses; restores the properties.
 
-    Raises RehearsalError where the job is accepted: the cluster then proves nothing about what a program may set.
+    Raises RehearsalError if the job is accepted: the cluster then does not restrict options as the service does.
     """
-    setting.change(job={"request_tuning": "true"})
+    fixture.change(job={"request_tuning": "true"})
     try:
-        submit(running, setting.app, setting.groups()[RUN_OPTIONS])
+        submit(running, fixture.app, fixture.groups()[RUN_OPTIONS])
     except RehearsalError as error:
         refused = sorted(set(_REFUSED.findall(str(error))))
         if refused:
             return refused
         raise
     finally:
-        setting.change(job={"request_tuning": "false"})
-    raise RehearsalError("the cluster accepts what a program may not set: execution.program-config is not in force")
+        fixture.change(job={"request_tuning": "false"})
+    raise RehearsalError(
+        "the cluster accepts options that a program may not set: execution.program-config has no effect"
+    )
 
 
 def _clients(url: str) -> Clients:
@@ -93,7 +97,7 @@ def main(work: Path = PROJECT / "build" / "rehearsal") -> None:
         print(error, file=sys.stderr)
         raise SystemExit(1) from None
     found = ", ".join(f"{name} {count:,}" for name, count in account.items())
-    console.print(f"delivered: {found}; {time.monotonic() - started:.0f} s", highlight=False)
+    console.print(f"Delivered: {found}; {time.monotonic() - started:.0f} s", highlight=False)
 
 
 if __name__ == "__main__":

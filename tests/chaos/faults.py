@@ -81,7 +81,7 @@ def kill_task_manager(run: Run) -> None:
 
 def kill_workers(run: Run) -> None:
     """The Python workers are gone; the TaskManager stays."""
-    for pid in workers(run.setting.work):
+    for pid in workers(run.fixture.work):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
@@ -105,7 +105,7 @@ def kill_job_manager(run: Run) -> None:
     for script in ("jobmanager.sh", "taskmanager.sh"):
         run.cluster.restart(script)
     run.cluster.wait_for_slots()
-    run.job = run.setting.submit(run.cluster, last)
+    run.job = run.fixture.submit(run.cluster, last)
 
 
 def upgrade(run: Run) -> None:
@@ -113,14 +113,14 @@ def upgrade(run: Run) -> None:
     savepoint = run.stop_with_savepoint()
     run.cluster.restart("taskmanager.sh")
     run.cluster.wait_for_slots()
-    run.job = run.setting.submit(run.cluster, savepoint)
+    run.job = run.fixture.submit(run.cluster, savepoint)
 
 
 def reshard(run: Run) -> None:
     """A shard is split and two are merged."""
-    kinesis.split(run.setting.streams, run.setting.names.readings)
+    kinesis.split(run.fixture.streams, run.fixture.names.readings)
     time.sleep(2)
-    kinesis.merge(run.setting.streams, run.setting.names.readings)
+    kinesis.merge(run.fixture.streams, run.fixture.names.readings)
 
 
 def reshard_and_kill(run: Run) -> None:
@@ -134,7 +134,7 @@ def new_version(run: Run) -> None:
     """
     body = json.dumps(NEW_FLAT).encode()
     key = "tariffs/eur-flat-chaos.json"
-    client("s3", run.setting.url).put_object(Bucket=run.setting.names.registry, Key=key, Body=body)
+    client("s3", run.fixture.url).put_object(Bucket=run.fixture.names.registry, Key=key, Body=body)
     kill_task_manager(run)
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deploy.local.delivery import account
 from deploy.local.demo import SAMPLES
+from deploy.local.lake import account
 from flink_job.lake.database import LakeError, open_lake
 from flink_job.lake.redrive import stored_records
 from flink_job.schemas import ACCOUNTED

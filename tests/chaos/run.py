@@ -18,11 +18,11 @@ from threading import Thread
 from typing import Any
 
 from deploy.kit.names import SNAPSHOT, Names
-from deploy.local.alerting import Alerting, change_environment, create_alerting, received, sweep
+from deploy.local.alerting import LocalAlerting, change_environment, create_alerting, received, sweep
 from deploy.local.demo import SAMPLES, alerts_in_stream, records_of
 from deploy.local.endpoint import endpoint, free_port
 from deploy.rehearsal.cluster import Cluster, wait_for
-from deploy.rehearsal.stage import Setting, runs, set_up
+from deploy.rehearsal.fixture import ClusterFixture, runs, set_up
 from deploy.stream_job.package import PACKAGE
 from flink_job.dataflow.environment import PROJECT
 from flink_job.io.contract_snapshot import snapshot_line
@@ -55,7 +55,7 @@ ROUTES = {
 class Run:
     """What runs; `job` changes where it is started again."""
 
-    setting: Setting
+    fixture: ClusterFixture
     cluster: Cluster
     job: str
     proxy: Proxy
@@ -78,7 +78,7 @@ class Run:
 
     def stop_with_savepoint(self) -> str:
         """Stop the job; returns where its state is."""
-        target = {"targetDirectory": (self.setting.work / "savepoints").as_uri(), "drain": False}
+        target = {"targetDirectory": (self.fixture.work / "savepoints").as_uri(), "drain": False}
         trigger = self._post(f"/jobs/{self.job}/stop", target)["request-id"]
         found: dict[str, Any] = {}
 
@@ -86,7 +86,7 @@ class Run:
             found.update(self.cluster.get(f"/jobs/{self.job}/savepoints/{trigger}"))
             return bool(found["status"]["id"] == "COMPLETED")
 
-        wait_for(done, "the savepoint is not complete", self.setting.work)
+        wait_for(done, "the savepoint is not complete", self.fixture.work)
         self.cluster.wait_for_slots()
         return str(found["operation"]["location"])
 
@@ -100,20 +100,20 @@ class Run:
                 found.append(str(completed["external_path"]))
             return bool(found)
 
-        wait_for(done, "no checkpoint is complete", self.setting.work)
+        wait_for(done, "no checkpoint is complete", self.fixture.work)
         return found[-1]
 
     def wait_for_place(self) -> None:
         """Until a checkpoint holds the place in the stream of readings: one that began after a cost had come out."""
-        delivery = self.setting.delivery
-        wait_for(lambda: delivery.refresh() and delivery.rows["costs"], "no cost has come out", self.setting.work)
+        delivery = self.fixture.delivery
+        wait_for(lambda: delivery.refresh() and delivery.rows["costs"], "no cost has come out", self.fixture.work)
         since_ms = time.time() * 1000
 
         def holds_it() -> bool:
             completed = self.cluster.get(f"/jobs/{self.job}/checkpoints")["latest"]["completed"]
             return bool(completed and completed["trigger_timestamp"] >= since_ms)
 
-        wait_for(holds_it, "no further checkpoint is complete", self.setting.work)
+        wait_for(holds_it, "no further checkpoint is complete", self.fixture.work)
 
     def wait_for_output(self) -> None:
         """Until costs have come out that no checkpoint holds: begun again from the last one, they are written twice."""
@@ -121,15 +121,15 @@ class Run:
 
         def written() -> bool:
             nonlocal last, since, rows
-            self.setting.delivery.refresh()
-            found = self.setting.delivery.rows["costs"]
+            self.fixture.delivery.refresh()
+            found = self.fixture.delivery.rows["costs"]
             if last != (last := self.last_checkpoint()):
                 since = time.monotonic()
             if time.monotonic() - since < DELIVERY_S:  # what comes out until then may be from before it
                 rows = found
             return found > rows
 
-        wait_for(written, "no cost has come out after a checkpoint", self.setting.work)
+        wait_for(written, "no cost has come out after a checkpoint", self.fixture.work)
 
     def restarts(self) -> int:
         found = self.cluster.get(f"/jobs/{self.job}/metrics?get=numRestarts")
@@ -166,7 +166,7 @@ def run(
     work: Path,
     count: int,
     rate: int,
-    sabotage: Callable[[Setting], None] = lambda setting: None,
+    sabotage: Callable[[ClusterFixture], None] = lambda fixture: None,
     limit_s: float = LIMIT_S,
     package: Path = PACKAGE,
 ) -> Outcome:
@@ -180,17 +180,17 @@ def run(
     outcome = Outcome(fault.name, _version(), reordered=fault.reorders)
     if fault.quiet_shard:
         load = _without_last_quarter(load)
-    with _deployed(fault, work, package) as (setting, proxy):
-        sabotage(setting)
-        alerting = None if fault.kinesalite else create_alerting(setting.stacks, ROUTES)
+    with _deployed(fault, work, package) as (fixture, proxy):
+        sabotage(fixture)
+        alerting = None if fault.kinesalite else create_alerting(fixture.stacks, ROUTES)
         if alerting and fault.pager:
-            change_environment(setting.url, alerting.functions["notifier"], AWS_ENDPOINT_URL_SNS=proxy.url)
+            change_environment(fixture.url, alerting.functions["notifier"], AWS_ENDPOINT_URL_SNS=proxy.url)
         parallel = {"parallelism.default": fault.slots, "taskmanager.numberOfTaskSlots": fault.slots}
-        with setting.cluster(**parallel, **CANCELLATION, **ANY_PROGRAM, **fault.flink) as cluster:
-            running = Run(setting, cluster, setting.submit(cluster), proxy)
+        with fixture.cluster(**parallel, **CANCELLATION, **ANY_PROGRAM, **fault.flink) as cluster:
+            running = Run(fixture, cluster, fixture.submit(cluster), proxy)
             time.sleep(CONTRACTS_S)
             fault.prepare(running)
-            publisher = Thread(target=_paced, args=(setting, load.records, rate), daemon=True)
+            publisher = Thread(target=_paced, args=(fixture, load.records, rate), daemon=True)
             publisher.start()
             proxy.dose = fault.proxied
             outcome.hits = fault.act(running)
@@ -200,17 +200,17 @@ def run(
                 running.revive()
                 publisher.join(1)
             proxy.dose = fault.proxied if fault.pager else None  # alerts come after their readings
-            outcome.published = setting.feed(load.records, len(load.records), limit_s, running.revive)
+            outcome.published = fixture.feed(load.records, len(load.records), limit_s, running.revive)
             running.wait_until_healthy()
             if alerting:
-                _settle(setting)
+                _settle(fixture)
             outcome.restarts, outcome.peak_mib = running.restarts(), running.peak_mib
             outcome.revived = running.revived
         time.sleep(MESSAGES_S)
         proxy.dose = None
         outcome.orphans, outcome.trouble = len(workers(work)), dict(proxy.done)
         outcome.harmless = fault.proxied is not None and not proxy.done
-        messages = _messages(setting, alerting) if alerting else []
+        messages = _messages(fixture, alerting) if alerting else []
     repeats = [load.records[0]] * (outcome.published - len(load.records))
     outcome.look(Load(load.records + repeats, load.rejected), fault.tariffs, work / "lake")
     if alerting:
@@ -224,33 +224,33 @@ def _version() -> str:
     return str(tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
 
 
-def _settle(setting: Setting) -> None:
+def _settle(fixture: ClusterFixture) -> None:
     """Wait until the job has said all of alerts, in the lake and in the stream: they come after their readings, and the
     cluster is about to be killed.
     """
     deadline, before = time.monotonic() + SETTLE_S, None
     while time.monotonic() < deadline:
-        setting.delivery.refresh()
-        live = live_changes(setting.work / "lake")
-        if live == before and live <= alerts_in_stream(setting.names, setting.url):
+        fixture.delivery.refresh()
+        live = live_changes(fixture.work / "lake")
+        if live == before and live <= alerts_in_stream(fixture.names, fixture.url):
             return
         before = live
         time.sleep(MESSAGES_S)
 
 
-def _messages(setting: Setting, alerting: Alerting) -> list[dict[str, Any]]:
+def _messages(fixture: ClusterFixture, alerting: LocalAlerting) -> list[dict[str, Any]]:
     """What people were told. What was not taken is sent again by the sweeper, once its lease has run out."""
-    deadline, found = time.monotonic() + SWEEPS_S, received(setting.url, alerting.inbox)
-    setting.delivery.refresh()
-    while live_changes(setting.work / "lake") - told_changes(found).keys() and time.monotonic() < deadline:
-        sweep(setting.url, alerting)
+    deadline, found = time.monotonic() + SWEEPS_S, received(fixture.url, alerting.inbox)
+    fixture.delivery.refresh()
+    while live_changes(fixture.work / "lake") - told_changes(found).keys() and time.monotonic() < deadline:
+        sweep(fixture.url, alerting)
         time.sleep(3)
-        found += received(setting.url, alerting.inbox)
+        found += received(fixture.url, alerting.inbox)
     return found
 
 
 @contextlib.contextmanager
-def _deployed(fault: Fault, work: Path, package: Path) -> Iterator[tuple[Setting, Proxy]]:
+def _deployed(fault: Fault, work: Path, package: Path) -> Iterator[tuple[ClusterFixture, Proxy]]:
     """The deployment, its streams behind the proxy."""
     names = Names("chaos")
     with contextlib.ExitStack() as stack:
@@ -264,25 +264,25 @@ def _deployed(fault: Fault, work: Path, package: Path) -> Iterator[tuple[Setting
         triggers = () if fault.kinesalite else ("notifier",)
         options = {"shards": fault.shards, "triggers": triggers}
         # Half of the contracts are in the snapshot alone: after a fault they are in state, or nowhere.
-        setting = set_up(work, names, url, contracts[::2], package, streams, create_options=options)
-        _store(setting, contracts[1::2])
-        setting.change(**{group: {"endpoint": proxy.url} for group in ("readings", "contracts", "outputs")})
-        setting.change(**fault.properties)
-        yield setting, proxy
+        fixture = set_up(work, names, url, contracts[::2], package, streams, create_options=options)
+        _store(fixture, contracts[1::2])
+        fixture.change(**{group: {"endpoint": proxy.url} for group in ("readings", "contracts", "outputs")})
+        fixture.change(**fault.properties)
+        yield fixture, proxy
 
 
-def _store(setting: Setting, contracts: list[bytes]) -> None:
+def _store(fixture: ClusterFixture, contracts: list[bytes]) -> None:
     """Write a snapshot of contracts, as the exporter does."""
     meters = [(parse_contract(document).meter_id, document.decode()) for document in contracts]
     lines = [snapshot_line(DEFAULT, *named, int(time.time() * 1000), "1") for named in meters]
-    registry = client("s3", setting.url)
-    registry.put_object(Bucket=setting.names.registry, Key=SNAPSHOT, Body=gzip.compress(b"".join(lines)))
+    registry = client("s3", fixture.url)
+    registry.put_object(Bucket=fixture.names.registry, Key=SNAPSHOT, Body=gzip.compress(b"".join(lines)))
 
 
-def _paced(setting: Setting, records: list[bytes], rate: int) -> None:
+def _paced(fixture: ClusterFixture, records: list[bytes], rate: int) -> None:
     due = time.monotonic()
     for start in range(0, len(records), rate):
-        setting.publish(records[start : start + rate])
+        fixture.publish(records[start : start + rate])
         due += 1
         time.sleep(max(0.0, due - time.monotonic()))
 

@@ -1,4 +1,4 @@
-"""A cluster of this machine that does not come up says so."""
+"""The local Flink cluster: failures at start, and ports."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from deploy.local.endpoint import SERVER_PORTS, free_port
 from deploy.rehearsal.cluster import Cluster, RehearsalError
 
 
-def test_a_part_that_ended_is_told_at_once(tmp_path: Path) -> None:
+def test_exited_process_is_reported_at_once(tmp_path: Path) -> None:
     ended = subprocess.Popen(["false"])
     ended.wait()
     cluster = Cluster(tmp_path, free_port(), {}, tmp_path, {"jobmanager.sh": ended})
-    with pytest.raises(RehearsalError, match=r"jobmanager\.sh ended by itself; see .*/log/jobmanager\.sh\.out"):
+    with pytest.raises(RehearsalError, match=r"jobmanager\.sh exited; see .*/log/jobmanager\.sh\.out"):
         cluster.wait_for_slots()
 
 
-def test_ports_of_servers_are_not_those_of_outgoing_connections() -> None:
-    """Linux gives those from 32768 on, unless it is told otherwise."""
+def test_server_ports_are_below_the_ephemeral_range() -> None:
+    """By default Linux uses ports from 32768 on for outgoing connections."""
     port = free_port()
     assert port in SERVER_PORTS
     with socket.socket() as server:

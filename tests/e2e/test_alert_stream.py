@@ -14,7 +14,7 @@ from rich.console import Console
 
 from deploy.canary.runtime import probe
 from deploy.kit.names import Names
-from deploy.local.alerting import Alerting, create_alerting, received
+from deploy.local.alerting import LocalAlerting, create_alerting, received
 from deploy.local.demo import running_job, wait_until_running
 from deploy.local.endpoint import endpoint, free_port
 from deploy.local.latency import flat_contract, measure
@@ -54,7 +54,7 @@ class Stream:
             "recipients": {"crew": {"sns": "{fifo_topic}", "tokens": 1000, "refill_s": 1, "group_s": 0}},
             "routes": [{"site": "*", "to": ["crew"]}],
         }
-        self.made: Alerting = create_alerting(stacks, routes)
+        self.made: LocalAlerting = create_alerting(stacks, routes)
         properties = folder / "application_properties.json"
         write_properties(properties, self.names, url, 2, 2, checkpoint_s=5, silence_s=5, idle_timeout_s=5)
         publish(self.names.contracts, map(flat_contract, ("a", "b")), lambda sent: None, url)

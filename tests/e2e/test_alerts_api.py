@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from deploy.kit.access import caller_of
 from deploy.kit.names import Names
-from deploy.local.alerting import Alerting, create_alerting, environment, received
+from deploy.local.alerting import LocalAlerting, create_alerting, environment, received
 from deploy.local.endpoint import endpoint, free_port
-from deploy.local.people import Api, api_of, call, token_of
+from deploy.local.people import LocalApi, api_of, call, token_of
 from deploy.local.resources import create
 from flink_job.io.kinesis import client
 from tests.harness.alerting import alert, kinesis_event, run_function
@@ -27,13 +27,13 @@ def email(who: str) -> str:
 
 
 class Service:
-    """Alerting with its API, alerts in two factories, and users."""
+    """LocalAlerting with its API, alerts in two factories, and users."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         stacks = create(NAMES, url, SAMPLES / "tariffs", SAMPLES / "rules.yaml", shards=1)
-        self.made: Alerting = create_alerting(stacks)
-        self.api: Api = api_of(stacks)
+        self.made: LocalAlerting = create_alerting(stacks)
+        self.api: LocalApi = api_of(stacks)
         self.environment = environment(url, self.made.functions["notifier"])
         people = {"ana@zar": "zaragoza", "ravi@pun": "pune", "chief": "*", "guest": ""}
         self.tokens = {who: token_of(self.api, url, email(who), sites) for who, sites in people.items()}

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from deploy.rehearsal.stage import Setting
+from deploy.rehearsal.fixture import ClusterFixture
 from tests.chaos.faults import Fault, kill_task_manager, kill_workers
 from tests.chaos.loads import Load, clean
 from tests.chaos.outcome import Outcome
@@ -88,8 +88,8 @@ def test_without_checkpoints_it_cries_out(package: Path, tmp_path: Path) -> None
 
 
 def test_without_the_jobs_own_deduplication_it_cries_out(package: Path, tmp_path: Path) -> None:
-    def sabotage(setting: Setting) -> None:
-        path = next(setting.app.rglob("deltas.sql"))
+    def sabotage(fixture: ClusterFixture) -> None:
+        path = next(fixture.app.rglob("deltas.sql"))
         text = path.read_text(encoding="utf-8")
         assert "records_seen > 1" in text
         changed, undone = re.subn(r"NULLIF\((\w+_previous), -1\)", r"NULLIF(\1, \1)", text)

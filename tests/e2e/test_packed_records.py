@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from deploy.kit.names import Names
-from deploy.local.delivery import Received, received
 from deploy.local.endpoint import endpoint, free_port
+from deploy.local.lake import Received, received
 from deploy.local.resources import create
 from flink_job.io.kinesis import client
 from tests.harness.deployment import cost_row, on_the_wire, wait_for

@@ -14,9 +14,9 @@ import pytest
 from rich.console import Console
 
 from deploy.kit.names import Names
-from deploy.local.delivery import Delivery
 from deploy.local.demo import running_job, wait_until_running
 from deploy.local.endpoint import endpoint, free_port
+from deploy.local.lake import LocalLake
 from deploy.local.resources import create, write_properties
 from flink_job.config import PROPERTIES_VARIABLE
 from flink_job.io.kinesis import client, publish
@@ -53,7 +53,7 @@ def test_unpriced_readings_are_costed_once_their_contract_is_there_and_by_the_ne
     create(names, url, SAMPLES / "tariffs", SAMPLES / "rules.yaml", shards=1)
     properties = tmp_path / "application_properties.json"
     write_properties(properties, names, url, parallelism=2, idle_timeout_s=IDLE_S, checkpoint_s=5)
-    delivery = Delivery(names, url, tmp_path / "lake")
+    delivery = LocalLake(names, url, tmp_path / "lake")
 
     def wait_for_newcomer(output: str, again: Callable[[], object] = lambda: None, rows: int = READINGS) -> None:
         """Until the lake has the newcomer's readings in an output."""

@@ -15,9 +15,9 @@ import pytest
 from rich.console import Console
 
 from deploy.kit.names import SNAPSHOT, Names
-from deploy.local.delivery import Delivery
 from deploy.local.demo import alerts_in_stream, records_of, running_job, wait_until_running
 from deploy.local.endpoint import endpoint, free_port
+from deploy.local.lake import LocalLake
 from deploy.local.resources import create, write_properties
 from flink_job.batch.receipt import Receipt, outcomes, publish_once
 from flink_job.config import Job
@@ -126,7 +126,7 @@ def lakes(sample_records: list[bytes], tmp_path_factory: pytest.TempPathFactory)
             idle_timeout_s=10,
             checkpoint_s=5,
         )
-        delivery = Delivery(names, url, folder / "lake")
+        delivery = LocalLake(names, url, folder / "lake")
         publish(names.contracts, iter([REPLACED, *records_of(contracts)]), lambda sent: None, url)
         store(names, url, STORED, ahead_ms=3_600_000)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from deploy.kit.names import Names
-from deploy.local.alerting import Alerting, create_alerting, environment, invoke, received
+from deploy.local.alerting import LocalAlerting, create_alerting, environment, invoke, received
 from deploy.local.resources import create
 from tests.harness.alerting import kinesis_event, run_function
 from tests.harness.jobs import SAMPLES
@@ -38,7 +38,7 @@ class AlertingDeployment:
             "recipients": {"crew": recipient},
             "routes": [{"site": "zaragoza/*", "to": ["crew"], "min_severity": min_severity}],
         }
-        self.made: Alerting = create_alerting(stacks, routes)
+        self.made: LocalAlerting = create_alerting(stacks, routes)
         self.environment = environment(url, self.made.functions["notifier"])
 
     def notify(self, *rows: dict[str, Any], before: str = "", **changed: str) -> int:

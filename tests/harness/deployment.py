@@ -11,7 +11,7 @@ from typing import Any
 from deploy.kit.athena import RUNNING, AthenaClient
 from deploy.kit.names import Names
 from deploy.lake.catalog import DELIVERED
-from deploy.local.people import Api, api_of, call, token_of
+from deploy.local.people import LocalApi, api_of, call, token_of
 from deploy.local.resources import create
 from deploy.local.stacks import Stacks
 from flink_job.dataflow.wire import wire_names
@@ -88,7 +88,7 @@ class Deployment:
         triggers = ("last_values", "uploads")
         self.stacks: Stacks = create(NAMES, url, SAMPLES / "tariffs", SAMPLES / "rules.yaml", 1, triggers)
         self.stacks.create("monitoring")
-        self.api: Api = api_of(self.stacks)
+        self.api: LocalApi = api_of(self.stacks)
         self.tokens = {who: token_of(self.api, url, f"{who}@plant.example", sites) for who, sites in SITES.items()}
         self.athena = AthenaClient(client("athena", url), NAMES.prefix, NAMES.database)
         self._deliver()

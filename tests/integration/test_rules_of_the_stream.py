@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from deploy.local.delivery import account
+from deploy.local.lake import account
 from flink_job.lake.database import open_lake, query
 from flink_job.lake.redrive import stored_records
 from flink_job.schemas import OUTCOMES

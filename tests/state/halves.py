@@ -24,9 +24,9 @@ import pyarrow.parquet as pq
 from rich.console import Console
 
 from deploy.kit.names import Names
-from deploy.local.delivery import Delivery
 from deploy.local.demo import records_of, running_job, wait_until_running
 from deploy.local.endpoint import endpoint, free_port
+from deploy.local.lake import LocalLake
 from deploy.local.resources import create, write_properties
 from flink_job.io.kinesis import publish
 from flink_job.lake.database import query
@@ -143,7 +143,7 @@ def unpack(archive: Path, folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _stream(folder: Path) -> Iterator[tuple[str, Delivery]]:
+def _stream(folder: Path) -> Iterator[tuple[str, LocalLake]]:
     with endpoint(folder / "endpoint.log", free_port()) as url:
         create(NAMES, url, SAMPLES / "tariffs", SAMPLES / "rules.yaml", shards=1)
         write_properties(
@@ -155,15 +155,15 @@ def _stream(folder: Path) -> Iterator[tuple[str, Delivery]]:
             checkpoint_s=5,
             state_days=STATE_DAYS,
         )
-        yield url, Delivery(NAMES, url, folder / "lake")
+        yield url, LocalLake(NAMES, url, folder / "lake")
 
 
-def _delivered(delivery: Delivery) -> int:
+def _delivered(delivery: LocalLake) -> int:
     delivery.refresh()
     return delivery.accounted
 
 
-def _rejected(delivery: Delivery) -> int:
+def _rejected(delivery: LocalLake) -> int:
     """Rows, not readings: contracts are among them."""
     delivery.refresh()
     return sum(pq.read_metadata(path).num_rows for path in (delivery.folder / "rejected").glob("**/*.parquet"))
@@ -179,7 +179,7 @@ def _wait(job: subprocess.Popen[bytes], folder: Path, condition: Callable[[], bo
         time.sleep(0.5)
 
 
-def _wait_until_quiet(delivery: Delivery, quiet_s: float = 6) -> None:
+def _wait_until_quiet(delivery: LocalLake, quiet_s: float = 6) -> None:
     """Until nothing more is delivered: the local delivery streams flush every second."""
     last = time.monotonic()
     while time.monotonic() - last < quiet_s:
@@ -194,7 +194,7 @@ def _stop(job: subprocess.Popen[bytes], folder: Path, number: int) -> None:
         raise HalfError(f"the job was not stopped: it ended with {job.returncode}; see {folder}/job.log")
 
 
-def _came_to(delivery: Delivery) -> Half:
+def _came_to(delivery: LocalLake) -> Half:
     sums = ", ".join(f"SUM({charge})" for charge in CHARGES)
     sql = f"SELECT meter_id, CAST(cycle_start AS DATE), tariff_id, tariff_version, {sums} FROM costs GROUP BY ALL"
     _, rows = query(delivery.folder, sql)

@@ -1,4 +1,4 @@
-"""Athena's views, as Glue keeps them, and execution parameters: ministack has neither."""
+"""Adds to ministack's Athena: views stored in Glue, and execution parameters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BEGIN, END = "/* Presto View: ", " */"
 
 
 def install(athena: Any, glue: Any) -> None:
-    """Put both before what ministack does with a query."""
+    """Patch ministack to expand parameters and views before it runs a query."""
     start, rewrite = athena._start_query_execution, athena._rewrite_data_paths
 
     def start_with_parameters(data: dict) -> Any:
@@ -29,7 +29,7 @@ def install(athena: Any, glue: Any) -> None:
 
 
 def with_parameters(query: str, parameters: list[str]) -> str:
-    """The query with each `?` outside quotes replaced by a parameter, which Athena takes for a literal of SQL."""
+    """Replace each `?` outside quotes by a parameter, which Athena interprets as a SQL literal."""
     parts, quoted, waiting = [], False, list(parameters)
     for character in query:
         if character == "'":
@@ -46,7 +46,7 @@ def with_parameters(query: str, parameters: list[str]) -> str:
 
 
 def with_views(query: str, database: str, athena: Any, glue: Any) -> str:
-    """The query with each view replaced by its SQL, and the views in that."""
+    """Replace each view in a query by its SQL, recursively."""
     for reference in reversed(athena._table_references(query)):
         schema = reference.database or database or "default"
         table = glue._tables.get(f"{schema}/{reference.table}") or {}
@@ -60,7 +60,7 @@ def with_views(query: str, database: str, athena: Any, glue: Any) -> str:
 
 
 def view_of(table: dict) -> dict | None:
-    """The view that a table of Glue is; None for one with rows."""
+    """Definition of a Glue table that is a view; None for other tables."""
     text = table.get("ViewOriginalText") or ""
     if not text.startswith(BEGIN):
         return None

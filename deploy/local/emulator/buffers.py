@@ -1,5 +1,6 @@
-"""Firehose as the service does it: records are collected up to a size or an age, rows are taken out of them, and one
-object is made of those of a partition. Metrics say how many records came and what they are billed as.
+"""Firehose's buffering: records are buffered up to a size or age and de-aggregated; each partition becomes an object.
+
+Publishes metrics of received records, their size and their billed size.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Buffers:
         self.targets: dict[str, tuple[dict, dict, contextvars.Context]] = {}
 
     def add(self, stream: dict, dest: dict, records: list[tuple[str, bytes]]) -> None:
-        """Takes the place of ministack's delivery of one record."""
+        """Buffer records; replaces ministack's delivery of single records."""
         name = stream["name"]
         dest["records"].clear()
         with self.lock:
@@ -62,7 +63,7 @@ class Buffers:
         return full or time.monotonic() - self.since[name] >= hints.get("IntervalInSeconds", 300)
 
     def _measure(self, name: str, records: list[bytes]) -> None:
-        """AWS's two metrics, and one of the emulator's own, which the service has on the invoice only."""
+        """Publish two metrics of AWS, and the billed bytes, for which AWS has no metric."""
         dimensions = {"DeliveryStreamName": name}
         for namespace, metric, value, unit in (
             ("AWS/Firehose", "IncomingRecords", len(records), "Count"),
@@ -72,14 +73,14 @@ class Buffers:
             self.cloudwatch.record_metric(namespace, metric, value, unit, dimensions)
 
     def _deliver(self, stream: dict, dest: dict, payloads: list[bytes]) -> None:
-        """An object for each partition; where one cannot be made, each record by itself as ministack does."""
+        """Write an object per partition; if that fails, deliver each record separately as ministack does."""
         if separates_rows(dest["config"]):
             payloads = [row for record in payloads for row in rows_of(record)]
         for keys, group in self._partitions(dest["config"], payloads):
             self._deliver_partition(stream, dest, keys, group)
 
     def _partitions(self, config: dict, payloads: list[bytes]) -> list[tuple[dict | None, list[bytes]]]:
-        """Payloads by partition keys; those whose keys cannot be told go by themselves."""
+        """Group payloads by partition keys; those without readable keys form one group."""
         if not (config.get("DynamicPartitioningConfiguration") or {}).get("Enabled"):
             return [(None, payloads)]
         groups: dict[tuple, tuple[dict | None, list[bytes]]] = {}
@@ -106,7 +107,7 @@ class Buffers:
             bucket = self.firehose._s3_bucket_from_arn(config["BucketARN"])
             self.firehose._put_s3_object(bucket, f"{key}-{self.firehose.new_uuid()}{extension}", body)
         except Exception as error:
-            print(f"{stream['name']}: {len(payloads)} records go one by one: {error}", file=sys.stderr)
+            print(f"{stream['name']}: {len(payloads)} records are delivered one by one: {error}", file=sys.stderr)
             for payload in payloads:
                 self.deliver_one(stream, dest, [("", payload)])
 

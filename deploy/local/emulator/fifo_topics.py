@@ -1,4 +1,4 @@
-"""FIFO topics of templates: ministack's CloudFormation makes them like any other, and forgets to de-duplicate."""
+"""FIFO topics in templates: ministack's CloudFormation creates them without deduplication."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ KIND = "AWS::SNS::Topic"
 
 
 def install(handlers: dict, sns: Any) -> None:
-    """Give a topic of a template the attributes that one of the API has."""
+    """Patch the handler of topics to set the FIFO attributes, as the SNS API does."""
     create = handlers[KIND]["create"]
 
     def create_topic(logical_id: str, properties: dict, stack: str) -> tuple:

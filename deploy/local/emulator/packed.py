@@ -1,20 +1,20 @@
-"""What Firehose does with records that hold several rows: how it bills them, and how it takes the rows out."""
+"""Firehose's handling of records with several rows: billed size and de-aggregation."""
 
 from __future__ import annotations
 
 import json
 
-#: Records are billed as multiples of 5 kB, and at most 500 JSON objects are taken out of one.
+#: Firehose bills records in multiples of 5 KiB, and de-aggregates at most 500 JSON objects per record.
 STEP_BYTES, MAX_OBJECTS = 5 * 1024, 500
 
 
 def billed_bytes(record: bytes) -> int:
-    """What a record is billed as."""
+    """Billed size of a record."""
     return max(1, -(-len(record) // STEP_BYTES)) * STEP_BYTES
 
 
 def separates_rows(config: dict) -> bool:
-    """Whether a destination has a processor for de-aggregation of JSON."""
+    """True if a destination has a processor for JSON de-aggregation."""
     processing = config.get("ProcessingConfiguration") or {}
     wanted = {"ParameterName": "SubRecordType", "ParameterValue": "JSON"}
     return bool(processing.get("Enabled")) and any(
@@ -24,9 +24,9 @@ def separates_rows(config: dict) -> bool:
 
 
 def rows_of(record: bytes) -> list[bytes]:
-    """The JSON objects of a record, one after the other; the record itself where that is not what it holds.
+    """The JSON objects of a record; the record itself if it is not a sequence of JSON objects.
 
-    Such a record then fails as a whole, for no partition key can be read from it.
+    Such a record fails as a whole, because it has no readable partition key.
     """
     try:
         text = record.decode("utf-8")

@@ -1,6 +1,7 @@
-"""Permissions where ministack differs from AWS: operations on a query are authorised on its workgroup, policies
-deny requests without TLS, which nothing on the loopback interface has, and a query reads the catalog and the lake with
-the permissions of whoever starts it.
+"""Corrects ministack's permission checks.
+
+Operations on a query are authorized on its workgroup. Requests count as TLS requests, because policies deny others. A
+query reads the catalog and the lake with the permissions of its caller.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from athena_views import view_of
 
 
 def install(app: Any, iam_actions: Any, athena: Any, glue: Any) -> None:
-    """Put all three before what ministack does with a request."""
+    """Patch ministack with the three corrections."""
     pin, extract, handle = app.pin_request_origin, iam_actions.extract_resource_arn, athena.handle_request
     app.pin_request_origin = lambda source, secure: pin(source, True)
 
@@ -37,7 +38,7 @@ def install(app: Any, iam_actions: Any, athena: Any, glue: Any) -> None:
 
 
 def _denied(access_key: str, request: dict, athena: Any, glue: Any) -> str:
-    """What the caller of a query may not do, of what the query does."""
+    """Message of the first permission that the caller of a query lacks; empty if there is none."""
     from ministack.core.iam_evaluator import enforce
     from ministack.core.responses import get_account_id, get_region
 
@@ -55,7 +56,7 @@ def _denied(access_key: str, request: dict, athena: Any, glue: Any) -> str:
 
 
 def _relations(query: str, database: str, athena: Any, glue: Any) -> Iterator[tuple[str, dict]]:
-    """(database/name, table) of the tables and views that a query reads, through views too."""
+    """Yield (database/name, table) of the tables and views that a query reads, recursively."""
     for reference in athena._table_references(query):
         schema = reference.database or database
         table = glue._tables.get(f"{schema}/{reference.table}")

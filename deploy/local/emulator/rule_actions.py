@@ -1,4 +1,4 @@
-"""The Kinesis action of IoT rules, which ministack skips without a word."""
+"""The Kinesis action of IoT rules, which ministack ignores."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import re
 from typing import Any
 
 _TEMPLATE = re.compile(r"\$\{([^}]*)\}")
-#: Topic and bytes of the message that a rule is working on.
+#: Topic and payload of the message that a rule is processing.
 _message: contextvars.ContextVar[tuple[str, bytes]] = contextvars.ContextVar("rule_message")
 
 
 def install(iot: Any, kinesis: Any) -> None:
-    """Put Kinesis before the actions that ministack has."""
+    """Patch ministack to run Kinesis actions."""
     run, dispatch = iot._run_rule_actions, iot._dispatch_rule_action
 
     async def run_with_message(
@@ -34,13 +34,13 @@ def install(iot: Any, kinesis: Any) -> None:
             data = event if isinstance(event, bytes) else json.dumps(event).encode()
             arn = f"arn:aws:kinesis:{region}:{account}:stream/{spec['streamName']}"
             if not kinesis.put_record_internal(arn, _key(iot, spec["partitionKey"]), data):
-                raise RuntimeError(f"Kinesis stream {spec['streamName']} is not there")
+                raise RuntimeError(f"Kinesis stream {spec['streamName']} does not exist")
 
     iot._run_rule_actions, iot._dispatch_rule_action = run_with_message, dispatch_with_kinesis
 
 
 def _key(iot: Any, template: str) -> str:
-    """The partition key with its templates replaced; they see the message as published, not what was selected."""
+    """Expand the templates of a partition key; they refer to the published message, not to the selected fields."""
     topic, payload = _message.get()
 
     def value(found: re.Match[str]) -> str:

@@ -1,8 +1,8 @@
-"""The embedded AWS endpoint: ministack, and what it lacks: Firehose that buffers and takes rows out of records,
-Athena's views and parameters, FIFO topics of templates. Permissions are enforced (AUTH): functions may do what their
-roles allow, and the credentials `test` are those of the account's root.
+"""The embedded AWS endpoint: ministack with additions for Firehose (buffering, de-aggregation), Athena (views,
+parameters), IoT rules (Kinesis action) and FIFO topics in templates.
 
-Runs in the endpoint's own environment (.venv-endpoint), not the job's.
+Permissions are enforced (AUTH): functions have the permissions of their roles; the credentials `test` are those of the
+account root. Runs in its own environment (.venv-endpoint), not the job's.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import threading
 
 import athena_views
 import fifo_topics
-import noted
 import permissions
 import rule_actions
+import unsupported
 from buffers import Buffers
 
 
 def main() -> None:
-    """Serve on 127.0.0.1:GATEWAY_PORT until terminated."""
+    """Serve on 127.0.0.1:GATEWAY_PORT until the process is terminated."""
     os.environ.update(AUTH="true", BIND_HOST="127.0.0.1", IOT_MTLS_ENABLED="0")
     from ministack import app
     from ministack.core import iam_actions
@@ -30,7 +30,7 @@ def main() -> None:
     buffers = Buffers(firehose, cloudwatch)
     firehose._deliver_records_to_s3 = buffers.add
     athena_views.install(athena, glue)
-    noted.install(_RESOURCE_HANDLERS)
+    unsupported.install(_RESOURCE_HANDLERS)
     fifo_topics.install(_RESOURCE_HANDLERS, sns)
     rule_actions.install(iot, kinesis)
     permissions.install(app, iam_actions, athena, glue)

@@ -1,4 +1,4 @@
-"""What ministack does not have: a template may hold it, nothing is made of it."""
+"""CloudFormation resource types that ministack lacks; accepted as no-ops."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ ALARM = "AWS::CloudWatch::Alarm"
 
 
 def install(handlers: dict) -> None:
-    """Let templates with these kinds pass, and alarms on expressions of metrics."""
+    """Accept templates with these types, and alarms on metric expressions."""
 
     def create(logical_id: str, properties: dict, stack: str) -> tuple:
         name = f"{stack}-{logical_id}"
-        return name, {"Arn": f"arn:aws:noted:::{name}"}
+        return name, {"Arn": f"arn:aws:unsupported:::{name}"}
 
     def delete(physical_id: str, properties: dict) -> None:
         return None

@@ -1,4 +1,4 @@
-"""A package on a real cluster at the local endpoint: what a rehearsal and injected faults have in common."""
+"""The package on a real cluster at the local endpoint, shared by the rehearsal and the chaos tests."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from deploy.kit.names import Names
-from deploy.local.delivery import Delivery
 from deploy.local.demo import SAMPLES
 from deploy.local.endpoint import CREDENTIALS
+from deploy.local.lake import LocalLake
 from deploy.local.resources import create, write_properties
 from deploy.local.stacks import Stacks
 from deploy.rehearsal.cluster import CLUSTER_PYTHON, TIMEOUT_S, Cluster, RehearsalError, cluster, wait_for
@@ -29,17 +29,17 @@ from flink_job.schemas import ACCOUNTED
 
 
 @dataclass
-class Setting:
-    """A deployment at the local endpoint, and the package unpacked in an empty place beside its properties file.
+class ClusterFixture:
+    """A deployment at the local endpoint, with the package unpacked in a folder next to its properties file.
 
-    `url` is the endpoint, `streams` that of the Kinesis streams, which may be another.
+    `url` is the endpoint; `streams` is that of the Kinesis streams, which may differ.
     """
 
     names: Names
     url: str
     work: Path
     stacks: Stacks
-    delivery: Delivery
+    delivery: LocalLake
     streams: str
 
     @property
@@ -51,12 +51,12 @@ class Setting:
         return self.work / "application_properties.json"
 
     def groups(self) -> dict[str, dict[str, str]]:
-        """The property groups."""
+        """Property groups of the properties file."""
         document = json.loads(self.properties.read_text(encoding="utf-8"))
         return {group["PropertyGroupId"]: group["PropertyMap"] for group in document}
 
     def change(self, **groups: dict[str, str]) -> None:
-        """Change properties, by group."""
+        """Change properties by group."""
         changed = self.groups()
         for name, values in groups.items():
             changed[name] |= values
@@ -65,7 +65,7 @@ class Setting:
 
     @contextlib.contextmanager
     def cluster(self, **options: object) -> Iterator[Cluster]:
-        """A cluster of its own, with the environment that the service gives the job; `options` are Flink's."""
+        """A new cluster with the environment of the service; `options` are Flink options."""
         environment = {
             **os.environ,
             **{name: os.environ.get(name, value) for name, value in CREDENTIALS.items()},
@@ -77,13 +77,13 @@ class Setting:
             yield running
 
     def submit(self, running: Cluster, savepoint: str = "") -> str:
-        """Start the job as the service does, by its run options, and wait until it runs; returns its id."""
+        """Start the job with its run options, as the service does, and wait until it is running; returns its id."""
         job = submit(running, self.app, self.groups()[RUN_OPTIONS], savepoint)
-        wait_for(lambda: runs(running, job), "the job does not run", self.work)
+        wait_for(lambda: runs(running, job), "the job was not running", self.work)
         return job
 
     def publish(self, records: list[bytes]) -> int:
-        """Publish readings."""
+        """Publish readings; returns their number."""
         return publish(self.names.readings, iter(records), lambda sent: None, self.streams)
 
     def feed(
@@ -93,10 +93,10 @@ class Setting:
         limit_s: float = TIMEOUT_S,
         meanwhile: Callable[[], None] = lambda: None,
     ) -> int:
-        """Wait until all of `records` are accounted for, `published` ones in all, or no longer than `limit_s`; returns
-        how many were published. `meanwhile` is called at each look.
+        """Wait until all `published` records are accounted for, at most `limit_s`; returns the number published.
 
-        Readings without a contract wait for later arrivals: repeats of one record let them go.
+        Readings without a contract wait for later arrivals, so duplicates of the first record are published while
+        waiting. `meanwhile` is called between polls.
         """
         deadline = time.monotonic() + limit_s
         while time.monotonic() < deadline and (arrived := self._arrived()) < published:
@@ -107,7 +107,7 @@ class Setting:
         return published
 
     def _arrived(self) -> int:
-        """Records accounted for, each once: sinks may write a row again."""
+        """Number of records accounted for; rows that sinks write twice count once."""
         self.delivery.refresh()
         if not self.delivery.accounted:
             return 0
@@ -124,22 +124,22 @@ def set_up(
     streams: str = "",
     create_options: dict[str, Any] | None = None,
     **job: object,
-) -> Setting:
-    """Create the deployment at an endpoint, publish the contracts, unpack the package into an empty folder."""
+) -> ClusterFixture:
+    """Create the deployment at an endpoint, publish the contracts, unpack the package into a new folder."""
     shutil.rmtree(work / "app", ignore_errors=True)
     (work / "tmp").mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(package) as archive:
         archive.extractall(work / "app")
     options = {"shards": 1, **(create_options or {})}
     stacks = create(names, url, SAMPLES / "tariffs", SAMPLES / "rules.yaml", **options)
-    setting = Setting(names, url, work, stacks, Delivery(names, url, work / "lake"), streams or url)
-    write_properties(setting.properties, names, url, **{"checkpoint_s": 5, "idle_timeout_s": 5, **job})  # type: ignore[arg-type]
-    publish(names.contracts, iter(contracts), lambda sent: None, setting.streams)
-    return setting
+    fixture = ClusterFixture(names, url, work, stacks, LocalLake(names, url, work / "lake"), streams or url)
+    write_properties(fixture.properties, names, url, **{"checkpoint_s": 5, "idle_timeout_s": 5, **job})  # type: ignore[arg-type]
+    publish(names.contracts, iter(contracts), lambda sent: None, fixture.streams)
+    return fixture
 
 
 def submit(running: Cluster, app: Path, options: dict[str, str], savepoint: str = "") -> str:
-    """Start the job as the service does, by its run options; returns its id."""
+    """Start the job with its run options, as the service does; returns its id. Raises RehearsalError."""
     line = [
         "bash", str(running.flink_home / "bin" / "flink"), "run", "--detached",
         *(["--fromSavepoint", savepoint] if savepoint else []),
@@ -152,12 +152,12 @@ def submit(running: Cluster, app: Path, options: dict[str, str], savepoint: str 
         line, env=running.environment, cwd=app, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )
     if done.returncode:
-        raise RehearsalError(f"the job was not taken:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+        raise RehearsalError(f"the job was not accepted:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
     return next(str(j["id"]) for j in running.get("/jobs")["jobs"] if j["status"] not in ("FINISHED", "FAILED"))
 
 
 def runs(running: Cluster, job: str) -> bool:
-    """True when every operator of the job runs. Raises RehearsalError where it has failed."""
+    """True if every operator of the job is running. Raises RehearsalError if the job has failed."""
     found = running.get(f"/jobs/{job}")
     if found["state"] in ("FAILED", "CANCELED"):
         exceptions = running.get(f"/jobs/{job}/exceptions")

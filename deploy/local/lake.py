@@ -1,4 +1,4 @@
-"""What has been delivered: the lake's Parquet, fetched as it appears and counted."""
+"""Rows delivered to the lake: downloads new Parquet files and counts rows by output."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from flink_job.io.remote import sync
 from flink_job.lake.database import open_lake
 from flink_job.schemas import ACCOUNTED, OUTPUTS
 
-#: Metrics of a delivery stream at the local endpoint. AWS shows on the invoice alone what it bills.
+#: Metrics of a delivery stream at the local endpoint. AWS has no metric of billed bytes.
 _METRICS = (
     ("AWS/Firehose", "IncomingRecords"),
     ("AWS/Firehose", "IncomingBytes"),
@@ -26,15 +26,15 @@ _RECENT = timedelta(hours=12)
 
 @dataclass(frozen=True)
 class Received:
-    """What a delivery stream received: records, their bytes, and the bytes that are billed for them."""
+    """Records that a delivery stream received, with their size and billed bytes."""
 
     records: int
     size_bytes: int
     billed_bytes: int
 
 
-class Delivery:
-    """A local copy of the lake, and the rows in it by output. Rows may repeat; `account` counts each key once."""
+class LocalLake:
+    """A local copy of the lake. `rows` counts rows by output, duplicates included; `account` counts each key once."""
 
     def __init__(self, names: Names, endpoint: str, folder: Path) -> None:
         self.names, self.endpoint, self.folder = names, endpoint, folder
@@ -42,7 +42,7 @@ class Delivery:
         self._counted: set[Path] = set()
 
     def refresh(self) -> bool:
-        """Fetch what is new; True where there was something."""
+        """Download new files; returns True if there were any."""
         found = False
         for output in OUTPUTS:
             sync(self.names.lake, "", output, self.folder, self.endpoint)
@@ -57,11 +57,11 @@ class Delivery:
         return sum(self.rows[name] for name in ACCOUNTED)
 
     def account(self) -> dict[str, int]:
-        """Records by outcome, each key once; parts of one rejected record are one."""
+        """Records by outcome; each key and each rejected record counts once."""
         return account(self.folder)
 
     def received(self) -> dict[str, Received]:
-        """What each delivery stream of an embedded endpoint has delivered so far."""
+        """Records received so far, by delivery stream of a local endpoint."""
         return {output: received(self.names.delivery(output), self.endpoint) for output in OUTPUTS}
 
     def _records(self, output: str, path: Path) -> int:
@@ -71,7 +71,7 @@ class Delivery:
 
 
 def account(lake: Path) -> dict[str, int]:
-    """Rows of a lake by output, each key once; parts of one rejected record are one."""
+    """Rows of a lake by output; each key and each rejected record counts once."""
     with open_lake(lake) as connection:
         return {
             name: connection.execute(f"SELECT COUNT(*) FROM {name} WHERE {condition}").fetchall()[0][0]
@@ -80,7 +80,7 @@ def account(lake: Path) -> dict[str, int]:
 
 
 def received(delivery_stream: str, endpoint: str) -> Received:
-    """What a delivery stream of an embedded endpoint has delivered so far."""
+    """Records that a delivery stream of a local endpoint has received so far."""
     now = datetime.now(UTC)
     cloudwatch = client("cloudwatch", endpoint)
     sums = (
