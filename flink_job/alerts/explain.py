@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from flink_job.alerts.changes import Change
 from flink_job.alerts.durations import show_duration
-from flink_job.alerts.episodes import RuleState, Track, required_clear_ms, step
+from flink_job.alerts.episodes import required_clear_ms, step
 from flink_job.alerts.points import Point, breaches, trailing_run
 from flink_job.alerts.rules import CLEAR, HELD, SEVERITIES, Rule
+from flink_job.alerts.tracks import RuleState, Track
 
 
 class Explained(NamedTuple):

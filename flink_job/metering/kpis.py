@@ -20,12 +20,14 @@ def completeness(readings: Any, expected_readings: Any) -> Floats:
     changes to a shorter interval within a window sends more than its longest interval lets expect.
     """
     expected = np.maximum(1.0, np.asarray(expected_readings, float))
-    return np.minimum(1.0, np.asarray(readings, float) / expected)
+    share: Floats = np.minimum(1.0, np.asarray(readings, float) / expected)
+    return share
 
 
 def mean_kw(energy_kwh: Any, duration_s: Any) -> Floats:
     """Mean power of a window [kW]."""
-    return np.asarray(energy_kwh, float) * 3600 / np.asarray(duration_s, float)
+    mean: Floats = np.asarray(energy_kwh, float) * 3600 / np.asarray(duration_s, float)
+    return mean
 
 
 def load_factor(energy_kwh: Any, duration_s: Any, max_kw: Any) -> Floats:
