@@ -1,4 +1,4 @@
-"""A contract that has been replaced prices no reading, however many contracts lie between it and the newest."""
+"""A superseded contract prices no reading, however many contracts are between it and the latest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OLD, NEW = "0.10", "0.20"
 
 
 def tariff(price: str) -> str:
-    """A tariff of one price, named after it."""
+    """A tariff with one price, which is its id."""
     energy = {"periods": {"all": [{"price": price}]}}
     valid = {"tariff_id": price, "version": "1", "currency": "EUR", "valid_from": "2026-01-01"}
     return json.dumps(valid | {"name": price, "source": "a test", "energy": energy})
@@ -26,13 +26,13 @@ def contract(meter: str, tariff_id: str, **more: object) -> bytes:
     return json.dumps({"meter_id": meter, "assignments": assignments} | place | more).encode()
 
 
-def test_readings_are_priced_by_the_newest_contract_of_a_long_list(tmp_path: Path) -> None:
+def test_readings_are_priced_by_the_latest_contract_of_a_long_list(tmp_path: Path) -> None:
     meters = [f"m{number}" for number in range(METERS)]
     contracts = [
         *(contract(meter, OLD) for meter in meters),
         *(contract(f"other{number}", OLD) for number in range(OTHERS)),
         *(contract(meter, NEW) for meter in meters),
-        # Neither a meter of that name of another tenant, nor a record that is no contract, replaces it.
+        # Neither a contract of the same meter id of another tenant nor an invalid record supersedes it.
         contract("m0", OLD, tenant="acme"),
         b'{"meter_id": "m1"}',
     ]

@@ -1,8 +1,7 @@
-"""Aggregates of the rows under a key, after each row and, where wanted, before it.
+"""Running aggregates of the rows of a key, after each row and optionally before it.
 
-An OVER window returns the aggregate after a row; the value before it needs LAG, a second operator with state for all
-rows, and so does a sum over one more column. One operator returns all of them:
-`flink_job/java/main/metering/flink/KeyedAggregate.java`.
+An OVER window yields the aggregate after each row; the value before it needs a LAG, and a partial sum needs another
+OVER window, each an operator with its own state. `KeyedAggregate` in `flink_job/java` yields all of them from one state.
 """
 
 from __future__ import annotations
@@ -18,14 +17,15 @@ from flink_job.dataflow.table_stream import JavaObject, add_view, all_columns, a
 from flink_job.dataflow.uids import Uid
 
 _DAY_MS = 86_400_000
-#: What KeyedAggregate.java takes in place of a column: the partial sum, and none.
+#: Positions that KeyedAggregate.java accepts instead of a column: the partial sum, and no column.
 _PARTIAL_SUM, _NONE = -1, -2
 
 
 class Aggregate(NamedTuple):
-    """An aggregate, a BIGINT: `kind` of the BIGINT column `of` over the rows in which that is not NULL. With `when` it
-    counts only rows in which an INT column has a given value. It starts at `start`. `before`, if given, names a further
-    column with the value before the row.
+    """A BIGINT column `name`: the aggregate `kind` of the BIGINT column `of` over the rows in which that is not NULL.
+
+    `start` is its value before the first row. `before` names a further column with its value before the row. With
+    `when`, a pair of an INT column and a value, only rows with that value are aggregated. COUNT has no `of`.
     """
 
     name: str
@@ -41,8 +41,10 @@ class Aggregate(NamedTuple):
 
 
 class PartialSum(NamedTuple):
-    """A BIGINT that aggregates may be of: the column `total` of a row or, if that is NULL, the sum of the column `part`
-    over all such rows with the same `by`, at least 0. All are BIGINT, the last two never NULL.
+    """A BIGINT column `name` that aggregates may use as `of`: the column `total` or, if that is NULL, a partial sum.
+
+    The partial sum is the sum of the column `part` over the rows of the key that have the same `by` and no `total`, at
+    least 0. All three are BIGINT; `part` and `by` are never NULL.
     """
 
     name: str
@@ -62,7 +64,7 @@ class KeyedAggregate(NamedTuple):
     partial_sum: PartialSum | None = None
 
     def names(self) -> list[str]:
-        """The columns that are added, in order."""
+        """The added columns, in order."""
         before = [aggregate.before for aggregate in self.aggregates if aggregate.before]
         names = [*(aggregate.name for aggregate in self.aggregates), *before]
         return [*names, self.partial_sum.name] if self.partial_sum else names
@@ -75,7 +77,7 @@ class KeyedAggregate(NamedTuple):
 def aggregate_by_key(
     t_env: StreamTableEnvironment, rows: str, view: str, aggregate: KeyedAggregate, ttl_days: int, uid: Uid
 ) -> None:
-    """Add as `view` the rows of view `rows` with their aggregates, in the order in which they arrive.
+    """Add as `view` the rows of view `rows` with their aggregates, in the order of arrival.
 
     The columns of `rows` come first. The state of a key expires `ttl_days` after its last row.
     """
@@ -83,20 +85,21 @@ def aggregate_by_key(
     schema = table._j_table.getResolvedSchema()
     names = aggregate.names()
     bigint = get_gateway().jvm.org.apache.flink.table.api.DataTypes.BIGINT().notNull()
-    operator = _operator(list(schema.getColumnNames()), aggregate, ttl_days)
+    function = _function(list(schema.getColumnNames()), aggregate, ttl_days)
     stream = (
         as_stream(t_env, table, uid.rows)
         .keyBy(*key_of(schema, aggregate.key))
-        .transform(f"KeyedAggregate({view})", widened(schema, names, [bigint] * len(names)), operator)
+        .process(function, widened(schema, names, [bigint] * len(names)))
+        .name(f"KeyedAggregate({view})")
         .setDescription(str(aggregate))
         .uid(uid)
     )
     add_view(t_env, view, stream, all_columns())
 
 
-def _operator(columns: Sequence[str], aggregate: KeyedAggregate, ttl_days: int) -> JavaObject:
-    jvm = get_gateway().jvm
-    function = jvm.metering.flink.KeyedAggregate(ttl_days * _DAY_MS)
+def _function(columns: Sequence[str], aggregate: KeyedAggregate, ttl_days: int) -> JavaObject:
+    """The (Java) KeyedProcessFunction of rows with these columns."""
+    function = get_gateway().jvm.metering.flink.KeyedAggregate(ttl_days * _DAY_MS)
     if partial := aggregate.partial_sum:
         function.withParts(*(columns.index(name) for name in (partial.total, partial.part, partial.by)))
     for value in aggregate.aggregates:
@@ -104,4 +107,4 @@ def _operator(columns: Sequence[str], aggregate: KeyedAggregate, ttl_days: int) 
         column = _PARTIAL_SUM if of_partial else columns.index(value.of) if value.of else _NONE
         filtered, wanted = (columns.index(value.when[0]), value.when[1]) if value.when else (_NONE, 0)
         function.accumulate(value.kind, column, value.start, bool(value.before), filtered, wanted)
-    return jvm.org.apache.flink.streaming.api.operators.KeyedProcessOperator(function)
+    return function

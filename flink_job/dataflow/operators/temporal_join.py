@@ -1,36 +1,26 @@
-"""Two keyed left joins that SQL cannot express: with the latest row so far, and as of event time.
+"""Two keyed left joins that SQL cannot express: with the latest row, and as of event time.
 
-Flink's own processing-time temporal join is an inner join, compares no versions and cannot start from a snapshot. For
-its event-time temporal join SQL requires the other stream to have one row per key, and keeps all of it once more to
-ensure that.
+Flink's processing-time temporal join is an inner join, compares no versions and cannot start from a snapshot. Its
+event-time temporal join requires a primary key of the second input, and the deduplication that provides it stores that
+input a second time. The operators are `LatestJoin` and `AsOfJoin` in `flink_job/java`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from pyflink.java_gateway import get_gateway
 from pyflink.table import Schema, StreamTableEnvironment
 
-from flink_job.dataflow.operators.types import generated, key_of, widened
-from flink_job.dataflow.table_stream import JavaObject, add_view, all_columns, as_stream, row_type
+from flink_job.dataflow.operators.types import internal_type, key_of, widened
+from flink_job.dataflow.table_stream import JavaObject, add_view, all_columns, as_stream
 from flink_job.dataflow.uids import Uid
-
-_MATCH = """
-public class RowsMatch extends org.apache.flink.api.common.functions.AbstractRichFunction
-    implements org.apache.flink.table.runtime.generated.JoinCondition {
-  public RowsMatch(Object[] references) {}
-  public boolean apply(org.apache.flink.table.data.RowData left, org.apache.flink.table.data.RowData right) {
-    return true;
-  }
-}
-"""
 
 
 class StoredRows(NamedTuple):
-    """A file of rows (flink_job/io/contract_snapshot.py), at a path or at s3://bucket/key; `region` and `endpoint`
-    are those of S3. The empty URI stands for no file.
+    """A file of rows (flink_job/io/contract_snapshot.py), at a path or at s3://bucket/key; an empty URI means no file.
+
+    `region` and `endpoint` are those of S3.
     """
 
     uri: str
@@ -46,38 +36,43 @@ def join_latest(
     snapshot: StoredRows,
     uid: Uid,
 ) -> None:
-    """Add as `view` the rows of the first input, each with the latest row so far of the second input that begins with
-    the same string, or NULLs. The latest rows never expire.
+    """Add as `view` the rows of the first input, each with the latest row of the second input, or NULLs.
 
-    The columns of the second input are a key, a value, a version (TIMESTAMP_LTZ(3)) and a position, a decimal number as
-    text that orders rows of one version. An operator without state reads `snapshot` before it processes any row. The
-    columns of `view` are those of both inputs, so no name may be in both; `schema` adds further ones and a watermark.
+    The first column of each input is its key, a STRING. The columns of the second input are a key, a value, a version
+    (TIMESTAMP_LTZ(3)) and a position, a decimal number as STRING that orders the rows of one version. The latest rows
+    never expire. An operator without state reads `snapshot` before it processes any row. The columns of `view` are
+    those of both inputs, so their names must differ; `schema` adds further columns and a watermark.
     """
-    left, right = (_side(t_env, name, step) for name, step in zip(inputs, (uid.rows, uid.versions), strict=True))
+    left, right = _inputs(t_env, inputs, uid)
     own = get_gateway().jvm.metering.flink
-    operator = own.NewestJoin(right.row_type(), right.key()[0], own.Snapshot(*snapshot))
-    stream = _joined(f"JoinLatest({view})", left.without_watermarks(uid), right, operator, kept=right.columns)
+    join = own.LatestJoin(right.internal_type(), right.key()[0], own.Snapshot(*snapshot))
+    name = f"JoinLatest({view})"
+    stream = left.without_watermarks(uid).connected(right).transform(name, left.joined_type(right), join)
+    stream.setDescription(f"JoinLatest(latest=[{', '.join(right.columns)}])")
     add_view(t_env, view, stream.uid(uid), schema)
 
 
 def join_as_of(
     t_env: StreamTableEnvironment, inputs: tuple[str, str], view: str, times: tuple[str, str], uid: Uid
 ) -> None:
-    """Add as `view` the rows of the first input, each with the row of the second input that begins with the same string
-    and is the latest at the time of the first, or NULLs. The latest rows never expire.
+    """Add as `view` the rows of the first input, each with the latest row of the second input at its time, or NULLs.
 
-    `times` are the time columns of the inputs, TIMESTAMP_LTZ(3). A row waits until the watermarks of both inputs have
-    passed it. The columns of `view` are those of both inputs, so no name may be in both.
+    The first column of each input is its key, a STRING; `times` are their time columns, TIMESTAMP_LTZ(3). A row waits
+    until the watermarks of both inputs have reached its time. The latest rows never expire. The columns of `view` are
+    those of both inputs, so their names must differ.
     """
-    left, right = (_side(t_env, name, step) for name, step in zip(inputs, (uid.rows, uid.versions), strict=True))
+    left, right = _inputs(t_env, inputs, uid)
     at = left.columns.index(times[0]), right.columns.index(times[1])
-    operator = _joins().TemporalRowTimeJoinOperator(left.row_type(), right.row_type(), _always(), *at, 0, 0, True)
-    stream = _joined(f"JoinAsOf({view})", left, right, operator, kept=[*left.columns, *right.columns])
+    join = get_gateway().jvm.metering.flink.AsOfJoin(
+        left.internal_type(), right.internal_type(), *at, len(right.columns)
+    )
+    stream = left.connected(right).process(join, left.joined_type(right)).name(f"JoinAsOf({view})")
+    stream.setDescription(f"JoinAsOf(waiting=[{', '.join(left.columns)}], versions=[{', '.join(right.columns)}])")
     add_view(t_env, view, stream.uid(uid), all_columns())
 
 
-class _Side(NamedTuple):
-    """A (Java) stream of rows and their schema; the first column is their key."""
+class _Input(NamedTuple):
+    """An input of a join: a (Java) stream of rows, whose first column is the key, and their (Java) schema."""
 
     stream: JavaObject
     schema: JavaObject
@@ -86,43 +81,35 @@ class _Side(NamedTuple):
     def columns(self) -> list[str]:
         return list(self.schema.getColumnNames())
 
-    def row_type(self) -> JavaObject:
-        runtime = get_gateway().jvm.org.apache.flink.table.runtime
-        return runtime.typeutils.InternalTypeInfo.of(row_type(self.schema).getLogicalType())
+    def internal_type(self) -> JavaObject:
+        return internal_type(self.schema)
 
     def key(self) -> tuple[JavaObject, JavaObject]:
         return key_of(self.schema, self.columns[:1])
 
-    def keyed(self) -> JavaObject:
-        return self.stream.keyBy(*self.key())
+    def connected(self, other: _Input) -> JavaObject:
+        """The (Java) connected streams of both inputs, partitioned by key."""
+        return self.stream.keyBy(*self.key()).connect(other.stream.keyBy(*other.key()))
 
-    def without_watermarks(self, uid: Uid) -> _Side:
-        """The stream without watermarks and idleness, except at its end.
+    def joined_type(self, other: _Input) -> JavaObject:
+        """The (Java) type of the columns of this input and those of the other, which may be NULL."""
+        return widened(self.schema, other.columns, [kind.nullable() for kind in other.schema.getColumnDataTypes()])
 
-        Downstream would otherwise follow the watermark of the other input while this one is idle, and treat every later
-        row as late.
+    def without_watermarks(self, uid: Uid) -> _Input:
+        """The input without watermarks and idleness, except at its end.
+
+        A join forwards the watermark of the other input while this one is idle, so every row that follows would be
+        late downstream.
         """
         strategy = get_gateway().jvm.org.apache.flink.api.common.eventtime.WatermarkStrategy
         stream = self.stream.assignTimestampsAndWatermarks(strategy.noWatermarks())
         return self._replace(stream=stream.uid(f"{uid.rows}/without-watermarks"))
 
 
-def _side(t_env: StreamTableEnvironment, view: str, step: str) -> _Side:
+def _inputs(t_env: StreamTableEnvironment, views: tuple[str, str], uid: Uid) -> tuple[_Input, _Input]:
+    return _input(t_env, views[0], uid.rows), _input(t_env, views[1], uid.versions)
+
+
+def _input(t_env: StreamTableEnvironment, view: str, step: str) -> _Input:
     table = t_env.from_path(view)
-    return _Side(as_stream(t_env, table, step), table._j_table.getResolvedSchema())
-
-
-def _joined(name: str, left: _Side, right: _Side, operator: JavaObject, kept: Sequence[str]) -> JavaObject:
-    """The (Java) stream of rows of both; what is `kept` of them is part of its description."""
-    types = [kind.nullable() for kind in right.schema.getColumnDataTypes()]
-    both = left.keyed().connect(right.keyed())
-    stream = both.transform(name, widened(left.schema, right.columns, types), operator)
-    return stream.setDescription(f"{name.split('(')[0]}(row=[{', '.join(kept)}])")
-
-
-def _joins() -> JavaObject:
-    return get_gateway().jvm.org.apache.flink.table.runtime.operators.join.temporal
-
-
-def _always() -> JavaObject:
-    return generated("JoinCondition", "RowsMatch", _MATCH)
+    return _Input(as_stream(t_env, table, step), table._j_table.getResolvedSchema())

@@ -4,26 +4,26 @@ import java.io.Serializable;
 import org.apache.flink.table.data.RowData;
 
 /**
- * One accumulator of a {@link KeyedAggregate}: a long that starts at {@code start} and is updated by the rows under a key,
- * optionally only by those in which an INT column has a given value.
+ * An accumulator of a {@link KeyedAggregate}: a long that starts at {@code start} and is updated by
+ * the rows of a key, optionally only by those in which an INT column has a given value.
  */
 final class Accumulator implements Serializable {
   private static final long serialVersionUID = 1L;
 
-  /** How a row's value changes the accumulator. */
+  /** How a row updates the accumulator. */
   enum Kind {
-    /** The larger of both. */
+    /** The larger of the accumulator and the row's value. */
     MAX,
-    /** The sum of both. */
+    /** The sum of the accumulator and the row's value. */
     SUM,
-    /** One more, whatever the value. */
+    /** The number of rows. */
     COUNT
   }
 
-  /** In place of a column: the row's value is its aggregated part, see {@link KeyedAggregate#withParts}. */
-  static final int PART = -1;
+  /** Position that means the row's partial sum, see {@link KeyedAggregate#withPartialSum}. */
+  static final int PARTIAL_SUM = -1;
 
-  /** In place of a column: none. */
+  /** Position that means no column. */
   static final int NONE = -2;
 
   final Kind kind;
@@ -40,18 +40,18 @@ final class Accumulator implements Serializable {
     this.filterValue = filterValue;
   }
 
-  /** The accumulator's value after {@code row}; {@code part} is the row's aggregated part where there is one. */
-  long updated(long before, RowData row, long part) {
+  /** Returns the value after {@code row}; {@code partialSum} is the row's partial sum, if any. */
+  long updated(long before, RowData row, long partialSum) {
     if (filterColumn != NONE && row.getInt(filterColumn) != filterValue) {
       return before;
     }
     if (kind == Kind.COUNT) {
       return before + 1;
     }
-    if (column != PART && row.isNullAt(column)) {
+    if (column != PARTIAL_SUM && row.isNullAt(column)) {
       return before;
     }
-    long value = column == PART ? part : row.getLong(column);
+    long value = column == PARTIAL_SUM ? partialSum : row.getLong(column);
     return kind == Kind.MAX ? Math.max(before, value) : before + value;
   }
 }

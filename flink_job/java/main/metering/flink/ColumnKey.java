@@ -14,22 +14,24 @@ import org.apache.flink.table.types.logical.LogicalTypeRoot;
 import org.apache.flink.table.types.logical.VarCharType;
 
 /**
- * The key of a row: some of its columns, each STRING or BIGINT and never NULL.
+ * Key selector: the key of a row is some of its columns, each STRING or BIGINT and never NULL.
  *
- * <p>The key is in Flink's binary form, whose hash is that of its bytes: a key read back from state must be equal to the
- * row's, which generic rows and binary rows are not. Its classes are internal to Flink, see docs/reference/connectors.md.
+ * <p>The key is a binary row, whose hash is that of its bytes. A key that is read from state must
+ * equal the key of a row, and a generic row never equals a binary row.
  */
-public final class ColumnKey implements KeySelector<RowData, RowData>, ResultTypeQueryable<RowData> {
+public final class ColumnKey
+    implements KeySelector<RowData, RowData>, ResultTypeQueryable<RowData> {
   private static final long serialVersionUID = 1L;
 
   private final int[] columns;
   private final boolean[] isText;
 
   /**
-   * Raises IllegalArgumentException for a column that is neither STRING nor BIGINT.
+   * Creates a selector.
    *
-   * @param columns the columns of the key, by position
+   * @param columns positions of the key columns
    * @param types their types
+   * @throws IllegalArgumentException if a column is neither STRING nor BIGINT
    */
   public ColumnKey(int[] columns, LogicalType[] types) {
     this.columns = columns;
@@ -38,7 +40,11 @@ public final class ColumnKey implements KeySelector<RowData, RowData>, ResultTyp
       isText[at] = types[at].getTypeRoot() == LogicalTypeRoot.VARCHAR;
       if (!isText[at] && types[at].getTypeRoot() != LogicalTypeRoot.BIGINT) {
         throw new IllegalArgumentException(
-            "key column " + columns[at] + " is " + types[at].asSummaryString() + ": cast it to STRING or BIGINT");
+            "key column "
+                + columns[at]
+                + " is "
+                + types[at].asSummaryString()
+                + ": cast it to STRING or BIGINT");
       }
     }
   }
@@ -62,7 +68,8 @@ public final class ColumnKey implements KeySelector<RowData, RowData>, ResultTyp
   public TypeInformation<RowData> getProducedType() {
     LogicalType[] types = new LogicalType[columns.length];
     for (int at = 0; at < columns.length; at++) {
-      types[at] = isText[at] ? new VarCharType(false, VarCharType.MAX_LENGTH) : new BigIntType(false);
+      types[at] =
+          isText[at] ? new VarCharType(false, VarCharType.MAX_LENGTH) : new BigIntType(false);
     }
     return InternalTypeInfo.ofFields(types);
   }

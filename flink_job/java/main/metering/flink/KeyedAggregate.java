@@ -18,17 +18,25 @@ import org.apache.flink.table.data.utils.JoinedRowData;
 import org.apache.flink.util.Collector;
 
 /**
- * Running aggregates of the rows under a key: emits each row with the value of every accumulator after it and, for those
- * that ask for it, before it.
+ * Running aggregates of the rows of a key: emits each row with the value of every accumulator after
+ * it and, for those that request it, before it.
  *
- * <p>An OVER window gives the value after a row only; the value before it needs a LAG and with it a second operator and a
- * second state. Here one access to state does both.
+ * <p>An OVER window yields the value after a row; the value before it needs a LAG, a second
+ * operator with its own state. Here both come from one state access.
  *
- * <p>The columns added to a row, all BIGINT NOT NULL: the accumulators in the order in which they were declared, then their
- * values before the row, then the row's part if {@link #withParts} was called.
+ * <p>Added columns, all BIGINT NOT NULL: the accumulators in the order in which they were declared,
+ * then their values before the row, then the row's partial sum if {@link #withPartialSum} was
+ * called.
  *
- * <p>State, by key, each removed when it has not been written for the time to live: {@code accumulators}, packed (see {@link
- * PackedLongs}); {@code parts}, a sum for each value of a further column.
+ * <p>State, by key, with a TTL from the last write in processing time:
+ *
+ * <ul>
+ *   <li>{@code accumulators}: the values of all accumulators, packed (see {@link PackedLongs});
+ *   <li>{@code partials}: the sums of {@link #withPartialSum}, by group.
+ * </ul>
+ *
+ * <p>After a restore the aggregates continue. The packed values have no names: accumulators must be
+ * declared as they were when the state was written.
  */
 public final class KeyedAggregate extends KeyedProcessFunction<RowData, RowData, RowData> {
   private static final long serialVersionUID = 1L;
@@ -36,69 +44,76 @@ public final class KeyedAggregate extends KeyedProcessFunction<RowData, RowData,
   private final long ttlMs;
   private final List<Accumulator> accumulators = new ArrayList<>();
   private final List<Integer> emittedBefore = new ArrayList<>();
-  private boolean hasParts;
-  private int wholeColumn;
+  private boolean hasPartialSum;
+  private int totalColumn;
   private int partColumn;
   private int groupColumn;
 
   private transient ValueState<byte[]> state;
-  private transient MapState<Long, Long> parts;
+  private transient MapState<Long, Long> partials;
   private transient PackedLongs packing;
   private transient long[] values;
   private transient GenericRowData added;
   private transient JoinedRowData joined;
 
-  /** An aggregate whose state is removed when a key has had no row for {@code ttlMs} milliseconds. */
+  /** Creates an aggregate whose state expires {@code ttlMs} milliseconds after a key's last row. */
   public KeyedAggregate(long ttlMs) {
     this.ttlMs = ttlMs;
   }
 
   /**
-   * Declare the row's part: BIGINT column {@code whole}, or where that is NULL the sum of {@code part} over the rows of the
-   * key with the same value of {@code group} (both BIGINT NOT NULL), at least 0.
+   * Declares the row's partial sum: BIGINT column {@code total} or, if that is NULL, the sum of
+   * {@code part} over the rows of the key that have the same value of {@code group} and no total,
+   * at least 0. {@code part} and {@code group} are BIGINT NOT NULL.
    */
-  public KeyedAggregate withParts(int whole, int part, int group) {
-    hasParts = true;
-    wholeColumn = whole;
+  public KeyedAggregate withPartialSum(int total, int part, int group) {
+    hasPartialSum = true;
+    totalColumn = total;
     partColumn = part;
     groupColumn = group;
     return this;
   }
 
   /**
-   * Declare an accumulator.
+   * Declares an accumulator.
    *
    * @param kind MAX, SUM or COUNT
-   * @param column BIGINT column; rows in which it is NULL change nothing. -1 for the row's part, -2 for none (COUNT)
+   * @param column BIGINT column; rows in which it is NULL are ignored. -1 for the row's partial
+   *     sum, -2 for no column (COUNT)
    * @param start the value before the first row
-   * @param emitsBefore whether the value before the row is emitted as well
-   * @param filterColumn INT column; only rows in which it is {@code filterValue} count. -2 for all rows
+   * @param emitsBefore whether the value before each row is emitted as well
+   * @param filterColumn INT column; rows in which it is not {@code filterValue} are ignored. -2 for
+   *     no filter
+   * @param filterValue see {@code filterColumn}
    */
   public KeyedAggregate accumulate(
       String kind, int column, long start, boolean emitsBefore, int filterColumn, int filterValue) {
     if (emitsBefore) {
       emittedBefore.add(accumulators.size());
     }
-    accumulators.add(new Accumulator(Accumulator.Kind.valueOf(kind), column, start, filterColumn, filterValue));
+    accumulators.add(
+        new Accumulator(Accumulator.Kind.valueOf(kind), column, start, filterColumn, filterValue));
     return this;
   }
 
   /** The number of columns added to a row. */
   public int addedColumns() {
-    return accumulators.size() + emittedBefore.size() + (hasParts ? 1 : 0);
+    return accumulators.size() + emittedBefore.size() + (hasPartialSum ? 1 : 0);
   }
 
   @Override
   public void open(OpenContext openContext) {
     StateTtlConfig ttl = StateTtlConfig.newBuilder(Duration.ofMillis(ttlMs)).build();
     ValueStateDescriptor<byte[]> packed =
-        new ValueStateDescriptor<>("accumulators", PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO);
+        new ValueStateDescriptor<>(
+            "accumulators", PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO);
     packed.enableTimeToLive(ttl);
     state = getRuntimeContext().getState(packed);
-    if (hasParts) {
-      MapStateDescriptor<Long, Long> sums = new MapStateDescriptor<>("parts", Types.LONG, Types.LONG);
+    if (hasPartialSum) {
+      MapStateDescriptor<Long, Long> sums =
+          new MapStateDescriptor<>("partials", Types.LONG, Types.LONG);
       sums.enableTimeToLive(ttl);
-      parts = getRuntimeContext().getMapState(sums);
+      partials = getRuntimeContext().getMapState(sums);
     }
     packing = new PackedLongs(accumulators.stream().mapToLong(each -> each.start).toArray());
     values = new long[accumulators.size()];
@@ -107,19 +122,20 @@ public final class KeyedAggregate extends KeyedProcessFunction<RowData, RowData,
   }
 
   @Override
-  public void processElement(RowData row, Context context, Collector<RowData> out) throws Exception {
+  public void processElement(RowData row, Context context, Collector<RowData> out)
+      throws Exception {
     packing.unpack(state.value(), values);
     int at = values.length;
     for (int before : emittedBefore) {
       added.setField(at++, values[before]);
     }
-    long part = 0;
-    if (hasParts) {
-      part = part(row);
-      added.setField(at, part);
+    long partialSum = 0;
+    if (hasPartialSum) {
+      partialSum = partialSum(row);
+      added.setField(at, partialSum);
     }
     for (int index = 0; index < values.length; index++) {
-      values[index] = accumulators.get(index).updated(values[index], row, part);
+      values[index] = accumulators.get(index).updated(values[index], row, partialSum);
       added.setField(index, values[index]);
     }
     state.update(packing.pack(values));
@@ -127,14 +143,14 @@ public final class KeyedAggregate extends KeyedProcessFunction<RowData, RowData,
     out.collect(joined.replace(row, added));
   }
 
-  private long part(RowData row) throws Exception {
-    if (!row.isNullAt(wholeColumn)) {
-      return row.getLong(wholeColumn);
+  private long partialSum(RowData row) throws Exception {
+    if (!row.isNullAt(totalColumn)) {
+      return row.getLong(totalColumn);
     }
     Long group = row.getLong(groupColumn);
-    Long before = parts.get(group);
+    Long before = partials.get(group);
     long sum = row.getLong(partColumn) + (before == null ? 0 : before);
-    parts.put(group, sum);
+    partials.put(group, sum);
     return Math.max(sum, 0);
   }
 }

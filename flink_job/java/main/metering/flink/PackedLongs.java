@@ -3,9 +3,11 @@ package metering.flink;
 import java.util.Arrays;
 
 /**
- * Longs as bytes: each as its distance from a start value, zigzag-encoded (the sign in the lowest bit), seven bits a byte.
+ * Encoding of longs as bytes: each as its distance from a start value, zigzag-encoded (the sign in
+ * the lowest bit), seven bits in a byte.
  *
- * <p>Most values are near their start, so 16 of them take some 40 bytes instead of 128. Not thread-safe.
+ * <p>Most values are near their start: 16 of them take some 40 bytes instead of 128. Not
+ * thread-safe.
  */
 final class PackedLongs {
   private static final int MAX_BYTES = 10;
@@ -18,6 +20,7 @@ final class PackedLongs {
     this.buffer = new byte[MAX_BYTES * starts.length];
   }
 
+  /** Returns {@code values} as bytes. */
   byte[] pack(long[] values) {
     int size = 0;
     for (int at = 0; at < starts.length; at++) {
@@ -32,7 +35,7 @@ final class PackedLongs {
     return Arrays.copyOf(buffer, size);
   }
 
-  /** Write the values of {@code packed} to {@code values}, or the start values where it is null. */
+  /** Writes the values of {@code packed} to {@code values}, or the start values if it is null. */
   void unpack(byte[] packed, long[] values) {
     if (packed == null) {
       System.arraycopy(starts, 0, values, 0, starts.length);

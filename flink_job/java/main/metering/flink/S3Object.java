@@ -11,7 +11,10 @@ import software.amazon.awssdk.services.s3.S3Client;
 import software.amazon.awssdk.services.s3.S3ClientBuilder;
 import software.amazon.awssdk.services.s3.model.NoSuchKeyException;
 
-/** The bytes of an object on S3, read with the default credentials; closing them closes their client. */
+/**
+ * Stream of the bytes of an object on S3, read with the default credentials. Closing it closes its
+ * client.
+ */
 final class S3Object extends FilterInputStream {
 
   private final S3Client client;
@@ -34,8 +37,8 @@ final class S3Object extends FilterInputStream {
     S3Client client = client(region, endpoint);
     try {
       return new S3Object(
-          client.getObject(request -> request.bucket(object.getAuthority())
-              .key(object.getPath().substring(1))),
+          client.getObject(
+              request -> request.bucket(object.getAuthority()).key(object.getPath().substring(1))),
           client);
     } catch (NoSuchKeyException e) {
       client.close();

@@ -22,27 +22,30 @@ import org.slf4j.LoggerFactory;
 import software.amazon.awssdk.core.exception.SdkException;
 
 /**
- * Rows with the columns key, value, version and position in a file: NDJSON compressed with gzip, a row a line, as
- * {@code {"key": "…", "value": "…", "version_ms": 1, "position": "2"}}.
+ * A file of rows with the columns key, value, version and position: NDJSON compressed with gzip, a
+ * row in each line, such as {@code {"key": "…", "value": "…", "version_ms": 1, "position": "2"}}.
  *
- * <p>The file is an object on S3 ({@code s3://bucket/key}), or any file that a file system of Flink opens.
+ * <p>The file is an object on S3 ({@code s3://bucket/key}), or a file of any Flink file system.
  */
 public final class Snapshot implements Serializable {
 
   private static final long serialVersionUID = 1L;
   private static final Logger LOG = LoggerFactory.getLogger(Snapshot.class);
-  private static final ObjectReader LINES = new ObjectMapper()
-      .enable(DeserializationFeature.FAIL_ON_NULL_CREATOR_PROPERTIES)
-      .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
-      .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
-      .readerFor(Line.class);
+  private static final ObjectReader LINES =
+      new ObjectMapper()
+          .enable(DeserializationFeature.FAIL_ON_NULL_CREATOR_PROPERTIES)
+          .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
+          .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+          .readerFor(Line.class);
 
   private final String uri;
   private final String region;
   private final String endpoint;
 
   /**
-   * @param uri where the file lies; empty for no file
+   * Creates a snapshot; the file is opened by {@link #forEach}.
+   *
+   * @param uri the file; empty for no file
    * @param region the AWS region of the bucket, for an object on S3
    * @param endpoint the endpoint of S3; empty for that of AWS
    */
@@ -53,10 +56,10 @@ public final class Snapshot implements Serializable {
   }
 
   /**
-   * Calls {@code action} with each row, in the order of the file; not at all where there is no such file.
+   * Calls {@code action} with each row, in the order of the file; never if the file does not exist.
    *
    * @return the number of rows
-   * @throws IOException if the file cannot be read; the message names it
+   * @throws IOException if the file cannot be read; the message contains its URI
    */
   public long forEach(ThrowingConsumer<RowData, Exception> action) throws Exception {
     if (uri.isEmpty()) {
@@ -112,7 +115,10 @@ public final class Snapshot implements Serializable {
 
   private IOException unreadable(Exception cause) {
     return new IOException(
-        "Snapshot " + uri + " cannot be read: " + cause.getMessage()
+        "Snapshot "
+            + uri
+            + " cannot be read: "
+            + cause.getMessage()
             + ". Write it again, or start the job without a snapshot.",
         cause);
   }
@@ -127,11 +133,12 @@ public final class Snapshot implements Serializable {
         @JsonProperty(value = "value", required = true) String value,
         @JsonProperty(value = "version_ms", required = true) long versionMs,
         @JsonProperty(value = "position", required = true) String position) {
-      row = GenericRowData.of(
-          StringData.fromString(key),
-          StringData.fromString(value),
-          TimestampData.fromEpochMillis(versionMs),
-          StringData.fromString(position));
+      row =
+          GenericRowData.of(
+              StringData.fromString(key),
+              StringData.fromString(value),
+              TimestampData.fromEpochMillis(versionMs),
+              StringData.fromString(position));
     }
   }
 }

@@ -20,22 +20,26 @@ import org.apache.flink.table.types.logical.BigIntType;
 import org.apache.flink.table.types.logical.IntType;
 import org.apache.flink.table.types.logical.LogicalType;
 import org.apache.flink.table.types.logical.VarCharType;
+import org.apache.flink.types.RowKind;
 import org.junit.jupiter.api.Test;
 
-/** Rows of these tests: meter STRING, amount BIGINT, kind INT, whole BIGINT, group BIGINT. */
+/** Rows of these tests: name STRING, amount BIGINT, kind INT, total BIGINT, group BIGINT. */
 class KeyedAggregateTest {
-  private static final int METER = 0;
+  private static final int NAME = 0;
   private static final int AMOUNT = 1;
   private static final int KIND = 2;
-  private static final int WHOLE = 3;
+  private static final int TOTAL = 3;
   private static final int GROUP = 4;
   private static final int COLUMNS = 5;
-  private static final int PART = Accumulator.PART;
+  private static final int PARTIAL_SUM = Accumulator.PARTIAL_SUM;
   private static final int NONE = Accumulator.NONE;
   private static final long TTL_MS = 1000;
 
   private static final UnaryOperator<KeyedAggregate> MAX_AND_COUNT =
-      aggregate -> aggregate.accumulate("MAX", AMOUNT, -1, true, NONE, 0).accumulate("COUNT", NONE, 0, false, NONE, 0);
+      aggregate ->
+          aggregate
+              .accumulate("MAX", AMOUNT, -1, true, NONE, 0)
+              .accumulate("COUNT", NONE, 0, false, NONE, 0);
 
   @Test
   void eachKeyHasItsOwnValuesAfterAndBeforeTheRow() throws Exception {
@@ -51,7 +55,8 @@ class KeyedAggregateTest {
 
   @Test
   void aFilteredAccumulatorIgnoresOtherRows() throws Exception {
-    try (Harness harness = new Harness(aggregate -> aggregate.accumulate("SUM", AMOUNT, 0, false, KIND, 2))) {
+    try (Harness harness =
+        new Harness(aggregate -> aggregate.accumulate("SUM", AMOUNT, 0, false, KIND, 2))) {
       assertArrayEquals(new long[] {0}, harness.added(row("a", 5L, 1, null, 0)));
       assertArrayEquals(new long[] {3}, harness.added(row("a", 3L, 2, null, 0)));
       assertArrayEquals(new long[] {1}, harness.added(row("a", -2L, 2, null, 0)));
@@ -59,11 +64,14 @@ class KeyedAggregateTest {
   }
 
   @Test
-  void partsAreSummedByGroupUnlessTheRowIsWhole() throws Exception {
+  void partialSumsAreByGroupUnlessTheRowHasATotal() throws Exception {
     UnaryOperator<KeyedAggregate> peak =
-        aggregate -> aggregate.withParts(WHOLE, AMOUNT, GROUP).accumulate("MAX", PART, 0, true, NONE, 0);
+        aggregate ->
+            aggregate
+                .withPartialSum(TOTAL, AMOUNT, GROUP)
+                .accumulate("MAX", PARTIAL_SUM, 0, true, NONE, 0);
     try (Harness harness = new Harness(peak)) {
-      // peak, peak before, part
+      // peak, peak before, partial sum
       assertArrayEquals(new long[] {4, 0, 4}, harness.added(row("a", 4L, 0, null, 0)));
       assertArrayEquals(new long[] {4, 4, 3}, harness.added(row("a", 3L, 0, null, 900)));
       assertArrayEquals(new long[] {9, 4, 9}, harness.added(row("a", 5L, 0, null, 0)));
@@ -99,16 +107,53 @@ class KeyedAggregateTest {
   }
 
   @Test
-  void aKeyIsOfTextAndWholeNumbersOnly() {
+  void partialSumsContinueAfterARestore() throws Exception {
+    UnaryOperator<KeyedAggregate> peak =
+        aggregate ->
+            aggregate
+                .withPartialSum(TOTAL, AMOUNT, GROUP)
+                .accumulate("MAX", PARTIAL_SUM, 0, true, NONE, 0);
+    OperatorSubtaskState snapshot;
+    try (Harness harness = new Harness(peak)) {
+      harness.added(row("a", 4L, 0, null, 0));
+      assertEquals(2, harness.operator.numKeyedStateEntries());
+      snapshot = harness.operator.snapshot(1, 1);
+    }
+    try (Harness harness = new Harness(peak, snapshot)) {
+      assertArrayEquals(new long[] {9, 4, 9}, harness.added(row("a", 5L, 0, null, 0)));
+      assertArrayEquals(new long[] {9, 9, 5}, harness.added(row("a", 5L, 0, null, 900)));
+    }
+  }
+
+  @Test
+  void theRowComesFirstWithItsKind() throws Exception {
+    try (Harness harness = new Harness(MAX_AND_COUNT)) {
+      GenericRowData row = row("a", null, 7, 8L, 9);
+      row.setRowKind(RowKind.UPDATE_AFTER);
+      harness.added(row);
+      RowData emitted = harness.operator.extractOutputValues().get(0);
+      assertEquals(RowKind.UPDATE_AFTER, emitted.getRowKind());
+      assertEquals("a", emitted.getString(NAME).toString());
+      assertEquals(true, emitted.isNullAt(AMOUNT));
+      assertEquals(7, emitted.getInt(KIND));
+      assertEquals(8, emitted.getLong(TOTAL));
+      assertEquals(9, emitted.getLong(GROUP));
+    }
+  }
+
+  @Test
+  void aKeyColumnIsStringOrBigint() {
     LogicalType[] types = {new IntType()};
     String message =
-        assertThrows(IllegalArgumentException.class, () -> new ColumnKey(new int[] {KIND}, types)).getMessage();
+        assertThrows(IllegalArgumentException.class, () -> new ColumnKey(new int[] {KIND}, types))
+            .getMessage();
     assertEquals("key column 2 is INT: cast it to STRING or BIGINT", message);
   }
 
   @Test
   void keysOfTheSameColumnsAreEqual() throws Exception {
-    ColumnKey key = new ColumnKey(new int[] {METER, GROUP}, new LogicalType[] {text(), new BigIntType()});
+    ColumnKey key =
+        new ColumnKey(new int[] {NAME, GROUP}, new LogicalType[] {string(), new BigIntType()});
     RowData first = key.getKey(row("a", 1L, 1, null, 900));
     assertEquals(first, key.getKey(row("a", 2L, 2, 5L, 900)));
     assertEquals(first.hashCode(), key.getKey(row("a", 2L, 2, 5L, 900)).hashCode());
@@ -118,24 +163,27 @@ class KeyedAggregateTest {
   private static LogicalType[] types(int added) {
     LogicalType[] types = new LogicalType[COLUMNS + added];
     Arrays.fill(types, new BigIntType());
-    types[METER] = text();
+    types[NAME] = string();
     types[KIND] = new IntType();
     return types;
   }
 
-  private static LogicalType text() {
+  private static LogicalType string() {
     return new VarCharType(false, VarCharType.MAX_LENGTH);
   }
 
-  private static GenericRowData row(String meter, Long amount) {
-    return row(meter, amount, 1, null, 0);
+  private static GenericRowData row(String name, Long amount) {
+    return row(name, amount, 1, null, 0);
   }
 
-  private static GenericRowData row(String meter, Long amount, int kind, Long whole, long group) {
-    return GenericRowData.of(StringData.fromString(meter), amount, kind, whole, group);
+  private static GenericRowData row(String name, Long amount, int kind, Long total, long group) {
+    return GenericRowData.of(StringData.fromString(name), amount, kind, total, group);
   }
 
-  /** A running operator; every row that it emits is read at once, as the operator reuses it. */
+  /**
+   * A running operator; an emitted row must be read before the next is processed, as the operator
+   * reuses it.
+   */
   private static final class Harness implements AutoCloseable {
     final KeyedOneInputStreamOperatorTestHarness<RowData, RowData, RowData> operator;
 
@@ -144,7 +192,7 @@ class KeyedAggregateTest {
     }
 
     Harness(UnaryOperator<KeyedAggregate> declare, OperatorSubtaskState snapshot) throws Exception {
-      ColumnKey key = new ColumnKey(new int[] {METER}, new LogicalType[] {text()});
+      ColumnKey key = new ColumnKey(new int[] {NAME}, new LogicalType[] {string()});
       KeyedAggregate aggregate = declare.apply(new KeyedAggregate(TTL_MS));
       operator =
           new KeyedOneInputStreamOperatorTestHarness<>(

@@ -23,71 +23,77 @@ import org.apache.flink.table.runtime.connector.sink.SinkRuntimeProviderContext;
 import org.junit.jupiter.api.Test;
 
 class PackedSinkFactoryTest {
-    /** Format raw is at hand without another jar, and takes one column. */
-    private static DynamicTableSink sink(Map<String, String> more) {
-        Map<String, String> options = new HashMap<>();
-        options.put("connector", "packed");
-        options.put("packed.connector", "firehose");
-        options.put("delivery-stream", "metering-costs");
-        options.put("aws.region", "eu-west-1");
-        options.put("format", "raw");
-        options.putAll(more);
-        options.values().removeIf(String::isEmpty);
-        ResolvedSchema schema = ResolvedSchema.of(Column.physical("reading", DataTypes.STRING()));
-        CatalogTable table =
-                CatalogTable.newBuilder()
-                        .schema(Schema.newBuilder().fromResolvedSchema(schema).build())
-                        .options(options)
-                        .build();
-        return FactoryUtil.createDynamicTableSink(
-                null,
-                ObjectIdentifier.of("default_catalog", "default_database", "sink_costs"),
-                new ResolvedCatalogTable(table, schema),
-                Map.of(),
-                new Configuration(),
-                PackedSinkFactoryTest.class.getClassLoader(),
-                true);
-    }
+  /** Format raw needs no further jar and has one column. */
+  private static DynamicTableSink sink(Map<String, String> more) {
+    Map<String, String> options = new HashMap<>();
+    options.put("connector", "packed");
+    options.put("packed.connector", "firehose");
+    options.put("delivery-stream", "metering-costs");
+    options.put("aws.region", "eu-west-1");
+    options.put("format", "raw");
+    options.putAll(more);
+    options.values().removeIf(String::isEmpty);
+    ResolvedSchema schema = ResolvedSchema.of(Column.physical("reading", DataTypes.STRING()));
+    CatalogTable table =
+        CatalogTable.newBuilder()
+            .schema(Schema.newBuilder().fromResolvedSchema(schema).build())
+            .options(options)
+            .build();
+    return FactoryUtil.createDynamicTableSink(
+        null,
+        ObjectIdentifier.of("default_catalog", "default_database", "sink_costs"),
+        new ResolvedCatalogTable(table, schema),
+        Map.of(),
+        new Configuration(),
+        PackedSinkFactoryTest.class.getClassLoader(),
+        true);
+  }
 
-    private static String refused(Map<String, String> more) {
-        Throwable error = assertThrows(ValidationException.class, () -> sink(more));
-        StringBuilder text = new StringBuilder();
-        for (; error != null; error = error.getCause()) {
-            text.append(error.getMessage()).append('\n');
-        }
-        return text.toString();
+  private static String refused(Map<String, String> more) {
+    Throwable error = assertThrows(ValidationException.class, () -> sink(more));
+    StringBuilder text = new StringBuilder();
+    for (; error != null; error = error.getCause()) {
+      text.append(error.getMessage()).append('\n');
     }
+    return text.toString();
+  }
 
-    @Test
-    void itIsFoundByItsNameAndWrapsTheOtherConnector() {
-        DynamicTableSink sink = sink(Map.of("sink.batch.max-size", "50", "raw.endianness", "big-endian"));
-        assertEquals("packed firehose", sink.asSummaryString());
-        assertEquals("packed firehose", sink.copy().asSummaryString());
-        Object provider = sink.getSinkRuntimeProvider(new SinkRuntimeProviderContext(false));
-        assertTrue(provider instanceof DataStreamSinkProvider, provider.getClass().getName());
-    }
+  @Test
+  void isDiscoveredByNameAndWrapsTheOtherConnector() {
+    DynamicTableSink sink =
+        sink(Map.of("sink.batch.max-size", "50", "raw.endianness", "big-endian"));
+    assertEquals("packed firehose", sink.asSummaryString());
+    assertEquals("packed firehose", sink.copy().asSummaryString());
+    Object provider = sink.getSinkRuntimeProvider(new SinkRuntimeProviderContext(false));
+    assertTrue(provider instanceof DataStreamSinkProvider, provider.getClass().getName());
+  }
 
-    @Test
-    void optionsOfTheOtherConnectorReachIt() {
-        // Refused by the connector's own rule, so it was handed over.
-        String text = refused(Map.of("sink.batch.max-size", "-1"));
-        assertTrue(text.contains("sink.batch.max-size"), text);
-    }
+  @Test
+  void optionsOfTheOtherConnectorReachIt() {
+    // The wrapped connector refuses it, so the option was passed on.
+    String text = refused(Map.of("sink.batch.max-size", "-1"));
+    assertTrue(text.contains("sink.batch.max-size"), text);
+  }
 
-    @Test
-    void whatIsMissingIsNamed() {
-        for (String option : List.of("packed.connector", "delivery-stream")) {
-            String text = refused(Map.of(option, ""));
-            assertTrue(text.contains("Missing required options are:\n\n" + option), text);
-        }
-        assertTrue(refused(Map.of("format", "")).contains("Could not find required sink format 'format'"));
+  @Test
+  void missingOptionsAreNamed() {
+    for (String option : List.of("packed.connector", "delivery-stream")) {
+      String text = refused(Map.of(option, ""));
+      assertTrue(text.contains("Missing required options are:\n\n" + option), text);
     }
+    assertTrue(
+        refused(Map.of("format", "")).contains("Could not find required sink format 'format'"));
+  }
 
-    @Test
-    void whatIsWrongIsNamed() {
-        assertTrue(refused(Map.of("packed.max-rows", "0")).contains("packed.max-rows must be at least 1, not 0"));
-        assertTrue(refused(Map.of("packed.max-bytes", "0 b")).contains("packed.max-bytes must be between"));
-        assertTrue(refused(Map.of("packed.linger", "0 ms")).contains("packed.linger must be at least 1 ms"));
-        assertTrue(refused(Map.of("packed.lingers", "1 s")).contains("Unknown option packed.lingers"));
-    }
+  @Test
+  void invalidOptionsAreNamed() {
+    assertTrue(
+        refused(Map.of("packed.max-rows", "0"))
+            .contains("packed.max-rows must be at least 1, not 0"));
+    assertTrue(
+        refused(Map.of("packed.max-bytes", "0 b")).contains("packed.max-bytes must be between"));
+    assertTrue(
+        refused(Map.of("packed.linger", "0 ms")).contains("packed.linger must be at least 1 ms"));
+    assertTrue(refused(Map.of("packed.lingers", "1 s")).contains("Unknown option packed.lingers"));
+  }
 }

@@ -3,18 +3,19 @@ package metering.flink;
 import org.apache.flink.table.data.RowData;
 
 /**
- * The order of rows with the columns key, value, version and position: by version, then by position.
+ * Order of rows with the columns key, value, version and position: by version, then by position.
  *
  * <p>Positions are decimal numbers of any length, such as the sequence numbers of Kinesis.
  */
-final class Versions {
+final class VersionOrder {
 
   private static final int VERSION = 2;
   private static final int VERSION_PRECISION = 3;
   private static final int POSITION = 3;
 
-  private Versions() {}
+  private VersionOrder() {}
 
+  /** Whether {@code row} comes before {@code other}. */
   static boolean isOlder(RowData row, RowData other) {
     int byVersion = Long.compare(versionMs(row), versionMs(other));
     return byVersion != 0 ? byVersion < 0 : isLess(position(row), position(other));

@@ -15,7 +15,9 @@ import java.util.stream.Collectors;
 import java.util.zip.GZIPOutputStream;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
+import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.apache.flink.streaming.util.KeyedTwoInputStreamOperatorTestHarness;
 import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
@@ -25,23 +27,24 @@ import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
 import org.apache.flink.table.types.logical.LocalZonedTimestampType;
 import org.apache.flink.table.types.logical.LogicalType;
 import org.apache.flink.table.types.logical.VarCharType;
+import org.apache.flink.types.RowKind;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class NewestJoinTest {
+class LatestJoinTest {
 
   private static final LogicalType STRING = VarCharType.STRING_TYPE;
   private static final ColumnKey KEY = new ColumnKey(new int[] {0}, new LogicalType[] {STRING});
   private static final InternalTypeInfo<RowData> RIGHT =
       InternalTypeInfo.ofFields(STRING, STRING, new LocalZonedTimestampType(3), STRING);
   private static final InternalTypeInfo<RowData> JOINED =
-      InternalTypeInfo.ofFields(STRING, STRING, STRING, STRING, new LocalZonedTimestampType(3), STRING);
+      InternalTypeInfo.ofFields(
+          STRING, STRING, STRING, STRING, new LocalZonedTimestampType(3), STRING);
 
-  @TempDir
-  Path folder;
+  @TempDir Path folder;
 
   @Test
-  void takesTheNewestRowOfTheKey() throws Exception {
+  void joinsTheLatestRowOfTheKey() throws Exception {
     try (Harness join = harness(0, 1, "")) {
       join.open();
       left(join, "a", "1");
@@ -58,18 +61,44 @@ class NewestJoinTest {
   void dropsOlderVersions() throws Exception {
     try (Harness join = harness(0, 1, "")) {
       join.open();
-      right(join, "a", "newest", 6, "100");
+      right(join, "a", "latest", 6, "100");
       right(join, "a", "older", 5, "101");
       right(join, "a", "earlier at that time", 6, "99");
       left(join, "a", "1");
       right(join, "a", "again", 6, "100");
       left(join, "a", "2");
-      assertEquals(List.of("1=newest", "2=again"), joined(join));
+      assertEquals(List.of("1=latest", "2=again"), joined(join));
     }
   }
 
   @Test
-  void beginsWithTheSnapshotOfItsKeys() throws Exception {
+  void isNotDelayedByWatermarks() throws Exception {
+    try (Harness join = harness(0, 1, "")) {
+      join.open();
+      right(join, "a", "v", 5, "1");
+      join.processWatermark1(new Watermark(1));
+      join.processWatermarkStatus2(WatermarkStatus.IDLE);
+      left(join, "a", "1");
+      join.processWatermark1(Watermark.MAX_WATERMARK);
+      left(join, "a", "2");
+      assertEquals(List.of("1=v", "2=v"), joined(join));
+      assertEquals(1, join.numKeyedStateEntries());
+    }
+  }
+
+  @Test
+  void emitsTheRowKindOfTheLeftRow() throws Exception {
+    try (Harness join = harness(0, 1, "")) {
+      join.open();
+      RowData left = row("a", "1");
+      left.setRowKind(RowKind.UPDATE_AFTER);
+      join.processElement1(new StreamRecord<>(left));
+      assertEquals(RowKind.UPDATE_AFTER, join.extractOutputValues().get(0).getRowKind());
+    }
+  }
+
+  @Test
+  void readsTheRowsOfItsKeysFromTheSnapshot() throws Exception {
     String uri = snapshot(200, "stored");
     List<String> found = new ArrayList<>();
     for (int subtask = 0; subtask < 3; subtask++) {
@@ -88,7 +117,7 @@ class NewestJoinTest {
   }
 
   @Test
-  void prefersWhatIsNewerThanTheSnapshot() throws Exception {
+  void aNewerRowReplacesThatOfTheSnapshot() throws Exception {
     try (Harness join = harness(0, 1, snapshot(1, "stored"))) {
       join.open();
       right(join, "k0", "superseded", 9, "7");
@@ -100,7 +129,7 @@ class NewestJoinTest {
   }
 
   @Test
-  void doesNotReadTheSnapshotAgain() throws Exception {
+  void aRestoredOperatorDoesNotReadTheSnapshot() throws Exception {
     OperatorSubtaskState state;
     try (Harness join = harness(0, 1, snapshot(2, "stored"))) {
       join.open();
@@ -118,7 +147,7 @@ class NewestJoinTest {
   }
 
   @Test
-  void startsEmptyWithoutTheFile() throws Exception {
+  void startsEmptyIfTheFileDoesNotExist() throws Exception {
     try (Harness join = harness(0, 1, folder.resolve("missing.gz").toUri().toString())) {
       join.open();
       left(join, "k0", "1");
@@ -127,12 +156,15 @@ class NewestJoinTest {
   }
 
   @Test
-  void failsForAFileThatIsNoSnapshot() throws Exception {
-    for (String line : List.of("{\"key\":\"a\"", "{\"key\":\"a\",\"value\":\"v\",\"position\":\"1\"}", "[1]")) {
+  void failsIfTheFileIsNotASnapshot() throws Exception {
+    for (String line :
+        List.of("{\"key\":\"a\"", "{\"key\":\"a\",\"value\":\"v\",\"position\":\"1\"}", "[1]")) {
       String uri = write(line);
       try (Harness join = harness(0, 1, uri)) {
         IOException error = assertThrows(IOException.class, join::open);
-        assertTrue(error.getMessage().startsWith("Snapshot " + uri + " cannot be read: "), error.getMessage());
+        assertTrue(
+            error.getMessage().startsWith("Snapshot " + uri + " cannot be read: "),
+            error.getMessage());
       }
     }
     Path plain = Files.writeString(folder.resolve("plain.gz"), "{}");
@@ -144,9 +176,10 @@ class NewestJoinTest {
   private String snapshot(int keys, String value) throws IOException {
     StringBuilder lines = new StringBuilder();
     for (int key = 0; key < keys; key++) {
-      lines.append(String.format(
-          "{\"key\":\"k%d\",\"value\":\"%s\",\"version_ms\":10,\"position\":\"7\",\"more\":1}%n",
-          key, value));
+      lines.append(
+          String.format(
+              "{\"key\":\"k%d\",\"value\":\"%s\",\"version_ms\":10,\"position\":\"7\",\"more\":1}%n",
+              key, value));
     }
     return write(lines.toString());
   }
@@ -160,7 +193,8 @@ class NewestJoinTest {
   }
 
   private static Harness harness(int subtask, int subtasks, String uri) throws Exception {
-    return new Harness(new NewestJoin(RIGHT, KEY, new Snapshot(uri, "us-east-1", "")), subtask, subtasks);
+    return new Harness(
+        new LatestJoin(RIGHT, KEY, new Snapshot(uri, "us-east-1", "")), subtask, subtasks);
   }
 
   private static void left(Harness join, String key, String value) throws Exception {
@@ -169,18 +203,20 @@ class NewestJoinTest {
 
   private static void right(Harness join, String key, String value, long versionMs, String position)
       throws Exception {
-    join.processElement2(new StreamRecord<>(row(key, value, TimestampData.fromEpochMillis(versionMs), position)));
+    join.processElement2(
+        new StreamRecord<>(row(key, value, TimestampData.fromEpochMillis(versionMs), position)));
   }
 
   private static RowData row(Object... fields) {
     Object[] internal = new Object[fields.length];
     for (int at = 0; at < fields.length; at++) {
-      internal[at] = fields[at] instanceof String ? StringData.fromString((String) fields[at]) : fields[at];
+      internal[at] =
+          fields[at] instanceof String ? StringData.fromString((String) fields[at]) : fields[at];
     }
     return GenericRowData.of(internal);
   }
 
-  /** What was emitted, as {@code left value=right value}. */
+  /** The emitted rows, as {@code left value=right value}. */
   private static List<String> joined(Harness join) {
     return join.extractOutputValues().stream()
         .map(row -> row.getString(1) + "=" + row.getString(3))
@@ -195,15 +231,8 @@ class NewestJoinTest {
     private final int subtask;
     private final int subtasks;
 
-    Harness(NewestJoin join, int subtask, int subtasks) throws Exception {
-      super(
-          join,
-          KEY,
-          KEY,
-          KEY.getProducedType(),
-          MAX_PARALLELISM,
-          subtasks,
-          subtask);
+    Harness(LatestJoin join, int subtask, int subtasks) throws Exception {
+      super(join, KEY, KEY, KEY.getProducedType(), MAX_PARALLELISM, subtasks, subtask);
       this.subtask = subtask;
       this.subtasks = subtasks;
       setup(JOINED.toSerializer());
