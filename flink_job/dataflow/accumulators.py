@@ -7,8 +7,9 @@ from flink_job.tariffs.model import MAX_DEMAND_PERIODS, MAX_PERIODS
 
 _QUANTITIES = ("import", "export", "reactive_import", "reactive_export", "register")
 
-#: The highest revision of each quantity of an interval, after and before a record; -1 for none. Revision and quantity
-#: are packed into one integer, so the highest revision is a maximum. A quantity that a record lacks stays as it is.
+#: The highest revision of each quantity of an interval, after and before a record; -1 if there is none. Revision and
+#: quantity are packed into one integer, so the highest revision is a maximum. A record without a quantity does not
+#: change it.
 REVISIONS = KeyedAggregate(
     key=("meter_id", "start_ms"),
     aggregates=(
@@ -18,9 +19,9 @@ REVISIONS = KeyedAggregate(
 )
 
 #: Everything that a bill depends on: sums after a record, and peaks after and before it (a sum before a record is the
-#: sum after it minus its own quantity). One key per bill, so the state before a record is the state after its
-#: predecessor. Peak 0 covers the whole day. A demand interval belongs to one bill; one that is a single reading needs
-#: no state.
+#: sum after it minus the quantity of the record). One key per bill, so the state before a record is the state after its
+#: predecessor. Peak 0 is that of all hours of the day. A demand interval belongs to one bill; a demand interval of a
+#: single reading needs no state.
 BILL = KeyedAggregate(
     key=("meter_id", "bill_key"),
     partial_sum=PartialSum("demand_ukwh", total="demand_whole_ukwh", part="demand_part_ukwh", by="demand_start_ms"),

@@ -1,4 +1,4 @@
-"""The table environment: what the job sets itself, and what only a local mini-cluster needs."""
+"""The table environment: the settings of the job, and those of a mini-cluster on this machine."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from flink_job.config import Job
 from flink_job.errors import MeteringError
 
 PROJECT = Path(__file__).resolve().parents[2]
-#: Two cores spend most of a short run compiling. On 93,000 readings this made 27 s of 65; on 298,000, 84 s of 69.
+#: With two cores most of a short run is JIT compilation: with these options 93,000 readings take 27 s instead of 65 s,
+#: but 298,000 take 84 s instead of 69 s.
 SHORT_RUN_JVM_ARGS = "-XX:TieredStopAtLevel=1"
 CONNECTOR_JAR = PROJECT / "build" / "flink-dependencies.jar"
-#: RocksDB options that the job runs faster with. Some thirty stateful operators share the memory, so with bigger write
-#: buffers each would flush all the time. Bigger blocks are fewer, and LZ4 unpacks faster than Snappy. A file's index is
-#: one block unless it is partitioned: from a million intervals on it finds no place in the cache, and each look-up
-#: unpacks it. And most look-ups are for an interval of which nothing is known yet: a filter says so without reading.
+#: RocksDB options that increase throughput. Some thirty stateful operators share the memory, so with larger write
+#: buffers each would flush all the time. Larger blocks are fewer, and LZ4 decompresses faster than Snappy. The index of
+#: a file is one block unless it is partitioned: from a million intervals on it does not fit into the cache, and each
+#: lookup decompresses it. Most lookups are for an interval without state: a Bloom filter answers them without a read.
 ROCKSDB_TUNING = {
     "state.backend.rocksdb.writebuffer.size": "8 mb",
     "state.backend.rocksdb.block.blocksize": "16 kb",
@@ -31,14 +32,14 @@ ROCKSDB_TUNING = {
 
 
 class MissingJarError(MeteringError, RuntimeError):
-    """The connector jar has not been built."""
+    """The jar of connectors and operators has not been built."""
 
 
 def create_environment(job: Job, local: Configuration | None = None) -> StreamTableEnvironment:
-    """The environment of a job; `local` adds the settings of a mini-cluster, which Managed Flink sets itself.
+    """The environment of a job; `local` are the settings of a mini-cluster, which Managed Flink sets itself.
 
-    Without `local` only keys are set that Managed Flink lets a program set: it may refuse a job that sets others. The
-    tuning is not among them: it is set only where the job's `request_tuning` says that the service permits it.
+    Without `local` only keys are set that Managed Flink permits; it may refuse a job that sets others. The tuning is
+    not among them, so it is set only if the job's `request_tuning` is set.
     """
     configuration = local or Configuration()
     if local is not None or job.request_tuning:
@@ -57,7 +58,7 @@ def create_environment(job: Job, local: Configuration | None = None) -> StreamTa
 
 
 def tuning(job: Job) -> dict[str, str]:
-    """Options that affect throughput only: bundles of the Python functions, and RocksDB."""
+    """Options that affect throughput only: bundles of Python functions, and RocksDB. Managed Flink may ignore them."""
     return {
         "python.fn-execution.bundle.size": str(job.python_bundle_size),
         "python.fn-execution.bundle.time": str(job.python_bundle_ms),
@@ -69,12 +70,12 @@ def tuning(job: Job) -> dict[str, str]:
 def mini_cluster(job: Job, state_dir: Path, savepoint: str = "", short: bool = False) -> Configuration:
     """Settings of a mini-cluster on this machine: RocksDB and checkpoints as on Managed Flink.
 
-    Resumes from `savepoint` where given. A `short` run lets the JVM compile less. Prepares the JVM's environment, so it
-    comes before anything starts a JVM. Raises MissingJarError where the connector jar has not been built.
+    The job is restored from `savepoint`, if given. In a `short` run the JVM compiles less. Sets environment variables
+    of the JVM, so call it before a JVM is started. Raises MissingJarError if the jar has not been built.
     """
     if not CONNECTOR_JAR.is_file():
         raise MissingJarError(f"{CONNECTOR_JAR} is missing: run 'make setup'")
-    # Emulators speak JSON only; both generations of the AWS SDK read this before they start.
+    # Local endpoints support JSON only; both generations of the AWS SDK read this when they are loaded.
     os.environ.setdefault("CBOR_ENABLED", "false")
     os.environ.setdefault("AWS_CBOR_DISABLE", "true")
     log_dir = state_dir / "log"

@@ -1,4 +1,4 @@
-"""The functions that a job brings to the dataflow, handed in by whoever starts it."""
+"""The Python functions of the dataflow, which the entry point of the job passes to it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from pyflink.table import TableEnvironment
 
 
 class Functions(NamedTuple):
-    """`register` makes the SQL functions known to an environment. `alert_states` and `no_data` are the alert state
-    machines, keyed by entity, for samples and for no-data events; both emit rows of type `alert_row`.
+    """The Python functions of a job.
+
+    `register` registers the SQL functions in an environment. `alert_states` and `no_data` are the alert state machines,
+    keyed by entity, for samples and for no-data events; both emit rows of type `alert_row`.
     """
 
     register: Callable[[TableEnvironment], None]

@@ -1,4 +1,4 @@
-"""Calls from Python to the JVM that plans the job."""
+"""Calls from Python to the JVM in which Flink plans the job."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from contextlib import contextmanager
 
 @contextmanager
 def one_jvm_thread() -> Iterator[None]:
-    """Keep the calls of this Python thread on one thread of the JVM.
+    """Execute the Py4J calls of this Python thread on one thread of the JVM, by disabling garbage collection.
 
-    The planner's metadata and the class loader that has the job's jar belong to a thread of the JVM, and Py4J has one
-    for each connection. Java objects are in reference cycles: the Python thread that happens to collect them, such as
-    one that draws a progress bar, releases them over a connection of its own, and Py4J makes the next call over
-    whichever connection came back last. Planning then fails with a NullPointerException in Calcite. So nothing is
-    collected meanwhile.
+    The planner's metadata and the class loader of the job's jar are thread-local in the JVM, which has a thread for
+    each Py4J connection. Proxies of Java objects are in reference cycles. If another Python thread collects them, such
+    as one that draws a progress bar, it releases them over a second connection, and Py4J then uses the connection that
+    was returned last. Planning fails with a NullPointerException in Calcite.
     """
     enabled = gc.isenabled()
     gc.disable()

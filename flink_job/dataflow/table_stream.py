@@ -1,8 +1,8 @@
-"""Conversion of tables to streams and back: where planning must stop, or a new watermark begins.
+"""Conversion of tables to streams and back: boundaries of planning, and places at which watermarks are generated.
 
-Flink translates the operators of a table when it is converted to a stream. Everything that reads the converted table
-shares one copy of them, and settings such as the state's time-to-live apply to one side only. Rows stay in Flink's
-internal format (RowData), so nothing is converted.
+Flink translates the operators of a table when it is converted to a stream. All readers of the converted table share
+these operators, and settings such as the state TTL apply to the operators that are translated after they are set. Rows
+remain in Flink's internal format (RowData), so the conversion costs nothing at run time.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pyflink.table import Schema, StreamTableEnvironment, Table
 
 from flink_job.dataflow.uids import assign_uids
 
-#: An object in the JVM, which Python's types do not describe.
+#: A Py4J proxy of an object in the JVM, which Python's types do not describe.
 JavaObject: TypeAlias = Any
 
 
@@ -25,7 +25,7 @@ def row_type(resolved_schema: JavaObject) -> JavaObject:
 
 
 def as_stream(t_env: StreamTableEnvironment, table: Table, step: str) -> JavaObject:
-    """The (Java) stream of the rows of a table. The operators that compute them get the uids of `step`."""
+    """The (Java) stream of the rows of a table; the operators that compute them get the uids of `step`."""
     stream = t_env._j_tenv.toDataStream(table._j_table, row_type(table._j_table.getResolvedSchema()))
     assign_uids(step, stream.getTransformation())
     return stream
@@ -37,23 +37,24 @@ def add_view(t_env: StreamTableEnvironment, view: str, stream: JavaObject, schem
 
 
 def all_columns() -> Schema.Builder:
-    """All columns."""
+    """All columns, without a watermark."""
     return Schema.new_builder()
 
 
 def with_processing_time(column: str) -> Schema.Builder:
-    """All columns, and a processing-time attribute."""
+    """All columns and a processing-time attribute `column`."""
     return Schema.new_builder().column_by_expression(column, "PROCTIME()")
 
 
 def with_arrival_time(column: str) -> Schema.Builder:
-    """All columns, with a watermark that is the arrival time in `column`."""
+    """All columns, with a watermark equal to the arrival time in `column`."""
     return Schema.new_builder().watermark(column, column)
 
 
 def with_event_time(column: str, epoch_ms: str, delay_s: int) -> Schema.Builder:
-    """All columns, and an event-time attribute `column` of the instant in `epoch_ms`; the watermark is `delay_s` behind
-    it.
+    """All columns and an event-time attribute `column`, with a watermark `delay_s` behind it.
+
+    Column `epoch_ms` is its value, in milliseconds since 1970 (UTC).
     """
     return (
         Schema.new_builder()
@@ -63,7 +64,7 @@ def with_event_time(column: str, epoch_ms: str, delay_s: int) -> Schema.Builder:
 
 
 def with_same_watermarks(column: str) -> Schema.Builder:
-    """All columns, and in `column` the event time of the table; its watermarks go on."""
+    """All columns and, as `column`, the event-time attribute of the table with its watermarks."""
     return (
         Schema.new_builder()
         .column_by_metadata(column, "TIMESTAMP_LTZ(3)", "rowtime", True)
@@ -72,8 +73,10 @@ def with_same_watermarks(column: str) -> Schema.Builder:
 
 
 def with_rowtime(column: str, epoch_ms: str) -> Schema.Builder:
-    """All columns, and as event time the instant in `epoch_ms`, with the watermarks of the table. No instant may be
-    earlier than the watermark when its row arrives.
+    """All columns and another event-time attribute `column`, with the watermarks of the table.
+
+    Column `epoch_ms` is its value, in milliseconds since 1970 (UTC). No value may be earlier than the watermark when
+    its row arrives.
     """
     return (
         Schema.new_builder()

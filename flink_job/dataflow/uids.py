@@ -1,9 +1,9 @@
-"""Uids: the names by which Flink finds the state of operators in a savepoint. They never change.
+"""Uids: the stable ids by which Flink finds the state of an operator in a savepoint.
 
 The job is translated in steps, one for each conversion of a table to a stream (see table_stream.py). Each operator of a
-step has the uid `<step>/<kind of operator>`, with a number where the step has several of the kind. So a view that
-is added, removed or renamed in one step changes no uid of another, and none of its own step unless it adds a further
-operator of the same kind. Operators of the DataStream API have uids of their own.
+step has the uid `<step>/<kind of operator>`, with a number if the step has several of that kind. So a view that is
+added, removed or renamed changes no uid of another step, and none of its own step unless it adds or removes an operator
+of the same kind. Operators of the DataStream API have explicit uids.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NO_LETTERS = re.compile(r"[^a-z0-9]+")
 
 @unique
 class Uid(StrEnum):
-    """Steps of the dataflow, and operators of the DataStream API. A value must never change, whatever is renamed."""
+    """Steps of the dataflow, and operators of the DataStream API. Names may change, but values never."""
 
     SPLIT_RECORDS = "split-records"
     ENVELOPES = "envelopes"
@@ -62,7 +62,7 @@ class Uid(StrEnum):
 
 
 def assign_uids(step: str, *ends: Transformation) -> None:
-    """Give every operator up to the `ends` that has no uid yet one of the step; numbers count from the inputs on."""
+    """Assign a uid of the step to every operator upstream of the `ends` that has none; numbers start at the inputs."""
     seen: Counter[str] = Counter()
     for operator in (operator for end in ends for operator in reversed(list(end.getTransitivePredecessors()))):
         if operator.getUid() is None:
@@ -73,8 +73,9 @@ def assign_uids(step: str, *ends: Transformation) -> None:
 
 
 def kind_of(name: str) -> str:
-    """The kind of an operator from its name, without the numbers that the planner gives out: `GlobalWindowAggregate[7]`
-    is `global-window-aggregate`.
+    """The kind of an operator, from its name without the planner's numbers.
+
+    `GlobalWindowAggregate[7]` is `global-window-aggregate`.
     """
     words = _WORD_START.sub("-", _TABLE_NUMBER.sub("", name)).lower()
     return _NO_LETTERS.sub("-", words).strip("-")

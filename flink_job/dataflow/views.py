@@ -12,26 +12,28 @@ from flink_job.dataflow.uids import Uid
 
 
 class ViewError(RuntimeError):
-    """A view that Flink refuses; the message names its file."""
+    """Flink refuses a view; the message names its file."""
 
 
 class Views:
-    """Adds views to an environment. A view `decode/decoded` is flink_job/dataflow/sql/decode/decoded.sql, and later
-    views read it as `decoded`. `read` returns the SQL of a view.
+    """Adds views to an environment.
+
+    The view `decode/decoded` is defined in flink_job/dataflow/sql/decode/decoded.sql; later views refer to it as
+    `decoded`. `read` returns the SQL of a view.
     """
 
     def __init__(self, t_env: StreamTableEnvironment, read: Callable[[str], str] = read_sql) -> None:
         self._t_env, self._read = t_env, read
 
     def add(self, *names: str) -> None:
-        """Add views as they are. Raises ViewError."""
+        """Add views that are expanded in every view that reads them. Raises ViewError."""
         for name in names:
             self._t_env.create_temporary_view(_view(name), self._query(name))
 
     def materialize(self, name: str, schema: Schema.Builder, step: Uid) -> None:
-        """Add a view that is translated once, whatever reads it, with the further columns and watermark of `schema`.
+        """Add a view that is translated once for all its readers, with the further columns and watermark of `schema`.
 
-        The operators that compute its rows are those of `step` (see table_stream.py). Raises ViewError.
+        The operators that compute its rows get the uids of `step` (see table_stream.py). Raises ViewError.
         """
         add_view(self._t_env, _view(name), as_stream(self._t_env, self._query(name), step), schema)
 

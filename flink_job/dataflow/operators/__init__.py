@@ -1,1 +1,1 @@
-"""Operators that SQL cannot express, wired into the plan: thin typed calls of the classes in `flink_job/java`."""
+"""Operators that SQL cannot express: a typed function for each; the classes are in `flink_job/java`."""

@@ -1,4 +1,4 @@
-"""Operators of the alert rules: the search for entities that stopped reporting, and the alert state machines."""
+"""Operators of the alert rules: detection of entities without data, and the alert state machines."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from flink_job.dataflow.uids import Uid, assign_uids
 
 
 def no_data_sessions(t_env: StreamTableEnvironment, arrivals: str, view: str, silence_s: int) -> None:
-    """Add as `view` the entities of view `arrivals` that have been silent for `silence_s`: session windows in arrival
-    time.
+    """Add as `view` the entities of view `arrivals` that stopped reporting: no arrival for `silence_s` seconds.
+
+    These are session windows in arrival time. `last_ms` is the entity's last arrival.
     """
     window = Session.with_gap(lit(silence_s).seconds).on(col("arrival")).alias("quiet")
     found = (
@@ -39,7 +40,7 @@ def alert_state_machines(
     functions: Mapping[Uid, tuple[str, KeyedProcessFunction]],
     row: TypeInformation,
 ) -> None:
-    """Add as `view` the rows that keyed functions emit for the rows of their views, whose first column is the key."""
+    """Add as `view` the rows that the keyed functions emit, each for a source view whose first column is the key."""
     streams = [_processed(t_env, uid, source, function, row) for uid, (source, function) in functions.items()]
     t_env.create_temporary_view(view, t_env.from_data_stream(streams[0].union(*streams[1:])))
 

@@ -1,7 +1,7 @@
 """Running aggregates of the rows of a key, after each row and optionally before it.
 
 An OVER window yields the aggregate after each row; the value before it needs a LAG, and a partial sum needs another
-OVER window, each an operator with its own state. `KeyedAggregate` in `flink_job/java` yields all of them from one state.
+OVER window, each an operator with its own state. `KeyedAggregate` in `flink_job/java` yields all from one state.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Records split into the readings that they hold, by a Java operator (SplitRecords.java in flink_job/java).
+"""Split of records into the readings that they contain. The function is `SplitRecords` in `flink_job/java`.
 
-A SQL table function in Java would need its class on the classpath of whoever submits the job; an operator does not.
+A SQL table function in Java would need the jar on the classpath of the client that submits the job; a DataStream
+function does not.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from flink_job.dataflow.uids import Uid
 
 
 def split_records(t_env: StreamTableEnvironment, rows: str, view: str, records: str, uid: Uid) -> None:
-    """Add as `view` the rows of view `rows`, one for each part of the record in their BYTES column `records`.
+    """Add as `view` the rows of view `rows`, once for each part of the record in their BYTES column `records`.
 
     The columns of `rows` come first, then `part` BYTES, `part_number` INT (from 1) and `parts` INT.
     """

@@ -15,15 +15,18 @@ import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.utils.JoinedRowData;
 
 /**
- * Tags each row late when the watermark has passed the end of its tumbling window, so that the window has been emitted.
+ * Tags each row late when the watermark has passed the end of its tumbling window, so that the
+ * window has been emitted.
  *
- * <p>Flink does not restore watermarks: after a restart they begin anew, and a window that was emitted before could open a
- * second time. This operator remembers the watermark, so a row that was late before a restart is late after it.
+ * <p>Flink does not restore watermarks: after a restart they start again, and a window that was
+ * emitted before could open a second time. This operator stores the watermark, so a row that was
+ * late before a restart is late after it.
  *
  * <p>Adds one column, BOOLEAN NOT NULL. Timestamps and watermarks pass through.
  *
- * <p>State, of the operator (union list): {@code watermark}, the highest of each subtask. A restored subtask continues with the
- * highest of all: a row may then be late although its window is still open, and is never on time for one that was emitted.
+ * <p>State, of the operator (union list): {@code watermark}, the highest of each subtask. A
+ * restored subtask continues with the highest of all: a row may then be late although its window is
+ * still open, and is never on time for one that was emitted.
  */
 public final class LatenessTagger extends AbstractStreamOperator<RowData>
     implements OneInputStreamOperator<RowData, RowData> {
@@ -37,7 +40,10 @@ public final class LatenessTagger extends AbstractStreamOperator<RowData>
   private transient long lastWindowEnd;
   private transient JoinedRowData joined;
 
-  /** Windows of {@code windowMs} milliseconds over the epoch milliseconds in BIGINT column {@code column}. */
+  /**
+   * Windows of {@code windowMs} milliseconds over the epoch milliseconds in BIGINT column {@code
+   * column}.
+   */
   public LatenessTagger(int column, long windowMs) {
     this.column = column;
     this.windowMs = windowMs;
@@ -47,7 +53,10 @@ public final class LatenessTagger extends AbstractStreamOperator<RowData>
   @Override
   public void initializeState(StateInitializationContext context) throws Exception {
     super.initializeState(context);
-    state = context.getOperatorStateStore().getUnionListState(new ListStateDescriptor<>("watermark", Types.LONG));
+    state =
+        context
+            .getOperatorStateStore()
+            .getUnionListState(new ListStateDescriptor<>("watermark", Types.LONG));
     watermark = Long.MIN_VALUE;
     for (long restored : state.get()) {
       watermark = Math.max(watermark, restored);
@@ -75,7 +84,8 @@ public final class LatenessTagger extends AbstractStreamOperator<RowData>
 
   @Override
   public void processWatermark(Watermark mark) throws Exception {
-    // The end of the input closes the windows that there are; rows of later windows are still to come after a restart.
+    // The end of the input closes the windows that there are; rows of later windows are still to
+    // come after a restart.
     long reached = mark.equals(Watermark.MAX_WATERMARK) ? lastWindowEnd : mark.getTimestamp();
     watermark = Math.max(watermark, reached);
     super.processWatermark(mark);

@@ -18,8 +18,8 @@ import org.junit.jupiter.api.Test;
 class LatenessTaggerTest {
   private static final long WINDOW = 900;
 
-  private static OneInputStreamOperatorTestHarness<RowData, RowData> harness(int subtask, OperatorSubtaskState state)
-      throws Exception {
+  private static OneInputStreamOperatorTestHarness<RowData, RowData> harness(
+      int subtask, OperatorSubtaskState state) throws Exception {
     OneInputStreamOperatorTestHarness<RowData, RowData> harness =
         new OneInputStreamOperatorTestHarness<>(new LatenessTagger(0, WINDOW), 10, 2, subtask);
     harness.setup(new RowDataSerializer(new BigIntType(), new BooleanType()));
@@ -30,7 +30,8 @@ class LatenessTaggerTest {
     return harness;
   }
 
-  private static void read(OneInputStreamOperatorTestHarness<RowData, RowData> harness, long... starts)
+  private static void read(
+      OneInputStreamOperatorTestHarness<RowData, RowData> harness, long... starts)
       throws Exception {
     for (long start : starts) {
       harness.processElement(GenericRowData.of(start), start);
@@ -38,7 +39,9 @@ class LatenessTaggerTest {
   }
 
   private static List<Boolean> tags(OneInputStreamOperatorTestHarness<RowData, RowData> harness) {
-    return harness.extractOutputValues().stream().map(row -> row.getBoolean(1)).collect(Collectors.toList());
+    return harness.extractOutputValues().stream()
+        .map(row -> row.getBoolean(1))
+        .collect(Collectors.toList());
   }
 
   @Test
@@ -77,9 +80,11 @@ class LatenessTaggerTest {
     }
     OperatorSubtaskState both = AbstractStreamOperatorTestHarness.repackageState(first, second);
     for (int subtask = 0; subtask < 2; subtask++) {
-      OperatorSubtaskState own = AbstractStreamOperatorTestHarness.repartitionOperatorState(both, 10, 2, 2, subtask);
+      OperatorSubtaskState own =
+          AbstractStreamOperatorTestHarness.repartitionOperatorState(both, 10, 2, 2, subtask);
       try (var harness = harness(subtask, own)) {
-        // No watermark yet; both continue with the highest, 5,000, which has passed the window of 3,600 to 4,499.
+        // No watermark yet; both continue with the highest, 5,000, which has passed the window of
+        // 3,600 to 4,499.
         read(harness, 4_499, 4_500);
         // A lower watermark changes nothing.
         harness.processWatermark(0);
@@ -108,8 +113,11 @@ class LatenessTaggerTest {
     try (var harness = harness(0, null)) {
       read(harness, 42);
       harness.processWatermark(7);
-      assertEquals(List.of(42L), harness.extractOutputStreamRecords().stream()
-          .map(record -> record.getTimestamp()).collect(Collectors.toList()));
+      assertEquals(
+          List.of(42L),
+          harness.extractOutputStreamRecords().stream()
+              .map(record -> record.getTimestamp())
+              .collect(Collectors.toList()));
       assertEquals(new Watermark(7), harness.getOutput().toArray()[1]);
     }
   }
