@@ -48,9 +48,11 @@ def add_versions(t_env: StreamTableEnvironment, *rows: tuple[str, str, int, str]
 
 
 def test_a_row_has_the_version_of_its_time_or_nulls(t_env: StreamTableEnvironment) -> None:
-    rows = [("a", str(ms), ms) for ms in (9_000, 20_000, 10_000, 19_000, 21_000)]
-    add_rows(t_env, "left_rows", "left_key left_value left_ms", *rows, ("b", "5000", 5_000), ("c", "5000", 5_000))
-    versions = [("a", "second", 20_000), ("a", "first", 10_000), ("b", "only", 5_000), ("d", "unused", 1)]
+    # In the order of their times, as the watermark of each input is its time.
+    rows = [("b", "5000", 5_000), ("c", "5000", 5_000)]
+    rows += [("a", str(ms), ms) for ms in (9_000, 10_000, 19_000, 20_000, 21_000)]
+    add_rows(t_env, "left_rows", "left_key left_value left_ms", *rows)
+    versions = [("d", "unused", 1), ("b", "only", 5_000), ("a", "first", 10_000), ("a", "second", 20_000)]
     add_rows(t_env, "right_rows", "right_key right_value right_ms", *versions)
     left = """SELECT left_key, left_value, TO_TIMESTAMP_LTZ(left_ms, 3) AS left_time, CAST(left_ms AS INT) AS left_int,
         CAST(left_value AS BYTES) AS left_bytes, ROW(left_ms, left_value) AS left_nested FROM left_rows"""
@@ -72,9 +74,9 @@ def test_a_row_has_the_version_of_its_time_or_nulls(t_env: StreamTableEnvironmen
     assert by_key == {
         "a": [
             (9_000, None, None, None),
-            (20_000, "a", "second", 20),
             (10_000, "a", "first", 10),
             (19_000, "a", "first", 10),
+            (20_000, "a", "second", 20),
             (21_000, "a", "second", 20),
         ],
         "b": [(5_000, "b", "only", 5)],
@@ -108,7 +110,7 @@ def test_the_latest_version_of_the_input_is_joined(t_env: StreamTableEnvironment
         'connector' = 'datagen', 'rows-per-second' = '1', 'number-of-rows' = '4',
         'fields.tick.kind' = 'sequence', 'fields.tick.start' = '1', 'fields.tick.end' = '4')"""
     )
-    t_env.create_temporary_view("lefts", t_env.sql_query("SELECT 'a' AS left_key, tick FROM clock"))
+    t_env.create_temporary_view("lefts", t_env.sql_query("SELECT CAST('a' AS STRING) AS left_key, tick FROM clock"))
     add_versions(t_env, ("a", "first", 1_000, "1"), ("a", "latest", 2_000, "10"), ("a", "late", 2_000, "9"))
     join_latest(t_env, ("lefts", "versions"), "joined", all_columns(), NO_SNAPSHOT, Uid.LATEST_CONTRACT)
     assert rows_of(t_env, "SELECT tick, version_value FROM joined")[-1] == (4, "latest")

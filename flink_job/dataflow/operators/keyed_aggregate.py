@@ -101,7 +101,7 @@ def _function(columns: Sequence[str], aggregate: KeyedAggregate, ttl_days: int) 
     """The (Java) KeyedProcessFunction of rows with these columns."""
     function = get_gateway().jvm.metering.flink.KeyedAggregate(ttl_days * _DAY_MS)
     if partial := aggregate.partial_sum:
-        function.withParts(*(columns.index(name) for name in (partial.total, partial.part, partial.by)))
+        function.withPartialSum(*(columns.index(name) for name in (partial.total, partial.part, partial.by)))
     for value in aggregate.aggregates:
         of_partial = aggregate.partial_sum is not None and value.of == aggregate.partial_sum.name
         column = _PARTIAL_SUM if of_partial else columns.index(value.of) if value.of else _NONE

@@ -31,7 +31,7 @@ import org.apache.flink.table.types.DataType;
  *
  * <p>Rows are serialised in {@code format} and concatenated without a delimiter. All options except
  * those of this connector and of the format are passed on to the connector {@code
- * packed.connector}, whose table has one column of bytes. Docs: docs/connectors.md.
+ * packed.connector}, whose table has one column of bytes.
  */
 public final class PackedSinkFactory implements DynamicTableSinkFactory {
   static final ConfigOption<String> CONNECTOR =
