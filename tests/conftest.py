@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def environment_of_this_module() -> Iterator[None]:
-    """Environment variables that a module's tests leave behind end with it.
+    """Restore the environment variables after each module.
 
     A Flink job that runs in this process has its Python workers here too, and they set `PYFLINK_GATEWAY_DISABLED`:
     a command started later with that variable cannot start its JVM.
@@ -61,7 +61,7 @@ def sample_records() -> list[bytes]:
 
 @pytest.fixture(scope="session")
 def sample_oracle(sample_records: list[bytes]) -> Oracle:
-    """The independent reckoning of the sample readings."""
+    """The independent computation of the sample readings."""
     contracts = (SAMPLES / "contracts.ndjson").read_bytes().splitlines()
     tariffs = [json.loads(path.read_text()) for path in sorted((SAMPLES / "tariffs").glob("*.json"))]
     oracle = Oracle(contracts, tariffs)
@@ -73,7 +73,7 @@ def sample_oracle(sample_records: list[bytes]) -> Oracle:
 
 @pytest.fixture(scope="session")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package for Managed Flink, as this code makes it."""
+    """The package for Managed Flink, built from this code."""
     from deploy.stream_job.package import build
 
     path = tmp_path_factory.mktemp("package") / "flink-app.zip"

@@ -1,4 +1,4 @@
-"""`make bench`: this job beside SQL alone, the naive way and peers. `python -m tests.bench --help` explains."""
+"""`make bench`: this job beside plain SQL, a naive program and peers (`python -m tests.bench --help`)."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def main(
     readings: Annotated[int, typer.Option(help="Readings of the input.")] = 2_000_000,
     meters: Annotated[int, typer.Option(help="Meters of the input.")] = 10_000,
     runs: Annotated[int, typer.Option(help="Runs of each of the main programs; the others run once.")] = 5,
-    parts: Annotated[str, typer.Option(help="What to measure.")] = ",".join(PARTS),
-    growth_meters: Annotated[str, typer.Option(help="Meters of the growth.")] = "1000,10000,100000,1000000",
+    parts: Annotated[str, typer.Option(help="Parts to measure.")] = ",".join(PARTS),
+    growth_meters: Annotated[str, typer.Option(help="Numbers of meters.")] = "1000,10000,100000,1000000",
     growth_runs: Annotated[int, typer.Option(help="Runs with each number of meters.")] = 3,
     latency_s: Annotated[int, typer.Option(help="Seconds of steady load for each latency.")] = 90,
-    work: Annotated[Path, typer.Option(help="Where inputs and single results are kept.")] = WORK,
+    work: Annotated[Path, typer.Option(help="Folder for inputs and results.")] = WORK,
     write: Annotated[bool, typer.Option(help="Write docs/results/bench.md.")] = False,
 ) -> None:  # fmt: skip
     """Measure throughput, growth and latency, as ratios within one machine. Two million readings take hours: begin with
-    `--readings 300000 --runs 2`. Every result is kept under `--work` and the page is made from what is there, so parts
+    `--readings 300000 --runs 2`. Every result is stored under `--work` and the page is generated from them, so parts
     can be measured one after the other; `--parts page` measures nothing.
     """
     work.mkdir(parents=True, exist_ok=True)
@@ -46,13 +46,13 @@ def main(
         if not PEERS_PYTHON.exists():
             raise BenchError(f"{PEERS_PYTHON} is missing: run 'make bench'")
         if "compare" in wanted:
-            measure([n for n in MAIN if n in chosen], kept, meters, readings, runs, _told)
+            measure([n for n in MAIN if n in chosen], kept, meters, readings, runs, _report)
         if "once" in wanted:
-            measure([n for n in ONCE if n in chosen], kept, meters, readings, 1, _told)
+            measure([n for n in ONCE if n in chosen], kept, meters, readings, 1, _report)
         if "growth" in wanted:
-            grow([int(count) for count in growth_meters.split(",")], kept, readings, growth_runs, _told)
+            grow([int(count) for count in growth_meters.split(",")], kept, readings, growth_runs, _report)
         if "latency" in wanted:
-            wait(capacity(kept), kept, meters, latency_s, _told)
+            wait(capacity(kept), kept, meters, latency_s, _report)
     except BenchError as error:
         console.print(str(error))
         raise typer.Exit(1) from None
@@ -63,7 +63,7 @@ def main(
         RESULTS.write_text(text, encoding="utf-8")
 
 
-def _told(text: str) -> None:
+def _report(text: str) -> None:
     console.print(f"{datetime.now():%H:%M:%S} {text}")
 
 

@@ -1,7 +1,7 @@
-"""What alert rules cost: `python -m tests.bench.alerts compare`. The same readings without rules, and with 50 rules for
-every meter.
+"""Cost of alert rules: `python -m tests.bench.alerts compare`.
 
-One reading in a thousand breaches. Start-up is taken out by running two sizes and looking at the difference.
+The same readings without rules, and with 50 rules for every meter. One reading in a thousand breaches a limit. The
+difference of two sizes excludes start-up.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CHANNELS = ("temperature", "vibration", "power_kw", "cost", "speed")
 
 
 def write_input(folder: Path, readings: int) -> None:
-    """Readings of METERS meters in order of time, their contracts, and fifty rules that watch every meter."""
+    """Readings of METERS meters in order of time, their contracts, and fifty rules for every meter."""
     random.seed(1)
     with (folder / f"readings-{readings}.ndjson").open("w") as out:
         for number in range(readings):

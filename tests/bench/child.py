@@ -43,7 +43,7 @@ def main(
     option: Annotated[list[str] | None, typer.Option(help="key=value of Flink's configuration.")] = None,
     job_option: Annotated[list[str] | None, typer.Option(help="key=value of the job's settings.")] = None,
 ) -> None:
-    """Run a job to its end, and print the seconds that it took as JSON."""
+    """Run a job to its end and print its duration as JSON [s]."""
     given = dict(text.split("=", 1) for text in job_option or [])
     job = dataclasses.replace(
         Job(parallelism=parallelism, checkpoint_s=checkpoint_s), **{k: int(v) for k, v in given.items()}

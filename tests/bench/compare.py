@@ -1,4 +1,4 @@
-"""What is compared, and how: programs by name, run in turn, several times, as ratios within a turn."""
+"""Comparison of programs: each runs several times, in turns, and ratios are computed within a turn."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PEERS_PYTHON = PROJECT / ".venv-peers" / "bin" / "python"
 
 @dataclass(frozen=True)
 class Program:
-    """Something that computes the bench. `part` is the share of the readings that it is given: the slow get fewer."""
+    """A program that computes the benchmark. `part` is its share of the readings: slow programs get fewer."""
 
     name: str
     doc: str
@@ -49,18 +49,18 @@ PROGRAMS = {
     for program in (
         Program("whole", "this job, whole path: costs, KPIs, rejected, unpriced, duplicates", _flink("whole")),
         Program("alerts", "the same with ten alert rules for every meter", _flink("alerts")),
-        Program("bound", "SQL alone, flat price, the job's own KPI windows", _flink("bound")),
-        Program("bound-plain", "SQL alone, flat price, each KPI window from the readings", _flink("bound-plain")),
+        Program("bound", "SQL only, flat price, the job's own KPI windows", _flink("bound")),
+        Program("bound-plain", "SQL only, flat price, each KPI window from the readings", _flink("bound-plain")),
         Program("naive", "Python KeyedBroadcastProcessFunction, threads; costs alone", _flink("naive", option=THREADS),
                 0.3),
         Program("naive-process", "the same in process mode, Flink's default", _flink("naive"), 0.02),
         Program("bytewax", "Bytewax 0.21.1, recovery on; KPIs of meters alone", _peer("bytewax_flow", "recovery"),
                 0.5),
-        Program("duckdb", "DuckDB 2.0.0, a batch that has all readings at once", _peer("duckdb_batch")),
+        Program("duckdb", "DuckDB 2.0.0, a batch with all readings at once", _peer("duckdb_batch")),
         Program("until-decode", "stage: bytes to readings", _flink("until-decode")),
         Program("until-contract", "... and their contract", _flink("until-contract")),
         Program("until-resolve", "... tariff version, cycle, TOU period", _flink("until-resolve")),
-        Program("until-revise", "... repeats and corrections", _flink("until-revise")),
+        Program("until-revise", "... duplicates and corrections", _flink("until-revise")),
         Program("until-price", "... state of the bill, price", _flink("until-price")),
         Program("whole-heap", "the whole path, state on the heap", _flink("whole", backend="hashmap")),
         Program("bound-heap", "the bound, state on the heap", _flink("bound", backend="hashmap")),
@@ -74,9 +74,9 @@ ONCE = tuple(name for name in PROGRAMS if name not in MAIN)
 
 
 def measure(
-    names: Sequence[str], kept: Kept, meters: int, readings: int, runs: int, told: Callable[[str], None]
+    names: Sequence[str], kept: Kept, meters: int, readings: int, runs: int, report: Callable[[str], None]
 ) -> None:
-    """Run each program `runs` times, in turns, so that a slow hour of the machine meets all of them."""
+    """Run each program `runs` times, in turns, so that a slow hour of the machine affects all of them."""
     kept.forget("runs", lambda record: record["program"] in names)
     for turn in range(runs):
         for name in names:
@@ -84,7 +84,7 @@ def measure(
             data = prepared(kept.work, meters, int(readings * program.part))
             result = program.run(data, kept.work)
             kept.add("runs", {"program": name, **asdict(result)})
-            told(f"{turn + 1}/{runs} {name}: {result.readings_per_s:,.0f} readings/s")
+            report(f"{turn + 1}/{runs} {name}: {result.readings_per_s:,.0f} readings/s")
 
 
 @dataclass(frozen=True)
@@ -106,14 +106,14 @@ class Row:
 
 
 def rows(kept: Kept, names: Sequence[str]) -> list[Row]:
-    """A row for each of these programs that has been run."""
+    """Return a row for each of these programs that has been run."""
     found = kept.grouped("runs", "program")
     return [_row(PROGRAMS[name], found[name], found[BOUND]) for name in names if found[name]]
 
 
 def ratio(found: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> float | None:
-    """Median of the ratios of rates within a turn; None where there is none of both. The turns of a program that has
-    been run less often than the other are the first ones.
+    """Median of the ratios of rates within a turn; None if one of them has not been run. A program with fewer runs is
+    compared in its turns only.
     """
     ratios = [one["readings_per_s"] / other["readings_per_s"] for one, other in zip(found, others, strict=False)]
     return statistics.median(ratios) if ratios else None

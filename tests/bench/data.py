@@ -1,4 +1,4 @@
-"""The bench's input: readings of many meters in order of time, a hundredth of them hours late, a hundredth repeated."""
+"""Input of the benchmark: readings of many meters in order of time, 1 % of them hours late, 1 % duplicates."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ TARIFF = {
 
 @dataclass(frozen=True)
 class Input:
-    """Where the input lies, and how much it is. Readings that come after the contracts come into the folder `later`."""
+    """Folder and size of the input. Readings that arrive after the contracts are put into the folder `later`."""
 
     folder: Path
     meters: int
@@ -75,7 +75,7 @@ class Input:
 
 
 def prepared(work: Path, meters: int, readings: int) -> Input:
-    """The input of a size, written where it is not there yet. The same size is the same bytes."""
+    """Return the input of a size, written if it does not exist. The same size gives the same bytes."""
     data = Input(work / f"input-{meters}-{readings}", meters, readings)
     if not (data.folder / "complete").exists():
         for path in (data.readings_file, data.contracts_file, data.tariffs / "bench.json"):
@@ -133,7 +133,7 @@ def _write_readings(data: Input) -> None:
 
 
 def _rules() -> list[dict[str, str]]:
-    """Ten rules of which one is breached by one reading in six hundred."""
+    """Ten rules; one of them is breached by one reading in six hundred."""
     limits = [47.92, *(100 + n for n in range(9))]
     return [
         {

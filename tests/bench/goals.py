@@ -1,4 +1,4 @@
-"""What the bench is to show, and whether it does."""
+"""Goals of the benchmark, and whether they are met."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from tests.bench.compare import BOUND, ratio
 from tests.bench.growth import latencies
 from tests.bench.kept import Kept
 
-#: Goal, program, the one it is compared with, the ratio wanted.
+#: Goal, program, the program it is compared with, required ratio.
 RATIOS = (
-    ("whole path / SQL alone, written plainly", "whole", BOUND, 1.0),
-    ("whole path / naive way, in Flink's default mode", "whole", "naive-process", 10.0),
-    ("whole path / naive way, in threads", "whole", "naive", 10.0),
+    ("whole path / SQL only, written plainly", "whole", BOUND, 1.0),
+    ("whole path / naive program, in Flink's default mode", "whole", "naive-process", 10.0),
+    ("whole path / naive program, in threads", "whole", "naive", 10.0),
     ("whole path / Bytewax", "whole", "bytewax", 1.0),
 )
 GROWTH_RATIO, P99_S, HALF = 0.7, 2.0, 0.5
 
 
 def goals(kept: Kept) -> list[str]:
-    """A table: each goal, what was wanted, what was found."""
+    """Return a table of goals with the required and the measured value."""
     lines = ["| goal | wanted | found | |", "| --- | ---: | ---: | --- |"]
     runs = kept.grouped("runs", "program")
     for goal, one, other, wanted in RATIOS:

@@ -1,4 +1,4 @@
-"""How the job behaves as meters grow, and how long a cost takes to come out under load."""
+"""Throughput and state by number of meters, and latency under load."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.bench.data import prepared
 from tests.bench.kept import Kept
 from tests.bench.run import BenchError, run_flink, run_later
 
-#: What is left out of a run under load: its beginning.
+#: The beginning of a run under load, which is not counted.
 WARM_SHARE = 0.4
 
 
 @dataclass(frozen=True)
 class Size:
-    """A number of meters: throughput (median and spread of `runs`), the state when all have been read, and the longest
+    """A number of meters: throughput (median and spread of `runs`), the state at the end, and the longest
     checkpoint.
     """
 
@@ -42,7 +42,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Latency:
-    """Seconds from the arrival of a reading at the job until its cost, or its alert, leaves it."""
+    """Seconds from the arrival of a reading at the job until its cost, or its alert, is emitted."""
 
     load: float
     rate: int
@@ -52,8 +52,8 @@ class Latency:
     p99_s: float
 
 
-def grow(meters: Sequence[int], kept: Kept, readings: int, runs: int, told: Callable[[str], None]) -> None:
-    """The whole path with more and more meters, at least a reading each, in turns. All have their contract before."""
+def grow(meters: Sequence[int], kept: Kept, readings: int, runs: int, report: Callable[[str], None]) -> None:
+    """The whole path with more and more meters, at least a reading each, in turns. All contracts are read first."""
     kept.forget("growth", lambda record: record["meters"] in meters)
     for turn in range(runs):
         for count in meters:
@@ -68,18 +68,18 @@ def grow(meters: Sequence[int], kept: Kept, readings: int, runs: int, told: Call
                 "checkpoint_s": max((c["end_to_end_duration"] for c in done), default=0) / 1000,
             }
             kept.add("growth", record)
-            told(f"{turn + 1}/{runs} {count:,} meters: {result.readings_per_s:,.0f} readings/s")
+            report(f"{turn + 1}/{runs} {count:,} meters: {result.readings_per_s:,.0f} readings/s")
 
 
 def capacity(kept: Kept) -> float:
-    """Readings a second that the job with alert rules has been seen to read. Raises BenchError where it has not."""
+    """Return the measured readings/s of the job with alert rules. Raises BenchError if it has not been measured."""
     found = rows(kept, ["alerts"])
     if not found:
         raise BenchError("latency is measured at parts of what the program 'alerts' reads: run that first")
     return found[0].readings_per_s
 
 
-def wait(capacity_per_s: float, kept: Kept, meters: int, seconds: int, told: Callable[[str], None]) -> None:
+def wait(capacity_per_s: float, kept: Kept, meters: int, seconds: int, report: Callable[[str], None]) -> None:
     """Latency at a quarter, a half and three quarters of `capacity_per_s` readings a second, alert rules on."""
     kept.forget("latency")
     for load in (0.25, 0.5, 0.75):
@@ -91,16 +91,16 @@ def wait(capacity_per_s: float, kept: Kept, meters: int, seconds: int, told: Cal
         for what in ("costs", "alerts"):
             latency = Latency(load, rate, what, *_quantiles(out / what))
             kept.add("latency", asdict(latency))
-            told(f"{load:.0%} load: p99 {latency.p99_s:.2f} s to {what}")
+            report(f"{load:.0%} load: p99 {latency.p99_s:.2f} s to {what}")
 
 
 def sizes(kept: Kept) -> list[Size]:
-    """What has been measured of growth, small to large."""
+    """Return the results of growth, small to large."""
     return [_size(meters, found) for meters, found in sorted(kept.grouped("growth", "meters").items())]
 
 
 def latencies(kept: Kept) -> list[Latency]:
-    """What has been measured of latency."""
+    """Return the results of latency."""
     return [Latency(**record) for record in kept.of("latency")]
 
 
@@ -119,7 +119,7 @@ def _size(meters: int, found: Sequence[dict[str, Any]]) -> Size:
 
 
 def _quantiles(folder: Path) -> tuple[int, float, float]:
-    """(rows, p50, p99) in seconds, of the later part of the run."""
+    """(rows, p50, p99) in seconds, of the run without its beginning."""
     files = [str(path) for path in folder.rglob("*") if path.is_file()]
     if not files:
         return 0, float("nan"), float("nan")

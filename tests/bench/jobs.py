@@ -1,4 +1,4 @@
-"""The Flink jobs that the bench runs: this job whole or cut off after a stage, and the same shape in SQL alone."""
+"""The Flink jobs of the benchmark: this job, complete or up to a stage, and the same shape in SQL only."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ BOUND = Path(__file__).parent / "bound"
 
 
 def job_settings(data: Input, job: Job, rules: bool) -> Settings:
-    """Settings of the job over the bench's input."""
+    """Settings of the job for the benchmark's input."""
     return batch_settings(str(data.tariffs), str(data.rules) if rules else "", job)
 
 
 def whole(t_env: StreamTableEnvironment, data: Input, job: Job) -> StatementSet:
-    """The job without alerts: costs, KPIs and everything that is neither."""
+    """The job without alerts: costs, KPIs, duplicates, rejected and unpriced records."""
     outputs = [name for name in OUTPUTS if name != "alerts"]
     return _defined(t_env, data, blackholes(outputs), job_settings(data, job, rules=False))
 
@@ -56,7 +56,7 @@ def _defined(t_env: StreamTableEnvironment, data: Input, sinks: Mapping[str, str
 
 
 def until(view: str) -> Callable[[StreamTableEnvironment, Input, Job], StatementSet]:
-    """The job cut off after a view."""
+    """The job up to a view."""
 
     def define(t_env: StreamTableEnvironment, data: Input, job: Job) -> StatementSet:
         _defined(t_env, data, {}, job_settings(data, job, rules=False))
@@ -79,7 +79,7 @@ def bound(t_env: StreamTableEnvironment, data: Input, job: Job) -> StatementSet:
 
 
 def bound_written_plainly(t_env: StreamTableEnvironment, data: Input, job: Job) -> StatementSet:
-    """The same without Python, each KPI window straight from the readings, late ones dropped by Flink."""
+    """The same without Python, each KPI window directly from the readings; Flink drops late ones."""
     _plain_costs(t_env, data, job, blackholes(["costs"]))
     Views(t_env).add("price/costs")
     Views(t_env, _plain).add("levelled", "kpis")
@@ -99,12 +99,12 @@ def _plain_costs(t_env: StreamTableEnvironment, data: Input, job: Job, sinks: Ma
 
 
 def _plain(view: str) -> str:
-    """SQL of a view of the job in SQL alone."""
+    """Return the SQL of a view of the job in SQL only."""
     return (BOUND / f"{view}.sql").read_text(encoding="utf-8")
 
 
 def raw_sources(data: Input) -> list[str]:
-    """DDL of the job's sources over the input's files: the bytes as they are, arriving now."""
+    """DDL of the job's sources over the input's files: unchanged bytes that arrive now."""
     watched = {"source.monitor-interval": "1 s"} if data.later else {}
     return [
         raw_source(READINGS, data.later or data.readings_file.parent, _NOW, watched),
@@ -114,7 +114,7 @@ def raw_sources(data: Input) -> list[str]:
 
 
 def raw_source(table: str, folder: Path, arrival: str, options: Mapping[str, str] | None = None) -> str:
-    """DDL of a table over the lines of a folder's files, `arrival` being an expression."""
+    """DDL of a table over the lines of a folder's files, with `arrival` as an expression."""
     body = f"`payload` BYTES,\n  `tenant` AS 'default',\n  `arrival` AS {arrival},\n  {_RECORD}"
     files = {"connector": "filesystem", "path": folder.as_uri(), "format": "raw"}
     return create_table(table, body, {**files, **(options or {})})
@@ -138,12 +138,12 @@ def json_contracts(data: Input) -> str:
 
 
 def blackholes(outputs: list[str]) -> Mapping[str, str]:
-    """DDL of sinks that take rows and forget them."""
+    """DDL of sinks that discard rows."""
     return {name: create_table(sink_name(name), sink_body(OUTPUTS[name]), BLACKHOLE) for name in outputs}
 
 
 def into_blackhole(t_env: StreamTableEnvironment, view: str) -> StatementSet:
-    """The rows of a view, forgotten."""
+    """Discard the rows of a view."""
     table = t_env.from_path(view)
     schema = table._j_table.getResolvedSchema()
     columns = ", ".join(

@@ -1,5 +1,5 @@
-"""What was measured, a line for each run, in a file: a bench that is cut short has not run for nothing, a part can be
-measured again alone, and the page is made from what is there.
+"""Stored results, one line per run: an interrupted benchmark loses nothing, a part can be measured again, and the page
+is generated from the stored results.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Kept:
-    """Results of the parts `runs`, `growth` and `latency` in a folder, where inputs and logs lie too."""
+    """Results of the parts `runs`, `growth` and `latency` in a folder, which also has inputs and logs."""
 
     work: Path
 
@@ -28,13 +28,11 @@ class Kept:
             out.write(json.dumps({"part": part, "result": record}) + "\n")
 
     def of(self, part: str) -> list[dict[str, Any]]:
-        """Results of a part, as they were added."""
+        """Return the results of a part in the order in which they were added."""
         return [line["result"] for line in self._all() if line["part"] == part]
 
     def grouped(self, part: str, column: str) -> Mapping[Any, list[dict[str, Any]]]:
-        """Results of a part by what they have in a column, each in the order of its turns; none for what has not been
-        run.
-        """
+        """Return the results of a part by the value of a column, each in the order of its turns."""
         found: dict[Any, list[dict[str, Any]]] = defaultdict(list)
         for record in self.of(part):
             found[record[column]].append(record)

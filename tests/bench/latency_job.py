@@ -1,4 +1,4 @@
-"""The job under a steady load made inside Flink, each cost and alert noted with the moment at which it came out."""
+"""The job under a steady load generated in Flink; each cost and alert is written with the time of its emission."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.bench.data import INTERVAL_S, Input
 from tests.bench.jobs import blackholes, job_settings, raw_source
 from udfs import job_functions
 
-#: Arrival is the moment at which the reading is made; energies spread over 0 to 12 kWh, which one in 600 exceeds.
+#: Arrival is the time at which the reading is generated; energies spread over 0 to 12 kWh, which one in 600 exceeds.
 _VIEW = """CREATE TEMPORARY VIEW {readings} AS
 SELECT
   CAST(CONCAT(

@@ -1,4 +1,4 @@
-"""The naive way: a Python KeyedBroadcastProcessFunction called for each reading, its state in Flink."""
+"""The naive program: a Python KeyedBroadcastProcessFunction called for each reading, its state in Flink."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COSTED = Types.ROW_NAMED(["meter_id", "start_s", *CHARGES], [Types.STRING(), *[T
 
 
 class Price(KeyedBroadcastProcessFunction):  # type: ignore[misc]
-    """Prices each reading of a meter with the tariffs that were broadcast; `documents` serve until they have come."""
+    """Prices each reading of a meter with the broadcast tariffs; until they arrive with `documents`."""
 
     def __init__(self, documents: list[str]) -> None:
         self.first = documents
@@ -57,7 +57,7 @@ class Price(KeyedBroadcastProcessFunction):  # type: ignore[misc]
 
 
 def naive(t_env: StreamTableEnvironment, data: Input) -> StatementSet:
-    """Bytes to costs, a Python call a reading. No contracts, no KPIs: both would only make it slower."""
+    """Bytes to costs, with a Python call per reading. No contracts and no KPIs: both would only make it slower."""
     documents = [path.read_text(encoding="utf-8") for path in sorted(data.tariffs.glob("*.json"))]
     options = {"connector": "filesystem", "path": data.readings_file.parent.as_uri(), "format": "raw"}
     t_env.execute_sql(create_table("lines", "`line` STRING", options))

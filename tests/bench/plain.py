@@ -1,4 +1,4 @@
-"""The bench's pricing as a Python user would write it for one reading at a time: what the naive job and the peers run.
+"""The bench's pricing as a Python user would write it, reading by reading: used by the naive job and the peers.
 
 It prices what the job prices: time of use, tiers, demand, fixed charge and tax, as the difference of two bills in
 integers of 1e-6. No numpy: on single readings it would only cost time. It must agree with the job (see the tests).
@@ -17,7 +17,7 @@ MICRO, PRICE_SCALE = 1_000_000, 1_000_000_000
 
 
 class Placed(NamedTuple):
-    """A reading's place: its start [epoch s], quantity [1e-6 kWh], TOU period, and month of the bill."""
+    """A resolved reading: its start [epoch s], quantity [1e-6 kWh], TOU period, and month of the bill."""
 
     start_s: int
     end_s: int
@@ -49,7 +49,7 @@ class Pricer:
         self.rate_e9 = int(Decimal(tariff["taxes"][0]["rate"]) * PRICE_SCALE)
 
     def place(self, record: dict[str, Any]) -> Placed:
-        """Where a reading lies."""
+        """Resolve a reading: start, quantity, TOU period, month."""
         start = datetime.fromisoformat(record["interval_start"])
         start_s = int(start.timestamp())
         local = start.astimezone(self.zone)
@@ -63,8 +63,8 @@ class Pricer:
         return Bill(int(first.timestamp()), int((first + timedelta(days=days)).timestamp()))
 
     def price(self, bill: Bill, at: Placed, before_ukwh: int | None) -> dict[str, int]:
-        """What a reading costs by charge [1e-6 currency]; changes the bill. `before_ukwh` is the interval's energy so
-        far, None where this is its first reading.
+        """Return the cost of a reading by charge [1e-6 currency] and update the bill. `before_ukwh` is the energy of
+        the interval so far, None for its first reading.
         """
         energy, demand = self._energy(bill), self._demand(bill)
         bill.energy_ukwh[at.period] = bill.energy_ukwh.get(at.period, 0) + at.quantity_ukwh - (before_ukwh or 0)

@@ -1,5 +1,5 @@
-"""How fast a program reads its input, seen from outside: the position in the file, by /proc. It works alike for Flink,
-for other engines and for plain Python, and costs them nothing. A file is known by its inode, whatever link it has.
+"""Rate at which a program reads its input, measured from outside: the position in the file, from /proc. It works for
+Flink, other engines and plain Python, without overhead. A file is identified by its inode, so links do not matter.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 PERIOD_S = 0.2
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-#: The part of the input that counts: before it the program starts and warms up.
+#: The measured part of the input: before it the program starts and warms up.
 WARM, DONE = 0.25, 0.98
 
 #: Device and inode of a file.
@@ -22,8 +22,8 @@ _Identity = tuple[int, int]
 
 
 class Sample(NamedTuple):
-    """A moment [s], the position in the file, the CPU seconds spent so far by the program and all it started, and
-    whether it is still reading the file that comes first.
+    """A moment [s], the position in the file, the CPU seconds spent so far by the program and its children, and
+    whether it is still reading the first file.
     """
 
     at_s: float
@@ -34,9 +34,9 @@ class Sample(NamedTuple):
 
 @dataclass
 class Progress:
-    """Prefilters a file while a program reads it.
+    """Watches a file while a program reads it.
 
-    What `first` holds (contracts) is read beside it at the start; until that is done the program is not warm either.
+    The files of `first` (contracts) are read concurrently at the start; the program is not warm until they are read.
     `peak_bytes` are the memory peaks of the processes, by name.
     """
 
@@ -65,13 +65,13 @@ class Progress:
         return next((sample.at_s for sample in self.samples), self.ended) - self.started
 
     def is_over(self, rest_s: float) -> bool:
-        """Whether the input was read and has not been open for `rest_s` seconds. How far is not asked: the last that
-        is seen of a small file can be well before its end.
+        """Whether the input was read and has not been open for `rest_s` seconds. The position is not considered: the
+        last one observed in a small file can be well before its end.
         """
         return bool(self.samples) and time.monotonic() - self.samples[-1].at_s > rest_s
 
     def rates(self) -> tuple[float, float]:
-        """(share of the input read in a second, CPU seconds that the whole input would take), once warm."""
+        """(share of the input read per second, CPU seconds that the whole input would take), once warm."""
         size = self.file.stat().st_size
         filled = max((n + 1 for n, sample in enumerate(self.samples) if sample.is_filling), default=0)
         inside = [sample for sample in self.samples[filled:] if WARM * size <= sample.position <= DONE * size]
@@ -109,7 +109,7 @@ class Progress:
 
 
 def descendants(root: int) -> list[int]:
-    """A process and all below it."""
+    """A process and its descendants."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -132,7 +132,7 @@ def _identity(path: Path) -> _Identity:
 
 
 def _positions(pid: int, targets: Collection[_Identity]) -> dict[_Identity, int]:
-    """How far a process has read those of the files that it has open."""
+    """Return the positions of a process in the files that it has open."""
     found: dict[_Identity, int] = {}
     try:
         for link in Path(f"/proc/{pid}/fd").iterdir():

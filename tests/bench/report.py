@@ -1,4 +1,4 @@
-"""The page of results: docs/results/bench.md."""
+"""Generator of the page of results, docs/results/bench.md."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from tests.bench.kept import Kept
 
 
 def page(when: datetime, meters: int, kept: Kept) -> str:
-    """Markdown of what has been measured with so many meters."""
+    """Return the page for a number of meters as Markdown."""
     parts = [
-        "# The benchmark's figures",
+        "# Benchmark",
         "",
         f"{when:%Y-%m-%d}; {machine()}; Flink 1.20.5, Python {platform.python_version()}. Made by `make bench`.",
         "",
-        f"{meters:,} meters, readings of a quarter hour, 1 % hours late, 1 % repeated; time of use, tiers and demand",
-        "charges. RocksDB with incremental checkpoints every 60 s unless it says heap. A rate is what is read a second",
-        "between 25 % and 98 % of the input: start and warm-up do not count. Programs ran in turns, one at a time; a",
-        "ratio is the median of the ratios within a turn. How to read them: [performance](../why/performance.md).",
+        f"{meters:,} meters, readings of a quarter hour, 1 % hours late, 1 % duplicates; time of use, tiers and demand",
+        "charges. RocksDB with incremental checkpoints every 60 s, except rows with heap. A rate is readings per",
+        "second between 25 % and 98 % of the input: start and warm-up are excluded. Programs ran in turns, one at a time; a",
+        "ratio is the median of the ratios within a turn. How to read it: [performance](../why/performance.md).",
         "",
         *_section("Side by side", _table(rows(kept, MAIN))),
         *_section("Stages, heap, parallelism", _table(rows(kept, ONCE))),
@@ -36,7 +36,7 @@ def page(when: datetime, meters: int, kept: Kept) -> str:
 
 
 def machine() -> str:
-    """The machine in words."""
+    """Return the machine as text."""
     model = next(
         (
             line.split(":", 1)[1].strip()
@@ -49,7 +49,7 @@ def machine() -> str:
 
 
 def _section(title: str, lines: Sequence[str]) -> list[str]:
-    """A heading and its lines; nothing where there are only the two of a table's head."""
+    """Return a heading and its lines, or nothing if the table has no rows."""
     return [f"## {title}", "", *lines, ""] if len(lines) > 2 else []
 
 

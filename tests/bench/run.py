@@ -1,4 +1,4 @@
-"""Running a program of the bench and looking at it from outside."""
+"""Run a program of the benchmark and measure it from outside."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from flink_job.dataflow.environment import PROJECT
 from tests.bench.data import Input
 from tests.bench.progress import PERIOD_S, Progress
 
-#: Seconds from the end of the readings to that of a job that does not end by itself: long enough for a checkpoint, of
-#: which there is one each minute.
+#: Seconds from the end of the readings to the end of a job that does not end on its own: long enough for a
+#: checkpoint, which is taken each minute.
 REST_S = 75
 
 
@@ -33,7 +33,7 @@ class BenchError(RuntimeError):
 
 @dataclass
 class Result:
-    """What one run showed."""
+    """Result of one run."""
 
     name: str
     readings: int
@@ -57,9 +57,9 @@ def run_flink(name: str, data: Input, work: Path, **options: object) -> Result:
         for text in value if isinstance(value, list) else [value]:
             arguments += [f"--{key.replace('_', '-')}", text]
     line = [sys.executable, "-m", "tests.bench.child", *map(str, arguments)]
-    # Python inside the JVM does not look into the virtual environment by itself.
+    # Python inside the JVM does not find the virtual environment.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(PROJECT), *site.getsitepackages()])}
-    with JobAlarms(port, data) as watch:
+    with CheckpointPoller(port, data) as watch:
         result = run_program(name, line, data, work / f"{name}.log", environment)
     result.checkpoints = watch.checkpoints
     shutil.rmtree(state, ignore_errors=True)
@@ -67,7 +67,7 @@ def run_flink(name: str, data: Input, work: Path, **options: object) -> Result:
 
 
 def run_later(name: str, data: Input, work: Path, **options: object) -> Result:
-    """The same with readings that come when all contracts have been read, as in operation."""
+    """Run it with readings that arrive after all contracts have been read, as in operation."""
     later = work / "later"
     shutil.rmtree(later, ignore_errors=True)
     later.mkdir()
@@ -80,8 +80,8 @@ def run_later(name: str, data: Input, work: Path, **options: object) -> Result:
 def run_program(
     name: str, line: Sequence[str], data: Input, log: Path, environment: dict[str, str] | None = None
 ) -> Result:
-    """Run a program that reads the input's readings once. One that is given them later does not end by itself: it is
-    stopped a while after. Raises BenchError.
+    """Run a program that reads the input's readings once. A program that gets them later does not end on its own: it
+    is stopped a while after. Raises BenchError.
     """
     with log.open("w") as out:
         process = subprocess.Popen(
@@ -109,10 +109,8 @@ def run_program(
     )
 
 
-class JobAlarms:
-    """Asks a running Flink each second for its checkpoints, and lets the readings in once the contracts are known,
-    where they come later.
-    """
+class CheckpointPoller:
+    """Polls the checkpoints of a running Flink each second, and adds later readings once the contracts are in state."""
 
     def __init__(self, port: int, data: Input) -> None:
         self.url = f"http://127.0.0.1:{port}/jobs"
@@ -120,7 +118,7 @@ class JobAlarms:
         self.checkpoints: list[dict[str, Any]] = []
         self._end = Event()
 
-    def __enter__(self) -> JobAlarms:
+    def __enter__(self) -> CheckpointPoller:
         self._thread = Thread(target=self._watch, daemon=True)
         self._thread.start()
         return self
@@ -147,8 +145,8 @@ class JobAlarms:
 
 
 def _known(job: dict[str, Any]) -> int:
-    """Contracts that have come to the operator that keeps them. Their source does not end: one that did would tell the
-    end of time to a job that has no readings yet.
+    """Return the number of contracts that the join has received. Their source does not end: its end would advance the
+    watermark to its maximum while there are no readings yet.
     """
     return sum(v["metrics"]["read-records"] for v in job["vertices"] if v["name"].startswith("Newest("))
 

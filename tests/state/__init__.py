@@ -1,1 +1,1 @@
-"""A savepoint of the last release, and what makes and restores it: an upgrade must resume where it was."""
+"""A savepoint of the last release, and the code that creates and restores it: an upgrade must resume from it."""

@@ -1,6 +1,6 @@
-"""`python -m tests.state keep`: a savepoint of this version, for the test that later versions can resume from it.
+"""`python -m tests.state keep`: store a savepoint of this version, which later versions must be able to restore.
 
-To be run when a version is released, and when state is changed on purpose (CHANGELOG.md then says **State**).
+Run it when a version is released, and when state is changed on purpose (CHANGELOG.md then says **State**).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def commands() -> None:
 
 @app.command()
 def keep() -> None:
-    """Run the first half of the sample with this version, and keep its savepoint and what it came to."""
+    """Run the first half of the sample with this version, and store its savepoint and its results."""
     version = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     records = list(islice(records_of(SAMPLES / "readings.ndjson.gz"), HALF))
     with tempfile.TemporaryDirectory() as folder:

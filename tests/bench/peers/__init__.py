@@ -1,1 +1,1 @@
-"""What a Python user would pick instead, over the same input. They run in an environment of their own."""
+"""Alternatives that a Python user may choose, with the same input. They run in an environment of their own."""

@@ -1,4 +1,4 @@
-"""The bench's computation in Bytewax: priced per meter, quarter hours of meters folded, state kept for recovery.
+"""The bench's computation in Bytewax: priced per meter, aggregated to quarter hours, with state for recovery.
 
 `python -m tests.bench.peers.bytewax_flow FOLDER`. In its favour: only the lowest of the job's KPI levels and sizes.
 """
@@ -31,7 +31,7 @@ class _Forgotten(StatelessSinkPartition[Any]):
 
 
 class Blackhole(DynamicSink[Any]):
-    """Takes rows and forgets them."""
+    """Discards rows."""
 
     def build(self, step_id: str, worker_index: int, worker_count: int) -> _Forgotten:
         return _Forgotten()
