@@ -23,7 +23,7 @@ def page(when: datetime, meters: int, kept: Kept) -> str:
         "",
         f"{meters:,} meters, readings of a quarter hour, 1 % hours late, 1 % duplicates; time of use, tiers and demand",
         "charges. RocksDB with incremental checkpoints every 60 s, except rows with heap. A rate is readings per",
-        "second between 25 % and 98 % of the input: start and warm-up are excluded. Programs ran in turns, one at a time; a",
+        "second between 25 % and 98 % of the input: start and warm-up are excluded. Programs ran in turns; a",
         "ratio is the median of the ratios within a turn. How to read it: [performance](../why/performance.md).",
         "",
         *_section("Side by side", _table(rows(kept, MAIN))),
