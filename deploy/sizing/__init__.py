@@ -1,1 +1,1 @@
-"""Cost and scale on paper, from what was measured."""
+"""Estimates of size and monthly cost, from measurements and price lists."""

@@ -1,4 +1,4 @@
-"""The bill of a month, by service, and what would make it smaller."""
+"""Monthly bill by service, and possible savings."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from deploy.sizing import ingest, services
 from deploy.sizing.model import MONTH_S, Size, size
 from deploy.sizing.prices import Prices, figures
 
-#: What the ways down suppose: readings in a message, days of state.
+#: Assumptions of savings: readings per message, days of state.
 READINGS_A_MESSAGE, STATE_DAYS = 10, 40
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is asked for: meters, how often they send, how long the job remembers, what is deployed."""
+    """Input of an estimate: meters, interval of readings, days of state, environment, devices on IoT Core."""
 
     meters: int
     interval_s: int
@@ -26,13 +26,13 @@ class Plan:
 
     @property
     def size(self) -> Size:
-        """What it needs. Raises ValueError."""
+        """Required resources. Raises ValueError."""
         return size(self.meters, self.interval_s, self.state_days, self.environment)
 
 
 @dataclass(frozen=True)
-class WayDown:
-    """A change that makes the bill smaller, by how much a month, and what is given up."""
+class Saving:
+    """A change that lowers the bill, its savings per month, and its drawback."""
 
     name: str
     saved_usd: float
@@ -40,7 +40,7 @@ class WayDown:
 
 
 def bill(plan: Plan, prices: Prices) -> dict[str, float]:
-    """USD a month by service: a row for each name in kinds.ROWS. Raises ValueError."""
+    """USD per month by service, with the names of kinds.ROWS. Raises ValueError."""
     needed, environment, known = plan.size, plan.environment, figures()
     deployed: dict[str, Any] = known["deployed"]
     return {
@@ -64,18 +64,18 @@ def bill(plan: Plan, prices: Prices) -> dict[str, float]:
     }
 
 
-def ways_down(plan: Plan, prices: Prices) -> list[WayDown]:
-    """What saves money, the most first. Each is reckoned alone: two of them may save less than their sum."""
+def savings_of(plan: Plan, prices: Prices) -> list[Saving]:
+    """Savings, the largest first. Each is computed alone; several together may save less than their sum."""
     now = sum(bill(plan, prices).values())
     found = [
         *(
-            WayDown(name, now - sum(bill(changed, prices).values()), price)
+            Saving(name, now - sum(bill(changed, prices).values()), price)
             for name, changed, price in _changes(plan)
             if changed != plan
         ),
         *_fewer_messages(plan, prices),
     ]
-    return sorted((way for way in found if way.saved_usd > 0), key=lambda way: -way.saved_usd)
+    return sorted((saving for saving in found if saving.saved_usd > 0), key=lambda saving: -saving.saved_usd)
 
 
 def _changes(plan: Plan) -> list[tuple[str, Plan, str]]:
@@ -89,29 +89,29 @@ def _changes(plan: Plan) -> list[tuple[str, Plan, str]]:
         shards = max(shards, 2)
     days = min(plan.state_days, STATE_DAYS)
     return [
-        (f"state_days = {days}", replace(plan, state_days=days), "later corrections of readings are not recognised"),
-        (f"shards = {shards}", change(shards=shards), "the stream does not grow by itself"),
-        ("retention_h = 24", change(retention_h=24), "the job may stand still for a day at most"),
+        (f"state_days = {days}", replace(plan, state_days=days), "later corrections of readings are not recognized"),
+        (f"shards = {shards}", change(shards=shards), "the stream does not scale automatically"),
+        ("retention_h = 24", change(retention_h=24), "the job may be stopped for at most a day"),
         ("last_values = false", change(last_values=False), "current values come from Athena, minutes later"),
-        ("parallelism = 1", change(parallelism=1), "a longer time to catch up until the job has scaled"),
+        ("parallelism = 1", change(parallelism=1), "catching up takes longer until the job has scaled"),
     ]
 
 
-def _fewer_messages(plan: Plan, prices: Prices) -> list[WayDown]:
-    """Of devices over IoT Core."""
+def _fewer_messages(plan: Plan, prices: Prices) -> list[Saving]:
+    """Savings for devices on IoT Core."""
     if not plan.devices:
         return []
     millions = plan.size.readings_s * MONTH_S / 1e6
     each = prices["iot_message_million"] + prices["iot_rule_million"] + prices["iot_action_million"]
     return [
-        WayDown(
+        Saving(
             "Basic Ingest: publish to $aws/rules/<rule>/...",
             millions * prices["iot_message_million"],
-            "nobody but the rule can subscribe; policy and topic of devices change",
+            "only the rule receives messages; policy and topic of devices change",
         ),
-        WayDown(
-            f"{READINGS_A_MESSAGE} readings in a message",
+        Saving(
+            f"{READINGS_A_MESSAGE} readings per message",
             millions * (1 - 1 / READINGS_A_MESSAGE) * each,
-            "readings come later; devices publish a JSON array",
+            "readings arrive later; devices publish a JSON array",
         ),
     ]

@@ -1,4 +1,4 @@
-"""What it costs until readings are in the lake: Kinesis, Firehose, IoT Core."""
+"""Cost of ingestion and delivery: Kinesis, Firehose, IoT Core."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DAY_H, WEEK_H = 24, 168
 
 
 def kinesis(size: Size, environment: Environment, prices: Prices) -> float:
-    """Readings (on-demand or provisioned, as the environment says), contracts and alerts, with their retention."""
+    """Streams of readings (on-demand or provisioned), contracts and alerts, with their retention."""
     readings_month, raw_gb_day = size.readings_s * MONTH_S, size.reading_bytes_s * SECONDS_DAY / GB
     if environment.shards:
         shards = max(environment.shards, size.shards)
@@ -56,12 +56,12 @@ def _provisioned(shards: int, records: float, gb_day: float, retention_h: int, p
 
 
 def _long_term(gb_day: float, retention_h: int, prices: Prices) -> float:
-    """What is kept for longer than seven days, once the stream is as old as its retention."""
+    """Long-term retention beyond seven days, once the stream is as old as its retention."""
     return gb_day * max(0, retention_h - WEEK_H) / 24 * prices["stream_long_gb_month"]
 
 
 def firehose(size: Size, prices: Prices) -> float:
-    """Packed records, billed as multiples of 5 kB; conversion, dynamic partitioning by JQ, objects; all tables."""
+    """Packed records of all tables, billed in multiples of 5 KiB; format conversion, dynamic partitioning, objects."""
     each_gb = prices["firehose_gb"] + prices["firehose_conversion_gb"] + prices["firehose_partitioning_gb"]
     jq_h = size.firehose_rows_s * MONTH_S * size.assumed["jq_ms_per_record"] / 1000 / 3600
     return (
@@ -72,7 +72,7 @@ def firehose(size: Size, prices: Prices) -> float:
 
 
 def iot(size: Size, devices: int, prices: Prices) -> float:
-    """Devices that are always connected and send a message a reading, each one a rule and an action."""
+    """Always connected devices that send one message per reading; each message triggers a rule and an action."""
     if not devices:
         return 0.0
     connected = devices * MONTH_S / 60 / 1e6 * prices["iot_connection_million_minutes"]

@@ -1,10 +1,10 @@
-"""Which resource types are charged for in which row of the bill, and which are free and why."""
+"""Rows of the bill with their resource types, and resource types without charge with the reason."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-#: Rows of the bill and the resource types whose use they contain.
+#: Resource types by row of the bill.
 ROWS: Mapping[str, tuple[str, ...]] = {
     "Kinesis": ("AWS::Kinesis::Stream",),
     "Managed Flink": ("AWS::KinesisAnalyticsV2::Application",),
@@ -25,8 +25,8 @@ ROWS: Mapping[str, tuple[str, ...]] = {
     "Secrets Manager": ("AWS::SecretsManager::Secret",),
 }
 
-_DESCRIPTION = "describes how something else is used, which is charged for there"
-_NETWORK = "parts of a VPC without NAT gateways have no price of their own"
+_DESCRIPTION = "configuration of another resource, which is charged"
+_NETWORK = "a VPC without NAT gateways is free"
 _ACCESS = "permissions are free"
 
 #: Resource types without a charge of their own, with the reason.

@@ -1,4 +1,4 @@
-"""Where limits of the services are met on the way up, and what to do there."""
+"""Limits of services: number of meters at which each is reached, and the remedy."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 SECONDS_DAY, GB = 86_400, 1e9
-#: A job that runs at half of what it can has the other half to catch up with after a stop.
+#: Planned load of the job; the other half is reserve for catching up after a stop.
 LOAD = 0.5
-#: Disk of a KPU that state may fill: RocksDB rewrites files beside the old ones.
+#: Share of a KPU's disk for state; RocksDB compaction needs the rest.
 DISK_SHARE = 0.7
-#: Share of a shard that is planned for: meters are not spread evenly, and devices send what they kept all at once.
+#: Planned load of a shard: keys are not evenly distributed, and devices send buffered readings in bursts.
 SHARD_LOAD = 0.5
 
 
 @dataclass(frozen=True)
 class Limit:
-    """A limit that is met: at how many meters, and what to do."""
+    """A limit, the number of meters at which it is reached, and the remedy."""
 
     name: str
     meters: float
@@ -28,14 +28,14 @@ class Limit:
 def limits_of(
     measured: Mapping[str, float], limits: dict[str, Any], interval_s: int, state_days: int
 ) -> tuple[Limit, ...]:
-    """Where each limit is met, in meters, the first one first."""
+    """All limits, in ascending number of meters."""
     per_meter_state = SECONDS_DAY / interval_s * state_days * measured["state_bytes_per_reading"]
     kpus = limits["kpu"] - 1
     found = (
         Limit(
             "shards of an account",
             limits["shards_default"] * limits["shard_records_s"] * SHARD_LOAD * interval_s,
-            "ask for a higher quota, or let devices send several readings in a record",
+            "request a higher quota, or send several readings per record",
         ),
         Limit(
             "64 KPU, throughput",
@@ -51,13 +51,13 @@ def limits_of(
         Limit(
             "Firehose, bytes of one delivery stream",
             limits["firehose_bytes_s"] / measured["cost_row_json_bytes"] * interval_s,
-            "ask for a higher quota (a support case), then a set of delivery streams for each application",
+            "request a higher quota (a support case), then use delivery streams per application",
         ),
         Limit(
             "Firehose, days of a backfill at once",
             math.inf,
             f"more than {limits['firehose_partitions']} different days within one buffer go to the error prefix: send "
-            "history in order of time, or ask for more partitions",
+            "history in order of time, or request more partitions",
         ),
     )
     return tuple(sorted(found, key=lambda limit: limit.meters))

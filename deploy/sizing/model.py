@@ -1,6 +1,6 @@
-"""How much of everything a number of meters needs. What it costs is in bill.py.
+"""Required resources by number of meters; their cost is in bill.py.
 
-Every quantity follows from the readings per second and figures in figures.json, each with where it comes from.
+All quantities are computed from readings per second and the figures in figures.json, which have their sources.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ HOURS_MONTH, DAYS_MONTH = 730, 30.4
 MONTH_S = SECONDS_DAY * DAYS_MONTH
 WINDOWS_S = (900, 3600, 86_400)
 MIB = 1024 * 1024
-#: Rows of a buffer lie in one and a half days on average: some are late.
+#: Average number of days in a buffer: some rows are late.
 DAYS_A_BUFFER = 1.5
 
 
 @dataclass(frozen=True)
 class Size:
-    """What a deployment needs."""
+    """Required resources of a deployment. Suffixes: `_s` per second, `_month` per month, `_gb` GB."""
 
     meters: int
     interval_s: int
@@ -47,7 +47,7 @@ class Size:
 
     @property
     def kpus(self) -> int:
-        """With one for orchestration in each application."""
+        """Total KPUs, including one for orchestration per application."""
         return max(self.kpus_for_load, self.kpus_for_state, self.kpus_of_settings) + self.applications
 
     @property
@@ -56,12 +56,12 @@ class Size:
 
     @property
     def firehose_rows_s(self) -> float:
-        """Rows of all tables."""
+        """Rows per second of all tables."""
         return sum(self.rows_s.values())
 
     @property
     def alert_rows_month(self) -> float:
-        """Records in the alerts stream."""
+        """Records per month in the alerts stream."""
         return self.meters * self.assumed["alerts_per_meter_month"] * self.assumed["rows_per_alert"]
 
 
@@ -72,12 +72,12 @@ def size(
     environment: Environment | None = None,
     known: dict[str, Any] | None = None,
 ) -> Size:
-    """The size of a deployment of `meters` that send a reading each `interval_s` seconds. Raises ValueError.
+    """Size of a deployment with `meters` that send a reading every `interval_s` seconds. Raises ValueError.
 
-    Without an environment the job has as many KPUs as it needs, and buffers are those of the defaults.
+    Without an environment, default settings apply.
     """
     if meters < 1 or not 1 <= interval_s <= SECONDS_DAY:
-        raise ValueError("meters is at least 1, interval between 1 and 86400 s")
+        raise ValueError("meters must be at least 1, and interval 1 to 86400 s")
     data = known or figures()
     measured, assumed, limits = values("measured", data), values("assumed", data), data["limits"]
     environment = environment or Environment("none")
@@ -87,7 +87,7 @@ def size(
     kpus_for_load = _ceil(readings_s / (measured["readings_per_vcpu_s"] * LOAD))
     state_gb = readings_s * SECONDS_DAY * state_days * measured["state_bytes_per_reading"] / GB
     kpus_for_state = _ceil(state_gb / (limits["kpu_disk_gb"] * DISK_SHARE))
-    # Autoscaling never goes below the parallelism that is set.
+    # Autoscaling never goes below the configured parallelism.
     kpus_of_settings = _ceil(environment.parallelism / environment.parallelism_per_kpu)
     rows_s = _rows_s(meters, interval_s, measured, assumed)
     row_bytes = dict.fromkeys(rows_s, measured["cost_row_json_bytes"]) | {"kpis": measured["kpi_row_json_bytes"]}
@@ -119,7 +119,7 @@ def size(
 def _rows_s(
     meters: int, interval_s: int, measured: Mapping[str, float], assumed: Mapping[str, float]
 ) -> dict[str, float]:
-    """Rows a second of each delivered table."""
+    """Rows per second by table."""
     readings_s = meters / interval_s
     alert_rows_s = meters * assumed["alerts_per_meter_month"] * assumed["rows_per_alert"] / MONTH_S
     return {
@@ -135,7 +135,7 @@ def _rows_s(
 
 
 def _objects_month(rows_s: Mapping[str, float], row_bytes: Mapping[str, float], environment: Environment) -> float:
-    """An object for each day of each table whenever a buffer is full or old."""
+    """Objects per month: one per table and day whenever a buffer is full or its interval ends."""
     objects_s = (
         max(
             min(rate, 1 / environment.buffer_s),

@@ -1,4 +1,4 @@
-"""How many bytes Firehose bills for rows that are packed into records."""
+"""Bytes that Firehose bills for rows packed into records."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from flink_job.dataflow.sinks import LINGER_S, RECORD_BYTES, RECORD_ROWS
 
-#: Rows that the API writes, each a record.
+#: Tables that the API writes, one record per row.
 NOT_PACKED = ("alert_actions",)
 
 
 def billed_bytes_s(rows_s: Mapping[str, float], row_bytes: Mapping[str, float], slots: int, step_bytes: int) -> float:
-    """Billed bytes a second of all tables; `rows_s` are those of the whole job, spread evenly over its slots."""
+    """Billed bytes per second of all tables; `rows_s` of the whole job are evenly distributed over its slots."""
     return sum(
         rate * row_billed_bytes(0 if table in NOT_PACKED else rate / slots, row_bytes[table], step_bytes)
         for table, rate in rows_s.items()
@@ -19,10 +19,10 @@ def billed_bytes_s(rows_s: Mapping[str, float], row_bytes: Mapping[str, float], 
 
 
 def row_billed_bytes(slot_rows_s: float, row_bytes: float, step_bytes: int) -> float:
-    """What a row adds to the billed bytes where a slot has `slot_rows_s` of its table.
+    """Billed bytes per row, for a slot that emits `slot_rows_s` rows per second of a table.
 
-    A record holds its first row and those that come within the linger, up to its limits. It is billed as a multiple of
-    a step, which is half a step more than it has on average, and one step at least.
+    A record contains its first row and those emitted within the linger time, up to its limits. It is billed in
+    multiples of a step, on average half a step more than its size, and at least one step.
     """
     rows = max(1.0, min(1 + slot_rows_s * LINGER_S, RECORD_ROWS, RECORD_BYTES / row_bytes))
     return max(1.0, rows * row_bytes / step_bytes + 0.5) * step_bytes / rows

@@ -1,4 +1,4 @@
-"""Figures of sizing: measurements, limits, assumptions, and prices of a region with their sources."""
+"""Reads figures.json: measurements, limits, assumptions, and prices by region with their sources."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 FIGURES = Path(__file__).with_name("figures.json")
-#: Prices of a region that figures.json does not list.
+#: Region whose prices are used for regions that figures.json does not list.
 FALLBACK = "us-east-1"
 
 
@@ -21,13 +21,13 @@ def figures(path: Path = FIGURES) -> dict[str, Any]:
 
 
 def values(part: str, known: dict[str, Any] | None = None) -> dict[str, float]:
-    """The figures of a part (`measured`, `assumed`) without where they come from."""
+    """Values of a part (`measured`, `assumed`) without their sources."""
     return {name: f["value"] for name, f in (known or figures())[part].items() if isinstance(f, dict)}
 
 
 @dataclass
 class Prices:
-    """Prices of a region in USD. `used` collects the names that were asked for."""
+    """Prices of a region in USD. `used` collects the names that were looked up."""
 
     region: str
     listed: bool
@@ -40,11 +40,11 @@ class Prices:
 
     @property
     def unverified(self) -> list[str]:
-        """Prices that were used and have no source."""
+        """Used prices without a verified source."""
         return sorted(name for name in self.used if not self.entries[name]["verified"])
 
 
 def prices(region: str, known: dict[str, Any] | None = None) -> Prices:
-    """Prices of a region; where it is not listed, those of FALLBACK."""
+    """Prices of a region, or those of FALLBACK if it is not listed."""
     regions = (known or figures())["prices"]["regions"]
     return Prices(region, region in regions, regions.get(region, regions[FALLBACK]))

@@ -1,4 +1,4 @@
-"""What the other services cost: the job, the lake, functions, state of alerts, the API, uploads, monitoring."""
+"""Cost of the other services: job, lake, functions, tables, API, uploads, monitoring."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from deploy.sizing.limits import GB, SECONDS_DAY
 from deploy.sizing.model import HOURS_MONTH, MONTH_S, Size
 from deploy.sizing.prices import Prices
 
-#: The task of deploy/ingest/uploads.py, and the states that one of its runs goes through.
+#: Size of the task in deploy/ingest/uploads.py, and state transitions per run.
 TASK_VCPU, TASK_GB, TRANSITIONS = 2, 8, 4
 SWEEPS_MONTH = MONTH_S / 60
 CANARIES_MONTH = MONTH_S / 900
-#: What Athena charges for a query at least, in TB: the canary's reads less. https://aws.amazon.com/athena/pricing/
+#: Minimum charge of an Athena query in TB; the canary's queries scan less. https://aws.amazon.com/athena/pricing/
 LEAST_TB = 10e6 / 1e12
-#: Of an ECS cluster with Container Insights, while a task runs.
+#: Metrics of an ECS cluster with Container Insights while a task is running.
 CONTAINER_METRICS = 10
-#: Metrics that functions report themselves: five of alerting, two of the canary. All are charged for as custom ones.
+#: Custom metrics published by functions: five of alerting, two of the canary.
 OWN_METRICS = 7
-#: X-Ray takes one run a second and 5 % of the others.
+#: X-Ray samples one invocation per second and 5 % of the others.
 TRACED_A_S, TRACED_SHARE = 1, 0.05
 
 
@@ -33,18 +33,18 @@ def managed_flink(size: Size, prices: Prices, kpu_disk_gb: float) -> float:
 
 
 def s3(size: Size, prices: Prices) -> float:
-    """A year of Parquet in the standard class, and what is put."""
+    """Storage of a year of Parquet in the standard class, and PUT requests."""
     return size.lake_gb_month * 12 * prices["s3_gb_month"] + size.objects_month / 1000 * prices["s3_put_1000"]
 
 
 def athena(size: Size, environment: Environment, prices: Prices) -> float:
-    """What people read of the lake, and the canary's queries."""
+    """Queries by people and by the canary."""
     canary_tb = CANARIES_MONTH * LEAST_TB if environment.canary else 0
     return (size.lake_gb_month * size.assumed["lake_reads"] / 1000 + canary_tb) * prices["athena_tb"]
 
 
 def lambda_runs(size: Size, environment: Environment) -> float:
-    """Runs of functions in a month."""
+    """Invocations of functions per month."""
     api = size.assumed["users"] * size.assumed["api_requests_per_user_month"]
     written = size.readings_s * MONTH_S / size.assumed["readings_per_last_values_run"] if environment.last_values else 0
     canaries = CANARIES_MONTH if environment.canary else 0
@@ -52,7 +52,7 @@ def lambda_runs(size: Size, environment: Environment) -> float:
 
 
 def functions(size: Size, environment: Environment, prices: Prices) -> float:
-    """Requests, time and traces."""
+    """Requests, duration and traces."""
     runs = lambda_runs(size, environment)
     traced = min(runs, MONTH_S * TRACED_A_S + runs * TRACED_SHARE)
     return (
@@ -63,19 +63,19 @@ def functions(size: Size, environment: Environment, prices: Prices) -> float:
 
 
 def dynamodb(size: Size, environment: Environment, prices: Prices) -> float:
-    """Writes of alerts, of what users asked and, where they are kept, of last values; up to 1 kB each, backed up."""
+    """Writes (up to 1 kB each) of alerts, queries and last values; storage with point-in-time recovery."""
     asked = size.assumed["users"] * size.assumed["api_requests_per_user_month"]
     alerts = size.meters * size.assumed["alerts_per_meter_month"]
-    writes, kept_gb = asked + alerts * size.assumed["writes_per_alert"], alerts * 2 * 1024 / GB
+    writes, stored_gb = asked + alerts * size.assumed["writes_per_alert"], alerts * 2 * 1024 / GB
     if environment.last_values:
         writes += size.readings_s * MONTH_S
-        kept_gb += size.readings_s * SECONDS_DAY * environment.last_values_days * 1024 / GB
-    stored = prices["dynamodb_gb_month"] + prices["dynamodb_pitr_gb_month"]
-    return writes / 1e6 * prices["dynamodb_million_writes"] + kept_gb * stored
+        stored_gb += size.readings_s * SECONDS_DAY * environment.last_values_days * 1024 / GB
+    gb_month = prices["dynamodb_gb_month"] + prices["dynamodb_pitr_gb_month"]
+    return writes / 1e6 * prices["dynamodb_million_writes"] + stored_gb * gb_month
 
 
 def cloudwatch(size: Size, environment: Environment, prices: Prices, deployed: Mapping[str, float]) -> float:
-    """Metrics of alarms, the dashboard, logs taken in and kept, metrics of functions and containers."""
+    """Metrics of alarms, dashboard, ingestion and storage of logs, metrics of functions and containers."""
     log_gb = size.assumed["log_gb_month"]
     running = size.assumed["uploads_month"] * size.assumed["upload_hours"] / HOURS_MONTH
     return (
@@ -89,7 +89,7 @@ def cloudwatch(size: Size, environment: Environment, prices: Prices, deployed: M
 
 
 def kms(size: Size, prices: Prices, deployed: Mapping[str, float]) -> float:
-    """Keys, and data keys for streams, queues and functions. Buckets have bucket keys."""
+    """Keys, and requests of streams, queues and functions; buckets use bucket keys."""
     requests = size.assumed["kms_requests_hour"] * HOURS_MONTH
     return deployed["keys"] * prices["kms_key_month"] + requests / 10_000 * prices["kms_10000_requests"]
 
@@ -104,7 +104,7 @@ def cognito(size: Size, prices: Prices) -> float:
 
 
 def uploads(size: Size, prices: Prices) -> float:
-    """A run of a container for each file, and its state machine."""
+    """A Fargate task and a state machine execution per file."""
     files = size.assumed["uploads_month"]
     hour = TASK_VCPU * prices["fargate_vcpu_hour"] + TASK_GB * prices["fargate_gb_hour"]
     transitions = files * TRANSITIONS / 1000 * prices["step_1000_transitions"]
@@ -116,16 +116,16 @@ def ecr(size: Size, prices: Prices) -> float:
 
 
 def messages(size: Size, prices: Prices) -> float:
-    """A message to a topic and a queue for each change of an alert."""
+    """A message to a topic and a queue per alert change."""
     return size.alert_rows_month / 1e6 * (prices["sns_million_requests"] + prices["sqs_million_requests"])
 
 
 def endpoints(prices: Prices, deployed: Mapping[str, float]) -> float:
-    """Interface endpoints; the one for S3 is a gateway, which is free."""
+    """Interface endpoints; the gateway endpoint of S3 is free."""
     return deployed["interface_endpoints"] * HOURS_MONTH * prices["endpoint_interface_hour"]
 
 
 def secrets(environment: Environment, prices: Prices) -> float:
-    """Those that the settings name; they are made outside of the templates."""
+    """Secrets named in the settings; they are created outside the templates."""
     count = len(environment.secrets) + bool(environment.sentry_secret_arn)
     return count * prices["secret_month"]

@@ -1,4 +1,4 @@
-"""Sizing by hand: a thousand and a million meters, and what prod costs with them."""
+"""Sizing checked by hand: a thousand and a million meters, and the bill of prod."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from deploy.settings import ENVIRONMENTS
 from deploy.sizing import ingest
 from deploy.sizing.__main__ import app
-from deploy.sizing.bill import Plan, bill, ways_down
+from deploy.sizing.bill import Plan, bill, savings_of
 from deploy.sizing.kinds import FREE, ROWS
 from deploy.sizing.model import MONTH_S, size
 from deploy.sizing.packing import row_billed_bytes
@@ -21,14 +21,14 @@ PROD = ENVIRONMENTS["prod"]
 MILLION = Plan(1_000_000, 300, 100, PROD)
 
 
-def test_a_thousand_meters_fit_into_the_smallest_of_everything() -> None:
+def test_thousand_meters_need_the_minimum() -> None:
     small = size(1000, 300, 40)
     # 3.3 readings/s; 3.33 * 86,400 s * 40 d * 52 bytes = 0.60 GB of state.
     assert (small.shards, small.kpus_for_load, small.kpus_for_state, small.applications, small.kpus) == (1, 1, 1, 1, 2)
     assert small.state_gb == pytest.approx(0.599, abs=0.001)
 
 
-def test_a_million_meters() -> None:
+def test_million_meters() -> None:
     million = size(1_000_000, 300, 100)
     # 3,333 readings/s over 500 planned for a shard: 6.67, so 7. Over 1,700 for a KPU: 1.96, so 2.
     assert (million.shards, million.kpus_for_load) == (7, 2)
@@ -37,15 +37,15 @@ def test_a_million_meters() -> None:
     assert (million.kpus_for_state, million.applications, million.kpus) == (43, 1, 44)
 
 
-def test_a_shorter_memory_is_the_lever() -> None:
+def test_fewer_state_days_need_fewer_kpus() -> None:
     assert size(1_000_000, 300, 40).kpus_for_state == 18  # 599.04 GB / 35 GB = 17.1
 
 
-def test_the_parallelism_that_is_set_is_paid_for() -> None:
+def test_configured_parallelism_is_the_minimum() -> None:
     assert size(1000, 300, 100, PROD).kpus == PROD.parallelism + 1
 
 
-def test_limits_come_in_their_order_and_where_reckoned() -> None:
+def test_limits_are_sorted_by_meters() -> None:
     limits = {limit.name: limit.meters for limit in size(1000, 300, 100).limits}
     # 63 KPU * 1,700 readings/s * 300 s.
     assert limits["64 KPU, throughput"] == 63 * 1700 * 300
@@ -54,7 +54,7 @@ def test_limits_come_in_their_order_and_where_reckoned() -> None:
     assert list(limits.values()) == sorted(limits.values())
 
 
-def test_a_row_alone_in_its_record_is_billed_as_5_kb() -> None:
+def test_single_row_is_billed_as_5_kb() -> None:
     assert row_billed_bytes(0, 900, 5120) == 5120
     # Five rows a second for 4 s and the first: 21 of 900 bytes are 3.7 steps, billed as 4.2 on average.
     assert row_billed_bytes(5, 900, 5120) == pytest.approx((21 * 900 + 2560) / 21)
@@ -64,16 +64,16 @@ def test_a_row_alone_in_its_record_is_billed_as_5_kb() -> None:
     assert row_billed_bytes(1e6, 10, 5120) == pytest.approx((5000 + 2560) / 500)
 
 
-def test_a_row_is_never_billed_below_its_size_nor_above_a_record_of_its_own() -> None:
+def test_billed_bytes_per_row_are_bounded() -> None:
     billed = [row_billed_bytes(10 ** (power / 10), 900, 5120) for power in range(-50, 50)]
     assert billed == sorted(billed, reverse=True)
     assert 900 < billed[-1] < billed[0] <= 5120
 
 
-def test_firehose_pays_for_what_is_billed_of_each_table() -> None:
+def test_firehose_cost_of_all_tables() -> None:
     one, paid = size(300, 300), prices("us-east-1")
     kpis_s = 300 * (1 / 900 + 1 / 3600 + 1 / 86_400)
-    # A reading a second; 2 % repeated, 0.1 % refused, 0.1 % register readings; four rows of alerts a meter and month.
+    # A reading a second; 2 % duplicates, 0.1 % refused, 0.1 % register readings; four rows of alerts a meter and month.
     alerts_s = 300 * 4 / MONTH_S
     rows_s = {1.0: 1, 0.02: 1, 0.0005: 2, 0.001: 1, alerts_s / 2: 1}
     billed = sum(rate * tables * row_billed_bytes(rate, 557, 5120) for rate, tables in rows_s.items())
@@ -83,7 +83,7 @@ def test_firehose_pays_for_what_is_billed_of_each_table() -> None:
     assert ingest.firehose(one, paid) == pytest.approx(expected)
 
 
-def test_kinesis_on_demand_counts_each_record_as_1_kb() -> None:
+def test_kinesis_on_demand_rounds_records_to_1_kb() -> None:
     paid, needed = prices("us-east-1"), size(1_000_000, 300, 100, PROD)
     gb = needed.readings_s * MONTH_S * 1024 / 1e9
     day_gb = needed.readings_s * 156 * 86_400 / 1e9
@@ -94,14 +94,14 @@ def test_kinesis_on_demand_counts_each_record_as_1_kb() -> None:
     assert ingest.kinesis(needed, PROD, paid) == pytest.approx(readings + shards + contracts_long)
 
 
-def test_kinesis_provisioned_pays_for_shards_and_for_retention() -> None:
+def test_kinesis_provisioned_cost_of_retention() -> None:
     paid, needed = prices("us-east-1"), size(1_000_000, 300)
     two, day = replace(PROD, shards=2), replace(PROD, shards=2, retention_h=24)
     # Seven shards are needed, whatever the settings say; theirs and the alerts' one pay 0.02 an hour beyond 24 h.
     assert ingest.kinesis(needed, two, paid) - ingest.kinesis(needed, day, paid) == pytest.approx(8 * 730 * 0.02)
 
 
-def test_iot_core_pays_for_connections_messages_rules_and_actions() -> None:
+def test_iot_core_cost() -> None:
     paid = prices("us-east-1")
     needed = size(1000, 300)
     messages = 1000 / 300 * MONTH_S
@@ -110,7 +110,7 @@ def test_iot_core_pays_for_connections_messages_rules_and_actions() -> None:
     assert ingest.iot(needed, 0, paid) == 0
 
 
-def test_the_bill_has_the_rows_that_resource_types_belong_to() -> None:
+def test_bill_has_all_rows() -> None:
     assert list(bill(MILLION, prices("eu-west-1"))) == list(ROWS)
     assert not set(FREE) & {kind for kinds in ROWS.values() for kind in kinds}
     assert all(FREE.values())
@@ -123,18 +123,18 @@ def test_last_values_cost_writes() -> None:
     assert more > 1_000_000 / 300 * MONTH_S / 1e6 * 0.625
 
 
-def test_ways_down_save_what_the_bill_then_lacks_the_most_first() -> None:
+def test_savings_are_differences_of_bills() -> None:
     paid = prices("us-east-1")
-    ways = {way.name: way.saved_usd for way in ways_down(replace(MILLION, devices=1000), paid)}
-    assert list(ways.values()) == sorted(ways.values(), reverse=True)
+    savings = {saving.name: saving.saved_usd for saving in savings_of(replace(MILLION, devices=1000), paid)}
+    assert list(savings.values()) == sorted(savings.values(), reverse=True)
     shorter = sum(bill(MILLION, paid).values()) - sum(bill(replace(MILLION, state_days=40), paid).values())
-    assert ways["state_days = 40"] == pytest.approx(shorter)
+    assert savings["state_days = 40"] == pytest.approx(shorter)
     # A message in ten: nine tenths of what messages, rules and actions cost.
-    assert ways["10 readings in a message"] == pytest.approx(1e6 / 300 * MONTH_S / 1e6 * 1.3 * 0.9)
-    assert not any("message" in way.name for way in ways_down(MILLION, paid))
+    assert savings["10 readings per message"] == pytest.approx(1e6 / 300 * MONTH_S / 1e6 * 1.3 * 0.9)
+    assert not any("message" in saving.name for saving in savings_of(MILLION, paid))
 
 
-def test_every_figure_says_where_it_comes_from() -> None:
+def test_every_figure_has_a_source() -> None:
     assert all(f["from"] for part in ("measured", "assumed") for f in DATA[part].values() if isinstance(f, dict))
     assert all(DATA[part]["when"] for part in ("measured", "assumed", "limits", "prices", "deployed"))
     regions = DATA["prices"]["regions"]
@@ -144,20 +144,20 @@ def test_every_figure_says_where_it_comes_from() -> None:
         assert entry["verified"] == (entry["source"] != "memory")
 
 
-def test_a_region_without_prices_is_said() -> None:
+def test_unlisted_region_uses_fallback_prices() -> None:
     paid = prices("ap-south-2")
     assert not paid.listed
     assert paid["shard_hour"] == 0.015
 
 
-def test_the_command_says_what_is_not_verified() -> None:
+def test_command_reports_unverified_prices() -> None:
     done = CliRunner().invoke(app, ["--meters", "1000", "--env", "prod", "--devices", "10"])
     assert done.exit_code == 0, done.output
-    for said in ("What prod costs", "per 1,000", "IoT Core", "Ways down", "NOT VERIFIED"):
-        assert said in done.output
+    for text in ("Cost of prod", "per 1,000", "IoT Core", "Savings", "NOT VERIFIED"):
+        assert text in done.output
 
 
 @pytest.mark.parametrize(("meters", "interval_s"), [(0, 300), (1, 0), (1, 90_000)])
-def test_what_cannot_be_is_refused(meters: int, interval_s: int) -> None:
+def test_invalid_sizes_are_refused(meters: int, interval_s: int) -> None:
     with pytest.raises(ValueError, match="meters"):
         size(meters, interval_s)
