@@ -1,1 +1,1 @@
-"""Faults injected on purpose into a real cluster, and what must hold all the same: `make chaos`."""
+"""Chaos tests (`make chaos`): faults injected into a real cluster, and invariants checked afterwards."""

@@ -1,4 +1,4 @@
-"""`python -m tests.chaos`: inject faults and say what held. Ends with code 1 where something did not."""
+"""`python -m tests.chaos`: inject faults and check the invariants; exits with code 1 if one is violated."""
 
 from __future__ import annotations
 
@@ -24,18 +24,16 @@ console = Console(highlight=False)
 
 
 def main(
-    faults: Annotated[list[str] | None, typer.Argument(help=f"Faults: {', '.join(FAULTS)}; all without.")] = None,
-    records: Annotated[int, typer.Option(help="Records of the sample, of which there are 92,906.")] = 92_906,
-    rate: Annotated[int, typer.Option(help="Records a second.")] = 1_000,
-    work: Annotated[Path, typer.Option(help="Where logs and outcomes are kept, by fault.")] = WORK,
-    write: Annotated[
-        bool, typer.Option(help="Write the outcomes there into docs/results/chaos.md; other rows stay.")
-    ] = False,
+    faults: Annotated[list[str] | None, typer.Argument(help=f"Faults: {', '.join(FAULTS)}. Default: all.")] = None,
+    records: Annotated[int, typer.Option(help="Records of the sample; it has 92,906.")] = 92_906,
+    rate: Annotated[int, typer.Option(help="Records per second.")] = 1_000,
+    work: Annotated[Path, typer.Option(help="Folder of logs and outcomes, by fault.")] = WORK,
+    write: Annotated[bool, typer.Option(help="Update the rows of these faults in docs/results/chaos.md.")] = False,
 ) -> None:
-    """Run the package on a real cluster, break things, and compare every bill with an independent reckoning."""
+    """Run the package on a real cluster, inject faults, and compare every bill with the oracle."""
     unknown = [name for name in faults or () if name not in FAULTS]
     if unknown:
-        console.print(f"unknown: {', '.join(unknown)}; there are {', '.join(FAULTS)}")
+        console.print(f"unknown fault {', '.join(unknown)}; use {', '.join(FAULTS)}")
         raise typer.Exit(2)
     broken = False
     for name in faults or list(FAULTS):
@@ -43,7 +41,7 @@ def main(
         try:
             with console.status(f"{name}: {fault.doc}, {fault.dose}"):
                 outcome = run(fault, work / name, records, rate)
-        except RehearsalError as error:  # the others are worth their run all the same
+        except RehearsalError as error:  # continue with the other faults
             broken = True
             console.print(f"{name}: {error}")
             continue
@@ -70,6 +68,6 @@ def _interrupted(*_: object) -> None:
 
 
 if __name__ == "__main__":
-    # Ended from outside, it stops what it started too.
+    # On SIGTERM stop all child processes as well.
     signal.signal(signal.SIGTERM, _interrupted)
     sys.exit(typer.run(main))

@@ -1,4 +1,4 @@
-"""The faults: what is done, how much of it, to which load."""
+"""The faults: action, dose and load."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 WORKER = "pyflink.fn_execution.beam.beam_boot"
 NEW_FROM = "2026-03-28"
-#: A later version of a tariff of the sample, whose prices are others.
+#: A later version of a sample tariff with different prices.
 _FLAT = json.loads((SAMPLES / "tariffs" / "eur-flat.json").read_text(encoding="utf-8"))
 NEW_FLAT = {
     **_FLAT,
@@ -36,11 +36,13 @@ NEW_FLAT = {
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault. `act` is called while the load flows, with what runs; it says how often it struck; `prepare` before the
-    first reading. `proxied` is what the proxy does meanwhile, `number` its place in the catalogue of faults
-    (docs/why/chaos.md), `flink` options of the cluster. With `pager` the notifier's calls go through the proxy, too. A
-    fault that `reorders` lets a correction overtake its reading. In several `slots` the readings of a meter pass
-    through several at once, and meet in its bill in an order that is another one after a crash.
+    """A fault.
+
+    `act` is called with the run while records are published; it returns the number of strikes. `prepare` is called
+    before the first reading. `proxied` is the dose of the proxy, `number` the number in docs/why/chaos.md, `flink` has
+    options of the cluster. With `pager` the notifier's calls go through the proxy too. With `reorders` a reading and
+    its correction may arrive in either order. With several `slots` the readings of a meter are processed in parallel
+    and reach its bill in an order that may differ after a restart.
     """
 
     name: str
@@ -63,7 +65,7 @@ class Fault:
 
 
 def workers(work: Path) -> list[int]:
-    """Process ids of the Python workers of the job that runs in a folder."""
+    """Process ids of the Python workers of a job, selected by its work folder."""
     found = subprocess.run(["pgrep", "-f", WORKER], capture_output=True, text=True, check=False)
     return [pid for pid in map(int, found.stdout.split()) if _runs_in(pid, work)]
 
@@ -75,19 +77,19 @@ def _runs_in(pid: int, work: Path) -> bool:
 
 
 def kill_task_manager(run: Run) -> None:
-    """The TaskManager and its Python workers are gone at once; another is started, as the service does."""
+    """Kill the TaskManager and its Python workers, and start another, as the service does."""
     run.cluster.restart("taskmanager.sh")
 
 
 def kill_workers(run: Run) -> None:
-    """The Python workers are gone; the TaskManager stays."""
+    """Kill the Python workers but not the TaskManager."""
     for pid in workers(run.fixture.work):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
 
 def kill_in_checkpoint(run: Run) -> None:
-    """The TaskManager is gone while a checkpoint is being made."""
+    """Kill the TaskManager during a checkpoint."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError, KeyError):
@@ -98,9 +100,7 @@ def kill_in_checkpoint(run: Run) -> None:
 
 
 def kill_job_manager(run: Run) -> None:
-    """Everything is gone at once. As the service's high availability does, the job is started again from the last
-    checkpoint that was complete.
-    """
+    """Kill all processes, and start the job again from the last complete checkpoint, as the service does."""
     last = run.last_checkpoint()
     for script in ("jobmanager.sh", "taskmanager.sh"):
         run.cluster.restart(script)
@@ -109,7 +109,7 @@ def kill_job_manager(run: Run) -> None:
 
 
 def upgrade(run: Run) -> None:
-    """Stopped with a savepoint, and the package started again from it, in a new TaskManager as the service does."""
+    """Stop the job with a savepoint and start it from the savepoint in a new TaskManager, as the service does."""
     savepoint = run.stop_with_savepoint()
     run.cluster.restart("taskmanager.sh")
     run.cluster.wait_for_slots()
@@ -117,7 +117,7 @@ def upgrade(run: Run) -> None:
 
 
 def reshard(run: Run) -> None:
-    """A shard is split and two are merged."""
+    """Split a shard and merge two."""
     kinesis.split(run.fixture.streams, run.fixture.names.readings)
     time.sleep(2)
     kinesis.merge(run.fixture.streams, run.fixture.names.readings)
@@ -129,8 +129,9 @@ def reshard_and_kill(run: Run) -> None:
 
 
 def new_version(run: Run) -> None:
-    """A tariff's next version comes into the registry of the running job, and the TaskManager dies before it may have
-    been read. No reading has been priced by then: such ones would keep their price.
+    """Add a tariff version to the registry of the running job, and kill the TaskManager before the job reads it.
+
+    No reading has been priced by then; priced readings would retain their price.
     """
     body = json.dumps(NEW_FLAT).encode()
     key = "tariffs/eur-flat-chaos.json"
@@ -139,7 +140,7 @@ def new_version(run: Run) -> None:
 
 
 def times(count: int, pause_s: float, strike: Callable[[Run], None]) -> Callable[[Run], int]:
-    """Strike again and again."""
+    """Strike `count` times, waiting `pause_s` seconds and for a healthy job before each."""
 
     def act(run: Run) -> int:
         for _ in range(count):
@@ -164,7 +165,7 @@ FAULTS = {
               times(3, 8, kill_in_checkpoint)),
         Fault("throttled", "4", "throttled calls; single records of batches refused", "30 % of calls, 10 % of records",
               proxied=Dose(throttled=0.3, failed_records=0.1)),
-        Fault("broken", "5", "500, reset, answer lost after the deed, a stall of 30 s", "5 %, 5 %, 5 %, 0.2 % of calls",
+        Fault("broken", "5", "500, reset, response lost after the call, 30 s stall", "5 %, 5 %, 5 %, 0.2 % of calls",
               proxied=Dose(server_error=0.05, reset=0.05, answer_lost=0.05, stalled=0.002)),
         Fault("reshard", "6", "shards split and merged, and the TaskManager killed on that", "3 of each",
               times(3, 4, reshard_and_kill), shards=2, kinesalite=True, reorders=True),
@@ -181,7 +182,7 @@ FAULTS = {
         Fault("tariff_version", "19", "a tariff's next version, and kills on that and later",
               "1 kill before, 3 in the load", times(3, 8, kill_task_manager), prepare=new_version,
               tariffs=(NEW_FLAT,), properties={"tariffs": {"refresh_s": "1"}}),
-        Fault("pager", "20", "SNS answers 500 or not at all after the deed, and the TaskManager is killed",
+        Fault("pager", "20", "SNS answers 500 or loses the response after the call, and the TaskManager is killed",
               "30 %, 20 % of messages; 2 kills", times(2, 6, kill_task_manager),
               proxied=Dose(server_error=0.3, answer_lost=0.2, calls=("Publish",)), pager=True),
         Fault("upgrade", "21", "stopped with a savepoint, the package started from it", "2", times(2, 8, upgrade)),

@@ -1,4 +1,4 @@
-"""Kinesalite: an emulator of Kinesis alone, whose shards split and merge as the service's do."""
+"""Kinesalite, an emulator of Kinesis that supports splitting and merging of shards."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _SERVE = "require('kinesalite')({createStreamMs:50,deleteStreamMs:50,updateStrea
 
 
 class KinesaliteError(RuntimeError):
-    """Kinesalite does not start."""
+    """Kinesalite did not start or respond."""
 
 
 @contextlib.contextmanager
 def kinesalite(log: Path) -> Iterator[str]:
-    """URL of a Kinesis of its own. Raises NpmError where it cannot be had."""
+    """URL of a new Kinesalite server. Raises NpmError if it cannot be installed."""
     installed(MANIFEST, INSTALLED, "kinesalite")
     port = free_port()
     with log.open("wb") as out:
@@ -42,14 +42,14 @@ def kinesalite(log: Path) -> Iterator[str]:
 
 
 def create_stream(url: str, name: str, shards: int) -> None:
-    """A stream, once it is active."""
+    """Create a stream and wait until it is active."""
     kinesis = client("kinesis", url)
     kinesis.create_stream(StreamName=name, ShardCount=shards)
     _wait_active(kinesis, name)
 
 
 def open_shards(url: str, stream: str) -> list[dict[str, Any]]:
-    """Shards that take records, by their hash keys."""
+    """Open shards, sorted by hash key."""
     found = client("kinesis", url).describe_stream(StreamName=stream)["StreamDescription"]["Shards"]
     still = [shard for shard in found if "EndingSequenceNumber" not in shard["SequenceNumberRange"]]
     return sorted(still, key=lambda shard: int(shard["HashKeyRange"]["StartingHashKey"]))

@@ -1,7 +1,7 @@
-"""Loads: records in order of arrival, some with trouble in the data itself; the seed is fixed.
+"""Loads: records in order of arrival, some with defects in the data; the seed is fixed.
 
-The base is the sample: some 200 meters with time of use, tiers, demand, registers, late readings, repeats, corrections
-and damaged records. What a load adds, it says in `rejected` (bytes that must come out as they went in).
+The base is the sample: about 200 meters with time of use, tiers, demand, registers, late readings, duplicates,
+corrections and malformed records. `rejected` has the records that must be rejected, byte for byte.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ SEED = 5
 
 @dataclass(frozen=True)
 class Load:
-    """What is published. `rejected` are the records that are none, by bytes."""
+    """Records to publish. `rejected` counts the invalid ones."""
 
     records: list[bytes]
     rejected: Counter[bytes] = field(default_factory=Counter)
 
     def readings(self) -> list[bytes]:
-        """Records that are readings, in order."""
+        """Valid records, in order."""
         left = Counter(self.rejected)
         found = []
         for record in self.records:
@@ -40,7 +40,7 @@ class Load:
 
 
 def clean(count: int) -> Load:
-    """The sample as it is."""
+    """The unchanged sample."""
     records = list(islice(records_of(SAMPLES / "readings.ndjson.gz"), count))
     return Load(records, Counter(filter(is_malformed, records)))
 
@@ -62,7 +62,7 @@ def duplicated(count: int) -> Load:
 def disordered(count: int) -> Load:
     """A fifth of the readings minutes late, a twentieth hours, a hundredth up to two days of the sample's time.
 
-    Corrections and what they correct stay where they are: a peak never falls.
+    Corrections and corrected readings are not moved, because a peak never falls.
     """
     base, chance = clean(count), random.Random(SEED)
     hour = max(1, count // 72)
@@ -80,7 +80,7 @@ def disordered(count: int) -> Load:
 
 
 def poisoned(count: int) -> Load:
-    """One record in a hundred is poison."""
+    """One record in a hundred is invalid."""
     base, chance = clean(count), random.Random(SEED)
     good = b'{"meter_id":"zar-00000","interval_start":"2026-03-28T10:00:00Z","interval_s":300,%s}'
     poison = [
@@ -102,8 +102,9 @@ def poisoned(count: int) -> Load:
 
 
 def skewed(count: int) -> Load:
-    """Clocks that are wrong: 1970 and 2038 are rejected; a leap day that is none is no date. One meter in ten is an
-    hour ahead or behind: its readings are what they say.
+    """Wrong clocks: 1970, 2038 and an invalid leap day are rejected.
+
+    One meter in ten is an hour ahead or behind; its readings are processed with their own times.
     """
     base, chance = clean(count), random.Random(SEED)
     base = replace(base, records=[record if base.rejected[record] else _shifted(record) for record in base.records])
@@ -117,7 +118,7 @@ def skewed(count: int) -> Load:
 
 
 def _shifted(record: bytes) -> bytes:
-    """A record as a device says it whose clock may be an hour ahead or behind."""
+    """A record of a device whose clock may be an hour ahead or behind."""
     document = json.loads(record)
     number = zlib.crc32(str(document["meter_id"]).encode()) % 20
     if number > 1 or not isinstance(document["interval_start"], str):

@@ -1,4 +1,4 @@
-"""What must hold after a run, whatever was done to it: looked at in the content of what came out."""
+"""Invariants after a run with faults, checked in the content of the lake."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from tests.chaos.loads import Load
 from tests.harness.oracle import Oracle
 
 HEALTHY_S = 60.0
-#: What a TaskManager of 3000 MB and its Python workers may take at most.
+#: Maximum memory of a TaskManager of 3000 MB and its Python workers.
 MEMORY_LIMIT_MIB = 4500
-#: With fewer hours of meters closed than one for so many costs, nearly all readings were late: time has stood still or
-#: run off. Runs at a thousand readings a second have one for 7 to 100.
+#: Maximum costs per closed meter hour. Above it nearly all readings were late, because event time stopped or ran ahead.
+#: Runs at a thousand readings per second have 7 to 100.
 MOST_COSTS_AN_HOUR = 400
 MONEY = ("energy_cost", "demand_cost", "fixed_cost", "export_credit", "tax", "cost")
 #: (alert_id, change_number).
@@ -31,9 +31,11 @@ _LINES = ("energy", "demand", "fixed", "export", "tax", "cost")
 
 @dataclass
 class Outcome:
-    """What a run showed. `raw_copies` are rows written again, which sinks may do, `differing_copies` those of them that
-    cost their reading otherwise, as another order of arrival does; the newest copies must add up. `provisional_bills`
-    differ in a peak that a correction lowered. Everything else must be as `problems` wants it.
+    """Result of a run.
+
+    `raw_copies` are rows that sinks wrote again, which is allowed. `differing_copies` are those with other costs after
+    another order of arrival; the latest copies must add up. `provisional_bills` differ in a peak that a correction
+    lowered. `problems` checks everything else.
     """
 
     fault: str
@@ -55,9 +57,9 @@ class Outcome:
     alerts: int = 0
     raised_twice: int = 0
     broken_episodes: int = 0
-    told: int = 0
-    told_twice: int = 0
-    untold: int = 0
+    delivered: int = 0
+    delivered_twice: int = 0
+    undelivered: int = 0
     restarts: int = 0
     revived: int = 0
     healthy_after_s: float = 0.0
@@ -66,11 +68,11 @@ class Outcome:
     seconds: float = 0.0
 
     def problems(self) -> list[str]:
-        """What must not be, in words."""
+        """Violated invariants."""
         lost = self.published - sum(self.accounted.values())
         found = {
             f"{lost} records are lost": lost > 0,
-            f"{-lost} records more came out than went in": lost < 0,
+            f"{-lost} more records came out than were published": lost < 0,
             f"the outcomes are {self.accounted}, the oracle has {self.expected}": self._differ(),
             f"{self.wrong_bills} of {self.bills} bills differ from the oracle's": self.wrong_bills,
             "no bills came out": not self.bills,
@@ -79,18 +81,20 @@ class Outcome:
             f"{self.wrong_rejected} rejected records are not those injected, byte for byte": self.wrong_rejected,
             f"{self.raised_twice} episodes were raised more than once": self.raised_twice,
             f"{self.broken_episodes} alerts lack a change": self.broken_episodes,
-            f"{self.told_twice} changes of alerts were told more than once": self.told_twice,
-            f"{self.untold} changes of alerts were not told": self.untold,
+            f"{self.delivered_twice} alert changes were delivered more than once": self.delivered_twice,
+            f"{self.undelivered} alert changes were not delivered": self.undelivered,
             f"healthy only after {self.healthy_after_s:.0f} s": self.healthy_after_s > HEALTHY_S,
-            "the proxy met no call to spoil": self.harmless,
-            f"{self.orphans} Python workers are left": self.orphans,
+            "the proxy injected no failure": self.harmless,
+            f"{self.orphans} Python workers are still running": self.orphans,
             f"{self.peak_mib} MiB of memory": self.peak_mib > MEMORY_LIMIT_MIB,
         }
         return [text for text, is_so in found.items() if is_so]
 
     def _differ(self) -> bool:
-        """Whether outcomes are others than the oracle's. Where a reading and its correction come in either order, the
-        one that comes second is costed or a repeat: only their sum is known.
+        """True if outcomes differ from the oracle's.
+
+        If a reading and its correction may arrive in either order, the second one is costed or a duplicate: only their
+        sum is compared.
         """
         if not self.reordered:
             return self.accounted != self.expected
@@ -101,8 +105,8 @@ class Outcome:
         return merged(self.accounted) != merged(self.expected)
 
     def look(self, load: Load, tariffs: Sequence[dict[str, Any]], lake: Path) -> None:
-        """Compare the lake with an independent reckoning of `load`."""
-        oracle = _reckoned(load, tariffs)
+        """Compare the lake with the oracle's outcome of `load`."""
+        oracle = _oracle_of(load, tariffs)
         self.expected = {
             "costs": oracle.counts["costed"],
             "duplicates": oracle.counts["duplicates"],
@@ -111,7 +115,7 @@ class Outcome:
         }
         try:
             found = account(lake)
-        except LakeError:  # nothing has come out at all
+        except LakeError:  # the lake is empty
             self.accounted = dict.fromkeys(ACCOUNTED, 0)
             return
         self.accounted = {name: found[name] for name in ACCOUNTED}
@@ -122,7 +126,7 @@ class Outcome:
             hours = "SELECT COUNT(*) FROM kpis WHERE level = 'meter' AND window_s = 3600"
             ((self.hours,),) = connection.execute(hours).fetchall()
             raised = "SELECT COUNT(*), SUM(CASE WHEN n > 1 THEN 1 ELSE 0 END) FROM (SELECT COUNT(*) AS n FROM alerts "
-            # What old readings showed is raised once more, as a live alert, when fresh ones go on with it.
+            # An episode of historical readings is raised once more, as a live alert, if current readings continue it.
             raised += "WHERE state = 'raised' AND NOT historical GROUP BY alert_id)"
             ((self.alerts, twice),) = connection.execute(raised).fetchall()
             self.raised_twice = int(twice or 0)
@@ -145,41 +149,41 @@ class Outcome:
         self.raw_copies, self.differing_copies = total - distinct, contents - distinct
         self.bills = len(right)
         differing = {bill for bill in got.keys() | right.keys() if got.get(bill) != right.get(bill)}
-        # A peak from before a correction that lowers it stays. Which readings came before it is a matter of order, and
-        # several slots do not keep it: such rows are provisional, and `rerate` settles the demand.
+        # A peak is not lowered by a later correction. With several slots the order of readings is not fixed, so such
+        # rows are provisional, and `rerate` settles the demand.
         lowered = differing & oracle.lowered() & got.keys()
         provisional = {bill for bill in lowered if _differ_in_demand(got[bill], right[bill])}
         self.wrong_bills, self.provisional_bills = len(differing - provisional), len(provisional)
 
     def look_at_messages(self, messages: Sequence[dict[str, Any]], lake: Path) -> None:
-        """Every change of a live alert is told once."""
-        told = told_changes(messages)
-        self.told = len(told)
-        self.told_twice = sum(count > 1 for count in told.values())
-        self.untold = len(live_changes(lake) - told.keys())
+        """Check that every change of a live alert was delivered once."""
+        delivered = delivered_changes(messages)
+        self.delivered = len(delivered)
+        self.delivered_twice = sum(count > 1 for count in delivered.values())
+        self.undelivered = len(live_changes(lake) - delivered.keys())
 
 
 def _differ_in_demand(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether the demand of two bills differs, and nothing but what follows from it: the taxes and the sum."""
+    """True if two bills differ only in the demand, and in the taxes and sum that follow from it."""
     return one["demand"] != other["demand"] and all(one[line] == other[line] for line in ("energy", "fixed", "export"))
 
 
-def told_changes(messages: Sequence[dict[str, Any]]) -> Counter[Change]:
-    """How often each change is in messages."""
+def delivered_changes(messages: Sequence[dict[str, Any]]) -> Counter[Change]:
+    """Number of messages by alert change."""
     return Counter((row["alert_id"], row["change_number"]) for message in messages for row in message["alerts"])
 
 
 def live_changes(lake: Path) -> set[Change]:
-    """Changes of alerts that people are to be told of."""
+    """Alert changes of which people are notified."""
     live = "SELECT alert_id, change_number FROM alerts WHERE NOT historical AND NOT muted AND inhibited_by = ''"
     try:
         with open_lake(lake) as connection:
             return set(connection.execute(live).fetchall())
-    except LakeError:  # nothing has come out at all
+    except LakeError:  # the lake is empty
         return set()
 
 
-def _reckoned(load: Load, more: Sequence[dict[str, Any]]) -> Oracle:
+def _oracle_of(load: Load, more: Sequence[dict[str, Any]]) -> Oracle:
     contracts = (SAMPLES / "contracts.ndjson").read_bytes().splitlines()
     tariffs = [json.loads(path.read_text()) for path in sorted((SAMPLES / "tariffs").glob("*.json"))]
     oracle = Oracle(contracts, [*tariffs, *more])

@@ -1,5 +1,5 @@
-"""A proxy between the job and the AWS endpoint that goes wrong on purpose, as AWS does: throttling, errors, connections
-that break or hang, answers lost after the deed, batches of which a part fails.
+"""A proxy between the job and the AWS endpoint that injects failures of AWS: throttling, errors, connections that
+break or hang, responses lost after the call, partially failed batches.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ STALL_S = 30.0
 
 @dataclass(frozen=True)
 class Dose:
-    """What goes wrong: the share of calls of each kind of trouble, and of records within a batch that fail.
+    """Shares of calls that fail, by kind of failure, and of records in a batch that fail.
 
-    `calls` says which (such as `GetRecords`); none stands for all.
+    `calls` selects the calls (such as `GetRecords`); empty selects all.
     """
 
     throttled: float = 0.0
@@ -41,8 +41,9 @@ class Dose:
 
 @dataclass
 class Proxy:
-    """Forwards calls to `places` by service (`Kinesis`, `Firehose`, ... or `*`), with a dose of trouble while one is
-    set. `done` counts what was done to calls.
+    """Forwards calls to `places` by service (`Kinesis`, `Firehose`, ... or `*`), and injects failures of `dose` if set.
+
+    `done` counts injected failures by kind.
     """
 
     places: dict[str, str]
@@ -53,7 +54,7 @@ class Proxy:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def trouble(self, call: str) -> str:
-        """What is to happen to a call, "" for nothing."""
+        """Kind of failure for a call; "" for none."""
         dose = self.dose
         if dose is None or (dose.calls and call not in dose.calls):
             return ""
@@ -67,7 +68,7 @@ class Proxy:
         return ""
 
     def spared(self, records: list[Any]) -> tuple[list[Any], list[bool]]:
-        """(the records of a batch that go through, which of all do)."""
+        """(records of a batch to forward, a flag for each record)."""
         share = self.dose.failed_records if self.dose else 0.0
         with self._lock:
             through = [self._chance.random() >= share for _ in records]
@@ -80,7 +81,7 @@ class Proxy:
 
 @contextlib.contextmanager
 def proxied(places: dict[str, str]) -> Iterator[Proxy]:
-    """A proxy on a free port of this machine."""
+    """A proxy on a free port."""
     proxy = Proxy(places)
 
     class Handler(_Handler):
@@ -101,7 +102,7 @@ def proxied(places: dict[str, str]) -> Iterator[Proxy]:
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, *_: object) -> None:
-        """Clients that were killed break their connections: that is what it is for."""
+        """Ignore connections broken by killed clients."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -153,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
             connection.close()
 
     def _partly(self, service: str, call: str, body: bytes) -> None:
-        """Some records of a batch fail, as the service says in its answer; the others go through."""
+        """Fail some records of a batch in the response, and forward the others."""
         document = json.loads(body)
         through, which = self.proxy.spared(document["Records"])
         failed = "RequestResponses" if call == "PutRecordBatch" else "Records"
@@ -178,7 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def _reset(self) -> None:
-        """Break the connection: the other side sees a reset."""
+        """Reset the connection."""
         self.close_connection = True
         with contextlib.suppress(OSError):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -189,7 +190,7 @@ _NOT_FORWARDED = ("connection", "content-length", "transfer-encoding", "date", "
 
 
 def _action(body: bytes) -> str:
-    """The call in a form, as older services are called."""
+    """Name of the call in a form, the protocol of older services."""
     return parse_qs(body.decode("ascii", "replace")).get("Action", [""])[0] if body.startswith(b"Action=") else ""
 
 

@@ -1,4 +1,4 @@
-"""One run: the package on a real cluster, a load at a steady pace, a fault, and the content of what came out."""
+"""One run: the package on a real cluster, a load at a steady rate, a fault, and the outcome."""
 
 from __future__ import annotations
 
@@ -33,17 +33,16 @@ from tests.bench.progress import descendants
 from tests.chaos.faults import Fault, workers
 from tests.chaos.kinesis import create_stream, kinesalite
 from tests.chaos.loads import Load
-from tests.chaos.outcome import Outcome, live_changes, told_changes
+from tests.chaos.outcome import Outcome, delivered_changes, live_changes
 from tests.chaos.proxy import Proxy, proxied
 
 LIMIT_S, CONTRACTS_S, DELIVERY_S, MESSAGES_S, SETTLE_S, SWEEPS_S, LOOKS = 240.0, 5.0, 2.0, 5.0, 60.0, 90.0, 5
 OUTCOME = "outcome.json"
-#: A Python operator with state may never end when it is cancelled, or take the JVM with it: its state is closed under a
-#: call that is still in it. A TaskManager that hangs ends itself, after this instead of three minutes; it is started
-#: again, as the service does.
+#: A stateful Python operator may hang or crash the JVM on cancellation, because its state is closed during a call. A
+#: hanging TaskManager exits after this timeout instead of three minutes; it is started again, as the service does.
 CANCELLATION = {"task.cancellation.timeout": 20_000}
-#: What a program may set is the rehearsal's to look at: Flink takes a cluster's own options for changes of the program
-#: where it writes them in another unit.
+#: The rehearsal checks the options that a program may set. Here the check is off: Flink mistakes options of the cluster
+#: for changes by the program if their units differ.
 ANY_PROGRAM = {"execution.program-config.enabled": True}
 ROUTES = {
     "recipients": {"crew": {"sns": "{fifo_topic}", "tokens": 100_000, "refill_s": 1, "group_s": 0}},
@@ -53,7 +52,7 @@ ROUTES = {
 
 @dataclass
 class Run:
-    """What runs; `job` changes where it is started again."""
+    """A run in progress; `job` is the id of the current job, which changes at a restart."""
 
     fixture: ClusterFixture
     cluster: Cluster
@@ -63,7 +62,7 @@ class Run:
     revived: int = 0
 
     def wait_until_healthy(self) -> float:
-        """Seconds until every operator has run for some looks in a row."""
+        """Wait until every operator is running in LOOKS consecutive polls; returns the seconds."""
         started, looks = time.monotonic(), 0
         while looks < LOOKS and time.monotonic() - started < LIMIT_S:
             self._note_memory()
@@ -77,7 +76,7 @@ class Run:
         return max(0.0, time.monotonic() - started - LOOKS * 0.5)
 
     def stop_with_savepoint(self) -> str:
-        """Stop the job; returns where its state is."""
+        """Stop the job with a savepoint; returns its path."""
         target = {"targetDirectory": (self.fixture.work / "savepoints").as_uri(), "drain": False}
         trigger = self._post(f"/jobs/{self.job}/stop", target)["request-id"]
         found: dict[str, Any] = {}
@@ -91,7 +90,7 @@ class Run:
         return str(found["operation"]["location"])
 
     def last_checkpoint(self) -> str:
-        """Where the last complete checkpoint is; waits for the first."""
+        """Path of the last complete checkpoint; waits for the first."""
         found: list[str] = []
 
         def done() -> bool:
@@ -104,7 +103,7 @@ class Run:
         return found[-1]
 
     def wait_for_place(self) -> None:
-        """Until a checkpoint holds the place in the stream of readings: one that began after a cost had come out."""
+        """Wait for a checkpoint that started after the first cost: it contains positions in the readings stream."""
         delivery = self.fixture.delivery
         wait_for(lambda: delivery.refresh() and delivery.rows["costs"], "no cost has come out", self.fixture.work)
         since_ms = time.time() * 1000
@@ -116,7 +115,7 @@ class Run:
         wait_for(holds_it, "no further checkpoint is complete", self.fixture.work)
 
     def wait_for_output(self) -> None:
-        """Until costs have come out that no checkpoint holds: begun again from the last one, they are written twice."""
+        """Wait for costs after the last checkpoint; a restart writes them twice."""
         last, since, rows = "", time.monotonic(), 0
 
         def written() -> bool:
@@ -125,7 +124,7 @@ class Run:
             found = self.fixture.delivery.rows["costs"]
             if last != (last := self.last_checkpoint()):
                 since = time.monotonic()
-            if time.monotonic() - since < DELIVERY_S:  # what comes out until then may be from before it
+            if time.monotonic() - since < DELIVERY_S:  # rows until then may precede the checkpoint
                 rows = found
             return found > rows
 
@@ -136,7 +135,7 @@ class Run:
         return int(float(found[0]["value"])) if found else -1
 
     def revive(self) -> None:
-        """Start the TaskManager again where it has ended itself, as the service does at any time."""
+        """Start the TaskManager again if it has exited, as the service does."""
         process = self.cluster.processes.get("taskmanager.sh")
         if process is not None and process.poll() is not None:
             self.cluster.restart("taskmanager.sh")
@@ -152,7 +151,7 @@ class Run:
             return json.load(answer)
 
     def _note_memory(self) -> None:
-        """Resident memory of the TaskManager and all it started."""
+        """Record the resident memory of the TaskManager and its children."""
         process = self.cluster.processes.get("taskmanager.sh")
         total = 0
         for pid in descendants(process.pid) if process else ():
@@ -170,9 +169,10 @@ def run(
     limit_s: float = LIMIT_S,
     package: Path = PACKAGE,
 ) -> Outcome:
-    """Publish a load of `count` records of the sample at `rate` a second while the fault is injected; wait for all;
-    look at the content. `sabotage` changes the package or its settings before they start; `limit_s` is how long all
-    may take to arrive.
+    """Publish `count` records of the sample at `rate` per second while the fault is injected, and check the outcome.
+
+    `sabotage` changes the package or its settings before the start. `limit_s` is the time limit for all records to
+    arrive.
     """
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
@@ -194,12 +194,12 @@ def run(
             publisher.start()
             proxy.dose = fault.proxied
             outcome.hits = fault.act(running)
-            time.sleep(3)  # until then the cluster may not have seen the last hit
+            time.sleep(3)  # the cluster may detect the last strike only after seconds
             outcome.healthy_after_s = running.wait_until_healthy()
             while publisher.is_alive():
                 running.revive()
                 publisher.join(1)
-            proxy.dose = fault.proxied if fault.pager else None  # alerts come after their readings
+            proxy.dose = fault.proxied if fault.pager else None  # alerts follow their readings
             outcome.published = fixture.feed(load.records, len(load.records), limit_s, running.revive)
             running.wait_until_healthy()
             if alerting:
@@ -225,9 +225,7 @@ def _version() -> str:
 
 
 def _settle(fixture: ClusterFixture) -> None:
-    """Wait until the job has said all of alerts, in the lake and in the stream: they come after their readings, and the
-    cluster is about to be killed.
-    """
+    """Wait until all alerts, which follow their readings, are in the lake and in the stream."""
     deadline, before = time.monotonic() + SETTLE_S, None
     while time.monotonic() < deadline:
         fixture.delivery.refresh()
@@ -239,10 +237,10 @@ def _settle(fixture: ClusterFixture) -> None:
 
 
 def _messages(fixture: ClusterFixture, alerting: LocalAlerting) -> list[dict[str, Any]]:
-    """What people were told. What was not taken is sent again by the sweeper, once its lease has run out."""
+    """Notifications that were sent. The sweeper retries failed ones after their lease has expired."""
     deadline, found = time.monotonic() + SWEEPS_S, received(fixture.url, alerting.inbox)
     fixture.delivery.refresh()
-    while live_changes(fixture.work / "lake") - told_changes(found).keys() and time.monotonic() < deadline:
+    while live_changes(fixture.work / "lake") - delivered_changes(found).keys() and time.monotonic() < deadline:
         sweep(fixture.url, alerting)
         time.sleep(3)
         found += received(fixture.url, alerting.inbox)
@@ -251,7 +249,7 @@ def _messages(fixture: ClusterFixture, alerting: LocalAlerting) -> list[dict[str
 
 @contextlib.contextmanager
 def _deployed(fault: Fault, work: Path, package: Path) -> Iterator[tuple[ClusterFixture, Proxy]]:
-    """The deployment, its streams behind the proxy."""
+    """A deployment whose streams are behind the proxy."""
     names = Names("chaos")
     with contextlib.ExitStack() as stack:
         url = streams = stack.enter_context(endpoint(work / "endpoint.log", free_port()))
@@ -263,7 +261,7 @@ def _deployed(fault: Fault, work: Path, package: Path) -> Iterator[tuple[Cluster
         contracts = list(records_of(SAMPLES / "contracts.ndjson"))
         triggers = () if fault.kinesalite else ("notifier",)
         options = {"shards": fault.shards, "triggers": triggers}
-        # Half of the contracts are in the snapshot alone: after a fault they are in state, or nowhere.
+        # Half of the contracts are only in the snapshot: after a fault they must be in the restored state.
         fixture = set_up(work, names, url, contracts[::2], package, streams, create_options=options)
         _store(fixture, contracts[1::2])
         fixture.change(**{group: {"endpoint": proxy.url} for group in ("readings", "contracts", "outputs")})
@@ -288,7 +286,7 @@ def _paced(fixture: ClusterFixture, records: list[bytes], rate: int) -> None:
 
 
 def _without_last_quarter(load: Load) -> Load:
-    """Only records whose partition key lies in the first three quarters of the hash keys."""
+    """Only records whose partition key is in the first three quarters of the hash key range."""
 
     def kept(record: bytes) -> bool:
         try:

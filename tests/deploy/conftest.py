@@ -39,18 +39,18 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
 
 
 @pytest.fixture(scope="session")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Templates:
-    """Templates of an environment with people to tell and a secret for errors."""
+def with_operators(tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    """Templates of an environment with operators and a secret for error reports."""
     from deploy.app import synthesize
     from deploy.settings import Environment
 
     environment = Environment(
-        "told",
+        "notified",
         operators=("ana@plant.example", "ravi@plant.example"),
         monthly_budget_usd=700,
         sentry_secret_arn="arn:aws:secretsmanager:eu-west-1:000000000000:secret:sentry-AbCdEf",
     )
-    out = synthesize([environment], tmp_path_factory.mktemp("told"))
+    out = synthesize([environment], tmp_path_factory.mktemp("notified"))
     found = {path.name.removesuffix(".template.json"): path for path in out.glob("*.template.json")}
     return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in found.items()}
 

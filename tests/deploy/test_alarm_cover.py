@@ -1,4 +1,4 @@
-"""Whatever the templates hold is watched: a new queue, function or stream without its alarms fails here."""
+"""Every queue, function, stream and table of the templates has its alarms."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "use" / "runbook.md").rea
 EXEMPT = {
     "inbox.fifo": "a plant's own programs read it, when they like; what they cannot take goes to its dead-letter queue",
     "check": "the check after a deployment reads it; what an earlier check left expires within the hour",
-    "operators": "what tells of alarms cannot tell of itself: `python -m deploy drill` looks",
+    "operators": "the topic that reports alarms cannot report its own failure; `python -m deploy drill` checks it",
 }
 #: (namespace, dimension, metrics) that a resource of a kind must have an alarm on.
 NEEDED = {

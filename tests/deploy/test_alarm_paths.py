@@ -66,8 +66,8 @@ def test_every_alarm_reaches_the_operators(templates: Templates, environment: st
             assert not hears(account, stack, topic, "cloudwatch.amazonaws.com")
 
 
-def test_what_events_and_budgets_say_reaches_the_operators(told: Templates) -> None:
-    account = Account(told, "metering-told")
+def test_what_events_and_budgets_say_reaches_the_operators(with_operators: Templates) -> None:
+    account = Account(with_operators, "metering-notified")
     topics = {"events.amazonaws.com": set(), "budgets.amazonaws.com": set()}  # type: dict[str, set[str]]
     for (stack, _), rule in account.of_kind("AWS::Events::Rule").items():
         arns = [account.text(stack, target["Arn"]) for target in rule["Targets"]]
@@ -77,8 +77,8 @@ def test_what_events_and_budgets_say_reaches_the_operators(told: Templates) -> N
             sns = [s["Address"] for s in notified["Subscribers"] if s["SubscriptionType"] == "SNS"]
             topics["budgets.amazonaws.com"] |= {account.text(stack, address) for address in sns}
     for service, found in topics.items():
-        assert found == {"metering-told-operators"}, service
-        assert not hears(account, "metering-told-monitoring", "metering-told-operators", service)
+        assert found == {"metering-notified-operators"}, service
+        assert not hears(account, "metering-notified-monitoring", "metering-notified-operators", service)
 
 
 @pytest.mark.parametrize("environment", DEPLOYED)

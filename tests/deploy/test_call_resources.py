@@ -53,7 +53,7 @@ def test_each_stream_and_queue_is_that_of_the_event_source(
         assert actions.get("kinesis:GetRecords", set()) == streams
         channels = {arn for arn in actions.get("sqs:SendMessage", ()) if arn.startswith("<Channels")}
         assert actions.get("sqs:SendMessage", set()) - set(EVERYTHING.recipients) - channels == dead
-        assert not channels or "sns:Publish" in actions, "only who tells people sends to queues of the channels"
+        assert not channels or "sns:Publish" in actions, "only functions that notify people may send to these queues"
         seen += len(own)
     assert seen == len(mappings)
 

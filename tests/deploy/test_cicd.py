@@ -109,13 +109,14 @@ def test_the_deploy_role_may_do_what_a_deployment_does_and_no_more(prod: dict[st
         for path in (PROJECT / "deploy").rglob("*.py")
         if "local" not in path.parts
         and ("runtime" not in path.parts or path.name in ("athena.py", "exporter.py"))
-        # `up --restore` is for operators, whose permissions docs/use/recovery.md has.
-        and "backup" not in path.parts
+        # `up --restore` is for operators, whose permissions are in docs/use/recovery.md.
+        and "backup" not in (*path.parts, path.stem)
     ]
     source = Code(files, ("athena", "cloudwatch", "kinesis", "sns", "sqs"))
-    calls = source.calls(PROJECT / "deploy" / "__main__.py", "up", registered=False)
-    for module, function in (("smoke", "check"), ("smoke_alert", "check"), ("drill", "drill"), ("snapshots", "prune")):
+    calls = source.calls(PROJECT / "deploy" / "commands" / "up.py", "up", registered=False)
+    for module, function in (("smoke", "check"), ("smoke_alert", "check"), ("drill", "drill")):
         calls |= source.calls(RELEASE / f"{module}.py", function, registered=False)
+    calls |= source.calls(PROJECT / "deploy" / "stream_job" / "snapshots.py", "prune", registered=False)
     needed = actions_of(calls)
     assert {f"{needed[action]}: {action}" for action in needed.keys() - actions.keys() - FREE} == set()
     assert actions.keys() - needed.keys() - NOT_CALLED == set()
@@ -199,7 +200,7 @@ def test_actions_are_pinned_by_commit_and_named_by_version() -> None:
 
 
 def test_no_event_text_reaches_a_shell(workflow: dict[Any, Any]) -> None:
-    """A branch name or a title in a command is code of whoever chose it."""
+    """A branch name or a title in a command is code of its author."""
     for job in workflow["jobs"].values():
         for step in job["steps"]:
             assert set(re.findall(r"\$\{\{(.*?)\}\}", step.get("run", ""))) <= {" matrix.environment "}

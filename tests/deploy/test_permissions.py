@@ -16,7 +16,7 @@ def test_no_wildcard_that_nobody_reviewed(templates: Templates) -> None:
 
 
 def test_every_permission_was_reviewed(templates: Templates) -> None:
-    assert permissions(templates) == REVIEWED, "`python -m tests.deploy.iam` writes the file anew"
+    assert permissions(templates) == REVIEWED, "`python -m tests.deploy.iam` writes the file"
 
 
 def test_a_new_wildcard_would_be_seen(templates: Templates) -> None:

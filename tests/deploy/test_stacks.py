@@ -244,11 +244,11 @@ def test_nag_has_teeth(tmp_path: Path) -> None:
     assert any("AwsSolutions-S1" in line for line in app.findings(tmp_path))
 
 
-def test_operators_are_told_of_alarms_and_of_the_budget(told: Templates) -> None:
-    watch = told["metering-told-monitoring"]
+def test_operators_are_told_of_alarms_and_of_the_budget(with_operators: Templates) -> None:
+    watch = with_operators["metering-notified-monitoring"]
     [budget] = of_kind(watch, "AWS::Budgets::Budget").values()
     assert budget["Budget"]["BudgetLimit"] == {"Amount": 700, "Unit": "USD"}
-    assert budget["Budget"]["CostFilters"] == {"TagKeyValue": ["user:deployment$metering-told"]}
+    assert budget["Budget"]["CostFilters"] == {"TagKeyValue": ["user:deployment$metering-notified"]}
     for notified in budget["NotificationsWithSubscribers"]:
         emails = [s["Address"] for s in notified["Subscribers"] if s["SubscriptionType"] == "EMAIL"]
         assert emails == ["ana@plant.example", "ravi@plant.example"]
@@ -256,12 +256,12 @@ def test_operators_are_told_of_alarms_and_of_the_budget(told: Templates) -> None
     assert subscribed == {"ana@plant.example", "ravi@plant.example"}
 
 
-def test_the_dsn_is_a_secret_that_each_part_reads_itself(told: Templates) -> None:
-    job = json.dumps(told["metering-told-job"])
+def test_the_dsn_is_a_secret_that_each_part_reads_itself(with_operators: Templates) -> None:
+    job = json.dumps(with_operators["metering-notified-job"])
     assert job.count("secretsmanager:GetSecretValue") == 1
     assert "sentry_dsn" not in job
     assert '"sentry_secret": "arn:aws:secretsmanager:' in job
-    pipeline = told["metering-told-pipeline"]
+    pipeline = with_operators["metering-notified-pipeline"]
     functions = of_kind(pipeline, "AWS::Lambda::Function").values()
     assert {"SENTRY_SECRET" in function["Environment"]["Variables"] for function in functions} == {True}
     # Those of the functions, and of the container of uploaded files.

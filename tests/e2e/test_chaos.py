@@ -1,4 +1,4 @@
-"""The short form of `make chaos`: trouble of every kind at once, and runs in which the harness must cry out."""
+"""Short form of `make chaos`: all failures at once, and runs in which the harness must report a problem."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from tests.chaos.proxy import Dose
 from tests.chaos.run import Run, run
 
 RECORDS, RATE, SLOWLY = 4000, 250, 100
-#: Readings from the moment on at which the job starts: what a restart would forget, did it not keep its place.
+#: Start reading at the latest position: a restart without restored positions would lose readings.
 LATEST = {"readings": {"initial_position": "LATEST"}}
 NO_CHECKPOINTS = {"execution.checkpointing.interval": "1 d"}
 
 
 def strike_both(run: Run) -> int:
-    """The workers die, and then the TaskManager, each when costs have been written that will be written again."""
+    """Kill the workers, then the TaskManager, each after costs that will be written again."""
     run.wait_for_place()
     run.wait_for_output()
     kill_workers(run)
@@ -56,38 +56,38 @@ ALL_AT_ONCE = Fault(
 
 @pytest.fixture(scope="module")
 def survived(package: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, Path]:
-    """(what a run through all of it showed, where its lake is)."""
+    """(outcome of a run with all failures, its work folder)."""
     work = tmp_path_factory.mktemp("chaos") / "run"
     return run(ALL_AT_ONCE, work, RECORDS, SLOWLY, package=package), work
 
 
 def published(outcome: Outcome) -> Load:
-    """What a run published: the sample, and repeats of its first record."""
+    """The records that a run published: the sample, and duplicates of its first record."""
     load = clean(RECORDS)
     return replace(load, records=load.records + [load.records[0]] * (outcome.published - len(load.records)))
 
 
 def looked_at(load: Load, lake: Path) -> Outcome:
-    """What a lake shows of a load."""
+    """Outcome of a load in a lake."""
     again = Outcome(ALL_AT_ONCE.name, published=len(load.records))
     again.look(load, (), lake)
     return again
 
 
-def test_everything_holds_through_trouble(survived: tuple[Outcome, Path]) -> None:
+def test_invariants_hold_with_all_failures(survived: tuple[Outcome, Path]) -> None:
     outcome, _ = survived
     assert outcome.problems() == []
-    assert outcome.raw_copies > 0, "the fault did not bite"
+    assert outcome.raw_copies > 0, "the fault had no effect"
     assert min(outcome.trouble.get(kind, 0) for kind in ("throttled", "failed_records")) > 0
 
 
-def test_without_checkpoints_it_cries_out(package: Path, tmp_path: Path) -> None:
+def test_missing_checkpoints_are_detected(package: Path, tmp_path: Path) -> None:
     fault = replace(ALL_AT_ONCE, act=strike_once, proxied=None, flink=NO_CHECKPOINTS)
     problems = run(fault, tmp_path / "run", 1500, RATE, limit_s=15, package=package).problems()
     assert any("are lost" in problem or "oracle" in problem for problem in problems), problems
 
 
-def test_without_the_jobs_own_deduplication_it_cries_out(package: Path, tmp_path: Path) -> None:
+def test_missing_deduplication_is_detected(package: Path, tmp_path: Path) -> None:
     def sabotage(fixture: ClusterFixture) -> None:
         path = next(fixture.app.rglob("deltas.sql"))
         text = path.read_text(encoding="utf-8")
@@ -102,7 +102,7 @@ def test_without_the_jobs_own_deduplication_it_cries_out(package: Path, tmp_path
     assert any("bills differ" in problem for problem in problems), problems
 
 
-def test_without_a_key_that_is_the_same_again_it_cries_out(survived: tuple[Outcome, Path], tmp_path: Path) -> None:
+def test_unstable_keys_are_detected(survived: tuple[Outcome, Path], tmp_path: Path) -> None:
     """The same rows, each with a key of its own, as if it were drawn by lot: copies are then costs more."""
     outcome, work = survived
     lake = tmp_path / "lake"
@@ -121,7 +121,7 @@ def test_without_a_key_that_is_the_same_again_it_cries_out(survived: tuple[Outco
     assert any("more came out" in problem for problem in again.problems())
 
 
-def test_a_record_of_poison_that_is_not_told_is_noticed(survived: tuple[Outcome, Path]) -> None:
+def test_missing_rejected_record_is_detected(survived: tuple[Outcome, Path]) -> None:
     outcome, work = survived
     load = published(outcome)
     hidden = replace(load, rejected=load.rejected + Counter([b'{"no": "such"}']))

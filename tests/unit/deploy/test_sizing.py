@@ -60,7 +60,7 @@ def test_single_row_is_billed_as_5_kb() -> None:
     assert row_billed_bytes(5, 900, 5120) == pytest.approx((21 * 900 + 2560) / 21)
     # A record of 50,000 bytes: half a step more than its ten.
     assert row_billed_bytes(1e6, 900, 5120) == pytest.approx(900 * (50_000 + 2560) / 50_000)
-    # 500 rows are the most, whatever their size.
+    # A record has at most 500 rows of any size.
     assert row_billed_bytes(1e6, 10, 5120) == pytest.approx((5000 + 2560) / 500)
 
 
@@ -97,7 +97,7 @@ def test_kinesis_on_demand_rounds_records_to_1_kb() -> None:
 def test_kinesis_provisioned_cost_of_retention() -> None:
     paid, needed = prices("us-east-1"), size(1_000_000, 300)
     two, day = replace(PROD, shards=2), replace(PROD, shards=2, retention_h=24)
-    # Seven shards are needed, whatever the settings say; theirs and the alerts' one pay 0.02 an hour beyond 24 h.
+    # Seven shards are needed regardless of the settings; they and the alerts' one pay 0.02 an hour beyond 24 h.
     assert ingest.kinesis(needed, two, paid) - ingest.kinesis(needed, day, paid) == pytest.approx(8 * 730 * 0.02)
 
 

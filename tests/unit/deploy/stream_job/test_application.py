@@ -70,7 +70,7 @@ def test_a_job_that_the_service_works_on_is_waited_for(status: str) -> None:
 
 
 def test_a_release_that_was_rolled_back_is_no_success() -> None:
-    """The version before answers every check just as well: only its name tells it apart."""
+    """The previous version passes all other checks; only its name differs."""
     application(Service(["RUNNING"])).check_release("r1")
     with pytest.raises(RolledBackError, match=r"runs release r1 \(version 7 .*\), not r2"):
         application(Service(["RUNNING"])).check_release("r2")
