@@ -27,7 +27,7 @@ def page(found: list[Outcome], when: datetime, before: str = "") -> str:
         "",
         f"{when:%Y-%m-%d}; Flink 1.20.5, Python {platform.python_version()}, ministack 1.5.33, kinesalite 3.3.3. The",
         "package, on a standalone cluster with two slots and checkpoints every 5 s. Made by `make chaos`; what is done",
-        "and what must hold is described in [faults injected](../why/chaos.md). Copies are rows written again, differing",
+        "and what must hold is in [faults injected](../why/chaos.md). Copies are rows written again, differing",
         "ones cost their reading otherwise: the views read the newest of each key, and those add up.",
         "",
         "| fault | version | dose | struck | records | copies | differing | bills | wrong | alerts delivered | twice "
