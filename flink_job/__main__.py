@@ -1,4 +1,4 @@
-"""`python -m flink_job`: run the job, query its outputs, find gaps, send stored records again."""
+"""`python -m flink_job`: runs the job, queries its outputs, finds gaps, and publishes stored records again."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("rate")(rating.rate)
-app.command("compare")(rating.compare)
-app.command("rerate")(rerate)
+app.command("rate", short_help="Rate files of readings: bills and costs.")(rating.rate)
+app.command("compare", short_help="Rate the same readings under several tariffs.")(rating.compare)
+app.command("rerate", short_help="Settle billing cycles exactly.")(rerate)
 app.add_typer(tariffs_commands, name="tariffs")
 app.add_typer(alerts_commands, name="alerts")
 app.add_typer(uploads_commands, name="uploads")
@@ -49,7 +49,7 @@ def _options(
         bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """A cost for every electricity reading that adds up to the bill."""
+    """Costs for electricity readings that add up to the bill."""
 
 
 Lake = Annotated[str, typer.Argument(help="Output of a run: a folder, or s3://bucket.")]
@@ -58,34 +58,34 @@ Lake = Annotated[str, typer.Argument(help="Output of a run: a folder, or s3://bu
 @app.command()
 def run(
     input: Annotated[
-        list[str] | None, typer.Option(help="NDJSON, CSV with a header or Parquet; .gz or s3:// too.")
+        list[str] | None, typer.Option(help="NDJSON, CSV with a header or Parquet; also .gz and s3://.")
     ] = None,
     contracts: Annotated[list[str] | None, typer.Option(help="NDJSON of contracts.")] = None,
     tariffs: Annotated[str, typer.Option(help="Folder (or s3:// prefix) of tariff documents.")] = "",
     rules: Annotated[str, typer.Option(help="Alert rules, YAML or JSON (a file or s3:// object).")] = "",
     output: Annotated[str, typer.Option(help="Folder (or s3:// prefix) for the Parquet tables.")] = "",
-    tenant: Annotated[str, typer.Option(help="Whose the files are; contracts may name another.")] = DEFAULT,
+    tenant: Annotated[str, typer.Option(help="Tenant of the files; contracts may name another.")] = DEFAULT,
     state_dir: Annotated[Path, typer.Option(help="Checkpoints, savepoints and logs of a stream run.")] = Path(
         "build/state"
     ),
-    savepoint: Annotated[str, typer.Option(help="Savepoint that a stream run resumes from.")] = "",
+    savepoint: Annotated[str, typer.Option(help="Savepoint to restore a stream run from.")] = "",
 ) -> None:
     """Run the job on files, or from Kinesis.
 
-    With --input: from files to Parquet, in file order as order of arrival, without AWS.
+    With --input: a bounded run from files to Parquet, without AWS. File order is the order of arrival.
 
     \b
       python -m flink_job run --input sample_data/readings.ndjson.gz \\
         --contracts sample_data/contracts.ndjson --tariffs sample_data/tariffs \\
         --output out
 
-    Without: from Kinesis on a local mini-cluster, until SIGTERM, as the properties file of Managed Flink says.
+    Without: a stream run from Kinesis on a local mini-cluster until SIGTERM, with the properties file of Managed Flink.
 
     \b
       APPLICATION_PROPERTIES=application_properties.json python -m flink_job run
     """
     if find_spec("pyflink") is None:
-        _fail("Flink is not installed: pip install 'meter-costing[job]'; it also needs a JDK, 11 or 17")
+        _fail("Flink is not installed: run pip install 'meter-costing[job]'. A JDK, 11 or 17, is also required.")
     configure_logging()
     if input:
         with report_errors(destination_from_environment().resolve_dsn(), "files"):
@@ -118,7 +118,7 @@ def _run_files(inputs: list[str], contracts: list[str], tariffs: str, rules: str
     if not is_tenant(tenant):
         _fail(f"--tenant is {tenant!r}; it must be {RIGHT}")
     if missing:
-        _fail(f"with --input, give {' and '.join(missing)} too")
+        _fail(f"--input also requires {' and '.join(missing)}")
     try:
         if faults := open_registry(tariffs).faults:
             _fail("\n".join(faults.values()))
@@ -145,7 +145,7 @@ def query(
 ) -> None:
     """Query the output tables and views with SQL.
 
-    Tables are costs, kpis, alerts, rejected, unpriced, duplicates, each key once; views are bills, kpis_15m, kpis_1h,
+    Tables (deduplicated): costs, kpis, alerts, rejected, unpriced, duplicates. Views: bills, kpis_15m, kpis_1h,
     kpis_1d, gaps, alert_episodes, alert_health. Columns are in docs/reference/tables.md.
 
     \b
@@ -171,9 +171,9 @@ def query(
 def gaps(lake: Lake, first: From = None, last: To = None) -> None:
     """Find missing readings.
 
-    Lists every span of at least one interval without readings: between two readings of a meter, before its first and
-    after its last, as far as readings of its site reach. The result is also written as table `gaps` beside the outputs.
-    Between two readings the counter of the device shows how many readings it had numbered.
+    Lists every gap of at least one interval: between two readings of a meter, before its first and after its last,
+    bounded by the readings of its site. The result is also written as table `gaps`. Between two readings,
+    missing_sequences is the number of messages that the device counted.
 
     \b
       python -m flink_job gaps out
@@ -204,18 +204,22 @@ def gaps(lake: Lake, first: From = None, last: To = None) -> None:
 @app.command()
 def redrive(
     kind: Annotated[str, typer.Argument(help="rejected or unpriced.")],
-    lake: Annotated[str, typer.Option(help="Where the records lie; else `lake` of the outputs' properties.")] = "",
+    lake: Annotated[
+        str, typer.Option(help="Lake with the records; default: `lake` of the property group outputs.")
+    ] = "",
     reason: Annotated[str, typer.Option(help="Only records with this reason.")] = "",
-    since: Annotated[datetime | None, typer.Option(help="Only records that arrived since then (UTC).")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(help="Only records that arrived at or after this time (UTC).")
+    ] = None,
     first: From = None,
     last: To = None,
     out: Annotated[Path | None, typer.Option(help="Write the records to this file instead of the stream.")] = None,
-    dry_run: Annotated[bool, typer.Option(help="Only show what would be sent.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Only show the records that would be published.")] = False,
 ) -> None:
-    """Send rejected or unpriced records again.
+    """Publish rejected or unpriced records again.
 
-    After a contract or tariff has arrived, or a parser has been corrected. Repeats are recognised, so a second run
-    changes nothing.
+    Use it after a contract or tariff has arrived, or after a fix. Duplicates are detected, so a second run changes
+    nothing.
 
     \b
       python -m flink_job redrive unpriced --lake out --out again.ndjson
@@ -227,7 +231,7 @@ def redrive(
     from flink_job.lake.redrive import REDRIVEN, selected, stored_records, summary
 
     if kind not in REDRIVEN:
-        _fail(f"{kind!r} cannot be sent again; it is one of {', '.join(REDRIVEN)}")
+        _fail(f"kind is {kind!r}; it must be one of {', '.join(REDRIVEN)}")
     try:
         settings = None if lake and (out or dry_run) else load_settings(properties_path())
         selection = selected(kind, day_of(first), day_of(last))
@@ -253,15 +257,15 @@ def redrive(
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
 def deploy(context: typer.Context) -> None:
-    """Deploy into an AWS account, from a checkout."""
+    """Deploy to an AWS account, from a checkout."""
     try:
         from deploy.__main__ import main as deploy_main
     except ImportError as error:
-        _fail(f"{error.name} is not installed: in a checkout, run pip install -e '.[deploy]'")
+        _fail(f"{error.name} is not installed: run pip install -e '.[deploy]' in a checkout")
     from deploy.kit.wheels import PROJECT
 
     if not (PROJECT / "pyproject.toml").is_file():
-        _fail("deploying needs the project's files: clone it, then run pip install -e '.[deploy]' in the clone")
+        _fail("deploying requires a checkout: clone the project and run pip install -e '.[deploy]' in it")
     raise typer.Exit(deploy_main(context.args, f"{context.command_path}"))
 
 

@@ -1,6 +1,6 @@
-"""Settings: one frozen object per property group, all faults found before the job starts.
+"""Settings: one frozen object per property group. All faults are reported together, before the job starts.
 
-The file is Managed Flink's: a list of {"PropertyGroupId": ..., "PropertyMap": {key: text}}.
+The format is that of Managed Flink: a JSON list of {"PropertyGroupId": ..., "PropertyMap": {key: text}}.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from flink_job.errors import MeteringError
 from flink_job.metering.bounds import MAX_FUTURE_S, MAX_RECORD_BYTES
 from flink_job.tenants import DEFAULT, RIGHT, is_tenant
 
-#: Where Managed Flink puts the application's properties; the environment variable is for tests and local runs.
+#: Path of the application properties on Managed Flink; the environment variable overrides it in tests and local runs.
 PROPERTIES_PATH = "/etc/flink/application_properties.json"
 PROPERTIES_VARIABLE = "APPLICATION_PROPERTIES"
-#: Property groups that are not the job's: the service's own, and what the deployment notes for itself.
+#: Property groups that the job ignores: those of the service and of the deployment.
 SERVICE_GROUPS = frozenset({"kinesis.analytics.flink.run.options", "deployment"})
 
-#: Connector options that may be set as `connector.<option>`. The connectors let typos in `scan.*`, `aws.*` and
-#: `sink.*` pass in silence, so they are checked here.
+#: Connector options that may be set as `connector.<option>`. The connectors ignore misspelled `scan.*`, `aws.*` and
+#: `sink.*` options, so they are validated here.
 SOURCE_OPTIONS = frozenset(
     {
         "scan.shard-assigner",
@@ -68,10 +68,10 @@ SINK_OPTIONS = frozenset(
 
 
 class ConfigError(MeteringError, ValueError):
-    """Settings that cannot be used; `problems` holds every fault, each with its group and key."""
+    """Invalid settings; `problems` lists all faults, each with its group and key."""
 
     def __init__(self, problems: list[str]) -> None:
-        super().__init__("the settings have faults:\n  " + "\n  ".join(problems))
+        super().__init__("invalid settings:\n  " + "\n  ".join(problems))
         self.problems = problems
 
 
@@ -88,9 +88,9 @@ _NOT_EMPTY: Callable[[Any], bool] = bool
 
 @dataclass(frozen=True)
 class StreamSource:
-    """A Kinesis stream that is read, from `initial_position` on when there is no state to resume from.
+    """A Kinesis stream to read, from `initial_position` if there is no state to restore.
 
-    `tenant` is whose records are that name no tenant.
+    `tenant`: tenant of records without one.
     """
 
     stream: str = _setting("", _NOT_EMPTY, "the stream's name")
@@ -108,8 +108,10 @@ class StreamSource:
 
 @dataclass(frozen=True)
 class ContractSource(StreamSource):
-    """The stream of contracts, and a snapshot of the newest contract of each meter, which a job without state reads
-    before it takes readings: a path, or s3://bucket/key with region and endpoint as for tariffs; "" for none.
+    """The stream of contracts, and a snapshot of the newest contract of each meter.
+
+    `snapshot_uri`: path or s3://bucket/key of the snapshot, with region and endpoint as for tariffs; "" for none. A job
+    without state reads it before any reading.
     """
 
     snapshot_uri: str = ""
@@ -117,8 +119,9 @@ class ContractSource(StreamSource):
 
 @dataclass(frozen=True)
 class Outputs:
-    """Firehose delivery streams by output, and the Kinesis stream of alerts ("" writes none). `lake` is where the
-    delivery streams write, s3://bucket: the job does not use it, `redrive` and `gaps` do.
+    """Firehose delivery streams by output, and the Kinesis stream of alerts ("" for none).
+
+    `lake`: s3://bucket that the delivery streams write to; used by `redrive` and `gaps`, not by the job.
     """
 
     costs: str = _setting("", _NOT_EMPTY, "a delivery stream")
@@ -137,7 +140,7 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Tariffs:
-    """Where tariff documents lie (a folder, or s3://bucket/prefix) and alert rules (a file, or s3://bucket/key)."""
+    """Locations of tariff documents (folder or s3://bucket/prefix) and of alert rules (file or s3://bucket/key)."""
 
     uri: str = _setting("", _NOT_EMPTY, "a folder or s3://bucket/prefix")
     refresh_s: float = _setting(300.0, _at_least(1), "at least 1")
@@ -149,16 +152,18 @@ class Tariffs:
 
 @dataclass(frozen=True)
 class Job:
-    """The rules of the job itself.
+    """Settings of the job itself.
 
-    `watermark_delay_s`: how far event time waits for readings out of order. `idle_timeout_s`: after this long without
-    a record a shard no longer holds the watermark back. `max_future_s`: how far a clock may run ahead.
-    `state_days`: how long a meter's interval, demand and bill accumulators outlive their last reading; a repeat that
-    comes later than that is costed again. Contracts are kept for ever. `silence_s`: how long nothing comes from a
-    meter until it counts as silent, for rules on `no_data`; it should exceed the readings' interval. Errors go to
-    Sentry at `sentry_dsn`, or at what the secret `sentry_secret` (an ARN) of Secrets Manager says. `request_tuning`
-    (true or false) lets the program set RocksDB's options and the bundles of Python functions. Managed Flink may refuse
-    a program that does, so it stays false there until AWS Support has permitted it. A local run is always tuned.
+    `watermark_delay_s`: out-of-orderness bound of the watermark.
+    `idle_timeout_s`: time without records after which a shard is idle and no longer holds back the watermark.
+    `max_future_s`: how far `interval_start` may be after arrival.
+    `state_days`: TTL of the accumulators of intervals, demand and bills, from their last reading. A duplicate that
+    arrives later is costed again. Contracts have no TTL.
+    `silence_s`: default time without readings after which a `no_data` rule raises an alert; it should be longer than
+    the interval of the readings.
+    `sentry_dsn`, `sentry_secret`: Sentry DSN, or the ARN of its secret in Secrets Manager.
+    `request_tuning`: set RocksDB options and Python bundle sizes. Managed Flink may refuse a program that does, so it
+    is false there until AWS Support has enabled it. Local runs are always tuned.
     """
 
     name: str = _setting("meter-costing", _NOT_EMPTY, "a name")
@@ -193,23 +198,23 @@ _GROUPS = typing.get_type_hints(Settings)
 
 
 def properties_path(environment: Mapping[str, str] = os.environ) -> Path:
-    """The properties file: the environment variable's, else Managed Flink's."""
+    """Return the path of the properties file: from the environment variable, else that of Managed Flink."""
     return Path(environment.get(PROPERTIES_VARIABLE, PROPERTIES_PATH))
 
 
 def load_settings(path: Path) -> Settings:
-    """The settings in a properties file. Raises ConfigError with every fault at once."""
+    """Load the settings of a properties file. Raises ConfigError with all faults."""
     try:
         groups = {g["PropertyGroupId"]: g["PropertyMap"] for g in json.loads(path.read_text(encoding="utf-8"))}
     except FileNotFoundError:
         raise ConfigError([f"{path} does not exist; set {PROPERTIES_VARIABLE} to the properties file"]) from None
     except (ValueError, TypeError, KeyError) as error:
-        raise ConfigError([f"{path} is no list of PropertyGroupId and PropertyMap: {error}"]) from None
+        raise ConfigError([f"{path} must be a JSON list of {{PropertyGroupId, PropertyMap}}: {error}"]) from None
     return read_settings(groups)
 
 
 def read_settings(groups: Mapping[str, Mapping[str, str]]) -> Settings:
-    """The settings in property groups. Raises ConfigError with every fault at once."""
+    """Read the settings from property groups. Raises ConfigError with all faults."""
     problems = [
         _unknown("property group", name, _GROUPS) for name in groups if name not in _GROUPS.keys() | SERVICE_GROUPS
     ]
@@ -246,7 +251,7 @@ def _read_group(group: str, kind: Any, given: Mapping[str, str], problems: list[
 
 
 def _flag(text: str) -> bool:
-    """True or false. Raises ValueError for any other text."""
+    """Parse true or false. Raises ValueError for any other text."""
     if text.lower() not in ("true", "false"):
         raise ValueError(text)
     return text.lower() == "true"

@@ -1,4 +1,4 @@
-"""Tariff files, ours or URDB's, and price series, as `rate` and its sisters take them."""
+"""Loads tariff documents or URDB records, price series and contracted power for the commands."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ALWAYS = date(1900, 1, 1)
 
 @dataclass(frozen=True)
 class Document:
-    """A tariff and the document it was read from; `is_urdb`: it came as URDB, and its bills are calendar months."""
+    """A tariff and its document; `is_urdb`: converted from URDB, so its bills are calendar months."""
 
     tariff: Tariff
     content: Mapping[str, Any]
@@ -31,22 +31,22 @@ class Document:
 
 
 def load_document(name: str, timezone: str, currency: str) -> Document:
-    """The tariff in a JSON file. Raises TariffError or InputError, which name the file."""
+    """Load the tariff in a JSON file. Raises TariffError or InputError, which name the file."""
     try:
         with open_input(name) as stream:
             text = stream.read(MAX_DOCUMENT_BYTES + 1)
         if len(text) > MAX_DOCUMENT_BYTES:
-            raise TariffError(name, [f"a tariff document has at most {MAX_DOCUMENT_BYTES} bytes"])
+            raise TariffError(name, [f"a tariff document may have at most {MAX_DOCUMENT_BYTES} bytes"])
         content = json.loads(text, parse_float=Decimal)
     except (FileNotFoundError, IsADirectoryError):
         raise InputError(f"{name}: no such file") from None
     except TariffError:
         raise
     except (ValueError, RecursionError) as error:
-        raise TariffError(name, [f"no JSON: {error}"[:MAX_DETAIL]]) from None
+        raise TariffError(name, [f"not JSON: {error}"[:MAX_DETAIL]]) from None
     short = Path(name).name
     if not isinstance(content, dict):
-        raise TariffError(short, ["a tariff document is a JSON object"])
+        raise TariffError(short, ["a tariff document must be a JSON object"])
     if not is_urdb(content):
         return Document(read_tariff(content, short), content, False)
     ours = from_urdb(content, timezone, currency, short)
@@ -56,15 +56,17 @@ def load_document(name: str, timezone: str, currency: str) -> Document:
 def load_versions(
     names: Sequence[str], timezone: str, currency: str, any_date: bool = False
 ) -> tuple[list[Tariff], bool]:
-    """(versions of one tariff, whether they came as URDB). Raises TariffError or InputError.
+    """Return (versions of one tariff, whether they are URDB records). Raises TariffError or InputError.
 
-    A URDB record's dates say when it was published; here it prices whatever readings it is given. So does the newest
-    version of any tariff with `any_date`.
+    The dates of a URDB record are those of its publication, so a single record applies to readings of any date; with
+    `any_date`, so does the newest version of any tariff.
     """
     documents = [load_document(name, timezone, currency) for name in names]
     if len({document.tariff.tariff_id for document in documents}) > 1:
         ids = ", ".join(sorted({document.tariff.tariff_id for document in documents}))
-        raise InputError(f"--tariff: versions of one tariff are needed, not several tariffs ({ids}); see `compare`")
+        raise InputError(
+            f"--tariff: all documents must be versions of one tariff, found {ids}; use `compare` for several"
+        )
     if any_date or (len(documents) == 1 and documents[0].is_urdb):
         newest = max(documents, key=lambda document: document.tariff.valid_from)
         return [replace(newest.tariff, valid_from=_ALWAYS, valid_to=None)], newest.is_urdb
@@ -72,18 +74,18 @@ def load_versions(
 
 
 def load_series(pairs: Sequence[str], timezone: str) -> dict[str, PriceSeries]:
-    """Price series from NAME=FILE; files of one name are joined. Raises InputError or PriceError."""
+    """Load price series from NAME=FILE; files with the same name are joined. Raises InputError or PriceError."""
     files: dict[str, list[str]] = {}
     for pair in pairs:
         name, separator, path = pair.partition("=")
         if not separator:
-            raise InputError(f"--prices {pair}: give NAME=FILE, NAME being the tariff's energy/dynamic/series")
+            raise InputError(f"--prices {pair}: give NAME=FILE, with NAME from energy/dynamic/series of the tariff")
         files.setdefault(name, []).append(path)
     return {name: read_series(name, paths, timezone) for name, paths in files.items()}
 
 
 def contracted(text: str) -> dict[str, int]:
-    """Contracted power [1e-6 kW] by period, from P1=50,P2=60. Raises InputError."""
+    """Parse contracted power by period [1e-6 kW] from P1=50,P2=60. Raises InputError."""
     try:
         pairs = [pair.split("=") for pair in text.split(",") if pair]
         return {period.strip(): int(Decimal(kw) * 1_000_000) for period, kw in pairs}

@@ -1,4 +1,4 @@
-"""Any file of readings to the intervals of each meter."""
+"""Reads files of readings in any format to the intervals of each meter."""
 
 from __future__ import annotations
 
@@ -22,46 +22,47 @@ from flink_job.tariffs.history import Intervals
 
 @dataclass
 class Readings:
-    """Intervals by meter, and what became of the other records: repeats, and rejects by code."""
+    """Intervals by meter, the number of duplicates, and the number of rejected records by reason code."""
 
     meters: dict[str, Intervals]
-    repeats: int = 0
+    duplicates: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
 
     @property
     def count(self) -> int:
+        """Number of intervals."""
         return sum(len(data.start_ms) for data in self.meters.values())
 
 
 def read_readings(names: Sequence[str], zone: ZoneInfo) -> Readings:
-    """The readings of all files. Raises InputError where there is none; the message says why."""
+    """Read all files. Raises InputError if they contain no reading; the message has the reason."""
     rejects = Rejects()
     parts = [_read(name, zone, rejects) for name in names]
-    meters, repeats = ReadingColumns.concatenated(parts).by_meter()
+    meters, duplicates = ReadingColumns.concatenated(parts).by_meter()
     if not meters:
         raise InputError(_none_of(names, rejects))
-    return Readings(meters, repeats, rejects.codes)
+    return Readings(meters, duplicates, rejects.codes)
 
 
 def _none_of(names: Sequence[str], rejects: Rejects) -> str:
-    """Why files hold no reading."""
+    """Return the message for files without readings."""
     files = ", ".join(names)
     if not rejects.codes:
-        return f"{files}: no readings: there is no record in {'it' if len(names) == 1 else 'them'}"
+        return f"{files}: no readings: {'the file is' if len(names) == 1 else 'the files are'} empty"
     codes = ", ".join(f"{count:,} {code}" for code, count in rejects.codes.most_common())
     total = rejects.codes.total()
-    lines = [f"{files}: none of {total:,} record{'s' * (total > 1)} is a reading: {codes}", f"first: {rejects.first}"]
+    lines = [f"{files}: no readings: {total:,} record{'s' * (total > 1)} rejected: {codes}", f"first: {rejects.first}"]
     lines += [hint for name in names if (hint := _header_hint(name))]
     return "\n".join(lines)
 
 
 def _header_hint(name: str) -> str:
-    """What the header of a CSV file lacks; empty for any other file."""
+    """Return a hint on the header of a CSV file; empty for other formats."""
     if Path(name.removesuffix(".gz")).suffix.lower() != ".csv":
         return ""
     with open_input(name) as raw:
         header = header_of(raw, name.endswith(".gz"))
-    needed = f"needed: {','.join(COLUMNS)}, or meter_id,interval_start,interval_s,energy_kwh"
+    needed = f"required: {','.join(COLUMNS)}, or meter_id,interval_start,interval_s,energy_kwh"
     for separator in (";", "\t", "|"):
         if "," not in header and separator in header:
             shown = "a tab" if separator == "\t" else repr(separator)
@@ -70,7 +71,7 @@ def _header_hint(name: str) -> str:
 
 
 def _read(name: str, zone: ZoneInfo, rejects: Rejects) -> ReadingColumns:
-    """Tables go the fast way; anything else is read record by record, as the stream would."""
+    """Read a file: tables as columns, other files record by record with the parser of the stream."""
     suffix = Path(name.removesuffix(".gz")).suffix.lower()
     gzipped = name.endswith(".gz")
     try:
@@ -90,6 +91,6 @@ def _read(name: str, zone: ZoneInfo, rejects: Rejects) -> ReadingColumns:
         raise InputError(f"{name}: {error}") from None
     except InputError:
         raise
-    except Exception as error:  # a file may hold anything: what was not foreseen is the file's fault, and named
+    except Exception as error:  # an unexpected error is caused by the content of the file
         raise InputError(f"{name}: {type(error).__name__}: {error}"[:MAX_DETAIL]) from error
     return read_reading_records(name, rejects, int(time.time() * 1000))

@@ -1,4 +1,4 @@
-"""Pictures of bills: cost by month and kind of charge, load by hour and day, and tariffs side by side."""
+"""Charts of bills: cost by month and charge, load by hour and day, and a comparison of tariffs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Okabe and Ito's palette: distinguishable with every kind of colour vision.
+#: Palette of Okabe and Ito: distinguishable with every kind of colour vision.
 COLOURS = dict(
     zip(LINES, ("#0072B2", "#D55E00", "#999999", "#CC79A7", "#009E73", "#F0E442", "#56B4E9"), strict=True),
 )
@@ -30,11 +30,11 @@ _HOURS = 24
 
 
 class ChartError(MeteringError, RuntimeError):
-    """A picture that cannot be drawn; the message says what is missing."""
+    """A chart that cannot be drawn."""
 
 
 def cost_by_month(bills: Sequence[BilledCycle]) -> tuple[list[str], dict[str, list[float]]]:
-    """(months as YYYY-MM, cost of each month [currency] by charge); a bill belongs to the month in which it begins."""
+    """Return (months as YYYY-MM, cost of each month by charge [currency]); a bill counts in the month of its start."""
     sums: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for billed in bills:
         sums[f"{billed.bill.start:%Y-%m}"].update(billed.bill.lines)
@@ -44,14 +44,14 @@ def cost_by_month(bills: Sequence[BilledCycle]) -> tuple[list[str], dict[str, li
 
 
 def load_by_hour(meters: Mapping[str, Intervals], zone: ZoneInfo) -> tuple[list[date], Any]:
-    """(local days, imported mean power [kW] of shape (24, days)), summed over the meters; NaN without a reading.
+    """Return (local days, imported mean power [kW], shape (24, days)), summed over meters; NaN without readings.
 
     The energy of an interval counts in the local hour in which it begins.
     """
     starts = np.concatenate([data.start_ms for data in meters.values()])
     kwh = np.concatenate([data.import_ukwh for data in meters.values()]) / _MICRO
     local = pd.DatetimeIndex(starts.astype("datetime64[ms]")).tz_localize("UTC").tz_convert(zone)
-    # Days are counted from the first, so that days without readings are columns too.
+    # Days are numbered from the first, so that days without readings have columns too.
     days = (local.tz_localize(None).normalize() - local.tz_localize(None).normalize().min()).days.to_numpy()
     load = np.zeros((_HOURS, int(days.max()) + 1))
     measured = np.zeros_like(load, dtype=bool)
@@ -63,7 +63,7 @@ def load_by_hour(meters: Mapping[str, Intervals], zone: ZoneInfo) -> tuple[list[
 
 
 def draw_bills(bills: Sequence[BilledCycle], meters: Mapping[str, Intervals], zone: ZoneInfo, path: Path) -> None:
-    """Cost by month above, load by hour below, to a file (.png, .svg or .pdf). Raises ChartError."""
+    """Write a chart of cost by month and load by hour to a file (.png, .svg or .pdf). Raises ChartError."""
     figure, (above, below) = _figure(2, (11, 8))
     months, costs = cost_by_month(bills)
     currency = bills[0].currency
@@ -83,7 +83,7 @@ def draw_bills(bills: Sequence[BilledCycle], meters: Mapping[str, Intervals], zo
 
 
 def draw_comparison(ranked: Sequence[tuple[str, str, Totals]], path: Path) -> None:
-    """A bar for each tariff, cheapest first, a panel for each currency, to a file. Raises ChartError."""
+    """Write a bar chart of tariffs, cheapest first, with one panel per currency. Raises ChartError."""
     currencies = sorted({currency for _, currency, _ in ranked})
     figure, panels = _figure(len(currencies), (11, 1.5 + 0.6 * len(ranked)))
     for panel, currency in zip(panels, currencies, strict=True):
@@ -102,7 +102,7 @@ def _figure(rows: int, size: tuple[float, float]) -> tuple[Figure, Sequence[Axes
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise ChartError("pictures need matplotlib: pip install 'meter-costing[charts]'") from None
+        raise ChartError("charts require matplotlib: run pip install 'meter-costing[charts]'") from None
     figure = Figure(figsize=size, layout="constrained")
     return figure, list(figure.subplots(rows, 1, squeeze=False)[:, 0])
 
@@ -110,7 +110,7 @@ def _figure(rows: int, size: tuple[float, float]) -> tuple[Figure, Sequence[Axes
 def _stacked_bars(
     axes: Axes, names: Sequence[str], parts: Mapping[str, list[float]], is_horizontal: bool = False
 ) -> None:
-    """Positive parts on each other upwards, credits downwards."""
+    """Stack positive parts upwards and credits downwards."""
     above, below = np.zeros(len(names)), np.zeros(len(names))
     for part, values in parts.items():
         heights = np.array(values)

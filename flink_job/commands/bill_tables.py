@@ -1,4 +1,4 @@
-"""A tariff to read and to look at: its charges as a table, its prices as a chart in the terminal."""
+"""A tariff in the terminal: its charges as a table, its prices as a chart."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def charges_table(tariff: Tariff, document: Mapping[str, Any]) -> Group:
-    """What the tariff charges, a row for each price."""
+    """Return a table of the charges of a tariff, with one row per price."""
     until = f" to {tariff.valid_to}" if tariff.valid_to else ""
     title = f"{tariff.tariff_id} {tariff.version}: {document.get('name', '')}"
     table = Table("charge", "of", f"price in {tariff.currency}", title=title)
@@ -35,9 +35,9 @@ def charges_table(tariff: Tariff, document: Mapping[str, Any]) -> Group:
         table.add_row(*row)
     notes = [f"valid from {tariff.valid_from}{until}; tiers: {tariff.tier_rule}"]
     if beyond := list(tariff.beyond_stream()):
-        notes.append(f"the stream leaves its readings to the batch layer: {', '.join(beyond)}")
+        notes.append(f"priced in batch only: {', '.join(beyond)}")
     elif left := list(tariff.left_to_batch()):
-        notes.append(f"the batch layer adds to the stream's costs: {', '.join(left)}")
+        notes.append(f"added in batch: {', '.join(left)}")
     return Group(table, *notes)
 
 
@@ -87,7 +87,7 @@ def _tiers(tiers: Any, unit: str) -> str:
 
 
 def day_chart(tariff: Tariff, zone: ZoneInfo, day: date, series: Mapping[str, PriceSeries]) -> Group:
-    """A bar for each hour of a local day: 23 to 25 of them."""
+    """Return a chart with one bar per hour of a local day (23 to 25)."""
     starts, prices, periods = _hours(tariff, zone, day, series)
     top = max(max(prices), 1)
     lines = [Text(f"{day} ({_DAYS[day.weekday()]}), {zone.key}: energy price per kWh, first tier", style="bold")]
@@ -102,7 +102,7 @@ def day_chart(tariff: Tariff, zone: ZoneInfo, day: date, series: Mapping[str, Pr
 
 
 def week_chart(tariff: Tariff, zone: ZoneInfo, day: date, series: Mapping[str, PriceSeries]) -> Group:
-    """A row for each of seven local days, a cell for each hour: its height the price, its colour the period."""
+    """Return a chart with one row per local day and one cell per hour: height is the price, colour the TOU period."""
     days = [day + timedelta(days=n) for n in range(7)]
     hours = {local: _hours(tariff, zone, local, series) for local in days}
     top = max(1, *(price for _, prices, _ in hours.values() for price in prices))
@@ -134,7 +134,7 @@ def _ruler() -> Text:
 def _hours(
     tariff: Tariff, zone: ZoneInfo, day: date, series: Mapping[str, PriceSeries]
 ) -> tuple[list[int], list[int], list[int]]:
-    """(start [epoch ms], price [1e-9], TOU period) of each hour of a local day."""
+    """Return (starts [epoch ms], prices [1e-9], TOU periods) of the hours of a local day."""
     following = day + timedelta(days=1)
     starts = np.arange(local_midnight_ms(day, zone), local_midnight_ms(following, zone), HOUR_MS)
     periods = Timeline(tariff.calendar, zone).periods_at(starts)
@@ -143,7 +143,9 @@ def _hours(
         prices = prices + tariff.adjustment_e9[day.month - 1]
     if tariff.dynamic is not None:
         if tariff.dynamic.series not in series:
-            raise MissingSeriesError(f"give the price series with --prices {tariff.dynamic.series}=FILE")
+            raise MissingSeriesError(
+                f"the tariff requires a price series: give it with --prices {tariff.dynamic.series}=FILE"
+            )
         hour = np.full_like(starts, HOUR_MS)
         prices = prices + dynamic_price(tariff.dynamic, series[tariff.dynamic.series], starts, hour)
     return starts.tolist(), prices.tolist(), periods.tolist()

@@ -1,4 +1,4 @@
-"""What commands share: how they fail, how they show progress."""
+"""Console output shared by the commands: results, errors and progress."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from rich.console import Console
 from rich.progress import Progress
 
 errors = Console(stderr=True)
-#: Results; wide enough for a table where they go to a file.
+#: Console for results; 140 columns wide if redirected to a file.
 output = Console() if sys.stdout.isatty() else Console(width=140)
-#: Work that is over sooner shows no bar.
+#: Shorter work shows no progress bar.
 _BAR_AFTER_S = 1.0
 
 
 def fail(message: str) -> NoReturn:
-    """End with code 2 and a message on standard error."""
+    """Print a message to standard error and exit with code 2."""
     errors.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(2)
 
 
 def counted(count: int, thing: str) -> str:
-    """A number with its noun: 1 meter, 2,000 meters."""
+    """Return a number with its noun: 1 meter, 2,000 meters."""
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def note(message: str) -> None:
-    """Something to know, on standard error; not broken into lines, so that it can be searched."""
+    """Print a warning to standard error, without line breaks so that it can be searched."""
     errors.print(message, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
 def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A callable that takes how much is done; the bar appears when the work takes longer than a second."""
+    """Yield a callable for the amount of work done; the bar appears if the work takes longer than a second."""
     started = time.monotonic()
     bar = Progress(console=errors, transient=True)
     task = bar.add_task(what, total=total)

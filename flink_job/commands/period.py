@@ -1,4 +1,4 @@
-"""Options `--from` and `--to`: the event dates of the lake that a command reads."""
+"""The options `--from` and `--to`: the event dates that a command reads from the lake."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from typing import Annotated
 import typer
 
 _DAY = ["%Y-%m-%d"]
-From = Annotated[
-    datetime | None, typer.Option("--from", formats=_DAY, help="First event date (UTC) to read; earlier days are not.")
-]
-To = Annotated[
-    datetime | None, typer.Option("--to", formats=_DAY, help="Last event date (UTC) to read; later days are not.")
-]
+From = Annotated[datetime | None, typer.Option("--from", formats=_DAY, help="First event date (UTC) to read.")]
+To = Annotated[datetime | None, typer.Option("--to", formats=_DAY, help="Last event date (UTC) to read.")]
 
 
 def day_of(moment: datetime | None) -> date | None:
+    """Return the date of an option, or None."""
     return None if moment is None else moment.date()

@@ -1,4 +1,4 @@
-"""`rate` and `compare`: readings and tariffs to bills, without Flink."""
+"""`rate` and `compare`: rate files of readings without Flink."""
 
 from __future__ import annotations
 
@@ -22,35 +22,40 @@ if TYPE_CHECKING:
     from flink_job.billing.run import Pricing, Totals
 
 console = Console()
-#: Columns of a terminal that the lines of a comparison need; a narrower one shows the totals.
+#: Terminal width that a comparison by line needs; a narrower terminal shows only totals.
 WIDE = 130
 
 Files = Annotated[
     list[str],
-    typer.Option(help="CSV (meter_id,ts,interval_s,kwh), NDJSON readings or Parquet; .gz or s3:// too. Repeat it."),
+    typer.Option(help="CSV (meter_id,ts,interval_s,kwh), NDJSON readings or Parquet; also .gz and s3://. Repeatable."),
 ]
 More = Annotated[
-    list[str] | None, typer.Argument(help="More files of readings, as of --readings *.csv.", show_default=False)
+    list[str] | None,
+    typer.Argument(help="More files of readings, for example from --readings *.csv.", show_default=False),
 ]
 Timezone = Annotated[
-    str, typer.Option(help="Zone of the bill: Europe/Madrid, or without summer time Etc/GMT-1, which is UTC+1.")
+    str, typer.Option(help="Time zone of the bill, such as Europe/Madrid, or Etc/GMT-1 for UTC+1 without DST.")
 ]
-Currency = Annotated[str, typer.Option(help="Of a URDB tariff, which names none.")]
+Currency = Annotated[str, typer.Option(help="Currency of a URDB tariff, which has none.")]
 CycleDay = Annotated[int, typer.Option(min=1, max=31, help="Day of the month on which billing cycles begin.")]
 CycleStarts = Annotated[
     list[datetime] | None,
-    typer.Option(formats=["%Y-%m-%d"], help="Days on which cycles begin, instead of --cycle-day; the last ends one."),
+    typer.Option(
+        formats=["%Y-%m-%d"], help="Days on which cycles begin, instead of --cycle-day; the last one is an end."
+    ),
 ]
 Prices = Annotated[
-    list[str] | None, typer.Option(help="NAME=FILE: a price series (CSV, Octopus or PVPC) that a tariff needs.")
+    list[str] | None, typer.Option(help="NAME=FILE: a price series (CSV, Octopus or PVPC) that a tariff refers to.")
 ]
-AnyDate = Annotated[bool, typer.Option(help="Rate readings of any date, such as last year's, by the newest version.")]
-Chart = Annotated[Path | None, typer.Option(help="Draw the result to this file: .png, .svg or .pdf.")]
+AnyDate = Annotated[bool, typer.Option(help="Rate readings of any date by the newest tariff version.")]
+Chart = Annotated[Path | None, typer.Option(help="Write a chart to this file: .png, .svg or .pdf.")]
 ContractedKw = Annotated[str, typer.Option(help="Contracted power, such as P1=50,P2=50.")]
 
 
 def rate(
-    tariff: Annotated[list[str], typer.Option(help="Tariff document, ours or URDB's; repeat it for its versions.")],
+    tariff: Annotated[
+        list[str], typer.Option(help="Tariff document or URDB record; repeat for versions of the tariff.")
+    ],
     readings: Files,
     timezone: Timezone,
     out: Annotated[Path, typer.Option(help="Folder for costs.parquet and bills.csv.")],
@@ -63,10 +68,10 @@ def rate(
     any_date: AnyDate = False,
     chart: Chart = None,
 ) -> None:
-    """Bills, and a cost for each reading, from files.
+    """Compute bills and costs of readings, from files.
 
-    Readings are rated in order of time, with a bill for each meter and cycle. Energy below zero is export. Times
-    without an offset are local to --timezone. A cycle in which a meter has a reading is billed whole; the bills of a
+    Readings are rated in order of time, with one bill per meter and billing cycle. Negative energy is export. Times
+    without an offset are local times of --timezone. A cycle with at least one reading is billed completely; bills of a
     URDB tariff are calendar months.
 
     \b
@@ -93,12 +98,12 @@ def rate(
         f"{time.monotonic() - started:.1f} s. See {out}/bills.csv and {out}/costs.parquet"
     )
     if chart is not None:
-        console.print(f"picture: {chart}")
+        console.print(f"chart: {chart}")
 
 
 def compare(
     readings: Files,
-    tariffs: Annotated[Path, typer.Option(help="Folder of tariff documents, ours or URDB's.")],
+    tariffs: Annotated[Path, typer.Option(help="Folder of tariff documents or URDB records.")],
     timezone: Timezone,
     more: More = None,
     currency: Currency = "USD",
@@ -109,10 +114,10 @@ def compare(
     out: Annotated[Path | None, typer.Option(help="Write the bills under every tariff to this CSV file.")] = None,
     chart: Chart = None,
 ) -> None:
-    """The same readings under several tariffs.
+    """Rate the same readings under several tariffs.
 
-    Rates the readings under each tariff of a folder and lists the totals, cheapest first. Documents of one tariff_id
-    are its versions. A tariff that cannot rate these readings is reported with the reason.
+    Lists the total under each tariff of a folder, cheapest first. Documents with the same tariff_id are versions of one
+    tariff. A tariff that cannot rate the readings is reported with the reason.
 
     \b
       python -m flink_job compare --readings sample_data/year.csv.gz \\
@@ -134,7 +139,7 @@ def compare(
                     faults.append(f"{name}: {error}")
                 progress(done)
     for fault in faults:
-        note(f"left out: {fault}")
+        note(f"skipped: {fault}")
     if not comparison.results:
         fail(f"{tariffs}: no tariff could rate these readings")
     wide = console.width >= WIDE or not console.is_terminal
@@ -148,7 +153,7 @@ def compare(
 
         with explained():
             draw_comparison(comparison.ranked(), chart)
-        console.print(f"picture: {chart}")
+        console.print(f"chart: {chart}")
 
 
 def make_pricing(
@@ -161,7 +166,7 @@ def make_pricing(
     contracted_kw: str,
     any_date: bool,
 ) -> Pricing:
-    """Tariff, terms and price series from options."""
+    """Return tariff versions, billing terms and price series from the options of a command."""
     from flink_job.billing.documents import contracted, load_series, load_versions
     from flink_job.billing.run import Pricing
     from flink_job.tariffs.history import BillingTerms
@@ -169,7 +174,7 @@ def make_pricing(
     zone = parse_zone(timezone)
     versions, is_urdb = load_versions(tariff, timezone, currency, any_date)
     if is_urdb and (cycle_day != 1 or cycle_start):
-        note("the cycles of a URDB tariff are calendar months: cycle options are not used")
+        note("billing cycles of a URDB tariff are calendar months: cycle options are ignored")
         cycle_day, cycle_start = 1, None
     starts = tuple(sorted(moment.date() for moment in cycle_start or ()))
     series = load_series(prices or (), timezone)
@@ -177,29 +182,29 @@ def make_pricing(
 
 
 def parse_zone(timezone: str) -> ZoneInfo:
-    """The zone of a name, or the end of the command."""
+    """Return a time zone by name, or end the command with an error."""
     try:
         return ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        fail(f"--timezone {timezone}: no IANA time zone; examples are Europe/Madrid, America/New_York, Etc/GMT-1")
+        fail(f"--timezone {timezone}: not an IANA time zone; examples: Europe/Madrid, America/New_York, Etc/GMT-1")
 
 
 def read(names: Sequence[str], zone: ZoneInfo) -> Readings:
-    """The readings of all files; says what was no reading or came twice."""
+    """Read all files; print the number of rejected records and duplicates."""
     from flink_job.billing.inputs import read_readings
 
     with errors.status("reading"):
         found = read_readings(names, zone)
     for code, count in found.rejected.most_common():
         note(f"{counted(count, 'record')} rejected: {code}")
-    if found.repeats:
-        note(f"{counted(found.repeats, 'repeat')}: each interval counts once")
+    if found.duplicates:
+        note(f"{counted(found.duplicates, 'duplicate')} ignored: each interval counts once")
     return found
 
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Errors that a user can mend end the command with their message."""
+    """End the command with the message of an error that the user can correct."""
     from flink_job.tariffs.model import TariffError
 
     try:

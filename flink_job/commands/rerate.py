@@ -1,4 +1,4 @@
-"""`rerate`: exact bills from the lake, and the adjustments that the stream's costs need."""
+"""`rerate`: settlement, which computes exact bills from the lake and writes adjustments of the streamed costs."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ MAX_ROWS = 50
 
 def rerate(
     lake: Annotated[str, typer.Argument(help="Output of a run: a folder, or s3://bucket.")],
-    contracts: Annotated[list[str], typer.Option(help="NDJSON of contracts; of a meter's records the last counts.")],
+    contracts: Annotated[list[str], typer.Option(help="NDJSON of contracts; the last record of a meter is valid.")],
     tariffs: Annotated[str, typer.Option(help="Folder (or s3:// prefix) of tariff documents.")],
     meter: Annotated[str, typer.Option(help="Only this meter; nothing is written.")] = "",
-    tenant: Annotated[str, typer.Option(help="Whose the contracts are that name no tenant.")] = DEFAULT,
+    tenant: Annotated[str, typer.Option(help="Tenant of contracts without one.")] = DEFAULT,
     prices: Prices = None,
-    dry_run: Annotated[bool, typer.Option(help="Only show what would be written.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Only show the adjustments.")] = False,
     first: From = None,
     last: To = None,
 ) -> None:
-    """Settle cycles exactly: writes `adjustments`.
+    """Settle billing cycles: write `adjustments`.
 
-    Rates the lake's cycles again in order of time and writes the difference to the stream's costs as table
-    `adjustments`. Costs and adjustments add up to the exact bills (view `bills`). The table is replaced each time, so a
-    second run changes nothing. Cycles that end after the last reading are open: their time is charged until then.
+    Rates the cycles of the lake in order of time and writes the difference to the costs as table `adjustments`.
+    Costs plus adjustments are the exact bills (view `bills`). The table is replaced, so a second run changes nothing.
+    Cycles that end after the last reading are open: their time is charged up to it.
 
-    With --from and --to only partitions of those days are read, and only cycles that they cover are rated again: those
-    that begin after --from and end by --to. Adjustments of other cycles stay. Where a tariff has a ratchet, let --from
-    lie as far back as it looks.
+    With --from and --to, only partitions of these days are read, and only cycles within them are settled: those that
+    begin after --from and end by --to. Other adjustments are retained. For a tariff with a ratchet, --from must
+    include its look-back.
 
     \b
       python -m flink_job rerate out --contracts contracts.ndjson --tariffs tariffs
@@ -68,7 +68,7 @@ def rerate(
         try:
             registry = open_registry(tariffs)
             selection = selected(day_of(first), day_of(last))
-            with errors.status("rating again"), downloaded(lake, selection) as folder:
+            with errors.status("settling"), downloaded(lake, selection) as folder:
                 result = rerate_lake(folder, known, registry, load_series(prices or (), "UTC"), meter, selection)
                 kept = kept_adjustments(folder / "adjustments", lambda start, end: is_covered(start, end, selection))
         except (LakeError, FileNotFoundError) as error:
@@ -92,7 +92,7 @@ def _report(result: Rerated) -> None:
         for line in _lines(adjustment):
             console.print(line, markup=False, soft_wrap=True)
     if len(changed) > MAX_ROWS:
-        console.print(f"... and {len(changed) - MAX_ROWS:,} more, smaller ones")
+        console.print(f"... and {len(changed) - MAX_ROWS:,} smaller ones")
     totals: dict[str, int] = {}
     for adjustment in changed:
         totals[adjustment.currency] = totals.get(adjustment.currency, 0) + adjustment.total

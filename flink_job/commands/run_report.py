@@ -1,4 +1,4 @@
-"""What a user sees of a bounded run: progress while it works, the account when it is done."""
+"""Console output of a bounded run: its progress, and the account of its records at the end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_ROWS = 200
 
 
 class BatchProgress:
-    """Callable as a run's report; shows the phase and its count."""
+    """The progress of a run: the current phase and its number of records or rows."""
 
     def __init__(self) -> None:
         columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
@@ -47,8 +47,11 @@ class BatchProgress:
 
 
 def print_account(account: Account, output: str) -> None:
-    """The closing account: where every record ended."""
-    console.print("Every record accounted for" if account.closes else "THE ACCOUNT DOES NOT CLOSE", style="bold")
+    """Print the number of records by outcome."""
+    console.print(
+        "Every record accounted for" if account.closes else "ERROR: records are missing or counted twice",
+        style="bold",
+    )
     table = Table()
     table.add_column("", justify="left")
     table.add_column("records", justify="right")
@@ -60,10 +63,10 @@ def print_account(account: Account, output: str) -> None:
 
 
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A query's result; a long one is cut, and says so."""
+    """Print the result of a query, truncated to MAX_ROWS rows."""
     table = Table(*columns)
     for row in rows[:MAX_ROWS]:
         table.add_row(*("" if value is None else str(value) for value in row))
     console.print(table)
     if len(rows) > MAX_ROWS:
-        console.print(f"... and {len(rows) - MAX_ROWS:,} rows more")
+        console.print(f"... and {len(rows) - MAX_ROWS:,} more rows")

@@ -1,4 +1,4 @@
-"""`tariffs`: check, show, import from URDB, make Spanish ones."""
+"""`tariffs`: check, show, import from URDB, and create Spanish tariff documents."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ Out = Annotated[Path | None, typer.Option(help="Write to this file instead of st
 @commands.command()
 def check(
     files: Annotated[
-        list[str], typer.Argument(help="Documents, ours or URDB's; or folders and s3:// prefixes of them.")
+        list[str], typer.Argument(help="Tariff documents or URDB records; or folders and s3:// prefixes of them.")
     ],
-    timezone: Annotated[str, typer.Option(help="For URDB documents.")] = "UTC",
+    timezone: Annotated[str, typer.Option(help="Time zone of URDB records.")] = "UTC",
     currency: Currency = "USD",
 ) -> None:
-    """Report every fault of tariff documents.
+    """Check tariff documents.
 
-    Each fault is reported with its place; the exit code is 2 if there is one. Also lists the charges of a tariff that
-    the stream does not price, but the batch layer does.
+    Reports all faults with their places; the exit code is 2 if there are any. Also lists the charges that
+    only settlement computes.
 
     \b
       python -m flink_job tariffs check sample_data/tariffs
@@ -58,16 +58,16 @@ def check(
 
 @commands.command()
 def show(
-    file: Annotated[str, typer.Argument(help="Document, ours or URDB's.")],
+    file: Annotated[str, typer.Argument(help="Tariff document or URDB record.")],
     day: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Local day to chart; today when left out.")
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Local day to chart; default: today.")
     ] = None,
-    week: Annotated[bool, typer.Option(help="Chart seven days from then on.")] = False,
-    timezone: Annotated[str, typer.Option(help="Where the document names none.")] = "",
+    week: Annotated[bool, typer.Option(help="Chart seven days from this day on.")] = False,
+    timezone: Annotated[str, typer.Option(help="Time zone, if the document has none.")] = "",
     currency: Currency = "USD",
     prices: Prices = None,
 ) -> None:
-    """Charges of a tariff, and a chart of its prices.
+    """Show the charges and prices of a tariff.
 
     \b
       python -m flink_job tariffs show sample_data/tariffs/eur-tou.json \\
@@ -83,7 +83,7 @@ def show(
         document = load_document(file, timezone or "UTC", currency)
         zone = parse_zone(timezone) if timezone else document.tariff.timezone
         if zone is None:
-            note("no time zone in the document: charted in UTC; see --timezone")
+            note("the document has no time zone: charted in UTC; set --timezone")
             zone = parse_zone("UTC")
         first = (day or datetime.now(UTC)).date()
         series = load_series(prices or (), zone.key)
@@ -94,15 +94,14 @@ def show(
 
 @commands.command("import-urdb")
 def import_urdb(
-    file: Annotated[str, typer.Argument(help="A URDB record (version 8), or a response that holds one.")],
-    timezone: Annotated[str, typer.Option(help="IANA time zone of the utility: URDB names none.")],
-    currency: Annotated[str, typer.Option(help="ISO 4217 code: URDB names none.")],
+    file: Annotated[str, typer.Argument(help="A URDB record (version 8), or an API response with one.")],
+    timezone: Annotated[str, typer.Option(help="IANA time zone of the utility; URDB has none.")],
+    currency: Annotated[str, typer.Option(help="ISO 4217 code; URDB has none.")],
     out: Out = None,
 ) -> None:
-    """Convert a record of OpenEI's rate database.
+    """Convert a URDB record to a tariff document.
 
-    Writes a record of the Utility Rate Database as a tariff document. A rule that the document cannot represent is
-    refused by name.
+    Converts a record of OpenEI's Utility Rate Database. A rule that tariff documents cannot represent is an error.
 
     \b
       python -m flink_job tariffs import-urdb record.json \\
@@ -115,7 +114,7 @@ def import_urdb(
     with explained():
         document = load_document(file, timezone, currency)
         if not document.is_urdb:
-            raise InputError(f"{file}: this is no URDB record")
+            raise InputError(f"{file}: not a URDB record")
     _write(document.content, out)
 
 
@@ -125,15 +124,15 @@ def spain(
     prices: Annotated[
         Path,
         typer.Option(
-            help="JSON of the supplier's prices: energy and power by period, and kw, excess, surplus, dynamic."
+            help="JSON with prices of the supplier: energy and power by period, and kw, excess, surplus, dynamic."
         ),
     ],
     zone: Annotated[str, typer.Option(help="peninsula, balearics, canaries, ceuta or melilla.")] = "peninsula",
     out: Out = None,
 ) -> None:
-    """Make the document of a Spanish access tariff.
+    """Create the document of a Spanish access tariff.
 
-    Calendars, excess power, reactive energy and taxes are those of the law; the prices are yours.
+    Calendars, excess power, reactive energy and taxes are defined by law; the prices are given.
 
     \b
       echo '{"energy": {"P1": "0.20", "P2": "0.15", "P3": "0.10"},
@@ -162,7 +161,7 @@ def schema() -> None:
 
 
 def _documents(files: list[str]) -> Iterator[str]:
-    """Documents of files, folders and S3 prefixes."""
+    """Yield the documents of files, folders and S3 prefixes."""
     for name in files:
         if name.startswith("s3://") and not name.endswith(".json"):
             yield from _s3_documents(name)

@@ -1,4 +1,4 @@
-"""`uploads`: publish files into the readings stream, and show what became of them."""
+"""`uploads`: publish files to the readings stream, and show their receipts and outcomes."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from flink_job.batch.receipt import Receipt
 
 commands = typer.Typer(
-    help="Files of readings: publish, show what came out.", no_args_is_help=True, rich_markup_mode=None
+    help="Publish files of readings and show their outcomes.", no_args_is_help=True, rich_markup_mode=None
 )
 
 
 @commands.command()
 def publish(
-    file: Annotated[str, typer.Argument(help="NDJSON, CSV with a header or Parquet; .gz or s3:// too.")],
+    file: Annotated[str, typer.Argument(help="NDJSON, CSV with a header or Parquet; also .gz and s3://.")],
     stream: Annotated[str, typer.Option(help="The readings stream.")],
     receipts: Annotated[str, typer.Option(help="Folder (or s3:// prefix) for the receipt.")],
-    tenant: Annotated[str, typer.Option(help="Whose the file is.")] = DEFAULT,
-    inbox: Annotated[str, typer.Option(help="Prefix of the file; a folder below it names the tenant instead.")] = "",
-    pace: Annotated[int, typer.Option(min=1, help="Readings a second; the stream is for others, too.")] = 1000,
+    tenant: Annotated[str, typer.Option(help="Tenant of the file.")] = DEFAULT,
+    inbox: Annotated[str, typer.Option(help="Prefix of the file; the folder below it names the tenant.")] = "",
+    pace: Annotated[int, typer.Option(min=1, help="Readings per second; limits the share of the stream.")] = 1000,
 ) -> None:
     """Check a file and publish its readings.
 
-    A receipt says what was taken, what was refused and why. Ends with code 1 where the file was refused as a whole:
-    nothing is published then.
+    Writes a receipt: number of accepted rows, refused rows and reasons. Exits with code 1 if the file is
+    refused as a whole; then nothing is published.
 
     \b
       python -m flink_job uploads publish march.csv --stream metering-dev-readings \\
@@ -51,7 +51,7 @@ def publish(
     except (InputError, PublishError) as error:
         fail(str(error))
     if not is_new:
-        note(f"published before, at {receipt.written_at:%Y-%m-%d %H:%M} UTC; nothing was published now")
+        note(f"already published at {receipt.written_at:%Y-%m-%d %H:%M} UTC; nothing was published now")
     _show(receipt)
     if receipt.status == REFUSED:
         raise typer.Exit(1)
@@ -59,13 +59,13 @@ def publish(
 
 @commands.command()
 def show(
-    receipt: Annotated[str, typer.Argument(help="A receipt: a file, or s3://.")],
-    lake: Annotated[str, typer.Option(help="The lake: a folder, or s3://bucket. Outcomes are counted there.")] = "",
+    receipt: Annotated[str, typer.Argument(help="Receipt: a file or s3:// object.")],
+    lake: Annotated[str, typer.Option(help="Lake to count outcomes in: a folder or s3://bucket.")] = "",
 ) -> None:
-    """Show a receipt and what became of its readings.
+    """Show a receipt and the outcomes of its readings.
 
-    With --lake, how many came out as costed, duplicate, rejected or unpriced is counted there: only the partitions of
-    the file's days are read. What is in none of them has not arrived yet.
+    With --lake, counts the readings that are costed, duplicate, rejected or unpriced, in the partitions of the days of
+    the file. The others have not been delivered yet.
 
     \b
       python -m flink_job uploads show receipts/default/march.csv.0f3a5b.json --lake out

@@ -211,14 +211,14 @@ def test_an_uploaded_file_is_published_with_a_receipt(deployed: Deployment, monk
 
     wait_for(lambda: bool(commands()))
     monkeypatch.setenv("AWS_ENDPOINT_URL", deployed.url)
-    assert "published before" not in command(*commands()[0])
+    assert "already published" not in command(*commands()[0])
     digest = hashlib.sha256(body).hexdigest()
     uri = f"s3://{NAMES.uploads}/receipts/acme/march.csv.{digest[:16]}.json"
     receipt = read_receipt(uri)
     assert (receipt.rows, receipt.taken, receipt.published, receipt.tenant) == (4, 3, 3, "acme")
     assert [(row.line, row.reason) for row in receipt.refused_rows] == [("5", "bad_timestamp")]
     assert sum(record.readings for record in receipt.records) == 3
-    assert "published before" in command(*commands()[0])
+    assert "already published" in command(*commands()[0])
     found = [record for record in records_in(deployed.url, NAMES.readings) if record[1].startswith("upload-")]
     assert [position for position, _, _ in found] == [record.position for record in receipt.records]
     held = [enclosed for _, _, data in found for enclosed in readings_in(data)]

@@ -155,7 +155,7 @@ def test_repeats_count_once_and_malformed_records_are_told(tmp_path: Path) -> No
     (row,) = costs(tmp_path)
     assert row["energy_kwh"] == 7
     csv_text = rate(tmp_path, write(tmp_path / "r.csv", HEADER + "a,2026-07-10T00:00:00Z,900,5\n" * 3))
-    assert "2 repeats: each interval counts once" in csv_text
+    assert "2 duplicates ignored: each interval counts once" in csv_text
 
 
 def test_a_cumulative_register_that_rolls_over(tmp_path: Path) -> None:
@@ -217,12 +217,15 @@ def test_input_that_cannot_be_read_is_named(tmp_path: Path, name: str, content: 
         (
             "semicolons.csv",
             "meter;date;kwh\na;2026-03-01;1,5\na;2026-03-02;1,5\n",
-            ["none of 2 records is a reading: 2 not_csv", "separated by ';', not by a comma"],
+            ["no readings: 2 records rejected: 2 not_csv", "separated by ';', not by a comma"],
         ),
         (
             "renamed.csv",
             "meter,when,energy\na,2026-03-01,1.5\n",
-            ["none of 1 record is a reading: 1 missing_field", "the header is meter,when,energy; needed: meter_id,ts"],
+            [
+                "no readings: 1 record rejected: 1 missing_field",
+                "the header is meter,when,energy; required: meter_id,ts",
+            ],
         ),
         (
             "local.ndjson",
@@ -248,7 +251,7 @@ def test_columns_have_the_names_of_the_lake(tmp_path: Path) -> None:
 
 def test_other_errors_say_what_to_do(tmp_path: Path) -> None:
     readings = write(tmp_path / "r.csv", HEADER + "a,2026-07-10T00:00:00Z,900,1\n")
-    assert "no IANA time zone" in rate(tmp_path, readings, "--timezone", "Madrid", code=2)
+    assert "not an IANA time zone" in rate(tmp_path, readings, "--timezone", "Madrid", code=2)
     assert "no such file" in rate(tmp_path, tmp_path / "none.csv", code=2)
     faulty = {**TARIFF, "energy": {"periods": {"night": [{"price": "0.1"}]}}}
     text = rate(tmp_path, readings, tariff=faulty, code=2)
@@ -284,7 +287,7 @@ def test_compare_puts_the_cheapest_first_and_names_what_it_leaves_out(tmp_path: 
     text = command("compare", *arguments)
     assert text.index("cheap") < text.index("dear")
     assert "+400.0%" in text
-    assert "left out: late: no version of tariff 'late' is in force on 2026-07-10" in text
+    assert "skipped: late: no version of tariff 'late' is in force on 2026-07-10" in text
     assert "broken.json: no JSON" in text
     rows = [tuple(row.values()) for row in csv.DictReader((tmp_path / "all.csv").open())]
     assert rows[0] == ("cheap", "EUR", "a", "1.000000")
@@ -311,7 +314,7 @@ def test_tariffs_import_urdb_writes_a_document_that_checks(tmp_path: Path) -> No
     command("tariffs", "import-urdb", record, *zone, "--out", tmp_path / "ours.json")
     assert json.loads((tmp_path / "ours.json").read_text()) == printed
     assert "USD, from 1900-01-01" in command("tariffs", "check", tmp_path / "ours.json", record)
-    assert "this is no URDB record" in command("tariffs", "import-urdb", tmp_path / "ours.json", *zone, code=2)
+    assert "not a URDB record" in command("tariffs", "import-urdb", tmp_path / "ours.json", *zone, code=2)
 
 
 def test_tariffs_check_says_what_the_stream_leaves(tmp_path: Path) -> None:

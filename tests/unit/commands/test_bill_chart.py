@@ -62,7 +62,7 @@ def test_the_picture_of_the_sample_year_has_the_amounts_of_bills_csv(tmp_path: P
         *("rate", "--tariff", SAMPLES / "tariffs" / "eur-demand.json", "--readings", SAMPLES / "year.csv.gz"),
         *("--timezone", "Etc/GMT-1", "--any-date", "--out", tmp_path, "--chart", picture),
     )
-    assert f"picture: {picture}" in said.replace("\n", "")
+    assert f"chart: {picture}" in said.replace("\n", "")
     assert picture.read_bytes().startswith(b"\x89PNG")
     by_month: defaultdict[str, float] = defaultdict(float)
     for row in csv.DictReader((tmp_path / "bills.csv").open()):
