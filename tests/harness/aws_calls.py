@@ -32,6 +32,11 @@ _BY_NAME = ("get_paginator", "get_waiter")
 _STEPS = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
 #: Decorators that do not register a function as an entry of its own.
 _PLAIN = ("cache", "property", "staticmethod", "classmethod", "dataclass", "contextmanager", "lru_cache")
+#: Methods that Python or Flink calls without a mention in the source.
+_IMPLICIT = (
+    *("__init__", "__post_init__", "__enter__", "__exit__", "__call__"),
+    *("open", "eval", "process_element", "on_timer"),
+)
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
 Place = tuple[Path, ast.AST]
 
@@ -88,7 +93,7 @@ class Code:
             if not isinstance(node, Definition) or node.name in functions or (registered and _is_registered(node)):
                 waiting.append((entry, node))
         seen: set[int] = set()
-        attributes: set[str] = {"__init__", "__post_init__", "__enter__", "__exit__", "__call__"}
+        attributes: set[str] = {*_IMPLICIT}
         classes: set[str] = set()
         while waiting:
             path, node = waiting.pop()
