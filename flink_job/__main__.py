@@ -29,9 +29,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("rate", short_help="Rate files of readings: bills and costs.")(rating.rate)
-app.command("compare", short_help="Rate the same readings under several tariffs.")(rating.compare)
-app.command("rerate", short_help="Settle billing cycles exactly.")(rerate)
+app.command("rate")(rating.rate)
+app.command("compare")(rating.compare)
+app.command("rerate")(rerate)
 app.add_typer(tariffs_commands, name="tariffs")
 app.add_typer(alerts_commands, name="alerts")
 app.add_typer(uploads_commands, name="uploads")

@@ -288,7 +288,7 @@ def test_compare_puts_the_cheapest_first_and_names_what_it_leaves_out(tmp_path: 
     assert text.index("cheap") < text.index("dear")
     assert "+400.0%" in text
     assert "skipped: late: no version of tariff 'late' is in force on 2026-07-10" in text
-    assert "broken.json: no JSON" in text
+    assert "broken.json: not JSON" in text
     rows = [tuple(row.values()) for row in csv.DictReader((tmp_path / "all.csv").open())]
     assert rows[0] == ("cheap", "EUR", "a", "1.000000")
     assert len(rows) == 4
