@@ -243,8 +243,8 @@ def test_a_snapshot_that_is_gone_does_not_keep_the_data_from_coming_back(place: 
     ("arguments", "problem"),
     [
         (("--from", "20000101T000000Z"), "has no complete backup '20000101T000000Z'"),
-        (("--at", "2000-01-01T00:00:00Z"), "no complete backup that was finished by 2000-01-01 00:00:00 UTC"),
-        (("--at", "yesterday"), "no ISO 8601 time"),
+        (("--at", "2000-01-01T00:00:00Z"), "no complete backup finished by 2000-01-01 00:00:00 UTC"),
+        (("--at", "yesterday"), "not an ISO 8601 time"),
         (("--from", "x", "--part", "lakes"), "unknown part lakes"),
         ((), "--from ID or --at TIME"),
     ],
