@@ -1,6 +1,6 @@
 """State machine of one rule and entity: samples in, changes of its alerts out, all in event time.
 
-A track stores recent samples in order of event time, whatever their order of arrival, and is evaluated again with each
+A track stores recent samples in order of event time, whether or not they arrive so, and is evaluated again with each
 sample. So a duration counts over what was measured: from the first to the last of consecutive samples, none further
 apart than the rule's gap. Nothing changes without a sample: missing data neither raises nor clears.
 

@@ -1,6 +1,6 @@
 """State machine of no-data rules: alerts of entities that stopped reporting. Time is the time of arrival in the stream.
 
-Any arrival ends the alert, whatever the age of the readings; so does a backfill.
+Any arrival ends the alert, also one of old readings, as in a backfill.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def run_bounded(
 ) -> Account:
     """Cost the records of `inputs`, in file order, and write Parquet under `output`.
 
-    Raises InputError where a file cannot be read; whatever a record holds, it is accounted for.
+    Raises InputError if a file cannot be read; every record is accounted for, whether valid or not.
     """
     from flink_job.dataflow.environment import create_environment, mini_cluster
     from flink_job.dataflow.gateway import one_jvm_thread
@@ -66,7 +66,7 @@ def run_bounded(
     from udfs import job_functions
 
     # One subtask, so that file order is the order of arrival. KPI windows close at the end of the input, so that they
-    # hold every reading, in whatever order the files are.
+    # hold every reading, in any order of the files.
     job = dataclasses.replace(settings.job, parallelism=1, watermark_delay_s=WATERMARK_DELAY_S)
     settings = dataclasses.replace(settings, job=job)
     with tempfile.TemporaryDirectory(prefix="meter-costing-") as name:

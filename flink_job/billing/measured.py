@@ -45,7 +45,7 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     )
     connection.execute(
         f"""
-        CREATE TEMP TABLE dials AS
+        CREATE TEMP TABLE register_values AS
         SELECT {_METER} AS meter_id, register_id, epoch_ms(interval_start) AS start_ms, r.interval_s, r.revision,
           register_kwh, rollover_kwh, COALESCE(energy_kwh, 0) AS energy_kwh
         FROM register_reads AS r
@@ -87,21 +87,23 @@ def _registers(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dic
 
     The earliest read keeps what the stream gave it where that came from reads before those in the lake.
     """
-    dials: dict[str, dict[int, RegisterRead]] = {}
+    registers: dict[str, dict[int, RegisterRead]] = {}
     lengths: dict[int, int] = {}
     streamed: Counter[tuple[str, int]] = Counter()
-    rows = connection.execute("SELECT * EXCLUDE meter_id FROM dials WHERE meter_id = ?", [contract.meter_id]).fetchall()
+    rows = connection.execute(
+        "SELECT * EXCLUDE meter_id FROM register_values WHERE meter_id = ?", [contract.meter_id]
+    ).fetchall()
     for register, start, interval_s, revision, kwh, rollover_kwh, streamed_kwh in rows:
         try:
             value = multiplied(pack(revision, to_micro(kwh)), contract.multiplier)
             size = None if rollover_kwh is None else multiplied(to_micro(rollover_kwh), contract.multiplier)
         except QuantityError:  # the stream leaves it unpriced
             continue
-        keep_newest(dials.setdefault(register, {}), start, RegisterRead(value, size))
+        keep_newest(registers.setdefault(register, {}), start, RegisterRead(value, size))
         lengths[start] = max(lengths.get(start, 0), interval_s)
         streamed[register, start] += to_micro(streamed_kwh)
     moved: Counter[int] = Counter(dict.fromkeys(lengths, 0))
-    for register, reads in dials.items():
+    for register, reads in registers.items():
         exact, first = dict(register_energy(reads)), min(reads)
         before = streamed[register, first]
         if sum(exact.values()) + before <= sum(streamed[register, start] for start in reads):

@@ -56,7 +56,7 @@ def selected(first: date | None = None, last: date | None = None) -> Selection:
 
 
 def is_covered(cycle_start: date, cycle_end: date, selection: Selection) -> bool:
-    """True where all local days of a cycle lie within the selected UTC dates, whatever the time zone.
+    """True where all local days of a cycle lie within the selected UTC dates, in any time zone.
 
     Local time is up to 14 hours ahead of UTC, so a cycle begins in the partition before its first day, and up to
     12 hours behind, so it ends in that of the day after its last.

@@ -139,7 +139,7 @@ def _numbers(name: str, table: pa.Table, column: str) -> Any:
 
 
 def _micro(name: str, numbers: Any) -> Any:
-    """Whole units to 1e-6, half to even. A float of up to 1e9 holds 6 decimals exactly enough to be told apart."""
+    """Whole units to 1e-6, half to even. A float of up to 1e9 distinguishes 6 decimals."""
     wrong = ~(np.abs(numbers) < _MAX_KWH)
     if wrong.any():
         row = int(np.argmax(wrong))

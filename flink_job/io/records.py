@@ -1,6 +1,6 @@
 """Staging: any input file as NDJSON of {payload, arrival_ms, shard, record_position}, in order of arrival.
 
-Flink reads the staged file in order, whatever the input was: NDJSON, CSV with a header, Parquet, gzip or not, local or
+Flink reads the staged file in order, for every kind of input: NDJSON, CSV with a header, Parquet, gzip or not, local or
 on S3. The payload is base64, so that bytes which are no text arrive as they are.
 """
 
@@ -162,7 +162,7 @@ def _copied(name: str, answer: dict[str, Any]) -> IO[bytes]:
     if answer["ContentLength"] > MAX_INPUT_BYTES:
         answer["Body"].close()
         raise InputError(f"{name}: {answer['ContentLength']} bytes; an object has at most {MAX_INPUT_BYTES}: split it")
-    copy = tempfile.TemporaryFile()  # noqa: SIM115 - whoever reads it closes it
+    copy = tempfile.TemporaryFile()  # noqa: SIM115 - the reader closes it
     shutil.copyfileobj(answer["Body"], copy, COPIED_BYTES)
     copy.seek(0)
     return copy

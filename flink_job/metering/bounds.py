@@ -1,4 +1,4 @@
-"""Input limits in one place: they bound the time and memory of reading any input, whoever sent it."""
+"""Input limits in one place: they bound the time and memory of reading any input."""
 
 from __future__ import annotations
 

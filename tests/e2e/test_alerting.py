@@ -1,4 +1,4 @@
-"""From the alerts stream to messages at the emulated endpoint: sent once and in order, whatever fails."""
+"""From the alerts stream to messages at the emulated endpoint: sent once and in order, also after failures."""
 
 from __future__ import annotations
 

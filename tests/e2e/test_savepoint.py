@@ -45,7 +45,7 @@ def whole(first: Half, second: Half) -> Half:
 
 @pytest.fixture(scope="module")
 def oracle(sample_records: list[bytes]) -> Oracle:
-    """The independent reckoning of both halves."""
+    """The independent computation of both halves."""
     contracts = (SAMPLES / "contracts.ndjson").read_bytes().splitlines()
     tariffs = [json.loads(path.read_text()) for path in sorted((SAMPLES / "tariffs").glob("*.json"))]
     reckoning = Oracle(contracts, tariffs)

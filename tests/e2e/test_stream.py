@@ -117,7 +117,7 @@ def lakes(sample_records: list[bytes], tmp_path_factory: pytest.TempPathFactory)
     names, quiet = Names("e2e"), Console(quiet=True)
     with endpoint(folder / "endpoint.log", free_port()) as url:
         create(names, url, SAMPLES / "tariffs", SAMPLES / "rules.yaml")
-        # The endpoint's own port, whatever AWS_ENDPOINT_URL may say to the job.
+        # The endpoint's own port, independent of AWS_ENDPOINT_URL.
         write_properties(
             folder / "application_properties.json",
             names,
@@ -173,7 +173,7 @@ def lakes(sample_records: list[bytes], tmp_path_factory: pytest.TempPathFactory)
 
 
 def uploaded(file: Path, names: Names, url: str, folder: Path) -> Receipt:
-    """The receipt of a file of readings that is published as the container does it, whatever their age."""
+    """The receipt of a file of readings of any age, published as by the container."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("AWS_ENDPOINT_URL", url)
         job = Job(state_days=10_000)

@@ -1,4 +1,4 @@
-"""An independent reckoning of costs: plain Python, exact fractions, record by record. Shares no code with the job.
+"""An independent computation of costs: plain Python, exact fractions, record by record. Shares no code with the job.
 
 It follows the written rules: the highest (revision, quantity) of an interval's quantity counts; a peak never falls;
 each charge of a bill is rounded to 1e-6, half to even; fixed charges accrue over the intervals that have a reading.

@@ -17,7 +17,7 @@ from flink_job.lake.database import query
 from tests.harness.jobs import SAMPLES, command, run_files, write_records
 from tests.integration.test_rules_of_the_stream import contract, reading
 
-#: Quarter hours of a day; the dial begins anew at 1000 kWh and does so once.
+#: Quarter hours of a day; the register rolls over at 1000 kWh, once.
 HOURS = range(0, 24 * 60, 15)
 SHUFFLED = tuple(f"shuffled-{number}" for number in range(6))
 
@@ -49,7 +49,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
             read("corrected", minute, kwh, revision=r)
             for minute, kwh, r in [(0, 10, 0), (15, 20, 2), (15, 25, 1), (30, 40, 0)]
         ),
-        # Two dials of one meter, the second one far below the first.
+        # Two registers of one meter, the second one far below the first.
         *(
             read("two-dials", minute, kwh, register_id=dial)
             for minute in (0, 15, 30)

@@ -62,7 +62,7 @@ def contracts_of(tenant: str) -> list[bytes]:
 
 
 def write_registry(folder: Path) -> tuple[Path, Path]:
-    """Tariffs and rules of the same ids: acme pays 0.2 per kWh, and is told above 60 kW; others 0.1 and 90 kW."""
+    """Tariffs and rules of the same ids: acme pays 0.2 per kWh, and is notified above 60 kW; others 0.1 and 90 kW."""
     document = json.loads((SAMPLES / "tariffs" / "eur-flat.json").read_text()) | {"tariff_id": "flat"}
     for name in ("demand", "taxes", "fixed"):
         document.pop(name, None)
@@ -119,7 +119,7 @@ def lakes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return both, run(folder, "alone", readings_of(2), unnamed, "acme")
 
 
-#: What tells runs apart, not tenants: where a record lay and when. A device is known in the envelope only.
+#: Columns that differ between runs, not tenants: position and time of a record. A device is named in the envelope only.
 UNLIKE = (
     "shard",
     "record_position",

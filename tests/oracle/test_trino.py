@@ -1,7 +1,7 @@
 """The lake's SQL in Athena's own engine: Trino, in this process's child, over rows of the sample run.
 
-DuckDB answers locally, Trino answers in Athena: the views must mean the same in both, and have the types that Glue is
-told, or Athena calls a view stale.
+DuckDB answers locally, Trino answers in Athena: the views must mean the same in both, and have the types declared in
+Glue, or Athena calls a view stale.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ def test_a_view_has_the_types_that_glue_is_told(name: str, answers: dict[str, An
         # What Athena asks: can the view's type be made the declared one without loss?
         base = actual.split("(")[0]
         fits = actual == declared or base == declared == "varchar" or (base, declared) == ("integer", "bigint")
-        assert fits, f"{column}: Glue is told {declared}, Athena makes {actual}"
+        assert fits, f"{column}: Glue declares {declared}, Athena returns {actual}"
 
 
 @pytest.mark.parametrize("name", asked_of_trino())

@@ -59,7 +59,7 @@ def test_an_error_behind_another_is_scrubbed_as_well() -> None:
 
 
 def test_what_is_sent_is_listed() -> None:
-    """Whatever else an SDK of the future puts into an event stays here."""
+    """Fields that a future SDK adds to an event are not sent."""
     frame = {
         "function": "f",
         "lineno": 3,

@@ -20,7 +20,7 @@ from flink_job.lake.views import VIEWS
 DAYS = {"from": "2026-03-01", "to": "2026-03-31"}
 BEGIN = datetime(2026, 3, 30, 22)
 TENANTS, SITES, METERS = ("acme", "default"), ("north", "south", "west"), ("m-1", "m-2")
-#: `gaps` tells when a meter ceased at a site and began at another: it has neither energy nor money.
+#: `gaps` shows when a meter left a site and began at another: it has neither energy nor money.
 APART = sorted(set(VIEWS) - {"gaps"})
 MONEY = ("energy_kwh", "export_kwh", "reactive_kvarh", "cost", "adjustment")
 

@@ -1,4 +1,4 @@
-"""Nothing is collected while the job is planned, whichever thread allocates."""
+"""Nothing is collected while the job is planned, for every allocating thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages lead where they say: links and anchors exist, and so do the commands that people are told to type."""
+"""Links, anchors, commands and paths on the pages exist."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from tests.harness.documents import (
     fault_of_python,
     links,
     pages,
+    spans,
 )
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -37,6 +38,13 @@ def test_links_lead_somewhere(name: str, text: str) -> None:
         assert path.exists(), f"{name}: {path}"
         if anchor and path.suffix == ".md":
             assert anchor in anchors(path.read_text(encoding="utf-8")), f"{name}: {path.name}#{anchor}"
+
+
+def test_paths_on_the_pages_exist() -> None:
+    folders = r"(?:flink_job|udfs|deploy|tests|docs|sample_data|requirements)/[\w./-]+"
+    found = [(name, span) for name, text in pages().items() for span in spans(text) if re.fullmatch(folders, span)]
+    assert len(found) > 50
+    assert [f"{name}: {span}" for name, span in found if not (ROOT / span).exists()] == []
 
 
 def test_messages_name_sections_that_exist() -> None:

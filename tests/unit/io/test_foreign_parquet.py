@@ -1,4 +1,4 @@
-"""Parquet files of strangers: none of them runs code, whatever command reads it (CVE-2023-47248 in pyarrow 11)."""
+"""Parquet files of strangers: none of them runs code, in any command (CVE-2023-47248 in pyarrow 11)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ pq.write_table(table, sys.argv[1])
 
 @pytest.fixture
 def attack(tmp_path: Path) -> tuple[Path, Path]:
-    """(file, marker): whoever reads the file with pyarrow's own reader makes the marker."""
+    """(file, marker): reading the file with pyarrow's own reader creates the marker."""
     file, marker = tmp_path / "attack.parquet", tmp_path / "marker"
     subprocess.run([sys.executable, "-c", ATTACK, str(file), str(marker)], check=True)
     marker.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Files made to stop whoever reads them: each is refused by name, in bounded time and memory."""
+"""Files made to exhaust their reader: each is refused by name, in bounded time and memory."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def test_a_replay_that_costs_everything_again_changes_no_bill(tmp_path: Path) ->
 
 
 def test_a_replay_that_begins_in_mid_cycle_is_found_out(tmp_path: Path) -> None:
-    """The tiers of the bill begin anew: the reading that comes again is the first of the cycle now, and cheaper."""
+    """The tiers of the bill restart: the reading that is read again is the first of the cycle now, and cheaper."""
     copies = lake(tmp_path, cost("a", 0, "0.10"), cost("a", 1, "0.25"), cost("a", 1, "0.10", copy=2), cost("b", 0, "1"))
     found = compare_replay(copies, REPLAYED_AT)
     assert found.bills == 2

@@ -76,7 +76,7 @@ def test_ratchet_looks_back_over_the_months_it_names() -> None:
 
 
 def test_ratcheted_demand_accrues_with_time() -> None:
-    # February is billed 80 kW whatever it uses; its first half bears half of that.
+    # February is billed 80 kW for any use; its first half bears half of that.
     demand = {"window_s": 3600, "flat": [{"price": "1"}], "ratchet": {"share": "0.8", "months_back": 1}}
     history = rated({"demand": demand}, (at("2026-01-10"), 100), (at("2026-02-14", 23), 1), (at("2026-02-28", 23), 1))
     assert list(history.costs["demand"][1:]) == [40_000_000, 40_000_000]
@@ -207,7 +207,7 @@ def test_import_and_export_of_one_interval() -> None:
 
 
 def test_yearly_minimum_is_settled_as_the_year_closes() -> None:
-    # 2 in November, 3 in December: 100 - 5 on December's bill; January begins anew.
+    # 2 in November, 3 in December: 100 - 5 on December's bill; January restarts.
     document = {**ONE_PRICE, "minimum": [{"amount": "100", "per": "year"}]}
     history = rated(document, (at("2026-11-10"), 20), (at("2026-12-10"), 30), (at("2027-01-10"), 10))
     assert amounts(history, "minimum") == [0, 95, 0]

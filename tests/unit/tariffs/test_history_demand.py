@@ -37,7 +37,7 @@ def test_ratchet_applies_to_what_it_names(applies_to: list[str], february: int) 
 
 
 def test_daily_demand_by_period() -> None:
-    # Each day's highest 1 per kW, and 2 per kW of the first half: (30 + 2 x 10) + (20 + 2 x 20), whatever a month is.
+    # Each day's highest 1 per kW, and 2 per kW of the first half: (30 + 2 x 10) + (20 + 2 x 20), in any month.
     demand = {
         "window_s": 3600,
         "flat": [{"price": "1"}],

@@ -75,7 +75,7 @@ def test_a_tax_begins_and_ends_at_midnight() -> None:
 
 def test_minimums_of_the_month_and_of_the_year() -> None:
     # 12 per month: 7 missing in November, none in December. The year's bills are then 12 + 20: 68 to 100, and January
-    # begins anew.
+    # restarts.
     document = {
         "energy": {"periods": {"all": [{"price": "1"}]}},
         "minimum": [{"amount": "12", "per": "month"}, {"amount": "100", "per": "year"}],

@@ -1,4 +1,4 @@
-"""Laws that hold for every kind of charge: what readings cost adds up to the bill, whatever their order or batches."""
+"""Laws that hold for every kind of charge: what readings cost adds up to the bill, in any order and batches."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ def test_a_reading_alone_costs_what_it_costs_among_others(kind: str, data: Inter
 
 @pytest.mark.parametrize(("day", "hours"), [(date(2026, 3, 29), 23), (date(2026, 10, 25), 25), (date(2026, 5, 5), 24)])
 def test_days_of_23_and_25_hours(day: date, hours: int) -> None:
-    """Every hour of the day is charged once, and a charge per day is one day's whatever its length."""
+    """Every hour of the day is charged once, and a charge per day is one day's for any length of the day."""
     begin, end = (local_midnight_ms(day + timedelta(days=n), MADRID) for n in (0, 1))
     start = np.arange(begin, end, QUARTER_MS)
     assert len(start) == hours * 4
