@@ -12,7 +12,7 @@ from flink_job.sentry import Destination, report_errors
 
 
 class _Reporting:
-    """What the wrappers share: `function` does the work, in a process that reports."""
+    """Base of the wrappers: calls `function` in a process that reports errors."""
 
     def __init__(self, function: Any, destination: Destination) -> None:
         self.function, self.destination = function, destination
@@ -27,7 +27,7 @@ class _Reporting:
         self.function.close()
 
     def each(self, function: Callable[..., Any], *values: Any) -> Iterator[Any]:
-        """What a generator function makes."""
+        """Return the rows of a generator function."""
         with report_errors(self.dsn, self.part):
             yield from function(*values) or ()
 

@@ -1,1 +1,1 @@
-"""What every unit of the deployment is built with: names, grants, functions, queues, buckets, packages."""
+"""Building blocks of every unit of the deployment: names, grants, functions, queues, buckets, packages."""

@@ -1,1 +1,1 @@
-"""What is kept: Firehose to Parquet, Glue tables and views, Athena, the last values of each meter."""
+"""Storage of the output: Firehose to Parquet, Glue tables and views, Athena, the last values of each meter."""

@@ -32,7 +32,7 @@ class ReceiptError(MeteringError, ValueError):
 
 
 class Receipt(msgspec.Struct, kw_only=True):
-    """What was done with a file. `rows` = `taken` + the sum of `refused`; `refused_rows` are the first of these.
+    """Result of publishing a file. `rows` = `taken` + the sum of `refused`; `refused_rows` are the first of these.
 
     Times are UTC. `records` are the records of the stream that hold its readings, `first` and `last` of them; `why`
     says why a file was refused as a whole.
@@ -96,7 +96,7 @@ def read_receipt(uri: str) -> Receipt:
 
 
 def outcomes(receipt: Receipt, lake: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """How many of the published readings are in each of the tables that account for every reading."""
+    """Return the number of published readings in each of the tables that account for every reading."""
     lake.execute("CREATE TEMPORARY TABLE sent (shard VARCHAR, place VARCHAR)")
     if receipt.records:
         lake.executemany("INSERT INTO sent VALUES (?, ?)", [[r.shard, r.position] for r in receipt.records])

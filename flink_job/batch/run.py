@@ -22,7 +22,7 @@ from flink_job.tenants import DEFAULT
 
 @dataclass(frozen=True)
 class Account:
-    """Where every record of a run ended. `rows` counts the rows of each output; of rejected, the readings."""
+    """Outcomes of the records of a run. `rows` counts the rows of each output; of rejected, the readings."""
 
     read: int
     rows: dict[str, int]

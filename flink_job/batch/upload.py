@@ -48,7 +48,7 @@ class Refusal(NamedTuple):
 
 
 class Checked(msgspec.Struct):
-    """What a file holds. `too_old` counts readings that begin before `oldest_ms`; `why` is set where it is refused."""
+    """Contents of a file. `too_old` counts readings that begin before `oldest_ms`; `why` is set if it is refused."""
 
     oldest_ms: int
     rows: int = 0
@@ -76,7 +76,7 @@ class _Row(NamedTuple):
 
 
 def check(file: str, tenant: str, job: Job, now_ms: int) -> Checked:
-    """What a file of a tenant holds. Raises InputError where it cannot be read."""
+    """Return the contents of a file of a tenant. Raises InputError if it cannot be read."""
     days = max(0, job.state_days - LONGEST_CYCLE_DAYS)
     checked = Checked(now_ms - days * _DAY_MS)
     for line, _, reading in _rows(file, tenant, job, now_ms):

@@ -1,4 +1,4 @@
-"""What re-rating adds to the stream's costs, cycle by cycle, and why."""
+"""Adjustments: exact bill minus the stream's costs, by billing cycle, with the reason."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Key = tuple[str, str, str]
 
 
 class Streamed(NamedTuple):
-    """What the stream charged for a cycle under one version [1e-6 currency]."""
+    """Charges of the stream for a cycle under one version [1e-6 currency]."""
 
     charges: Mapping[str, int]
     provisional: int

@@ -1,4 +1,4 @@
-"""What the lake says of each meter: intervals after all corrections, and what the stream charged."""
+"""Contents of the lake by meter: intervals after all corrections, and the charges of the stream."""
 
 from __future__ import annotations
 

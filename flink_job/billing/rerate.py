@@ -50,7 +50,7 @@ _READ = "SELECT 1 FROM costs, unpriced, register_reads"
 
 
 def selected(first: date | None = None, last: date | None = None) -> Selection:
-    """What `rerate` reads, with the adjustments that stay. Dates limit the partitions that are read."""
+    """Input of `rerate`, with the adjustments that remain. Dates limit the partitions that are read."""
     tables = needed_tables(_READ)
     return Selection(None if tables is None else tables | {ADJUSTMENTS.name}, first, last)
 
@@ -154,7 +154,7 @@ def _span_ms(bill: Bill, terms: BillingTerms) -> tuple[int, int]:
 
 
 def _inside(instants_ms: Ints, bill: Bill | None, terms: BillingTerms) -> int:
-    """How many of some instants are in a bill's time."""
+    """Return the number of instants within the time of a bill."""
     if bill is None:
         return 0
     begin, end = _span_ms(bill, terms)

@@ -88,7 +88,7 @@ def _opened(stream: IO[bytes]) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]
 
 
 def _path(stream: IO[bytes], folder: Path) -> Path:
-    """Where the bytes lie: the file itself, or a copy where there is none or its name would be taken for a pattern."""
+    """Return the path of the bytes: the file, or a copy if there is none or its name looks like a pattern."""
     name = getattr(stream, "name", None)
     if isinstance(name, str) and Path(name).is_file() and name.endswith(".parquet") and not _WILDCARDS & set(name):
         return Path(name)

@@ -1,5 +1,5 @@
-"""What AWS documents of permissions: the action of each operation, what an operation does for its caller, and what a
-service does in a role that it is given. Each with its page.
+"""Permissions as AWS documents them: the action of each operation, calls made on behalf of the caller, and calls that a
+service makes in a role. Each with its page.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What templates say once their references are followed, and whether a service may do what it must."""
+"""Templates with resolved references, and whether a service has its permissions."""
 
 from __future__ import annotations
 

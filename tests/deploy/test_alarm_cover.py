@@ -95,7 +95,7 @@ def _measures(alarm: dict[str, Any]) -> Iterator[tuple[str, str, list[dict[str, 
 
 
 def missing(account: Account) -> list[str]:
-    """What nothing watches."""
+    """Return the resources without an alarm."""
     found = watched(account)
     wrong = []
     for kind, (namespace, dimension, metrics) in NEEDED.items():

@@ -25,7 +25,7 @@ def context(service: str) -> dict[str, str]:
 
 
 def hears(account: Account, stack: str, topic: str, service: str) -> list[str]:
-    """What keeps a service from publishing to a topic; empty where it may."""
+    """Return why a service may not publish to a topic; empty if it may."""
     wrong = []
     policies = [
         properties["PolicyDocument"]

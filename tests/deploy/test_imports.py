@@ -46,7 +46,7 @@ def account(*pools: str) -> Account:
 
 @pytest.fixture(scope="module")
 def identifiers() -> dict[str, list[str]]:
-    """What identifies a resource of each type, as CloudFormation's registry says in CDK's own copy of it."""
+    """Identifiers of a resource of each type, from CDK's copy of CloudFormation's registry."""
     content = (installed(MANIFEST, INSTALLED, "aws-cdk") / "db.json.gz").read_bytes()
     entities = json.loads(gzip.decompress(content))["schema"]["resource"]["entities"]
     types = [entity[1] if isinstance(entity, list) else entity for entity in entities]

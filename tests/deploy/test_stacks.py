@@ -1,4 +1,4 @@
-"""What the templates say, stack by stack: what would cost data, money or sleep if it were not there."""
+"""Properties of the templates, stack by stack, that protect data, cost and availability."""
 
 from __future__ import annotations
 

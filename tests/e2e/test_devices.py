@@ -1,4 +1,4 @@
-"""What devices publish reaches the stream as it was sent, with the thing that sent it."""
+"""Messages of devices reach the stream unchanged, with the name of their thing."""
 
 from __future__ import annotations
 

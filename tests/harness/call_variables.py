@@ -1,4 +1,4 @@
-"""Which environment variables name the resource of a call: those that its function reads, or its class is given."""
+"""The environment variables that name the resource of a call: read by its function, or passed to its class."""
 
 from __future__ import annotations
 

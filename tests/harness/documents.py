@@ -1,4 +1,4 @@
-"""What the pages under docs/ say: their sections, links, and the commands they tell people to type."""
+"""Contents of the pages: sections, links, queries and commands."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class Oracle:
         return value - (before[1] if before else 0)
 
     def _register_energy(self, record: dict[str, Any], start: int) -> Fraction:
-        """What a read adds to the span between the earliest read and the highest."""
+        """Increase of the span between the earliest read and the highest."""
         value, dial = Fraction(Decimal(str(record["register_kwh"]))), Fraction(record["register_rollover_kwh"])
         state = self.registers.get(record["meter_id"])
         if state is None:

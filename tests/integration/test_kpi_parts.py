@@ -1,4 +1,4 @@
-"""What the stream's own KPI rows are made of: readings as long as a quarter hour, shorter ones, corrections, days."""
+"""The stream's own KPI rows, from readings as long as a quarter hour, shorter ones, corrections, days."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ class Place:
         return objects, items
 
     def run(self, *arguments: str) -> str:
-        """What a command prints. Raises what it fails with."""
+        """Return the output of a command. Raises its error."""
         done = CliRunner().invoke(app, arguments, catch_exceptions=not FAILURES)
         if done.exception:
             raise done.exception
@@ -145,7 +145,7 @@ def test_everything_comes_back_as_it_was(place: Place, first: tuple[str, Things]
 
 
 def test_a_new_environment_is_made_from_a_backup(place: Place, first: tuple[str, Things]) -> None:
-    """What `up --restore` does between the stack of data and the others."""
+    """`up --restore` between the data stack and the others."""
     id, before = first
     place.empty()
     restore_into("local", f"s3://{NAMES.backups}/backups/{id}")

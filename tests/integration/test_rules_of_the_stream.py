@@ -1,4 +1,4 @@
-"""What the stream promises, on small inputs: order does not matter, repeats and old revisions change nothing."""
+"""Guarantees of the stream, on small inputs: order does not matter, duplicates and old revisions change nothing."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def contracts(tmp_path_factory: pytest.TempPathFactory) -> Path:
         contract("ratio", "eur-flat", multiplier=40),
         contract("nameless", "no-such-tariff"),
         contract("early", "eur-flat", assignments=[{"tariff_id": "eur-flat", "valid_from": "2026-04-01"}]),
-        contract("dial", "eur-flat"),
+        contract("rollover", "eur-flat"),
         b'{"meter_id": "broken", "site_path": "f"}',
         contract("kept", "eur-flat"),
         contract("kept", "eur-flat", timezone="Nowhere/None"),
@@ -98,7 +98,7 @@ def two_orders(contracts: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
         reading("stranger", 0, 1),
         b"x" * (1 << 20),
         *(
-            reading("dial", minute, 0, energy_kwh=None, register_kwh=kwh, register_rollover_kwh=1000)
+            reading("rollover", minute, 0, energy_kwh=None, register_kwh=kwh, register_rollover_kwh=1000)
             for minute, kwh in [(0, 990), (15, 995), (45, 4), (30, 999), (60, 9)]
         ),
     ]
@@ -158,7 +158,7 @@ def test_the_multiplier_and_the_highest_revision_count(two_orders: tuple[Path, P
 def test_a_register_counts_each_kwh_once(two_orders: tuple[Path, Path]) -> None:
     # 990 .. 995: 5; then over 1000 to 4: 9; the late 999 adds nothing; to 9: 5. In all 19.
     _, rows = query(
-        two_orders[0], "SELECT energy_kwh, provisional FROM costs WHERE meter_id = 'dial' ORDER BY interval_start"
+        two_orders[0], "SELECT energy_kwh, provisional FROM costs WHERE meter_id = 'rollover' ORDER BY interval_start"
     )
     assert [row[0] for row in rows] == [0, 5, 0, 9, 5]
     assert [row[1] for row in rows] == [False, False, True, False, False]

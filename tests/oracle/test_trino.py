@@ -36,7 +36,7 @@ ROWS_OF_EACH = 120
 
 @dataclass
 class Answer:
-    """What Trino says to a statement."""
+    """Return the response of Trino to a statement."""
 
     columns: list[str]
     types: list[str]

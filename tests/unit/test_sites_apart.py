@@ -26,7 +26,7 @@ MONEY = ("energy_kwh", "export_kwh", "reactive_kvarh", "cost", "adjustment")
 
 
 class Reading(NamedTuple):
-    """What of a reading differs: whose, where its meter was, which quarter hour, and how much."""
+    """The varied fields of a reading: tenant, site of its meter, quarter hour, quantity."""
 
     tenant: str
     meter: str
