@@ -68,6 +68,7 @@ fuzz: $(VENV)/.ready ## Fuzz all readers for minutes (METERING_FUZZ=50000 for lo
 lint: $(VENV)/.ready ## Check formatting, lint rules and types
 	@$(BIN)/ruff format --check --quiet . || { echo "run 'make format'"; exit 1; }
 	@$(BIN)/ruff check --quiet .
+	@$(BIN)/python -m pytest -q tests/unit/docs/test_words.py
 	@$(BIN)/mypy
 
 format: $(VENV)/.ready ## Format the code and apply safe lint fixes
