@@ -149,7 +149,9 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
         totals = costs.amounts[-1]
         signals = signals_of(
             batch.interval_s.to_numpy(float),
-            *(column.to_numpy(np.int64) for column in (batch.import_total, batch.export_total, batch.demand)),
+            batch.import_total.to_numpy(np.int64),
+            batch.export_total.to_numpy(np.int64),
+            batch.demand.to_numpy(np.int64),
             batch.demand_window_s.to_numpy(float),
             batch.contracted.to_numpy(np.int64),
             totals,

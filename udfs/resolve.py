@@ -16,13 +16,13 @@ from flink_job.alerts.heartbeats import HeartbeatTracker
 from flink_job.alerts.worker_prefilters import ChannelPrefilter
 from flink_job.config import Settings
 from flink_job.metering.bounds import MAX_DETAIL
-from flink_job.metering.packing import QuantityError, multiplied
+from flink_job.metering.packing import ABSENT, QuantityError, multiplied
 from flink_job.metering.reasons import Rejection, Unpriced
 from flink_job.registries import rule_registry, tariff_registry
 from flink_job.tariffs.calendar import CalendarError
 from flink_job.tariffs.contract_cache import ContractCache, ResolvedContract
 from flink_job.tariffs.registry import UnknownTariffError
-from udfs.columns import ABSENT, ALERT_COLUMNS, BIGINT, INT, STRING, row_type
+from udfs.columns import ALERT_COLUMNS, BIGINT, INT, STRING, row_type
 from udfs.metrics import Counters
 from udfs.worker_memory import settle_memory
 

@@ -72,11 +72,11 @@ class Outbox:
             self._send(recipient, item, breaker, now_ms)
             sent += 1
         for _ in range(MAX_MESSAGES):
-            item = None if is_late() else self.composer.compose(recipient, now_ms)
-            if item is None:
+            composed = None if is_late() else self.composer.compose(recipient, now_ms)
+            if composed is None:
                 return sent
-            if item:
-                self._send(recipient, item, breaker, now_ms)
+            if composed:
+                self._send(recipient, composed, breaker, now_ms)
                 sent += 1
         return sent
 
