@@ -181,6 +181,7 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
         found = []
         columns = zip(meters, samples, arrivals, currencies, measurements, strict=True)
         for row, (meter, sample, arrival_ms, currency, measured) in enumerate(columns):
+            at_ms, interval_s, revision, cost_u = sample
             prefilter = find(*meter)
             if prefilter is None:
                 found.append(NOTHING)
@@ -191,8 +192,10 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
                 value = signals[name][row] if name in signals else channels.get(name)
                 if value is not None and value == value:  # NaN: the reading has no such value
                     values[name] = value
-            passed = prefilter.observe(*sample, arrival_ms, currency, values) if values else None
-            found.append(NOTHING if passed is None else columns_of(passed))
+            forwarded = None
+            if values:
+                forwarded = prefilter.observe(at_ms, interval_s, revision, cost_u, arrival_ms, currency, values)
+            found.append(NOTHING if forwarded is None else columns_of(forwarded))
         return found
 
     def _tariff(self, segment: Segment) -> Tariff:
