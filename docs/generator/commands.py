@@ -6,11 +6,13 @@ import re
 import textwrap
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import typer
 from typer.main import get_command
 
+PROJECT = Path(__file__).resolve().parents[2]
 #: Module of each command line, and what it is for.
 PROGRAMS = {
     "flink_job": "Run the job, rate files, query results, check tariffs and rules. Also the command `metering`.",
@@ -103,6 +105,8 @@ def _default(parameter: Any) -> str:
     value = parameter.default
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, Path) and value.is_relative_to(PROJECT):
+        value = value.relative_to(PROJECT)
     return "" if callable(value) or value in (None, "", (), []) else str(value)
 
 
