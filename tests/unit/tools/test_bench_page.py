@@ -70,7 +70,7 @@ def test_goals_are_met_missed_or_not_measured(kept: Kept) -> None:
     kept.add("latency", {"load": 0.5, "rate": 1, "what": "costs", "rows": 1, "p50_s": 1.0, "p99_s": 2.5})
     told = goals(kept)[2:]
     assert told == [
-        "| whole path / SQL alone, written plainly | >= 1 | 0.80 | **missed** |",
+        "| whole path / SQL only, written plainly | >= 1 | 0.80 | **missed** |",
         "| whole path / naive way, in Flink's default mode | >= 10 | 45.00 | met |",
         "| whole path / naive way, in threads | >= 10 | not measured |  |",
         "| whole path / Bytewax | >= 1 | not measured |  |",
