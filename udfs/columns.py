@@ -26,8 +26,8 @@ def row_type(**fields: DataType) -> DataType:
 #: Result columns of a function with a pre-filter: the attributes of PrefilterOutput, NULL without output.
 ALERT_COLUMNS = dict(
     alert_batch=STRING,  # samples to forward as JSON; empty if only `alert_active` changes
-    alert_certain=BOOLEAN,  # see flink_job.alerts.prefilter
-    alert_active=INT,
+    alert_certain=BOOLEAN,  # false for samples of an entity whose history is unknown since a start
+    alert_active=INT,  # 1: active from here on, 0: settled, NULL: unchanged
 )
 
 

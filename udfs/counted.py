@@ -12,7 +12,7 @@ from udfs.metrics import Counters
 
 
 class Counted(ScalarFunction):  # type: ignore[misc]
-    """`count_<name>(value)`: returns `value` unchanged, NULL included, and counts the row in the metric `name`."""
+    """`count_<name>(value)`: returns `value` unchanged and counts the row in the metric `name`."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -21,7 +21,7 @@ class Counted(ScalarFunction):  # type: ignore[misc]
         self.counters = Counters(function_context)
 
     def is_deterministic(self) -> bool:
-        """Return False, so that the planner neither evaluates the function in advance nor removes it."""
+        """Return False, because a call has a side effect: the planner must not merge or precompute calls."""
         return False
 
     def eval(self, value: pd.Series) -> pd.Series:

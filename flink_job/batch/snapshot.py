@@ -13,6 +13,8 @@ from flink_job.metering.contract import ContractError, parse_contract
 
 
 class _Staged(msgspec.Struct):
+    """A staged record; `payload` is base64."""
+
     payload: str
     arrival_ms: int
     record_position: str

@@ -1,7 +1,7 @@
 """Checks a file of readings and publishes it to the readings stream, several readings to a record.
 
 The job prices published readings with the state of the stream: a known reading is a duplicate, and the output is in the
-tables of the stream. State is retained for `state_days`. The job therefore knows an interval that began within
+tables of the stream. State is retained for `state_days`. It therefore includes every interval that began within
 `state_days`, and its bill if all intervals of the billing cycle began within them. A file with older readings is
 refused as a whole before it is published, because they could be billed twice. The bounded run and `rate` have no such
 limit.
@@ -75,6 +75,8 @@ class Published(NamedTuple):
 
 
 class _Row(NamedTuple):
+    """A row of a file: its line, the reading as published, and the parsed reading."""
+
     line: str
     payload: bytes
     reading: ParsedReading

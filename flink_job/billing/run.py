@@ -123,6 +123,7 @@ class Totals:
         self.lines: Counter[str] = Counter()
 
     def add(self, rated: Rated) -> None:
+        """Add the bills of a meter."""
         self.meters += 1
         self.readings += rated.readings
         self.bills += len(rated.bills)
@@ -131,6 +132,7 @@ class Totals:
 
     @property
     def total(self) -> int:
+        """Sum of all lines [1e-6 currency]."""
         return sum(self.lines.values())
 
 
