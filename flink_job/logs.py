@@ -1,4 +1,4 @@
-"""Structured logs."""
+"""Structured logs: a JSON object for each message."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime
 
 
 class JsonFormatter(logging.Formatter):
-    """A JSON object a line: time, level, logger, message, and the fields of `extra`."""
+    """Formats a message as one line of JSON: time, level, logger, message, fields of `extra`, exception."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
@@ -27,7 +27,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(level: int = logging.INFO) -> None:
-    """Structured logs of this project on standard error."""
+    """Write structured logs of this project to standard error, from `level` on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     for name in ("flink_job", "udfs"):

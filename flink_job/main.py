@@ -1,4 +1,4 @@
-"""The streaming job: settings in, the dataflow running."""
+"""Entry point of the streaming job: loads the settings and starts the dataflow."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: What AWS's own samples look at to tell a developer's machine from Managed Flink.
+#: Environment variable that is set on a developer's machine, as in the samples of AWS.
 LOCAL_VARIABLE = "IS_LOCAL"
 POLL_S = 0.5
 
 
 def main() -> None:
-    """Entry on Managed Flink: submit the job and return; the service keeps it running."""
+    """Submit the job on Managed Flink and return; with IS_LOCAL, run it on a mini-cluster."""
     configure_logging()
     settings = load_settings(properties_path())
     with report_errors(destination_from_settings(settings).resolve_dsn(), "main"):
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def submit(settings: Settings) -> None:
-    """Start the job on the cluster that runs this program."""
+    """Start the job on the cluster on which this program runs."""
     from flink_job.dataflow.environment import create_environment
     from flink_job.dataflow.gateway import one_jvm_thread
     from flink_job.dataflow.submission import start
@@ -46,9 +46,11 @@ def submit(settings: Settings) -> None:
 
 
 def run_local(settings: Settings, state_dir: Path, savepoint: str = "") -> None:
-    """Run on a mini-cluster until SIGTERM, which stops it: event time to its end, windows out, everything delivered.
+    """Run the job on a mini-cluster until a signal stops it with a savepoint.
 
-    SIGUSR1 stops it with a savepoint to resume from instead; the savepoint's path goes to `state_dir`/savepoint.
+    SIGTERM drains the job: it advances the watermark to its end, emits all windows and delivers all rows. SIGUSR1 stops
+    it without draining, to be restored from the savepoint. The path of the savepoint is written to
+    `state_dir`/savepoint. `savepoint` is the path of the savepoint to restore, if any.
     """
     from flink_job.dataflow.environment import create_environment, mini_cluster
     from flink_job.dataflow.gateway import one_jvm_thread
@@ -73,7 +75,7 @@ def run_local(settings: Settings, state_dir: Path, savepoint: str = "") -> None:
 
 
 def statements(t_env: StreamTableEnvironment, settings: Settings) -> StatementSet:
-    """The job's statements: sources and sinks of the settings, and all between."""
+    """Define the dataflow between the Kinesis sources and Firehose sinks of the settings; returns its statements."""
     from flink_job.dataflow.pipeline import define_pipeline
     from flink_job.dataflow.sinks import firehose_sinks
     from flink_job.dataflow.sources import CONTRACTS, READINGS, kinesis_source, tick_source

@@ -27,17 +27,18 @@ _FRAME = ("filename", "module", "function", "lineno", "in_app")
 
 @dataclass(frozen=True)
 class Destination:
-    """Sentry's DSN: `dsn`, or the value of `secret` (an ARN in Secrets Manager). Without either nothing is reported."""
+    """Sentry's DSN: `dsn`, or the value of `secret` (ARN in Secrets Manager). Without both, nothing is reported."""
 
     dsn: str = field(default="", repr=False)
     secret: str = field(default="", repr=False)
 
     @property
     def is_set(self) -> bool:
+        """Whether a DSN or a secret is set."""
         return bool(self.dsn or self.secret)
 
     def resolve_dsn(self) -> str:
-        """The DSN; empty if there is none or the secret cannot be read, which is only logged."""
+        """Return the DSN. It is empty if none is set, or if the secret cannot be read, which is logged."""
         if self.dsn or not self.secret:
             return self.dsn
         import boto3
@@ -55,18 +56,18 @@ class Destination:
 
 
 def destination_from_settings(settings: Settings) -> Destination:
-    """The destination in the job's settings."""
+    """Return the destination in the settings of the job."""
     return Destination(settings.job.sentry_dsn, settings.job.sentry_secret)
 
 
 def destination_from_environment() -> Destination:
-    """The destination in the environment variables SENTRY_DSN and SENTRY_SECRET."""
+    """Return the destination in the environment variables SENTRY_DSN and SENTRY_SECRET."""
     return Destination(os.environ.get("SENTRY_DSN", ""), os.environ.get("SENTRY_SECRET", ""))
 
 
 @contextlib.contextmanager
 def report_errors(dsn: str, part: str = "") -> Iterator[None]:
-    """Report an exception of the block and raise it; `part` becomes a tag. Without a DSN nothing is imported."""
+    """Report an exception of the block with the tag `part` and raise it again. Without a DSN nothing is imported."""
     is_on = initialise(dsn)
     try:
         yield
@@ -77,7 +78,7 @@ def report_errors(dsn: str, part: str = "") -> Iterator[None]:
 
 
 def initialise(dsn: str) -> bool:
-    """Initialise the Sentry SDK once per process. False without a valid DSN."""
+    """Initialise the Sentry SDK once per process. Returns False without a valid DSN."""
     if not dsn:
         return False
     import sentry_sdk
@@ -108,7 +109,7 @@ def initialise(dsn: str) -> bool:
 
 
 def report(error: BaseException, part: str) -> None:
-    """Send an exception with its component as the tag `part`, and wait, because the process may be about to end."""
+    """Send an exception with the component as tag `part`, and wait, because the process may end soon."""
     import sentry_sdk
 
     with sentry_sdk.new_scope() as scope:
@@ -126,6 +127,7 @@ def redacted(event: Event, hint: Hint) -> Event:
 
 
 def _exception(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the type, module and stack frames of an exception, without its message."""
     frames = (value.get("stacktrace") or {}).get("frames") or []
     return {
         "type": value.get("type"),

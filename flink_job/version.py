@@ -10,7 +10,7 @@ NAME = "meter-costing"
 
 
 def version() -> str:
-    """Version of the checkout that this package lies in, or else of the installed distribution."""
+    """Return the version of the checkout that contains this package, or of the installed distribution."""
     project = Path(__file__).resolve().parent.parent / "pyproject.toml"
     if not project.is_file():
         return installed_version(NAME)

@@ -1,4 +1,4 @@
-"""Functions of the job: thin wrappers of the pure code. All of them are listed here."""
+"""Python functions of the job, thin wrappers of the code in flink_job. `register_functions` lists the SQL functions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def job_functions(settings: Settings) -> Functions:
-    """The functions of the job, as the pipeline takes them."""
+    """Return the functions that the pipeline requires."""
     destination = destination_from_settings(settings)
     return Functions(
         register=lambda t_env: register_functions(t_env, settings),
@@ -32,7 +32,7 @@ def job_functions(settings: Settings) -> Functions:
 
 
 def register_functions(t_env: TableEnvironment, settings: Settings) -> None:
-    """Register the SQL functions in an environment, each with the settings that it needs."""
+    """Register the SQL functions in a table environment, each with its settings."""
     job, destination = settings.job, destination_from_settings(settings)
     functions = {
         "read_reading": read_reading(job.max_record_bytes, job.max_future_s),

@@ -1,4 +1,7 @@
-"""Result columns of a vectorised function: an Arrow struct from columns of Python values."""
+"""Result types and columns of vectorised functions, which return a data frame for a ROW.
+
+NULL is None in columns of objects. Integer columns have ABSENT instead, see flink_job.metering.packing.
+"""
 
 from __future__ import annotations
 
@@ -16,25 +19,30 @@ STRING, INT, BIGINT, BOOLEAN = DataTypes.STRING(), DataTypes.INT(), DataTypes.BI
 
 
 def row_type(**fields: DataType) -> DataType:
-    """A ROW of named fields."""
+    """Return the ROW type with the given fields, in order."""
     return DataTypes.ROW([DataTypes.FIELD(name, kind) for name, kind in fields.items()])
 
 
-#: Result columns of a function that watches.
-ALERT_COLUMNS = dict(alert_batch=STRING, alert_certain=BOOLEAN, alert_active=INT)
+#: Result columns of a function with a pre-filter: the attributes of PrefilterOutput, NULL without output.
+ALERT_COLUMNS = dict(
+    alert_batch=STRING,  # samples to forward as JSON; empty if only `alert_active` changes
+    alert_certain=BOOLEAN,  # false for samples of an entity whose history is unknown since a start
+    alert_active=INT,  # 1: active from here on, 0: settled, NULL: unchanged
+)
 
 
 def frame(names: Sequence[str], rows: Sequence[Sequence[Any]], integers: frozenset[str] = frozenset()) -> pd.DataFrame:
-    """Rows as a frame; None is NULL, or ABSENT in the columns `integers`."""
+    """Convert rows to a data frame with columns `names`; None becomes NULL, or ABSENT in the columns `integers`."""
     columns = zip(*rows, strict=True) if rows else ((),) * len(names)
     return pd.DataFrame({n: _column(c, n in integers) for n, c in zip(names, columns, strict=True)})
 
 
 def _column(values: Sequence[Any], absent_as_number: bool) -> pd.Series:
+    """Return a column of objects, or of int64 with ABSENT for None."""
     if not absent_as_number:
         return pd.Series(values, dtype=object)
     absent = values.count(None)
-    if absent == len(values):  # most columns are all there or not at all
+    if absent == len(values):  # fast path: most columns are either complete or empty
         return pd.Series(np.full(len(values), ABSENT, dtype=np.int64))
     given = [ABSENT if value is None else value for value in values] if absent else values
     return pd.Series(np.array(given, dtype=np.int64))

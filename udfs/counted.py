@@ -1,4 +1,4 @@
-"""A metric for rows that no other Python function sees."""
+"""SQL functions that count rows which no other Python function processes: `count_duplicates` and `count_late`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from udfs.metrics import Counters
 
 
 class Counted(ScalarFunction):  # type: ignore[misc]
-    """`count_<name>(value)`: the value; the row is counted under `name`."""
+    """`count_<name>(value)`: returns `value` unchanged and counts the row in the metric `name`."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -21,6 +21,7 @@ class Counted(ScalarFunction):  # type: ignore[misc]
         self.counters = Counters(function_context)
 
     def is_deterministic(self) -> bool:
+        """Return False, because a call has a side effect: the planner must not merge or precompute calls."""
         return False
 
     def eval(self, value: pd.Series) -> pd.Series:
@@ -29,4 +30,5 @@ class Counted(ScalarFunction):  # type: ignore[misc]
 
 
 def counted(name: str) -> Any:
+    """Return the vectorised function that counts its rows in the metric `name`."""
     return udf(Counted(name), result_type=INT, func_type="pandas")

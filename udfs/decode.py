@@ -1,4 +1,4 @@
-"""Bytes to readings and contracts."""
+"""SQL functions that decode the bytes of records: `read_reading`, `check_contract` and `split_payload`."""
 
 from __future__ import annotations
 
@@ -20,34 +20,43 @@ from udfs.worker_memory import settle_memory
 
 log = logging.getLogger(__name__)
 
+#: Result columns of `read_reading`, in the order of ParsedReading. `reason` and `detail` are NULL for a valid reading.
+#: A value that the record does not contain is NULL in STRING columns and ABSENT in integer columns.
 READING = dict(
-    reason=STRING,
-    detail=STRING,
-    reading_id=STRING,
-    meter_id=STRING,
-    start_ms=BIGINT,
-    interval_s=INT,
-    revision=INT,
-    quality=STRING,
-    device_id=STRING,
-    sequence_number=BIGINT,
-    import_packed=BIGINT,
+    reason=STRING,  # code of Rejection
+    detail=STRING,  # description of the error
+    reading_id=STRING,  # hash of meter, interval, revision and quantities
+    meter_id=STRING,  # qualified by the tenant (see flink_job.tenants)
+    start_ms=BIGINT,  # start of the interval [epoch ms]
+    interval_s=INT,  # length of the interval [s]
+    revision=INT,  # number of the correction, from 0
+    quality=STRING,  # actual, estimated or edited
+    device_id=STRING,  # device that sent the record
+    sequence_number=BIGINT,  # message counter of the device
+    import_packed=BIGINT,  # revision and energy [1e-6 kWh or kvarh] (see flink_job.metering.packing)
     export_packed=BIGINT,
     reactive_import_packed=BIGINT,
     reactive_export_packed=BIGINT,
-    register_packed=BIGINT,
-    register_id=STRING,
-    rollover_ukwh=BIGINT,
-    measurements=STRING,
+    register_packed=BIGINT,  # revision and register read [1e-6 kWh]
+    register_id=STRING,  # register of the meter; empty if it has only one
+    rollover_ukwh=BIGINT,  # value at which the register rolls over [1e-6 kWh]
+    measurements=STRING,  # JSON object of channels that are not billed
 )
 _INTEGERS = frozenset(name for name, kind in READING.items() if kind != STRING)
 
-#: Payload bytes in a part of a rejected record: base64 of it stays below Firehose's limit of 1000 KiB.
+#: Maximum payload bytes of a part of a rejected record, so that its base64 stays below Firehose's limit of 1000 KiB.
 PART_BYTES = 512 * 1024
 
 
 class ReadReading(ScalarFunction):  # type: ignore[misc]
-    """`read_reading(payload, arrival, tenant, device)`: see flink_job.metering.reading."""
+    """`read_reading(payload, arrival, tenant, device)`: the columns READING of a record.
+
+    `payload`: bytes of the record. `arrival`: time at which the stream received it. `tenant`: owner of the meter.
+    `device`: authenticated sender, NULL if unknown. A record that cannot be parsed has a `reason`; no record raises an
+    error (see flink_job.metering.reading).
+
+    Counts the metrics `read`, `rejected` and `rejected_<reason>`.
+    """
 
     def __init__(self, max_record_bytes: int, max_future_s: int) -> None:
         self.max_record_bytes = max_record_bytes
@@ -71,14 +80,18 @@ class ReadReading(ScalarFunction):  # type: ignore[misc]
 
 
 class CheckContract(ScalarFunction):  # type: ignore[misc]
-    """`check_contract(payload)`: why it is no contract, NULL where it is one."""
+    """`check_contract(payload)`: the error of an invalid contract record; NULL if it is valid."""
 
     def eval(self, payload: pd.Series) -> pd.Series:
         return pd.Series([_contract_problem(record or b"") for record in payload.tolist()], dtype=object)
 
 
 class SplitPayload(TableFunction):  # type: ignore[misc]
-    """`split_payload(payload)`: (part, parts, bytes), one row unless the payload is large."""
+    """`split_payload(payload)`: a row (part, parts, bytes) for each part of a payload.
+
+    `part` counts from 0, `parts` is their number; a part has at most PART_BYTES. NULL is split like an empty payload,
+    into one part.
+    """
 
     def eval(self, payload: bytes | None) -> Iterator[tuple[int, int, bytes]]:
         payload = bytes(payload or b"")
@@ -88,23 +101,27 @@ class SplitPayload(TableFunction):  # type: ignore[misc]
 
 
 def _contract_problem(payload: bytes) -> str | None:
+    """Return the error of a contract record, or None if it is valid."""
     try:
         parse_contract(payload)
         return None
     except ContractError as error:
         return str(error)
-    except Exception as error:  # one contract that was not foreseen is rejected and stops nothing
+    except Exception as error:  # an unexpected error rejects this contract and does not fail the job
         log.exception("a contract cannot be read")
         return f"{type(error).__name__}: {error}"[:MAX_DETAIL]
 
 
 def read_reading(max_record_bytes: int, max_future_s: int) -> Any:
+    """Return the vectorised function `read_reading`."""
     return udf(ReadReading(max_record_bytes, max_future_s), result_type=row_type(**READING), func_type="pandas")
 
 
 def check_contract() -> Any:
+    """Return the vectorised function `check_contract`."""
     return udf(CheckContract(), result_type=STRING, func_type="pandas")
 
 
 def split_payload() -> Any:
+    """Return the table function `split_payload`."""
     return udtf(SplitPayload(), result_types=[INT, INT, DataTypes.BYTES()])

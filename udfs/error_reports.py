@@ -1,4 +1,4 @@
-"""Functions whose errors are reported from the worker that they run in; nothing is wrapped where no DSN is set."""
+"""Wrappers of functions that report errors from the Python worker. Without a DSN no function is wrapped."""
 
 from __future__ import annotations
 
@@ -12,28 +12,30 @@ from flink_job.sentry import Destination, report_errors
 
 
 class _Reporting:
-    """Base of the wrappers: calls `function` in a process that reports errors."""
+    """Base of the wrappers: calls `function`, reports its exceptions and raises them again."""
 
     def __init__(self, function: Any, destination: Destination) -> None:
         self.function, self.destination = function, destination
         self.part = type(function).__name__
 
     def open(self, context: Any) -> None:
+        """Resolve the DSN in the worker, then open the function."""
         self.dsn = self.destination.resolve_dsn()
         with report_errors(self.dsn, self.part):
             self.function.open(context)
 
     def close(self) -> None:
+        """Close the function."""
         self.function.close()
 
     def each(self, function: Callable[..., Any], *values: Any) -> Iterator[Any]:
-        """Return the rows of a generator function."""
+        """Yield the rows of a generator function, and report its exceptions."""
         with report_errors(self.dsn, self.part):
             yield from function(*values) or ()
 
 
 class ReportedScalar(_Reporting, ScalarFunction):  # type: ignore[misc]
-    """A scalar function, vectorised or not."""
+    """A scalar function, vectorised or not, whose errors are reported."""
 
     def is_deterministic(self) -> bool:
         return bool(self.function.is_deterministic())
@@ -44,7 +46,7 @@ class ReportedScalar(_Reporting, ScalarFunction):  # type: ignore[misc]
 
 
 class ReportedTable(_Reporting, TableFunction):  # type: ignore[misc]
-    """A table function."""
+    """A table function whose errors are reported."""
 
     def is_deterministic(self) -> bool:
         return bool(self.function.is_deterministic())
@@ -54,7 +56,7 @@ class ReportedTable(_Reporting, TableFunction):  # type: ignore[misc]
 
 
 class ReportedProcess(_Reporting, KeyedProcessFunction):  # type: ignore[misc]
-    """A keyed function of a stream."""
+    """A keyed process function whose errors are reported."""
 
     def open(self, runtime_context: RuntimeContext) -> None:
         _Reporting.open(self, runtime_context)
@@ -67,7 +69,7 @@ class ReportedProcess(_Reporting, KeyedProcessFunction):  # type: ignore[misc]
 
 
 def reported(wrapper: Any, destination: Destination) -> Any:
-    """A function as `udf` or `udtf` makes it, with its errors reported."""
+    """Return a function made by `udf` or `udtf`, with its errors reported if a DSN is set."""
     if destination.is_set:
         kind = ReportedTable if isinstance(wrapper._func, TableFunction) else ReportedScalar
         wrapper._func = kind(wrapper._func, destination)
@@ -75,5 +77,5 @@ def reported(wrapper: Any, destination: Destination) -> Any:
 
 
 def reported_process(function: KeyedProcessFunction, destination: Destination) -> KeyedProcessFunction:
-    """A keyed function of a stream, with its errors reported."""
+    """Return a keyed process function, with its errors reported if a DSN is set."""
     return ReportedProcess(function, destination) if destination.is_set else function

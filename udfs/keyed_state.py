@@ -1,4 +1,4 @@
-"""Keyed state of a Python function: kept by the JVM, asked for and changed by messages."""
+"""Keyed state of a Python function, which the JVM stores and the worker reads and changes by messages."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pyflink.datastream.state import StateTtlConfig, ValueState, ValueStateDescr
 
 
 class KeyedStateError(RuntimeError):
-    """The JVM could not take a change of state; the message is its own."""
+    """A change of state that failed in the JVM; the message is the JVM's."""
 
 
 def keyed_state(context: RuntimeContext, name: str, days: int) -> ValueState:
-    """A value for each key, that outlives its last change by `days`.
+    """Return the state `name`: a value for each key, with a TTL of `days` after its last change.
 
-    A value that is older may still be read until Flink has removed it. PyFlink keeps values in memory only then: else
-    each change is a message of its own, and its answer waited for.
+    An expired value may be read until Flink has removed it. PyFlink caches values in the worker only with this setting;
+    otherwise it sends each change as a message of its own and waits for the response.
     """
     lifetime = StateTtlConfig.new_builder(Time.days(days)).return_expired_if_not_cleaned_up().build()
     descriptor = ValueStateDescriptor(name, Types.PICKLED_BYTE_ARRAY())
@@ -28,8 +28,10 @@ def keyed_state(context: RuntimeContext, name: str, days: int) -> ValueState:
 
 
 def _send_together(backend: Any) -> None:
-    """Have what a bundle changed sent all at once. PyFlink sends the value of a key, waits for the answer, and sends
-    the next; in a worker that is busy with other functions an answer takes 2 ms.
+    """Make a state backend send all changes of a bundle before it waits for responses.
+
+    PyFlink sends the value of a key, waits for the response and sends the next; in a worker that is busy with other
+    functions a response takes 2 ms.
     """
     if not isinstance(backend._state_handler, _Together):
         backend._state_handler = together = _Together(backend._state_handler, backend.commit)
@@ -37,7 +39,7 @@ def _send_together(backend: Any) -> None:
 
 
 class _Together:
-    """A handler of state that does not wait for the answers to changes before the bundle's end."""
+    """A state handler that waits for the responses to changes only when the bundle is committed."""
 
     def __init__(self, handler: Any, commit: Any) -> None:
         self._handler, self._commit = handler, commit
@@ -45,13 +47,18 @@ class _Together:
         self.blocking_get = handler.blocking_get
 
     def clear(self, state_key: Any) -> None:
+        """Send the removal of a value."""
         self._sent.append(self._handler.clear(state_key))
 
     def extend(self, state_key: Any, coder: Any, elements: Any) -> None:
+        """Send elements to add to a state."""
         self._sent.append(self._handler.extend(state_key, coder, elements))
 
     def commit(self) -> None:
-        """Changes and reads are answered in the order in which they are sent: what was changed is what is read."""
+        """Send the changes of the bundle and wait for all responses. Raises KeyedStateError.
+
+        The JVM processes messages in order, so a read after a change returns the changed value.
+        """
         self._commit()
         sent, self._sent = self._sent, []
         for answer in sent:

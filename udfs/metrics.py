@@ -1,4 +1,4 @@
-"""Counters in the group that Managed Flink forwards to CloudWatch."""
+"""Counters in the metric group that Managed Flink forwards to CloudWatch."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 
 
 class Counters:
-    """Counters by name, made when first counted up. `names` are there from the beginning, at zero: of two counts that
-    are compared, every subtask then reports both.
+    """Counters by name, each created when it is first incremented.
+
+    The counters `names` are created at once, with the value 0, so that every subtask reports them: alarms compare one
+    with another.
     """
 
     def __init__(self, function_context: Any, *names: str) -> None:
@@ -17,6 +19,7 @@ class Counters:
         self.add(dict.fromkeys(names, 0))
 
     def add(self, counts: Mapping[str, int]) -> None:
+        """Increment counters by the counts of the given names."""
         for name, count in counts.items():
             if name not in self._counters:
                 self._counters[name] = self._group.counter(name)

@@ -1,19 +1,19 @@
-"""The Python worker that the functions run in."""
+"""Garbage collection of the Python worker in which the functions run."""
 
 from __future__ import annotations
 
 import gc
 
-#: More than the objects of the batches that a worker holds at a time.
+#: More than the number of objects in the batches that a worker holds at a time.
 _OBJECTS_BETWEEN_COLLECTIONS = 200_000
 
 
 def settle_memory() -> None:
-    """Keep the collector of reference cycles off the rows of a batch, and off what is loaded by now.
+    """Exclude loaded modules from garbage collection, and run it rarely.
 
-    A batch is tens of thousands of small tuples that live until it is handed on; with Python's own thresholds they
-    are looked through again and again, together with every module of the worker: a fifth of its time. There are no
-    cycles among them: a hundred batches leave less than a hundred objects to the collector.
+    A batch is tens of thousands of small tuples that exist until it is emitted. With Python's default thresholds the
+    garbage collector examines them repeatedly, together with every module of the worker, which takes a fifth of its
+    time. They have no reference cycles: a hundred batches leave fewer than a hundred objects to collect.
     """
     gc.collect()
     gc.freeze()

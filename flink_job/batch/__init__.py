@@ -1,1 +1,1 @@
-"""The bounded run: the same dataflow from files to Parquet, no AWS needed."""
+"""The bounded run: the dataflow of the job from files to Parquet, without AWS; and publishing of files."""

@@ -1,4 +1,4 @@
-"""Collecting: the JSON files of a bounded run as Parquet with the columns of flink_job.schemas."""
+"""Converts the JSON files of a bounded run to Parquet with the columns of flink_job.schemas."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ _ARROW = {
     "TIMESTAMP(3)": pa.timestamp("ms"),
 }
 
-#: Arrow parses a file in blocks; one holds at most 100,000 rows, and no row is longer than a Firehose record.
+#: Size of a block in which Arrow parses a file: a row, at most a Firehose record long, must fit into it.
 BLOCK_BYTES = 2 << 20
 
 
 def arrow_schema(table: Table) -> pa.Schema:
-    """Arrow types of an output; times are UTC, payloads base64."""
+    """Return the Arrow schema of an output; times are UTC, payloads base64."""
     return pa.schema([(column.name, _ARROW[column.flink]) for column in table.columns])
 
 
 def collect(staged: Path, target: Path, written: Callable[[str, int], None]) -> dict[str, int]:
-    """Turn `staged`/<output>/* into `target`/<output>/*.parquet; returns the rows of each output.
+    """Convert `staged`/<output>/* to `target`/<output>/*.parquet. Returns the number of rows by output.
 
-    An output without rows has one empty file, so that every table can be read. Parts of an earlier run are replaced:
-    two runs in one folder would be one bill too many.
+    An output without rows gets one empty file, so that every table can be read. Files of an earlier run are deleted,
+    because two runs in a folder would be billed twice. `written` is called with each output and its number of rows.
     """
     counts = {}
     for name, table in OUTPUTS.items():
@@ -56,6 +56,7 @@ def collect(staged: Path, target: Path, written: Callable[[str, int], None]) -> 
 
 
 def _tables(folder: Path, table: Table) -> Iterator[pa.Table]:
+    """Yield the rows of each JSON file of an output."""
     files = [p for p in sorted(folder.rglob("*")) if p.is_file() and p.stat().st_size > 0] if folder.is_dir() else []
     types = [(c.name, pa.string() if c.flink == "TIMESTAMP(3)" else _ARROW[c.flink]) for c in table.columns]
     options = pj.ParseOptions(explicit_schema=pa.schema(types), unexpected_field_behavior="ignore")
@@ -65,6 +66,7 @@ def _tables(folder: Path, table: Table) -> Iterator[pa.Table]:
 
 
 def _convert(column: pa.ChunkedArray, described: Column) -> pa.ChunkedArray:
+    """Convert a column as read from JSON to its Arrow type: timestamps are strings there."""
     if described.flink == "TIMESTAMP(3)":
         return pc.cast(column, pa.timestamp("ms"))
     return column

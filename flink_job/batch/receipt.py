@@ -1,4 +1,4 @@
-"""Receipts of published files: what was taken, what was refused and why, where it lies in the stream."""
+"""Receipts of published files: accepted and refused rows, reasons, and positions of the records in the stream."""
 
 from __future__ import annotations
 
@@ -28,14 +28,16 @@ PUBLISHED, REFUSED = "published", "refused"
 
 
 class ReceiptError(MeteringError, ValueError):
-    """A receipt that is missing or is none."""
+    """A receipt that is missing or invalid."""
 
 
 class Receipt(msgspec.Struct, kw_only=True):
-    """Result of publishing a file. `rows` = `taken` + the sum of `refused`; `refused_rows` are the first of these.
+    """Result of publishing a file.
 
-    Times are UTC. `records` are the records of the stream that hold its readings, `first` and `last` of them; `why`
-    says why a file was refused as a whole.
+    `rows` is the sum of `taken` (accepted readings) and of `refused`, the number of refused rows by reason code;
+    `refused_rows` has the first of them. `records` are the stream records of the file, with their `first` and `last`.
+    `why` is the reason if the file was refused as a whole, or empty. `earliest` and `latest` are the first and last
+    `interval_start`. Times are UTC.
     """
 
     file: str
@@ -57,9 +59,10 @@ class Receipt(msgspec.Struct, kw_only=True):
 
 
 def publish_once(file: str, tenant: str, job: Job, stream: str, receipts: str, pace: int) -> tuple[Receipt, bool]:
-    """Publish a file unless it has been; returns its receipt, which is written below `receipts`, and whether it is new.
+    """Publish a file unless it is already published. Returns (receipt, whether it is new).
 
-    Raises InputError and PublishError. A file that failed half way may be published again: what is there is a repeat.
+    The receipt is written under `receipts`. Raises InputError and PublishError. After a PublishError the file may be
+    published again: its readings that are already in the stream become duplicates.
     """
     with _local(file) as path:
         digest = _digest(path)
@@ -82,7 +85,7 @@ def publish_once(file: str, tenant: str, job: Job, stream: str, receipts: str, p
 
 
 def read_receipt(uri: str) -> Receipt:
-    """A receipt, in a file or on S3. Raises ReceiptError."""
+    """Read a receipt from a file or S3. Raises ReceiptError."""
     parsed = urlparse(uri)
     try:
         if parsed.scheme == "s3":
@@ -142,7 +145,10 @@ def _digest(path: Path) -> str:
 
 @contextmanager
 def _local(file: str) -> Iterator[Path]:
-    """A file, or a copy of an object on S3, so that what is checked is what is published. Raises InputError."""
+    """Yield the path of a file, or of a copy of an S3 object. Raises InputError.
+
+    The copy ensures that the published content is the checked content.
+    """
     parsed = urlparse(file)
     if parsed.scheme != "s3":
         if not Path(file).is_file():

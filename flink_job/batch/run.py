@@ -1,4 +1,4 @@
-"""The bounded run, from files to Parquet, and its closing account."""
+"""The bounded run from files to Parquet, and the account of its records."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from flink_job.tenants import DEFAULT
 
 @dataclass(frozen=True)
 class Account:
-    """Outcomes of the records of a run. `rows` counts the rows of each output; of rejected, the readings."""
+    """Number of readings of a run, and of rows by output; for `rejected`, the number of readings."""
 
     read: int
     rows: dict[str, int]
 
     @property
     def closes(self) -> bool:
-        """True when read = costs + duplicates + rejected + unpriced."""
+        """Whether read = costs + duplicates + rejected + unpriced."""
         return self.read == sum(self.rows[name] for name in ACCOUNTED)
 
 
-#: Records below which a run is over before the JVM's compiler pays off.
+#: Number of readings below which a run ends before optimising JIT compilation pays off.
 SHORT_RUN = 200_000
 
-#: Longer than any input: no reading of a bounded run is late.
+#: Longer than the time span of any input, so that no reading of a bounded run is late.
 WATERMARK_DELAY_S = 100 * 365 * 86_400
 
 Report = Callable[[str, int], None]
@@ -44,7 +44,7 @@ Report = Callable[[str, int], None]
 
 
 def batch_settings(tariffs: str, rules: str, job: Job, tenant: str = DEFAULT) -> Settings:
-    """Settings of a run without streams, of files of a tenant."""
+    """Return settings for a run without streams; readings and contracts without a tenant belong to `tenant`."""
     sources = StreamSource(stream="-", tenant=tenant), ContractSource(stream="-", tenant=tenant)
     outputs = Outputs("-", "-", "-", "-", "-", "-")
     return Settings(*sources, outputs, Tariffs(uri=tariffs, rules_uri=rules), job)
@@ -53,9 +53,10 @@ def batch_settings(tariffs: str, rules: str, job: Job, tenant: str = DEFAULT) ->
 def run_bounded(
     inputs: Sequence[str], contracts: Sequence[str], settings: Settings, output: Path, report: Report
 ) -> Account:
-    """Cost the records of `inputs`, in file order, and write Parquet under `output`.
+    """Price the records of `inputs`, in file order, and write Parquet files under `output`.
 
-    Raises InputError if a file cannot be read; every record is accounted for, whether valid or not.
+    Every reading has a row in `costs`, `duplicates`, `rejected` or `unpriced`. Raises InputError if a file cannot be
+    read.
     """
     from flink_job.dataflow.environment import create_environment, mini_cluster
     from flink_job.dataflow.gateway import one_jvm_thread
@@ -65,8 +66,8 @@ def run_bounded(
     from flink_job.dataflow.submission import start
     from udfs import job_functions
 
-    # One subtask, so that file order is the order of arrival. KPI windows close at the end of the input, so that they
-    # hold every reading, in any order of the files.
+    # One subtask, so that readings arrive in file order. KPI windows are emitted at the end of the input, so that they
+    # contain every reading, in any order of the files.
     job = dataclasses.replace(settings.job, parallelism=1, watermark_delay_s=WATERMARK_DELAY_S)
     settings = dataclasses.replace(settings, job=job)
     with tempfile.TemporaryDirectory(prefix="meter-costing-") as name:
@@ -74,7 +75,7 @@ def run_bounded(
         arrival_ms = int(time.time() * 1000)
         records = work / READINGS / "records.json"
         read = stage(inputs, records, arrival_ms, lambda n: report("staged", n), reading_count)
-        # Contracts are all known before the first reading arrives.
+        # All contracts are in the snapshot, so they are known before the first reading.
         read_contracts = stage(contracts, work / CONTRACTS / "records.json", 0, lambda n: None)
         write_snapshot(work / CONTRACTS / "records.json", work / "contracts.ndjson.gz", settings.contracts.tenant)
         report("contracts", read_contracts)
@@ -89,7 +90,7 @@ def run_bounded(
             report("running", 0)
             running = start(t_env, statements, settings.job.name)
         running.get_job_execution_result().result()
-        # The Python functions ran in this process and froze what was loaded (udfs/worker_memory.py).
+        # The Python functions ran in this process and froze its objects (udfs/worker_memory.py).
         gc.unfreeze()
         rows = collect(work / "rows", output, report)
         return Account(read, rows | {"rejected": rejected_readings(output / "rejected")})

@@ -1,4 +1,4 @@
-"""The snapshot of contracts that a bounded run starts with: no reading meets a contract that a later one replaces."""
+"""Writes the contract snapshot of a bounded run, so that every reading is priced with the newest contract."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from flink_job.metering.contract import ContractError, parse_contract
 
 
 class _Staged(msgspec.Struct):
+    """A staged record; `payload` is base64."""
+
     payload: str
     arrival_ms: int
     record_position: str
@@ -22,10 +24,10 @@ _decoder = msgspec.json.Decoder(_Staged)
 
 
 def write_snapshot(staged: Path, target: Path, tenant: str) -> int:
-    """Write the contracts of a staged file (flink_job/io/records.py) as a snapshot; returns their number.
+    """Write the contracts of a staged file (flink_job/io/records.py) as a snapshot. Returns their number.
 
-    All of them: the job keeps the newest of each meter. Records that are no contracts are left out. `tenant` is whose
-    contracts are that name none.
+    All contracts are written; the job retains the newest of each meter. Invalid contracts are skipped. Contracts that
+    do not name a tenant belong to `tenant`.
     """
     count = 0
     with staged.open("rb") as lines, gzip.open(target, "wb", compresslevel=1) as out:

@@ -1,10 +1,10 @@
-"""A file of readings, published into the readings stream: checked first, then packed, several readings to a record.
+"""Checks a file of readings and publishes it to the readings stream, several readings to a record.
 
-The job prices what is published with the state that it keeps for the stream: a reading that it has seen is a repeat,
-and the output is in the stream's tables. This holds as long as the state remembers. An interval that began within
-`state_days` arrived within them, so the job knows it; its bill is known as well if all intervals of the billing cycle
-began within them. A file with older readings is refused as a whole, before anything is published: publishing it twice
-could bill it twice. The bounded run (`run`, `rate`) has no such limit.
+The job prices published readings with the state of the stream: a known reading is a duplicate, and the output is in the
+tables of the stream. State is retained for `state_days`. It therefore includes every interval that began within
+`state_days`, and its bill if all intervals of the billing cycle began within them. A file with older readings is
+refused as a whole before it is published, because they could be billed twice. The bounded run and `rate` have no such
+limit.
 """
 
 from __future__ import annotations
@@ -26,21 +26,22 @@ from flink_job.metering.framing import parts
 from flink_job.metering.reading import ParsedReading, parse_reading
 from flink_job.metering.record import CSV_ENVELOPE, decode_record
 
-#: Longest billing cycle that the age of readings allows for [days].
+#: Longest billing cycle assumed for the maximum age of readings [days].
 LONGEST_CYCLE_DAYS = 35
-#: Readings in a file; more of them go into several files.
+#: Maximum number of rows of a file; a larger file must be split.
 MAX_READINGS = 10_000_000
-#: Refused rows of which a receipt says line and reason; of the rest it has the number by reason.
+#: Maximum number of refused rows listed in a receipt; it counts all of them by reason code.
 MAX_REFUSALS = 1000
-#: Readings of a meter are in one pack, so they keep their order. A round is a call of at most 5 MB.
+#: Number of packs, and their maximum size [bytes]. Readings of a meter are in one pack, which preserves their order.
+#: A call has at most 5 MB.
 PACKS, PACK_BYTES = 8, 180_000
-#: Records in a call.
+#: Maximum number of records of a call.
 _CALL = 400
 _DAY_MS = 86_400_000
 
 
 class Refusal(NamedTuple):
-    """A row that is no reading, with the code and detail that `rejected` would have."""
+    """A row that is not a valid reading, with the reason code and detail of the table `rejected`."""
 
     line: str
     reason: str
@@ -48,7 +49,11 @@ class Refusal(NamedTuple):
 
 
 class Checked(msgspec.Struct):
-    """Contents of a file. `too_old` counts readings that begin before `oldest_ms`; `why` is set if it is refused."""
+    """Result of the check of a file.
+
+    `taken` counts valid readings, `too_old` those of them that begin before `oldest_ms`; `reasons` counts refused rows
+    by reason code. `why` is the reason if the file is refused as a whole, or empty.
+    """
 
     oldest_ms: int
     rows: int = 0
@@ -62,7 +67,7 @@ class Checked(msgspec.Struct):
 
 
 class Published(NamedTuple):
-    """A record of the stream, and how many readings it holds."""
+    """Shard and sequence number of a published record, and its number of readings."""
 
     shard: str
     position: str
@@ -70,13 +75,15 @@ class Published(NamedTuple):
 
 
 class _Row(NamedTuple):
+    """A row of a file: its line, the reading as published, and the parsed reading."""
+
     line: str
     payload: bytes
     reading: ParsedReading
 
 
 def check(file: str, tenant: str, job: Job, now_ms: int) -> Checked:
-    """Return the contents of a file of a tenant. Raises InputError if it cannot be read."""
+    """Check a file of a tenant. Raises InputError if it cannot be read."""
     days = max(0, job.state_days - LONGEST_CYCLE_DAYS)
     checked = Checked(now_ms - days * _DAY_MS)
     for line, _, reading in _rows(file, tenant, job, now_ms):
@@ -105,9 +112,9 @@ def check(file: str, tenant: str, job: Job, now_ms: int) -> Checked:
 
 
 def publish_file(file: str, tenant: str, job: Job, now_ms: int, stream: str, pace: int) -> Iterator[list[Published]]:
-    """Publish the readings of a file, at most `pace` a second; yields the records of each call.
+    """Publish the valid readings of a file, at most `pace` per second. Yields the records of each call.
 
-    Raises PublishError where the stream does not take them.
+    Raises PublishError if records still fail after several attempts.
     """
     kinesis = client("kinesis")
     readings = (
@@ -128,7 +135,10 @@ def publish_file(file: str, tenant: str, job: Job, now_ms: int, stream: str, pac
 
 
 def packed(readings: Iterable[tuple[str, bytes]], most: int) -> Iterator[dict[int, list[bytes]]]:
-    """Rounds of packs by number, from (meter, payload): at most `most` readings a round, a meter's in one pack."""
+    """Group (meter, payload) into rounds of at most `most` readings. Yields {pack number: payloads} for each round.
+
+    The readings of a meter are in one pack.
+    """
     packs: dict[int, list[bytes]] = {}
     sizes: Counter[int] = Counter()
     count = 0
@@ -145,12 +155,12 @@ def packed(readings: Iterable[tuple[str, bytes]], most: int) -> Iterator[dict[in
 
 
 def _framed(pack: list[bytes]) -> list[list[bytes]]:
-    """A pack as one record; where the job would not split it as it was packed, a record for each reading."""
+    """Return a pack as one record, or as a record for each reading if the job would split it differently."""
     return [pack] if parts(b"\n".join(pack)) == pack else [[payload] for payload in pack]
 
 
 def _rows(file: str, tenant: str, job: Job, now_ms: int) -> Iterator[_Row]:
-    """Every row of a file; a line that is an array holds several."""
+    """Yield each row of a file; a line that is an array holds several rows. Raises InputError."""
     for number, record in read_records(file):
         for part, payload in enumerate(parts(record), start=1):
             reading = parse_reading(
@@ -161,7 +171,7 @@ def _rows(file: str, tenant: str, job: Job, now_ms: int) -> Iterator[_Row]:
 
 
 def _as_json(payload: bytes) -> bytes:
-    """A reading as one line of JSON, in which CSV is not; JSON stays as it is where it is one line."""
+    """Return a reading as JSON: converted from CSV, or stripped of surrounding blanks."""
     if not payload.startswith(CSV_ENVELOPE):
         return payload.strip()
     fields: dict[str, Any] = msgspec.structs.asdict(decode_record(payload))

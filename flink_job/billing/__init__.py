@@ -1,1 +1,1 @@
-"""Exact billing of stored readings, without Flink: rate files, compare tariffs, settle what the stream priced."""
+"""Exact billing of stored readings, without Flink: rate files, compare tariffs, and settle the costs of the stream."""

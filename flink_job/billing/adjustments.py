@@ -1,4 +1,4 @@
-"""Adjustments: exact bill minus the stream's costs, by billing cycle, with the reason."""
+"""Adjustments: the exact bill minus the costs of the stream, by billing cycle, with the reason."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ Key = tuple[str, str, str]
 
 
 class Streamed(NamedTuple):
-    """Charges of the stream for a cycle under one version [1e-6 currency]."""
+    """Costs of the stream for a billing cycle under one tariff version.
+
+    `charges` are in 1e-6 currency; `provisional` and `lowered` are the numbers of its rows that are provisional and of
+    those that reduce the energy of an interval.
+    """
 
     charges: Mapping[str, int]
     provisional: int
@@ -33,9 +37,10 @@ class Streamed(NamedTuple):
 
 @dataclass(frozen=True)
 class Adjustment:
-    """One cycle of one meter under one version: stream + adjustment = exact, by charge [1e-6 currency].
+    """Adjustment of a billing cycle of a meter under one tariff version, by charge [1e-6 currency].
 
-    Meter, site path and tariff are qualified by the tenant.
+    The streamed costs and the adjustment add up to the exact bill. Meter, site path and tariff are qualified names
+    (flink_job.tenants).
     """
 
     meter_id: str
@@ -49,20 +54,22 @@ class Adjustment:
     reasons: Mapping[str, str]
 
     def of(self, charge: str) -> int:
+        """Adjustment of a charge [1e-6 currency]."""
         return self.exact.get(charge, 0) - self.streamed.get(charge, 0)
 
     @property
     def total(self) -> int:
+        """Sum of the adjustments of all charges [1e-6 currency]."""
         return sum(self.of(charge) for charge in COST_COLUMNS)
 
     @property
     def changes(self) -> Mapping[str, int]:
-        """The charges that differ."""
+        """Adjustment of each charge that is not zero [1e-6 currency]."""
         return {charge: self.of(charge) for charge in COST_COLUMNS if self.of(charge)}
 
     @property
     def why(self) -> str:
-        """The reasons of the charges that differ; taxes follow the others."""
+        """Reasons of the charges that differ; a tax has the reasons of the charges it is computed from."""
         charges = [charge for charge in self.changes if charge != "tax"] or list(self.changes)
         return "; ".join(dict.fromkeys(self.reasons.get(charge, self.reasons[""]) for charge in charges))
 
@@ -70,10 +77,10 @@ class Adjustment:
 def reasons_of(
     tariff: Tariff, bill: Bill | None, before: Streamed | None, unmeasured_ms: int, moved: int
 ) -> Mapping[str, str]:
-    """Why a charge of the exact bill may differ from the stream's costs; "" is the reason of those not named.
+    """Return the reasons why charges of the exact bill may differ from the costs of the stream, by charge.
 
-    `unmeasured_ms` is time of the bill without readings, `moved` the number of its intervals whose energy the stream
-    took from a register in another order.
+    The key "" has the reason of all other charges. `unmeasured_ms` is the time of the bill without readings [ms];
+    `moved` is the number of its intervals with different energy because register reads arrived out of order.
     """
     changed = "the contract or the tariff was changed after these readings were priced"
     beyond, left = ", ".join(tariff.beyond_stream()), ", ".join(tariff.left_to_batch())
@@ -96,7 +103,7 @@ def reasons_of(
 
 
 def write_adjustments(adjustments: Sequence[Adjustment], folder: Path, kept: pa.Table | None = None) -> None:
-    """`folder`/adjustments.parquet, instead of the one before: a row for each cycle that differs, and those `kept`."""
+    """Write `folder`/adjustments.parquet: a row for each billing cycle that differs, after the rows of `kept`."""
     rows = [a for a in adjustments if a.changes]
     micro = {
         **{charge: [a.of(charge) for a in rows] for charge in COST_COLUMNS},
@@ -125,7 +132,7 @@ def write_adjustments(adjustments: Sequence[Adjustment], folder: Path, kept: pa.
 
 
 def kept_adjustments(folder: Path, replaced: Callable[[date, date], bool]) -> pa.Table | None:
-    """Rows of `folder`/adjustments.parquet whose cycle (start, end) is not to be replaced; None without the file."""
+    """Return the rows of `folder`/adjustments.parquet for cycles not `replaced(start, end)`; None without the file."""
     path = folder / "adjustments.parquet"
     if not path.is_file():
         return None

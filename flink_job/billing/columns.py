@@ -1,4 +1,4 @@
-"""Readings as columns, and columns as the intervals of each meter: sorted, each interval once."""
+"""Readings as NumPy columns, and their conversion to sorted intervals of each meter without duplicates."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ QUANTITIES = ("import_ukwh", "export_ukwh", "reactive_uvarh", "capacitive_uvarh"
 
 @dataclass(frozen=True)
 class ReadingColumns:
-    """Readings in any order, arrays of shape (n,). `meter` indexes `meters`; quantities in 1e-6 kWh or kvarh, -1 where
-    a reading does not carry one.
+    """Readings in any order, as arrays of shape (n,).
+
+    `meter` contains indexes of `meters`. Quantities are in 1e-6 kWh or 1e-6 kvarh; -1 marks an absent quantity.
     """
 
     meters: Sequence[str]
@@ -28,7 +29,7 @@ class ReadingColumns:
 
     @staticmethod
     def concatenated(parts: Sequence[ReadingColumns]) -> ReadingColumns:
-        """The readings of several files; a meter may occur in all of them."""
+        """Concatenate the readings of several files; a meter may occur in more than one."""
         names = sorted({name for part in parts for name in part.meters})
         index = {name: i for i, name in enumerate(names)}
         codes = [np.array([index[name] for name in part.meters], dtype=np.int64)[part.meter] for part in parts]
@@ -41,8 +42,9 @@ class ReadingColumns:
         )
 
     def by_meter(self) -> tuple[dict[str, Intervals], int]:
-        """(intervals by meter, number of repeats). Where records of an interval disagree, the larger quantity counts,
-        as in the stream.
+        """Return (intervals by meter, number of duplicates).
+
+        If records of an interval differ, the larger quantity counts, as in the stream.
         """
         order = np.lexsort((self.start_ms, self.meter))
         meter, start = self.meter[order], self.start_ms[order]
@@ -63,13 +65,13 @@ class ReadingColumns:
         return found, self._repeats(order, firsts)
 
     def _repeats(self, order: NDArray[np.int64], firsts: NDArray[np.int64]) -> int:
-        """Records beyond the first of each interval and quantity."""
+        """Return the number of records after the first of each interval and quantity."""
         present = [(values >= 0)[order].astype(np.int64) for values in self.quantities.values()]
         return sum(int(np.maximum(np.add.reduceat(one, firsts) - 1, 0).sum()) for one in present)
 
 
 def signed(meters: Sequence[str], meter: Ints, start_ms: Ints, interval_s: Ints, ukwh: Ints) -> ReadingColumns:
-    """Columns of readings whose negative energy is export."""
+    """Convert signed energy [1e-6 kWh] to columns of readings; negative energy is export."""
     absent = np.full(len(ukwh), -1, dtype=np.int64)
     return ReadingColumns(
         meters,

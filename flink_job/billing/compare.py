@@ -1,4 +1,4 @@
-"""The same readings under several tariffs."""
+"""Rates the same readings under several tariffs and ranks the tariffs by cost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from flink_job.tariffs.model import TariffError
 
 
 def alternatives(folder: Path, timezone: str, currency: str) -> tuple[dict[str, list[str]], list[str]]:
-    """(files by tariff_id, faults of documents that are no tariff). Raises InputError."""
+    """Return (files by tariff_id, errors of invalid documents) of a folder. Raises InputError."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
     files: dict[str, list[str]] = {}
@@ -43,7 +43,7 @@ class Comparison:
         self.results: dict[str, tuple[str, Totals, Mapping[str, int]]] = {}
 
     def add(self, name: str, pricing: Pricing) -> None:
-        """Rate all meters by one tariff."""
+        """Rate all meters under a tariff."""
         totals, by_meter = Totals(), {}
         for rated in rate_meters(pricing, self.meters, False, lambda done: None):
             totals.add(rated)
@@ -51,12 +51,12 @@ class Comparison:
         self.results[name] = (pricing.versions[0].currency, totals, by_meter)
 
     def ranked(self) -> Sequence[tuple[str, str, Totals]]:
-        """(tariff, currency, totals), cheapest first within a currency: amounts of different ones do not compare."""
+        """Return (tariff, currency, totals), grouped by currency, cheapest first."""
         found = [(name, currency, totals) for name, (currency, totals, _) in self.results.items()]
         return sorted(found, key=lambda one: (one[1], one[2].total))
 
     def table(self, with_lines: bool) -> Table:
-        """Totals, by line if asked for, and how much dearer than the cheapest."""
+        """Return a table of the totals, with their lines if requested, and the difference from the cheapest [%]."""
         charged = [line for line in LINES if any(totals.lines[line] for _, _, totals in self.ranked())]
         shown = charged if with_lines else []
         table = Table(title="Cheapest first", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
@@ -75,7 +75,7 @@ class Comparison:
         return table
 
     def write(self, path: Path) -> None:
-        """A row for each tariff and meter."""
+        """Write a CSV file with the cost of each meter under each tariff."""
         with path.open("w", encoding="utf-8", newline="") as out:
             rows = csv.writer(out, lineterminator="\n")
             rows.writerow(["tariff_id", "currency", "meter_id", "cost"])

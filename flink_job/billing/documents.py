@@ -23,7 +23,7 @@ _ALWAYS = date(1900, 1, 1)
 
 @dataclass(frozen=True)
 class Document:
-    """A tariff and its document; `is_urdb`: converted from URDB, so its bills are calendar months."""
+    """A tariff and its document. `is_urdb` marks a converted URDB record, whose billing cycles are calendar months."""
 
     tariff: Tariff
     content: Mapping[str, Any]
@@ -31,7 +31,7 @@ class Document:
 
 
 def load_document(name: str, timezone: str, currency: str) -> Document:
-    """Load the tariff in a JSON file. Raises TariffError or InputError, which name the file."""
+    """Load the tariff in a JSON file. Raises TariffError or InputError; the message names the file."""
     try:
         with open_input(name) as stream:
             text = stream.read(MAX_DOCUMENT_BYTES + 1)
@@ -74,7 +74,7 @@ def load_versions(
 
 
 def load_series(pairs: Sequence[str], timezone: str) -> dict[str, PriceSeries]:
-    """Load price series from NAME=FILE; files with the same name are joined. Raises InputError or PriceError."""
+    """Load price series from NAME=FILE; files with the same name are concatenated. Raises InputError or PriceError."""
     files: dict[str, list[str]] = {}
     for pair in pairs:
         name, separator, path = pair.partition("=")

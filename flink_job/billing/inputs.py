@@ -1,4 +1,4 @@
-"""Reads files of readings in any format to the intervals of each meter."""
+"""Reads files of readings in any format and returns the intervals of each meter."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from flink_job.tariffs.history import Intervals
 
 @dataclass
 class Readings:
-    """Intervals by meter, the number of duplicates, and the number of rejected records by reason code."""
+    """Intervals by meter, number of duplicates, and number of rejected records by reason code."""
 
     meters: dict[str, Intervals]
     duplicates: int = 0

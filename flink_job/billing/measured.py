@@ -1,4 +1,4 @@
-"""Contents of the lake by meter: intervals after all corrections, and the charges of the stream."""
+"""Queries of the lake by meter: intervals after all corrections, and the charges of the stream."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ANY_TIME_MS = 1 << 52
 
 
 def _qualified(column: str) -> str:
-    """SQL of a name with its tenant, as the rest of re-rating knows it (flink_job.tenants.qualified)."""
+    """Return the SQL expression of a name qualified by its tenant (flink_job.tenants.qualified)."""
     return f"CASE WHEN tenant = '{DEFAULT}' THEN {column} ELSE tenant || chr({ord(SEPARATOR)}) || {column} END"
 
 
@@ -33,7 +33,7 @@ _METER, _TARIFF = _qualified("meter_id"), _qualified("tariff_id")
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Intervals after all corrections, and the stream's charges by cycle, once for all meters."""
+    """Create temporary tables of intervals, register reads and streamed charges for all meters."""
     sums = ", ".join(f"SUM({charge})" for charge in COST_COLUMNS)
     connection.execute(
         f"""
@@ -63,10 +63,10 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def intervals_of(connection: duckdb.DuckDBPyConnection, contract: Contract) -> tuple[Intervals, Ints]:
-    """Quantities of every interval after all corrections: costed ones, and those that the stream could not price.
+    """Return (intervals after all corrections, beginnings of intervals with different register energy) of a meter.
 
-    Beside them the beginnings [epoch ms] of intervals that have another energy than the stream gave to the reads of
-    their registers.
+    The intervals include unpriced ones. The beginnings [epoch ms] are of those intervals whose exact energy from
+    register reads differs from that of the stream.
     """
     rows = connection.execute(
         "SELECT * EXCLUDE meter_id FROM intervals WHERE meter_id = ? ORDER BY start_ms",
@@ -83,9 +83,9 @@ def intervals_of(connection: duckdb.DuckDBPyConnection, contract: Contract) -> t
 
 
 def _registers(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dict[int, tuple[int, int]]:
-    """Of each interval with a read of a register: (length [s], exact energy less the stream's [1e-6 kWh]).
+    """Return (length [s], exact minus streamed energy [1e-6 kWh]) by beginning of each interval with a register read.
 
-    The earliest read keeps what the stream gave it where that came from reads before those in the lake.
+    The earliest read retains its streamed energy if that was computed from reads that are not in the lake.
     """
     registers: dict[str, dict[int, RegisterRead]] = {}
     lengths: dict[int, int] = {}
@@ -97,7 +97,7 @@ def _registers(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dic
         try:
             value = multiplied(pack(revision, to_micro(kwh)), contract.multiplier)
             size = None if rollover_kwh is None else multiplied(to_micro(rollover_kwh), contract.multiplier)
-        except QuantityError:  # the stream leaves it unpriced
+        except QuantityError:  # unpriced in the stream as well
             continue
         keep_newest(registers.setdefault(register, {}), start, RegisterRead(value, size))
         lengths[start] = max(lengths.get(start, 0), interval_s)
@@ -114,7 +114,10 @@ def _registers(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dic
 
 
 def _unpriced(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dict[int, list[int]]:
-    """Readings of the table `unpriced`, the highest revision of each quantity, times the contract's multiplier."""
+    """Return [length [s], quantities [1e-6]] of unpriced intervals by their beginning [epoch ms].
+
+    Each quantity is that of the highest revision, multiplied by the multiplier of the contract.
+    """
     newest: dict[int, list[int]] = {}
     rows = connection.execute(f"SELECT payload FROM unpriced WHERE {_METER} = ?", [contract.meter_id]).fetchall()
     for (payload,) in rows:
@@ -137,6 +140,7 @@ def _unpriced(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dict
 
 
 def streamed_of(connection: duckdb.DuckDBPyConnection, meter_id: str) -> dict[Key, Streamed]:
+    """Return the costs of the stream for a meter by billing cycle and tariff version."""
     rows = connection.execute("SELECT * EXCLUDE meter_id FROM streamed WHERE meter_id = ?", [meter_id]).fetchall()
     return {
         (row[0], row[1], row[2]): Streamed(
@@ -147,7 +151,7 @@ def streamed_of(connection: duckdb.DuckDBPyConnection, meter_id: str) -> dict[Ke
 
 
 def meters_in(connection: duckdb.DuckDBPyConnection, meter: str) -> list[str]:
-    """Qualified names of the meters to rate: of this plain name, or all."""
+    """Return the qualified names of the meters to rate: those with the plain name `meter`, or all if it is empty."""
     rows = connection.execute(
         f"""
         SELECT DISTINCT {_METER} AS name FROM (
@@ -161,7 +165,7 @@ def meters_in(connection: duckdb.DuckDBPyConnection, meter: str) -> list[str]:
 
 
 def last_instant_ms(connection: duckdb.DuckDBPyConnection) -> int:
-    """End of the last interval in the lake, epoch ms."""
+    """Return the end of the last interval in the lake [epoch ms]; 0 if the lake is empty."""
     sql = """
         SELECT GREATEST(
           (SELECT MAX(epoch_ms(interval_start) + interval_s * 1000) FROM costs),

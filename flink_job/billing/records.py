@@ -1,4 +1,4 @@
-"""Columns from reading records: NDJSON, CSV or Parquet in the stream's own form."""
+"""Reads files of records in the format of the stream (NDJSON, CSV or Parquet) into columns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from flink_job.metering.bounds import MAX_RECORD_BYTES
 from flink_job.metering.reading import ParsedReading, parse_reading
 from flink_job.metering.registers import RegisterRead, keep_newest, register_energy
 
-#: Made-up years may be rated; a clock that is further off than this is broken, and would make bills for decades.
+#: Synthetic future years may be rated; a date further ahead comes from a wrong clock and would create bills for
+#: decades.
 _YEARS_AHEAD = 10
 _YEAR_S = 366 * 86_400
 _PACKED = ("import_packed", "export_packed", "reactive_import_packed", "reactive_export_packed")
@@ -21,7 +22,7 @@ _PACKED = ("import_packed", "export_packed", "reactive_import_packed", "reactive
 
 @dataclass
 class Rejects:
-    """Rejected records: their number by code, and the place and reason of the first."""
+    """Rejected records: their number by reason code, and the position and detail of the first."""
 
     codes: Counter[str] = field(default_factory=Counter)
     first: str = ""
@@ -33,7 +34,7 @@ class Rejects:
 
 
 def read_reading_records(name: str, rejects: Rejects, now_ms: int) -> ReadingColumns:
-    """Columns of the readings in a file; all other records are added to `rejects`. Raises InputError."""
+    """Return the readings of a file as columns; adds invalid records to `rejects`. Raises InputError."""
     newest: dict[tuple[str, int], list[int]] = {}
     registers: dict[tuple[str, str], dict[int, RegisterRead]] = {}
     for line, payload in read_parts(name):
@@ -58,6 +59,7 @@ def read_reading_records(name: str, rejects: Rejects, now_ms: int) -> ReadingCol
 
 
 def _columns(newest: dict[tuple[str, int], list[int]]) -> ReadingColumns:
+    """Convert (meter, start) -> [interval_s, packed quantities] to columns; removes the revision from each quantity."""
     meters = sorted({meter for meter, _ in newest})
     index = {meter: i for i, meter in enumerate(meters)}
     table = np.array(list(newest.values()), dtype=np.int64).reshape(-1, 5)

@@ -1,7 +1,8 @@
-"""Re-rating: cycles of the lake rated again in event-time order, and what that adds to the stream's costs.
+"""Settlement: rates the billing cycles of the lake again, in event-time order, and computes adjustments.
 
-The stream prices readings as they arrive; what depends on order, on the whole cycle or on time without readings, and
-what changed after a reading was priced, is settled here: costs and adjustments add up to the exact bill.
+The stream prices readings as they arrive. Charges that depend on the order of readings, on the whole billing cycle or
+on time without readings, and changes after a reading was priced, are settled here: the costs of the stream and the
+adjustments add up to the exact bill.
 """
 
 from __future__ import annotations
@@ -39,27 +40,27 @@ from flink_job.tariffs.registry import TariffRegistry, UnknownTariffError
 
 @dataclass
 class Rerated:
-    """All cycles, and the meters that could not be rated, with the reason."""
+    """Adjustments of all billing cycles, and the reasons why meters could not be rated, by meter."""
 
     adjustments: list[Adjustment] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
 
 
-#: What re-rating reads.
+#: A query that names the tables read by the settlement.
 _READ = "SELECT 1 FROM costs, unpriced, register_reads"
 
 
 def selected(first: date | None = None, last: date | None = None) -> Selection:
-    """Input of `rerate`, with the adjustments that remain. Dates limit the partitions that are read."""
+    """Return the input of `rerate` and the existing adjustments; the dates limit the partitions to read."""
     tables = needed_tables(_READ)
     return Selection(None if tables is None else tables | {ADJUSTMENTS.name}, first, last)
 
 
 def is_covered(cycle_start: date, cycle_end: date, selection: Selection) -> bool:
-    """True where all local days of a cycle lie within the selected UTC dates, in any time zone.
+    """Return whether the selected UTC dates include all local days of a billing cycle, in any time zone.
 
-    Local time is up to 14 hours ahead of UTC, so a cycle begins in the partition before its first day, and up to
-    12 hours behind, so it ends in that of the day after its last.
+    Local time is up to 14 hours ahead of UTC, so a cycle may begin in the partition of the day before its first day,
+    and up to 12 hours behind UTC, so it may end in the partition of the day after its last day.
     """
     begins = selection.first is None or cycle_start > selection.first
     return begins and (selection.last is None or cycle_end <= selection.last)
@@ -73,9 +74,9 @@ def rerate(
     meter: str = "",
     selection: Selection = EVERYTHING,
 ) -> Rerated:
-    """Rate every cycle of the lake (or of one meter) that is covered by the selection again. Raises LakeError.
+    """Rate again every billing cycle that the selection covers, of all meters or of `meter`. Raises LakeError.
 
-    A cycle that ends after the lake's last reading is open: time is charged until that reading's end.
+    A cycle that ends after the last reading in the lake is open: its fixed charges end with that reading.
     """
     result = Rerated()
     with open_lake(lake, selection) as connection:
@@ -103,6 +104,7 @@ def _rerate_meter(
     series: Mapping[str, PriceSeries],
     until_ms: int,
 ) -> Iterator[Adjustment]:
+    """Yield the adjustment of each billing cycle and tariff version of a meter."""
     data, moved_ms = intervals_of(connection, contract)
     terms = BillingTerms(ZoneInfo(contract.timezone), contract.billing_day, contract.cycle_starts, until_ms)
     history = rate_history(agreements(contract, registry), terms, data, series)
@@ -129,7 +131,10 @@ def _rerate_meter(
 
 
 def agreements(contract: Contract, registry: TariffRegistry) -> InForce:
-    """A contract's assignments, with the version of each tariff in force."""
+    """Return the lookup of the tariff version in force on a local day under a contract.
+
+    The lookup raises CycleError if no assignment or tariff version is valid on that day.
+    """
 
     def in_force(day: date) -> TariffInForce:
         following: date | None = None
@@ -149,12 +154,12 @@ def agreements(contract: Contract, registry: TariffRegistry) -> InForce:
 
 
 def _span_ms(bill: Bill, terms: BillingTerms) -> tuple[int, int]:
-    """Beginning and end of a bill's time, epoch ms."""
+    """Return (beginning, end) of a bill [epoch ms]."""
     return local_midnight_ms(bill.start, terms.zone), local_midnight_ms(bill.end, terms.zone)
 
 
 def _inside(instants_ms: Ints, bill: Bill | None, terms: BillingTerms) -> int:
-    """Return the number of instants within the time of a bill."""
+    """Return how many of the instants [epoch ms] are within a bill."""
     if bill is None:
         return 0
     begin, end = _span_ms(bill, terms)
@@ -162,7 +167,7 @@ def _inside(instants_ms: Ints, bill: Bill | None, terms: BillingTerms) -> int:
 
 
 def _unmeasured_ms(data: Intervals, bills: Mapping[Key, Bill], terms: BillingTerms) -> dict[Key, int]:
-    """Time of each bill that no interval covers [ms]."""
+    """Return the time of each bill that no interval covers [ms]."""
     found = {}
     for key, bill in bills.items():
         begin, end = _span_ms(bill, terms)

@@ -1,4 +1,4 @@
-"""Rating every meter, on all cores, to Parquet and CSV."""
+"""Rates all meters, on all cores, and writes costs to Parquet and bills to CSV."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from flink_job.tariffs.history import Bill, BillingTerms, History, Intervals, ra
 from flink_job.tariffs.model import Tariff
 from flink_job.tariffs.prices import PriceSeries
 
-#: Columns of bills.csv, as those of the view `bills`; and the local days [bill_start, bill_end), which are a part of
-#: the cycle where a version of the tariff begins or ends within it.
+#: Columns of bills.csv: those of the view `bills`, and the local days [bill_start, bill_end) of the billing segment,
+#: which is shorter than the cycle if a tariff version begins or ends within it.
 BILL_COLUMNS = (
     *("meter_id", "cycle_start", "bill_start", "bill_end", "tariff_id", "tariff_version", "currency"),
     *("energy_kwh", "export_kwh", *COST_COLUMNS, "cost", *OTHER_COLUMNS),
 )
 _AMOUNT = pa.decimal128(18, 6)
-#: Below so many readings, starting another process takes longer than it saves.
+#: Minimum number of readings for worker processes: below it, starting them takes longer than they save.
 _WORTH_A_PROCESS = 200_000
 MICRO = Decimal("0.000001")
 
 
 @dataclass(frozen=True)
 class Pricing:
-    """All that rating needs beside the readings."""
+    """Input of rating besides the readings: tariff versions, terms, price series, contracted power [1e-6 kW]."""
 
     versions: Sequence[Tariff]
     terms: BillingTerms
@@ -44,13 +44,13 @@ class Pricing:
     contracted_u: Mapping[str, int]
 
     def rate(self, data: Intervals) -> History:
-        """One meter's costs and bills."""
+        """Return the costs and bills of a meter."""
         return rate_history(versions_in_force(self.versions, self.contracted_u), self.terms, data, self.series)
 
 
 @dataclass(frozen=True)
 class BilledCycle:
-    """A bill with the meter, the currency and the energy [1e-6 kWh] that it is for."""
+    """A bill with its meter, currency and energy [1e-6 kWh]."""
 
     meter_id: str
     bill: Bill
@@ -59,7 +59,7 @@ class BilledCycle:
     export_ukwh: int
 
     def row(self) -> list[str]:
-        """Values of BILL_COLUMNS."""
+        """Return the values of BILL_COLUMNS."""
         bill, lines = self.bill, self.bill.lines
         costs = [sum(lines[line] for line in parts) for parts in COST_COLUMNS.values()]
         other = [lines[line] for line in OTHER_COLUMNS.values()]
@@ -70,7 +70,7 @@ class BilledCycle:
 
 @dataclass(frozen=True)
 class Rated:
-    """One meter's result. `costs` is None where only bills were asked for."""
+    """Result for a meter. `costs` is None if only bills were requested."""
 
     meter_id: str
     readings: int
@@ -81,7 +81,10 @@ class Rated:
 def rate_meters(
     pricing: Pricing, meters: Mapping[str, Intervals], with_costs: bool, progress: Callable[[int], None]
 ) -> Iterator[Rated]:
-    """Rate each meter, in order; `progress` is called with the readings done. What a worker raises is raised here."""
+    """Rate each meter, in order, and call `progress` with the number of readings rated so far.
+
+    Raises the exceptions of the worker processes.
+    """
     total = sum(len(data.start_ms) for data in meters.values())
     work = partial(_rate_meter, pricing, with_costs)
     done = 0
@@ -92,7 +95,7 @@ def rate_meters(
 
 
 def write_results(rated: Iterator[Rated], folder: Path) -> tuple[Totals, Sequence[BilledCycle]]:
-    """Write `folder`/costs.parquet and `folder`/bills.csv; returns (totals, bills)."""
+    """Write `folder`/costs.parquet and `folder`/bills.csv. Returns (totals, bills)."""
     folder.mkdir(parents=True, exist_ok=True)
     totals = Totals()
     bills: list[BilledCycle] = []
@@ -113,13 +116,14 @@ def write_results(rated: Iterator[Rated], folder: Path) -> tuple[Totals, Sequenc
 
 
 class Totals:
-    """Sums over all bills [1e-6 currency] by line."""
+    """Sums of all bills by line [1e-6 currency], and numbers of meters, readings and bills."""
 
     def __init__(self) -> None:
         self.meters = self.readings = self.bills = 0
         self.lines: Counter[str] = Counter()
 
     def add(self, rated: Rated) -> None:
+        """Add the bills of a meter."""
         self.meters += 1
         self.readings += rated.readings
         self.bills += len(rated.bills)
@@ -128,11 +132,12 @@ class Totals:
 
     @property
     def total(self) -> int:
+        """Sum of all lines [1e-6 currency]."""
         return sum(self.lines.values())
 
 
 def write_bills(bills: Sequence[BilledCycle], path: Path) -> None:
-    """A row for each bill, by meter and cycle; amounts and quantities have 6 decimals."""
+    """Write a row for each bill, sorted by meter and start; amounts and quantities have 6 decimals."""
     with path.open("w", encoding="utf-8", newline="") as out:
         rows = csv.writer(out, lineterminator="\n")
         rows.writerow(BILL_COLUMNS)
@@ -141,13 +146,14 @@ def write_bills(bills: Sequence[BilledCycle], path: Path) -> None:
 
 
 def amount_text(micro: int) -> str:
-    """An amount [1e-6 currency] with 6 decimals."""
+    """Format an amount [1e-6 currency] with 6 decimals."""
     return f"{Decimal(micro) * MICRO:.6f}"
 
 
 def _spread(
     work: Callable[[tuple[str, Intervals]], Rated], meters: Mapping[str, Intervals], total: int
 ) -> Iterator[Rated]:
+    """Yield the result of `work` for each meter, in order, from worker processes if there are enough readings."""
     workers = min(os.cpu_count() or 1, len(meters))
     if total < _WORTH_A_PROCESS or workers < 2:
         yield from map(work, meters.items())
@@ -167,7 +173,7 @@ def _rate_meter(pricing: Pricing, with_costs: bool, item: tuple[str, Intervals])
 
 
 def _billed(meter_id: str, history: History, currency: str) -> Iterator[BilledCycle]:
-    """The bills of a meter with the energy of their readings."""
+    """Yield the bills of a meter, each with the energy of its readings."""
     data = history.intervals
     for number, bill in enumerate(history.bills):
         rows = history.segment == number
@@ -177,7 +183,7 @@ def _billed(meter_id: str, history: History, currency: str) -> Iterator[BilledCy
 
 
 def _cost_rows(meter_id: str, history: History, currency: str) -> pa.RecordBatch:
-    """A row for each reading: what it measured, where it lies in the tariff, what it costs."""
+    """Return a row for each reading: its energy, tariff version, TOU period, billing cycle and costs."""
     data, count = history.intervals, len(history.intervals.start_ms)
     total = np.sum([history.costs[line] for line in LINES], axis=0)
     columns = {
@@ -202,11 +208,12 @@ def _cost_rows(meter_id: str, history: History, currency: str) -> pa.RecordBatch
 
 
 def decimals(micro: Ints) -> pa.Array:
-    """Integers of 1e-6 as DECIMAL(18, 6): the same digits, sign-extended to 128 bits."""
+    """Convert integers in units of 1e-6 to DECIMAL(18, 6): the same digits, sign-extended to 128 bits."""
     words = np.empty((len(micro), 2), dtype="<i8")
     words[:, 0], words[:, 1] = micro, micro >> 63
     return pa.Array.from_buffers(_AMOUNT, len(micro), [None, pa.py_buffer(words)])
 
 
 def _repeated(values: Sequence[str], index: Ints) -> pa.Array:
+    """Return the strings `values[index]` as a dictionary-encoded array."""
     return pa.DictionaryArray.from_arrays(pa.array(index.astype(np.int32)), pa.array(list(values), pa.string()))

@@ -1,4 +1,4 @@
-"""Columns from CSV and Parquet files with the columns meter_id, ts, interval_s, kwh."""
+"""Reads CSV and Parquet files with the columns meter_id, ts, interval_s, kwh into columns of readings."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ COLUMNS = ("meter_id", "ts", "interval_s", "kwh")
 REACTIVE = ("kvarh", "capacitive_kvarh")
 _MAX_KWH = 1e9
 _PIECE = 1 << 20
-#: What Arrow's CSV reader says of a value and of a line; lines are counted with the header.
+#: Error messages of Arrow's CSV reader for a value and for a line; line 1 is the header.
 _CONVERSION = re.compile(
     r"In CSV column #(?P<column>\d+): Row #(?P<line>\d+): CSV conversion error to (?P<kind>\w+): "
     r"invalid value '(?P<value>.*)'"
 )
 _CELLS = re.compile(r"CSV parse error: Row #(?P<line>\d+): Expected (?P<expected>\d+) columns, got (?P<found>\d+)")
-#: Any date in seconds is below this, any since 1973 in milliseconds above.
+#: Separates epoch seconds (below) from epoch milliseconds since 1973 (above).
 _EPOCH_SECONDS = 100_000_000_000
 
 
 def read_csv(name: str, stream: IO[bytes], zone: ZoneInfo, header: Sequence[str]) -> ReadingColumns:
-    """Columns of a CSV file; `header` are the names in its first line. Raises InputError, which names the place."""
+    """Read a CSV file; `header` has the column names. Raises InputError; the message names file, line and column."""
     strings = {"meter_id": pa.string(), "ts": pa.string(), "interval_s": pa.int64(), "kwh": pa.float64()}
     reactive = dict.fromkeys(REACTIVE, pa.float64())
     options = pyarrow.csv.ConvertOptions(column_types={**strings, **reactive}, strings_can_be_null=False)
     try:
-        # One thread: with several, a faulty field can end the process instead of raising (pyarrow 11).
+        # One thread: with several, an invalid field can end the process instead of raising an error (pyarrow 11).
         with _native(name, stream) as source:
             table = pyarrow.csv.read_csv(source, pyarrow.csv.ReadOptions(use_threads=False), convert_options=options)
     except pa.ArrowException as error:
@@ -52,7 +52,7 @@ def read_csv(name: str, stream: IO[bytes], zone: ZoneInfo, header: Sequence[str]
 
 
 def _csv_problem(name: str, problem: str, header: Sequence[str]) -> str:
-    """An error of Arrow's CSV reader, with the line and the name of the column where it says them."""
+    """Rewrite an error of Arrow's CSV reader, with the line and the name of the column if it contains them."""
     if found := _CONVERSION.search(problem):
         column, line, value = int(found["column"]), found["line"], found["value"]
         kind = "a whole number" if found["kind"].startswith("int") else "a number"
@@ -67,10 +67,10 @@ def _csv_problem(name: str, problem: str, header: Sequence[str]) -> str:
 
 @contextlib.contextmanager
 def _native(name: str, stream: IO[bytes]) -> Iterator[pa.NativeFile]:
-    """The bytes as a file that Arrow reads itself, of at most `bounds.MAX_TABLE_BYTES`. Raises InputError.
+    """Open the stream as a native Arrow file. Raises InputError if it exceeds `bounds.MAX_TABLE_BYTES`.
 
-    A Python stream would be read ahead by a thread that needs the interpreter's lock. When the first block is faulty,
-    pyarrow 11 waits for that thread while it holds the lock: for ever, more often than not.
+    Arrow reads a Python stream ahead in a thread that needs the GIL. If the first block is invalid, pyarrow 11 waits
+    for that thread while it holds the GIL, which usually is a deadlock.
     """
     if isinstance(stream, io.BufferedReader) and isinstance(stream.name, str):
         with pa.OSFile(stream.name) as source:
@@ -92,7 +92,7 @@ def _check_size(name: str, size: int) -> None:
 
 
 def read_parquet(name: str, stream: IO[bytes], zone: ZoneInfo) -> ReadingColumns:
-    """Columns of a Parquet file. Raises InputError, which names the file."""
+    """Read a Parquet file. Raises InputError; the message names the file."""
     try:
         return from_table(name, table_in(stream, (*COLUMNS, *REACTIVE)), zone)
     except (pa.ArrowException, ParquetError) as error:
@@ -100,7 +100,7 @@ def read_parquet(name: str, stream: IO[bytes], zone: ZoneInfo) -> ReadingColumns
 
 
 def header_of(stream: IO[bytes], gzipped: bool) -> str:
-    """The header of a CSV file, without blanks around its columns; the file is at its beginning again."""
+    """Return the header of a CSV file, its column names stripped of blanks, and rewind the file."""
     with gzip.open(stream) if gzipped else contextlib.nullcontext(stream) as lines:
         header = lines.readline(bounds.MAX_RECORD_BYTES).decode("utf-8-sig", "replace")
     stream.seek(0)
@@ -108,7 +108,10 @@ def header_of(stream: IO[bytes], gzipped: bool) -> str:
 
 
 def from_table(name: str, table: pa.Table, zone: ZoneInfo) -> ReadingColumns:
-    """Columns of a table: `ts` in ISO 8601, with an offset or in local time of `zone`, or epoch ms or s."""
+    """Convert an Arrow table to columns of readings. Raises InputError.
+
+    `ts` is ISO 8601, with an offset or in local time of `zone`, or epoch milliseconds or seconds.
+    """
     if missing := [column for column in COLUMNS if column not in table.column_names]:
         raise InputError(f"{name}: no column {', '.join(missing)}; the header is {','.join(COLUMNS)}")
     for column in COLUMNS:
@@ -132,6 +135,7 @@ def from_table(name: str, table: pa.Table, zone: ZoneInfo) -> ReadingColumns:
 
 
 def _numbers(name: str, table: pa.Table, column: str) -> Any:
+    """Return a column as float64. Raises InputError."""
     try:
         return pc.cast(table[column], pa.float64()).to_numpy()
     except pa.ArrowInvalid as error:
@@ -139,7 +143,10 @@ def _numbers(name: str, table: pa.Table, column: str) -> Any:
 
 
 def _micro(name: str, numbers: Any) -> Any:
-    """Whole units to 1e-6, half to even. A float of up to 1e9 distinguishes 6 decimals."""
+    """Convert kWh or kvarh to units of 1e-6, half to even. Raises InputError.
+
+    A float of up to 1e9 distinguishes 6 decimals.
+    """
     wrong = ~(np.abs(numbers) < _MAX_KWH)
     if wrong.any():
         row = int(np.argmax(wrong))
@@ -148,7 +155,7 @@ def _micro(name: str, numbers: Any) -> Any:
 
 
 def _instants(name: str, column: pa.ChunkedArray, meter: Any, zone: ZoneInfo) -> Any:
-    """Epoch ms."""
+    """Convert the column `ts` to epoch milliseconds. Raises InputError."""
     if pa.types.is_integer(column.type):
         return column.to_numpy().astype(np.int64)
     if pa.types.is_timestamp(column.type):
@@ -172,7 +179,7 @@ def _instants(name: str, column: pa.ChunkedArray, meter: Any, zone: ZoneInfo) ->
 
 
 def _epoch(name: str, column: pa.ChunkedArray) -> Any:
-    """Epoch milliseconds, or seconds, which are smaller by far."""
+    """Convert decimal strings of epoch milliseconds or seconds to epoch milliseconds. Raises InputError."""
     try:
         numbers = pc.cast(column, pa.int64()).to_numpy().astype(np.int64)
     except pa.ArrowInvalid as error:
@@ -181,7 +188,10 @@ def _epoch(name: str, column: pa.ChunkedArray) -> Any:
 
 
 def _localized(name: str, stamps: pd.DatetimeIndex, meter: Any, zone: ZoneInfo) -> Any:
-    """Local times to epoch ms. Of a repeated hour, the first time a meter gives it is the earlier one."""
+    """Convert local times to epoch milliseconds. Raises InputError if a local time does not exist.
+
+    In the hour that occurs twice when clocks go back, the first occurrence of a time for a meter is the earlier one.
+    """
     frame = pd.DataFrame({"meter": meter, "ts": stamps})
     repeated = frame.duplicated().to_numpy()
     try:
@@ -194,4 +204,5 @@ def _localized(name: str, stamps: pd.DatetimeIndex, meter: Any, zone: ZoneInfo) 
 
 
 def _millis(stamps: pd.DatetimeIndex) -> Any:
+    """Return timestamps with a time zone as epoch milliseconds."""
     return stamps.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[ms]").astype(np.int64)

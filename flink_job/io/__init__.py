@@ -1,1 +1,1 @@
-"""Reading and writing files and AWS services: records of any format, folders and S3 prefixes, streams."""
+"""Input and output: files of records in any format, folders and S3 prefixes, Kinesis streams."""

@@ -1,4 +1,4 @@
-"""Lists of at most so many items, for APIs that limit the size of a request."""
+"""Splits iterables into lists of limited length, for APIs that limit the size of a request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Consecutive lists of `size` items; the last one may be shorter. (`itertools.batched` needs Python 3.12.)"""
+    """Yield consecutive lists of `size` items; the last may be shorter. `itertools.batched` requires Python 3.12."""
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch

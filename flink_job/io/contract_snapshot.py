@@ -1,4 +1,4 @@
-"""A line of a snapshot of contracts, which a job without state starts with (flink_job/java: Snapshot)."""
+"""Format of the contract snapshot that a job without state loads at its start (flink_job/java: Snapshot)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from flink_job.tenants import qualified
 
 
 def snapshot_line(tenant: str, meter_id: str, document: str, published_ms: int, position: str) -> bytes:
-    """The contract `document` of a meter, which the stream received at `published_ms` and keeps at `position`.
+    """Return the line of a meter's contract that was published at `published_ms` with sequence number `position`.
 
-    Of the contracts of a meter the one that was published last holds; of those published at the same time, the one of
-    the highest position, a decimal number.
+    The contract published last is in force; of contracts published in the same millisecond, the one with the highest
+    position (a decimal number).
     """
     line = {
         "key": qualified(tenant, meter_id),

@@ -1,4 +1,4 @@
-"""Publishing to Kinesis: batches, a partition key per meter, failed records sent again."""
+"""Publishes records to Kinesis in batches, with the meter as partition key and retries of failed records."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ATTEMPTS = 8
 
 
 class PublishError(MeteringError, RuntimeError):
-    """Records that the stream would not take."""
+    """Records that Kinesis rejected in every attempt."""
 
 
 class _Key(msgspec.Struct):
@@ -27,15 +27,18 @@ class _Key(msgspec.Struct):
 
 
 def client(service: str, endpoint: str | None = None) -> Any:
-    """A client of AWS, or of a local endpoint: `endpoint`, AWS_ENDPOINT_URL, or LocalStack's own variables."""
+    """Return a client of an AWS service.
+
+    A local endpoint is used if `endpoint`, AWS_ENDPOINT_URL or one of LocalStack's variables is set.
+    """
     return _client(service, endpoint or os.environ.get("AWS_ENDPOINT_URL"))
 
 
 @cache
 def _client(service: str, endpoint: str | None) -> Any:
-    """Making a client costs tens of milliseconds; it may be used by several threads.
+    """Create a client once, because that takes tens of milliseconds; threads may share it.
 
-    Files are rated without AWS's library, so it is imported here.
+    boto3 is imported here because rating local files does not need it.
     """
     import boto3
 
@@ -49,9 +52,10 @@ def _client(service: str, endpoint: str | None) -> Any:
 
 
 def publish(stream: str, records: Iterator[bytes], sent: Callable[[int], None], endpoint: str | None = None) -> int:
-    """Publish every record, the records of a meter to one shard in order; returns their number.
+    """Publish all records, with the meter as partition key. Returns their number.
 
-    `sent` is called with the count so far. Raises PublishError when records still fail after several attempts.
+    Records of a meter go to one shard, in order unless some of them fail and are sent again. `sent` is called with the
+    number of records published so far. Raises PublishError if records still fail after several attempts.
     """
     kinesis = client("kinesis", endpoint)
     count = 0
@@ -64,7 +68,7 @@ def publish(stream: str, records: Iterator[bytes], sent: Callable[[int], None], 
 
 
 def put(kinesis: Any, stream: str, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Put entries of one call of PutRecords, those that fail again; returns the result of each. Raises PublishError."""
+    """Put entries with PutRecords and retry those that fail. Returns the result of each. Raises PublishError."""
     results: list[dict[str, Any]] = [{}] * len(entries)
     waiting = list(range(len(entries)))
     for attempt in range(ATTEMPTS):
@@ -79,7 +83,7 @@ def put(kinesis: Any, stream: str, entries: list[dict[str, Any]]) -> list[dict[s
 
 
 def _within_limit(batch: list[bytes]) -> Iterator[list[bytes]]:
-    """Parts of a batch below the size limit of one call."""
+    """Split a batch into lists below the size limit of a call."""
     part: list[bytes] = []
     size = 0
     for record in batch:
@@ -93,6 +97,7 @@ def _within_limit(batch: list[bytes]) -> Iterator[list[bytes]]:
 
 
 def _partition_key(record: bytes) -> str:
+    """Return the meter of a record, or `unknown` if it has none."""
     try:
         return msgspec.json.decode(record, type=_Key).meter_id[:256] or "unknown"
     except (msgspec.DecodeError, UnicodeDecodeError):

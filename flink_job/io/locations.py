@@ -1,4 +1,4 @@
-"""A folder, or a prefix on S3, in which small documents are listed and read with a tag that changes with the content.
+"""Lists and reads small documents in a folder or under an S3 prefix, and detects changed ones by a tag.
 
 The tag is the modification time and size of a file, or the ETag of an object.
 """
@@ -15,19 +15,19 @@ from urllib.parse import urlparse
 
 from flink_job.metering.bounds import MAX_DOCUMENT_BYTES
 
-#: Enough to see that a document is too large; its parser rejects it.
+#: Maximum number of bytes read: one more than a document may have, so that its parser rejects a larger one.
 READ_BYTES = MAX_DOCUMENT_BYTES + 1
 
 
 class LocationError(OSError):
-    """A document or prefix on S3 that cannot be read or listed; the message names it."""
+    """An S3 document or prefix that cannot be read or listed; the message names it."""
 
 
 class Location(Protocol):
-    """A place of documents. Names are paths relative to it, `spring.json` or `acme/spring.json`."""
+    """A folder or prefix of documents. Names are paths relative to it, such as `spring.json` or `acme/spring.json`."""
 
     def describe(self, name: str) -> str:
-        """The full path or URI of a document, for messages."""
+        """Return the full path or URI of a document, for messages."""
         ...
 
     def list(self, suffix: str) -> Iterator[tuple[str, str]]:
@@ -102,7 +102,7 @@ class S3Location:
         return found[1]
 
     def read_changed(self, name: str, tag: str) -> tuple[str, bytes] | None:
-        """A conditional GET: nothing is transferred if the object has not changed."""
+        """Read the object with a conditional GET, so that unchanged content is not transferred."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         condition = {"IfNoneMatch": tag} if tag else {}
@@ -119,7 +119,7 @@ class S3Location:
 
 
 def open_location(uri: str, region: str | None = None, endpoint: str = "") -> Location:
-    """The location of a folder, file:///folder, or s3://bucket/prefix."""
+    """Return the location of a folder, file:///folder or s3://bucket/prefix."""
     parsed = urlparse(uri)
     if parsed.scheme != "s3":
         return FolderLocation(Path(parsed.path if parsed.scheme == "file" else uri))
@@ -128,11 +128,12 @@ def open_location(uri: str, region: str | None = None, endpoint: str = "") -> Lo
 
 
 def open_document(uri: str, region: str | None = None, endpoint: str = "") -> tuple[Location, str]:
-    """(location, name) of a document at a path, file:///path, or s3://bucket/key."""
+    """Return (location, name) of a document at a path, file:///path or s3://bucket/key."""
     folder, separator, name = uri.rpartition("/")
     return open_location(folder or separator or ".", region, endpoint), name
 
 
 def _tag(path: Path) -> str:
+    """Return the modification time and size of a file."""
     status = path.stat()
     return f"{status.st_mtime_ns}-{status.st_size}"

@@ -1,6 +1,7 @@
-"""Parquet files of strangers, read with DuckDB.
+"""Reads untrusted Parquet files with DuckDB.
 
-The pyarrow that Flink 1.20 wants (11) runs code that a file names (CVE-2023-47248), so its readers must not see one.
+pyarrow 11, which Flink 1.20 requires, may run code contained in a file (CVE-2023-47248), so its readers must not be
+used on untrusted files.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import pyarrow as pa
 from flink_job.errors import MeteringError
 from flink_job.metering import bounds
 
-#: Widest file that is read [columns], and memory for reading one.
+#: Maximum number of columns of a file, and maximum memory for reading it.
 MAX_COLUMNS, MEMORY = 1000, "2GB"
 BATCH = 10_000
 _ROWS = "SELECT * FROM read_parquet(?)"
@@ -26,7 +27,7 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "memory_limit": MEMORY,
     "autoinstall_known_extensions": False,
 }
-#: What DuckDB takes for a pattern of names.
+#: Characters that make DuckDB interpret a file name as a pattern.
 _WILDCARDS = frozenset("*?[")
 
 
@@ -35,13 +36,13 @@ class ParquetError(MeteringError, ValueError):
 
 
 def columns_in(stream: IO[bytes]) -> list[str]:
-    """Names of the columns of a file. Raises ParquetError."""
+    """Return the column names of a file. Raises ParquetError."""
     with _opened(stream) as (connection, path):
         return list(connection.sql(_ROWS, params=[path]).columns)
 
 
 def rows_in(stream: IO[bytes]) -> Iterator[dict[str, Any]]:
-    """The rows of a file, in its order. Raises ParquetError."""
+    """Yield the rows of a file, in file order, as {column: value}. Raises ParquetError."""
     with _opened(stream) as (connection, path):
         found = connection.execute(_ROWS, [path])
         names = [column[0] for column in found.description or ()]
@@ -51,10 +52,10 @@ def rows_in(stream: IO[bytes]) -> Iterator[dict[str, Any]]:
 
 
 def table_in(stream: IO[bytes], columns: Sequence[str]) -> pa.Table:
-    """Those of `columns` that the file has, as a table without anything that the file says of Arrow's types.
+    """Return those of `columns` that the file has, as a table that ignores Arrow types stored in the file.
 
-    A file of a megabyte can hold a hundred million rows that are alike: the table has at most `bounds.MAX_TABLE_BYTES`.
-    Raises ParquetError.
+    A file of one megabyte can contain a hundred million equal rows, so the size of the table is limited to
+    `bounds.MAX_TABLE_BYTES`. Raises ParquetError.
     """
     with _opened(stream) as (connection, path):
         found = connection.sql(_ROWS, params=[path])
@@ -74,7 +75,7 @@ def table_in(stream: IO[bytes], columns: Sequence[str]) -> pa.Table:
 
 @contextlib.contextmanager
 def _opened(stream: IO[bytes]) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
-    """(connection, path of the file), the file being Parquet and not too wide. Raises ParquetError."""
+    """Yield (connection, path) of a valid Parquet file. Raises ParquetError, also if it has too many columns."""
     with tempfile.TemporaryDirectory() as folder, duckdb.connect(config=_CONFIG) as connection:
         try:
             path = str(_path(stream, Path(folder)))
@@ -88,7 +89,7 @@ def _opened(stream: IO[bytes]) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]
 
 
 def _path(stream: IO[bytes], folder: Path) -> Path:
-    """Return the path of the bytes: the file, or a copy if there is none or its name looks like a pattern."""
+    """Return a path to the content: the file itself, or a copy if it is not a local file or its name has wildcards."""
     name = getattr(stream, "name", None)
     if isinstance(name, str) and Path(name).is_file() and name.endswith(".parquet") and not _WILDCARDS & set(name):
         return Path(name)

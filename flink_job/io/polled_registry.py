@@ -1,7 +1,7 @@
-"""Base of the tariff registry and the rule registry: documents that are polled, so that they can change at run time.
+"""Base of the tariff registry and the rule registry, which poll documents for changes while the job runs.
 
-A document is in the registry's folder, or in a subfolder that is named after its tenant: `spring.json` belongs to the
-tenant `default`, `acme/spring.json` to `acme`.
+A document is in the folder of the registry, or in a subfolder named after its tenant: `spring.json` belongs to the
+tenant `default`, `acme/spring.json` to the tenant `acme`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from flink_job.tenants import DEFAULT
 
 
 class PolledRegistry(ABC):
-    """Documents that are loaded again at most once in `refresh_s` seconds, if they have changed.
+    """A registry that loads changed documents at most once in `refresh_s` seconds.
 
-    A faulty document does not replace the one before it; `faults` has the reason by document name. `generation` grows
-    with each document that is accepted: what is derived from the registry is valid for one generation.
+    An invalid document does not replace its previous version; `faults` has the error by document name. `generation`
+    increases with each accepted document; values derived from the registry are valid for one generation.
 
-    The functions of a worker share a registry from several threads; none proceeds before the first load is complete.
+    The functions of a worker share a registry across threads; all wait until the first load is complete.
     """
 
     def __init__(self, refresh_s: float) -> None:
@@ -33,7 +33,7 @@ class PolledRegistry(ABC):
         self._lock = threading.Lock()
 
     def refresh(self, now_s: float | None = None) -> Self:
-        """Load changed documents if that is due at `now_s`, in monotonic seconds (default: now); returns itself."""
+        """Load changed documents if a refresh is due at `now_s` [monotonic s; default: now]. Returns the registry."""
         now_s = time.monotonic() if now_s is None else now_s
         with self._lock:
             if now_s >= self._due_at:
@@ -42,7 +42,7 @@ class PolledRegistry(ABC):
         return self
 
     def reload(self) -> Self:
-        """Load changed documents now; returns itself."""
+        """Load changed documents now. Returns the registry."""
         with self._lock:
             self._load()
         return self
@@ -60,17 +60,17 @@ class PolledRegistry(ABC):
 
     @abstractmethod
     def _changed(self) -> Iterator[tuple[str, str, bytes]]:
-        """Yield (name, tag, content) of each document whose tag is not the one in `_tags`."""
+        """Yield (name, tag, content) of each document whose tag differs from the one in `_tags`."""
 
     @abstractmethod
     def _accept(self, name: str, content: bytes) -> None:
-        """Parse a document and put it in force. Raises ValueError if it is faulty."""
+        """Parse a document and add it to the registry. Raises ValueError if it is invalid."""
 
     def _reject(self, name: str, fault: str) -> None:
         self.faults[name] = fault
 
 
 def tenant_of_document(name: str) -> str:
-    """The tenant that a document belongs to: the name of its folder."""
+    """Return the tenant of a document: the name of its subfolder, or the default tenant."""
     folder, separator, _ = name.partition("/")
     return folder if separator else DEFAULT

@@ -1,7 +1,7 @@
-"""Staging: any input file as NDJSON of {payload, arrival_ms, shard, record_position}, in order of arrival.
+"""Reads input files in any format and stages their records as NDJSON, in order of arrival.
 
-Flink reads the staged file in order, for every kind of input: NDJSON, CSV with a header, Parquet, gzip or not, local or
-on S3. The payload is base64, so that bytes which are no text arrive as they are.
+Inputs are NDJSON, CSV with a header or Parquet, plain or gzip, local or on S3. A staged record is {payload, arrival_ms,
+shard, record_position}. The payload is base64, so that bytes that are not text are preserved.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from flink_job.metering.record import CSV_ENVELOPE, CSV_SEPARATOR
 
 #: Records between two calls of the progress callback.
 PROGRESS_STEP = 10_000
-#: Bytes of an object on S3 that are in memory at a time.
+#: Bytes of an S3 object that are in memory at a time.
 COPIED_BYTES = 1 << 20
 _LINE_LIMIT = MAX_LINE_BYTES + 1
 
 
 class _HeaderError(ValueError):
-    """A CSV file whose header cannot travel with its lines."""
+    """A CSV file whose header is too long to be repeated in each record."""
 
 
 class InputError(MeteringError, ValueError):
-    """An input that cannot be read; the message names it and says what would be right."""
+    """An input that cannot be read; the message names the input and how to correct it."""
 
 
 def stage(
@@ -48,9 +48,10 @@ def stage(
     progress: Callable[[int], None],
     held: Callable[[bytes], int] = lambda record: 1,
 ) -> int:
-    """Write every record of `inputs` to `target`; returns how many readings they hold, by `held`.
+    """Write every record of `inputs` to `target`. Returns the number of readings: the sum of `held(payload)`.
 
-    The n-th record arrives n milliseconds after `first_arrival_ms`. `progress` is called with the count so far.
+    The arrival time of record n, from 0, is `first_arrival_ms` + n. `progress` is called with the number of records
+    written so far. Raises InputError.
     """
     count = readings = 0
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +68,7 @@ def stage(
 
 
 def read_records(name: str) -> Iterator[tuple[int, bytes]]:
-    """(line or row number from 1, payload) of each record of a file. Raises InputError."""
+    """Yield (line or row number from 1, payload) of each record of a file. Raises InputError."""
     plain = name.removesuffix(".gz")
     suffix = Path(plain).suffix.lower()
     readers: dict[str, Callable[[IO[bytes]], Iterator[tuple[int, bytes]]]] = {
@@ -89,7 +90,7 @@ def read_records(name: str) -> Iterator[tuple[int, bytes]]:
 
 
 def read_parts(name: str) -> Iterator[tuple[int, bytes]]:
-    """(line or row number, payload) of each reading of a file; a line may be an array of several. Raises InputError."""
+    """Yield (line or row number, payload) of each reading of a file; a record may hold several. Raises InputError."""
     for number, record in read_records(name):
         for payload in parts(record):
             yield number, payload
@@ -106,7 +107,7 @@ def _staged(payload: bytes, arrival_ms: int, name: str, line_number: int) -> byt
 
 
 def _lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Lines that are not empty. Of one that is too long for a record only the beginning, by which that is seen."""
+    """Yield (number, line) of each line that is not empty, truncated to one byte more than a line may have."""
     number = 0
     while line := stream.readline(_LINE_LIMIT):
         number += 1
@@ -118,7 +119,7 @@ def _lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
 
 
 def _csv_lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Each line goes with its header, so that it can be read on its own; its bytes stay as they are."""
+    """Yield (number, header and line) of each line, so that a record can be parsed alone; the bytes are unchanged."""
     lines = _lines(stream)
     _, header = next(lines, (0, b""))
     if len(header) > MAX_HEADER_BYTES:
@@ -128,12 +129,13 @@ def _csv_lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
 
 
 def _parquet_rows(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yield (number, JSON object) of each row, without NULL values. Raises ParquetError."""
     for number, row in enumerate(rows_in(stream), start=1):
         yield number, _encoded({k: v for k, v in row.items() if v is not None})[:_LINE_LIMIT]
 
 
 def _encoded(row: dict[str, Any]) -> bytes:
-    """A row as JSON. What JSON has no form for, such as keys that are no texts, is written as Python shows it."""
+    """Encode a row as JSON; values that JSON cannot represent are written as their Python string."""
     try:
         return msgspec.json.encode(row)
     except (TypeError, ValueError, OverflowError, RecursionError):
@@ -142,9 +144,9 @@ def _encoded(row: dict[str, Any]) -> bytes:
 
 
 def open_input(name: str) -> IO[bytes]:
-    """The bytes of a file, or of an object on S3, which is copied to a temporary file.
+    """Open a file, or a temporary copy of an S3 object.
 
-    Raises InputError where there is no such object, or it is too large.
+    Raises OSError if the file cannot be opened, and InputError if the object does not exist or is too large.
     """
     parsed = urlparse(name)
     if parsed.scheme == "s3":
@@ -158,7 +160,7 @@ def open_input(name: str) -> IO[bytes]:
 
 
 def _copied(name: str, answer: dict[str, Any]) -> IO[bytes]:
-    """A temporary file with the bytes of an answer of S3; it is gone when it is closed."""
+    """Copy the object of a GetObject response to a temporary file, which is deleted when it is closed."""
     if answer["ContentLength"] > MAX_INPUT_BYTES:
         answer["Body"].close()
         raise InputError(f"{name}: {answer['ContentLength']} bytes; an object has at most {MAX_INPUT_BYTES}: split it")

@@ -1,6 +1,6 @@
-"""A lake on S3 as a folder: the selected partitions are downloaded to be read, results are uploaded when written.
+"""Makes a lake on S3 available as a local folder: downloads the selected partitions and uploads results.
 
-A local folder is used as it is.
+A local folder is used in place.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from flink_job.schemas import BATCH_TABLES, EVENT_DATE, OUTPUTS, SERVICE_TABLES
 
 @contextlib.contextmanager
 def downloaded(uri: str, selection: Selection = EVERYTHING) -> Iterator[Path]:
-    """The selected Parquet of the outputs under s3://bucket[/prefix] in a temporary folder; a folder stays where it is.
+    """Yield a temporary folder with the selected Parquet files under s3://bucket[/prefix], or the local folder itself.
 
-    Raises LakeError where no output is there at all.
+    Raises LakeError if the prefix contains no output of the job.
     """
     parsed = urlparse(uri)
     if parsed.scheme != "s3":
@@ -40,7 +40,7 @@ def downloaded(uri: str, selection: Selection = EVERYTHING) -> Iterator[Path]:
 
 
 def _require_lake(bucket: str, prefix: str, uri: str) -> None:
-    """Nothing is selected: raises LakeError where nothing is there either."""
+    """Raise LakeError if the prefix contains no output of the job, selected or not."""
     s3 = client("s3")
     for output in OUTPUTS:
         if s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/{output}/".lstrip("/"), MaxKeys=1).get("KeyCount"):
@@ -56,8 +56,9 @@ def sync(
     endpoint: str | None = None,
     selection: Selection = EVERYTHING,
 ) -> int:
-    """Download what `folder`/<output> lacks of the selected files under bucket/prefix/<output>; returns the number of
-    new objects.
+    """Download the selected files under bucket/prefix/`output` that `folder`/`output` does not have.
+
+    Returns the number of downloaded objects.
     """
     s3 = client("s3", endpoint)
     base = f"{prefix}/{output}/".lstrip("/")
@@ -76,7 +77,7 @@ def sync(
 
 
 def _keys(s3: Any, bucket: str, base: str, selection: Selection) -> Iterator[str]:
-    """Keys of the selected files; partitions before and after the selected ones are not even listed."""
+    """Yield the keys of the selected files; partitions before and after the selected ones are not listed."""
     partitions = f"{base}{EVENT_DATE.name}="
     yield from _listed(s3, bucket, base, delimiter="/")
     for key in _listed(s3, bucket, partitions, after=base + selection.start_after()):
@@ -88,6 +89,7 @@ def _keys(s3: Any, bucket: str, base: str, selection: Selection) -> Iterator[str
 
 
 def _listed(s3: Any, bucket: str, prefix: str, delimiter: str = "", after: str = "") -> Iterator[str]:
+    """Yield the keys under a prefix, after the key `after`."""
     pages = s3.get_paginator("list_objects_v2").paginate(
         Bucket=bucket, Prefix=prefix, Delimiter=delimiter, StartAfter=after
     )
@@ -97,7 +99,7 @@ def _listed(s3: Any, bucket: str, prefix: str, delimiter: str = "", after: str =
 
 @contextlib.contextmanager
 def uploaded(uri: str) -> Iterator[Path]:
-    """A folder whose files go to s3://bucket/prefix at the end; a local folder is made and written as it is."""
+    """Yield a temporary folder that is uploaded to s3://bucket/prefix on exit, or the local folder itself."""
     parsed = urlparse(uri)
     if parsed.scheme != "s3":
         Path(uri).mkdir(parents=True, exist_ok=True)

@@ -1,1 +1,4 @@
-"""Readings of any scale from measured load profiles, with faults on purpose. Seeded: the same call, the same bytes."""
+"""Simulates readings of any number of meters from measured load profiles, with injected faults.
+
+The same arguments and seed generate the same bytes.
+"""

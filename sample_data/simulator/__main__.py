@@ -1,4 +1,4 @@
-"""`python -m sample_data.simulator`: write readings of any scale to files, or publish them to Kinesis."""
+"""`python -m sample_data.simulator`: writes simulated readings to files, or publishes them to Kinesis."""
 
 from __future__ import annotations
 
@@ -58,7 +58,10 @@ def main(
 
 
 def write_lines(path: Path, records: Iterator[bytes]) -> int:
-    """A record a line; `.gz` is compressed, to the same bytes each time. Returns the number of records."""
+    """Write a record per line, compressed if the name ends in `.gz`. Returns the number of records.
+
+    The time stamp of gzip is 0, so that the same records give the same bytes.
+    """
     count = 0
     with gzip.GzipFile(path, "wb", mtime=0) if path.suffix == ".gz" else path.open("wb") as file:
         for record in records:
@@ -68,7 +71,7 @@ def write_lines(path: Path, records: Iterator[bytes]) -> int:
 
 
 def _paced(records: Iterator[bytes], rate: float) -> Iterator[bytes]:
-    """At most `rate` records a second."""
+    """Yield at most `rate` records per second; 0 is unlimited."""
     started = time.monotonic()
     for count, record in enumerate(records):
         if rate and count % 100 == 0:
@@ -77,6 +80,7 @@ def _paced(records: Iterator[bytes], rate: float) -> Iterator[bytes]:
 
 
 def _progress(records: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the records and print progress to standard error."""
     started = shown = time.monotonic()
     count = 0
     for count, record in enumerate(records, start=1):

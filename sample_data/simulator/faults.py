@@ -1,4 +1,4 @@
-"""Faults, named for what they do to a stream of (send time, record) pairs."""
+"""Injects faults into readings: late, duplicate, corrected and malformed records."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Rates:
-    """Shares of the readings that a fault befalls."""
+    """Share of the readings with each fault."""
 
     repeated: float = 0.02
     hours_late: float = 0.05
@@ -20,6 +20,7 @@ class Rates:
 
     @staticmethod
     def none() -> Rates:
+        """Return rates without faults."""
         return replace(Rates(), repeated=0, hours_late=0, corrected=0, malformed=0)
 
 
@@ -30,7 +31,10 @@ HOUR_S = 3600
 
 
 def with_faults(send_s: int, reading: dict[str, Any], rates: Rates, rng: random.Random) -> Iterator[Sent]:
-    """The reading as it is sent: late, repeated, corrected, or with a malformed one beside it."""
+    """Yield the records sent for a reading: the reading, and possibly a duplicate, a correction, a malformed record.
+
+    Each may be sent later than `send_s` [epoch s].
+    """
     payload = encode(reading)
     if rng.random() < rates.hours_late:
         send_s += rng.randint(1, 12) * HOUR_S + rng.randint(0, HOUR_S)
@@ -44,7 +48,7 @@ def with_faults(send_s: int, reading: dict[str, Any], rates: Rates, rng: random.
 
 
 def corrected(reading: dict[str, Any], rng: random.Random) -> dict[str, Any]:
-    """Revision 1, with quantities up to a fifth lower or higher."""
+    """Return revision 1 of a reading, with quantities up to 20 % lower or higher."""
     factor = 1 + rng.uniform(-0.2, 0.2)
     changed = dict(reading, revision=1, quality="edited")
     if "values" in reading:
@@ -55,11 +59,12 @@ def corrected(reading: dict[str, Any], rng: random.Random) -> dict[str, Any]:
 
 
 def malformed(reading: dict[str, Any], rng: random.Random) -> bytes:
-    """One of the malformed kinds."""
+    """Return a malformed record of a random kind of MALFORMED."""
     return MALFORMED[rng.choice(sorted(MALFORMED))](reading)
 
 
 def encode(reading: dict[str, Any]) -> bytes:
+    """Return a document as JSON."""
     return json.dumps(reading, separators=(",", ":")).encode()
 
 
@@ -68,7 +73,7 @@ def _without(reading: dict[str, Any], field: str) -> dict[str, Any]:
 
 
 def _short(reading: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """The reading in its short form, with changes."""
+    """Return the reading in its short form, with a fixed energy and with changes."""
     kept = {k: v for k, v in reading.items() if k not in ("values", "register_kwh", "energy_kwh")}
     return {**kept, "energy_kwh": 1.5, **changes}
 

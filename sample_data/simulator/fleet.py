@@ -1,17 +1,17 @@
-"""The fleet: meters, where they are, how they are read and by which tariff they are billed."""
+"""The fleet: meters with their sites, kinds of reading, contracts and tariffs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: Days that profiles and tariffs of the samples cover; the Spanish clocks change on Sunday 29 March.
+#: First day of the sample data; daylight saving time begins in Spain on Sunday 29 March.
 SAMPLE_START = "2026-03-28"
 ASSIGNED_SINCE = "2026-01-01"
 
 
 @dataclass(frozen=True)
 class Plant:
-    """A factory and the tariffs of its lines, in turn."""
+    """A factory; its meters are assigned the tariffs in turn."""
 
     name: str
     timezone: str
@@ -41,7 +41,7 @@ LINES = 3
 
 @dataclass(frozen=True)
 class Meter:
-    """A meter of the fleet. `kind` says how it is read: interval, wide (several quantities) or register."""
+    """A meter of the fleet. `kind` is its kind of reading: `interval`, `wide` (several quantities) or `register`."""
 
     number: int
     meter_id: str
@@ -55,7 +55,7 @@ class Meter:
     changes_to: str | None
 
     def contract(self) -> dict[str, object]:
-        """The record that says how the meter is billed."""
+        """Return the contract document of the meter."""
         assignments = [{"tariff_id": self.tariff_id, "valid_from": ASSIGNED_SINCE}]
         if self.changes_to:
             assignments.append({"tariff_id": self.changes_to, "valid_from": "2026-03-30"})
@@ -69,9 +69,11 @@ class Meter:
 
 
 def build_fleet(meters: int, interval_s: int | None = None) -> list[Meter]:
-    """`meters` meters over two factories. Two of eight are read each five minutes, the others each quarter hour, unless
-    `interval_s` is given. Meter 4 changes its tariff on 30 March, meter 8 has a cumulative register that rolls over,
-    meters 11, 81, 151 ... have no contract.
+    """Return the given number of meters, in two factories.
+
+    Two of eight are read every five minutes, the others every quarter hour, unless `interval_s` is given. Meter 4
+    changes its tariff on 30 March, meter 8 has a cumulative register that rolls over, and meters 11, 81, 151 ... have
+    no contract.
     """
     return [_meter(number, interval_s) for number in range(meters)]
 

@@ -1,4 +1,4 @@
-"""Readings of a fleet over some days, in the order in which a stream receives them."""
+"""Generates the readings of a fleet in the order in which they are sent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ QUARTER_S = 900
 
 
 def generate(fleet: list[Meter], start: date, days: int, rates: Rates, seed: int) -> Iterator[bytes]:
-    """Records in the order of their sending; holds back only what is sent later than it was measured."""
+    """Yield records in the order in which they are sent; buffers only records that are sent late."""
     pending: list[tuple[int, int, bytes]] = []
     for order, (measured_s, sent) in enumerate(_by_time(fleet, start, days, rates, seed)):
         heapq.heappush(pending, (sent[0], order, sent[1]))
@@ -30,7 +30,7 @@ def generate(fleet: list[Meter], start: date, days: int, rates: Rates, seed: int
 
 
 def _by_time(fleet: list[Meter], start: date, days: int, rates: Rates, seed: int) -> Iterator[tuple[int, Sent]]:
-    """(end of the interval, record as sent), by end of interval."""
+    """Yield (end of the interval [epoch s], sent record), ordered by end of the interval."""
     states = [_MeterRun(meter, start, days, seed) for meter in fleet]
     queue = [(run.next_end_s, index) for index, run in enumerate(states)]
     heapq.heapify(queue)
@@ -44,7 +44,7 @@ def _by_time(fleet: list[Meter], start: date, days: int, rates: Rates, seed: int
 
 
 class _MeterRun:
-    """One meter's days, interval by interval."""
+    """Readings of a meter, interval by interval, over the simulated days."""
 
     def __init__(self, meter: Meter, start: date, days: int, seed: int) -> None:
         zone = ZoneInfo(meter.plant.timezone)
@@ -62,13 +62,16 @@ class _MeterRun:
 
     @property
     def next_end_s(self) -> int:
+        """End of the current interval [epoch s]."""
         return self.at_s + self.meter.interval_s
 
     def advance(self) -> bool:
+        """Advance to the next interval. Returns False after the last."""
         self.at_s += self.meter.interval_s
         return self.at_s < self.end_s
 
     def reading(self) -> dict[str, Any]:
+        """Return the reading of the current interval."""
         meter = self.meter
         quarter = (self.at_s - self.profile_start_s) // QUARTER_S % QUARTERS
         hours = meter.interval_s / 3600
@@ -90,6 +93,7 @@ class _MeterRun:
         return {**common, "energy_kwh": energy}
 
     def _wide(self, energy: float, quarter: int, hours: float) -> dict[str, float]:
+        """Return several quantities: energies in kWh or kvarh, temperature in degrees Celsius."""
         reactive = round(max(0.0, self.profile.reactive[quarter]) * self.meter.scale_kw * hours, 3)
         local_hour = datetime.fromtimestamp(self.at_s, ZoneInfo(self.meter.plant.timezone)).hour
         solar = round(max(0.0, 1 - abs(local_hour - 13) / 6) * self.meter.scale_kw * hours * 0.2, 3)
@@ -98,5 +102,5 @@ class _MeterRun:
 
 
 def contracts(fleet: list[Meter]) -> Iterator[bytes]:
-    """The contract of every meter that has one."""
+    """Yield the contract of each meter that has one."""
     return (encode(meter.contract()) for meter in fleet if meter.has_contract)
