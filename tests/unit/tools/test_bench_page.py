@@ -71,8 +71,8 @@ def test_goals_are_met_missed_or_not_measured(kept: Kept) -> None:
     told = goals(kept)[2:]
     assert told == [
         "| whole path / SQL only, written plainly | >= 1 | 0.80 | **missed** |",
-        "| whole path / naive way, in Flink's default mode | >= 10 | 45.00 | met |",
-        "| whole path / naive way, in threads | >= 10 | not measured |  |",
+        "| whole path / naive program, in Flink's default mode | >= 10 | 45.00 | met |",
+        "| whole path / naive program, in threads | >= 10 | not measured |  |",
         "| whole path / Bytewax | >= 1 | not measured |  |",
         "| 1e6 meters / 1e4 meters | >= 0.7 | 0.70 | met |",
         "| p99 to cost at 50 % load | < 2 s | 2.50 s | **missed** |",
