@@ -118,7 +118,7 @@ def test_unstable_keys_are_detected(survived: tuple[Outcome, Path], tmp_path: Pa
         pq.write_table(rows, target)
     again = looked_at(published(outcome), lake)
     assert again.wrong_bills > 0
-    assert any("more came out" in problem for problem in again.problems())
+    assert any("more records came out" in problem for problem in again.problems())
 
 
 def test_missing_rejected_record_is_detected(survived: tuple[Outcome, Path]) -> None:
