@@ -99,8 +99,9 @@ def resolve(t_env: StreamTableEnvironment, views: Views, settings: Settings) -> 
         Uid.CONTRACT_AS_OF,
     )
     views.add("resolve/with_contract")
-    views.materialize("resolve/placed", with_processing_time("processed_at"), Uid.RESOLVE)
-    views.add("resolve/resolved", "resolve/rejected", "resolve/unpriced", "resolve/priceable")
+    views.materialize("resolve/placed", all_columns(), Uid.RESOLVE)
+    views.materialize("resolve/resolved", with_processing_time("processed_at"), Uid.FLATTEN)
+    views.add("resolve/rejected", "resolve/unpriced", "resolve/priceable")
 
 
 def registers(views: Views) -> None:

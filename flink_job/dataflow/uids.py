@@ -33,6 +33,7 @@ class Uid(StrEnum):
     LATEST_CONTRACT = "latest-contract"
     CONTRACT_AS_OF = "contract-as-of"
     RESOLVE = "resolve"
+    FLATTEN = "flatten"
     REGISTERS = "registers"
     REVISIONS = "revisions"
     DELTAS = "deltas"

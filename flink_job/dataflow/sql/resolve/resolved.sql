@@ -1,6 +1,6 @@
 -- Resolved readings in flat columns; -1 stands for NULL in a place. The record's bytes go on only where the reading cannot be
--- priced. This view is apart from `placed` because Flink's planner cannot split fields of a row and of a Python function's result in
--- one projection (RemoteCalcSplitRule fails).
+-- priced. Read by many views, so it is materialized; and apart from `placed`, because Flink's planner cannot split fields of a row and
+-- of a Python function's result in one projection (RemoteCalcSplitRule fails).
 SELECT
   r.place.reason AS reason,
   r.place.detail AS detail,
@@ -41,6 +41,5 @@ SELECT
   r.place.heartbeats AS heartbeats,
   r.place.alert_batch AS alert_batch,
   r.place.alert_certain AS alert_certain,
-  r.place.alert_active AS alert_active,
-  r.processed_at AS processed_at
+  r.place.alert_active AS alert_active
 FROM placed AS r
