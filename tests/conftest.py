@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +23,17 @@ TOGETHER = {
     "the sample run": ("integration/test_sample_run", "integration/test_rerate", "integration/test_alert_commands"),
     "templates": ("deploy/",),
 }
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Collect what the tests and the programs they start write to the temporary folder in one, removed at the end.
+
+    A whole run writes some 7 GB. Call pytest with `--basetemp=FOLDER` to keep what the tests themselves wrote.
+    """
+    if not hasattr(config, "workerinput"):
+        folder = tempfile.mkdtemp(prefix="metering-")
+        os.environ["TMPDIR"] = tempfile.tempdir = folder
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -97,6 +97,8 @@ def mini_cluster(job: Job, state_dir: Path, savepoint: str = "", short: bool = F
         "restart-strategy.type": "none",
         "taskmanager.memory.managed.size": "1 gb",
         "taskmanager.memory.network.max": "256 mb",
+        # A cluster that is killed leaves hundreds of megabytes here.
+        "io.tmp.dirs": str(state_dir / "tmp"),
         "rest.bind-address": "127.0.0.1",
         "rest.port": "0",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from typing import Any
 
 from pyflink.common import Configuration
@@ -20,6 +21,7 @@ def table_environment(backend: str = "hashmap") -> StreamTableEnvironment:
     configuration.set_string("state.backend.type", backend)
     configuration.set_string("pipeline.object-reuse", "true")
     configuration.set_string("pipeline.jars", CONNECTOR_JAR.as_uri())
+    configuration.set_string("io.tmp.dirs", tempfile.gettempdir())
     configuration.set_string("table.local-time-zone", "UTC")
     stream_env = StreamExecutionEnvironment.get_execution_environment(configuration)
     stream_env.set_parallelism(1)
