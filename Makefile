@@ -57,7 +57,7 @@ bench: setup $(PEERS)/.ready ## Compare speed with plain SQL, a naive job and pe
 	@$(BIN)/python -m tests.bench --write $(ARGS)
 
 test: setup $(ORACLE)/.ready $(CLUSTER)/.ready $(PROMTOOL) $(ACTIONLINT) lint ## Lint, check types, run all tests (ARGS="-k name" to select)
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --no-loadscope-reorder $(ARGS)
 
 unit: $(VENV)/.ready ## Run the unit tests, which need no JVM
 	@$(BIN)/python -m pytest tests/unit $(ARGS)

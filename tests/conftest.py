@@ -9,14 +9,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.harness.jobs import SAMPLES, run_files
 from tests.harness.oracle import Oracle
 from tests.harness.samples import is_malformed
-
-TESTS = Path(__file__).parent
 
 #: Files and folders whose tests share what is slow to make, and so run in one process, one after the other.
 TOGETHER = {
@@ -36,13 +36,17 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one process where several run side by side (`make test`), and those of TOGETHER."""
-    for item in items:
-        name = item.path.relative_to(TESTS).as_posix()
-        groups = [group for group, places in TOGETHER.items() if name.startswith(places)]
-        item.add_marker(pytest.mark.xdist_group(groups[0] if groups else name))
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]
+    """Distributes tests to processes file by file (`make test`); files of TOGETHER count as one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        name = nodeid.split("::")[0].removeprefix("tests/")
+        return next((group for group, places in TOGETHER.items() if name.startswith(places)), name)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """Distribute tests with ByFile."""
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="module", autouse=True)
