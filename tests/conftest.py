@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gzip
 import json
 import os
@@ -33,7 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         folder = tempfile.mkdtemp(prefix="metering-")
         os.environ["TMPDIR"] = tempfile.tempdir = folder
-        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        # Registered first, so it runs after all that clean up in it at exit.
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]
