@@ -66,6 +66,10 @@ COSTS = Table(
         decimal("cost", "Sum of the above [currency]"),
         _CURRENCY,
         flag("provisional", "True if settlement (`rerate`) may adjust the cost"),
+        flag(
+            "demand_estimated",
+            "True if the reading straddles two demand intervals: its energy is divided between them by time; else NULL",
+        ),
         flag("is_first", "True for the first record of its interval"),
         *_DAY,
         _SHARD,

@@ -22,6 +22,7 @@ from flink_job.registries import rule_registry, tariff_registry
 from flink_job.tariffs.calendar import CalendarError
 from flink_job.tariffs.contract_cache import ContractCache, ResolvedContract
 from flink_job.tariffs.registry import UnknownTariffError
+from flink_job.tariffs.resolve import NO_NEXT_INTERVAL
 from udfs.columns import ALERT_COLUMNS, BIGINT, INT, STRING, row_type
 from udfs.metrics import Counters
 from udfs.worker_memory import settle_memory
@@ -39,6 +40,7 @@ RESOLVED = dict(
     demand_slot=INT,
     demand_start_ms=BIGINT,
     demand_window_s=INT,
+    demand_next_slot=INT,  # slot of the second demand interval of a reading that straddles two, else below 0
     day_start_ms=BIGINT,
     day_s=INT,
     import_packed=BIGINT,  # quantities times the multiplier of the contract (see flink_job.metering.packing)
@@ -133,9 +135,10 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
         ]
         quantities = {name: getattr(batch, name).to_numpy(np.int64) for name in _QUANTITIES}
         products = _multiplied(resolutions, quantities, problems)
+        placed = self._placed(resolutions, batch, problems)
         self._count(len(resolutions), problems)
         alerts = self._alert_columns([contract for contract, _ in resolutions], batch, quantities)
-        return self._frame(resolutions, problems, products, alerts)
+        return self._frame(resolutions, problems, placed, products, alerts)
 
     def _refresh_cache(self) -> None:
         """Discard the cached contracts and positions if a tariff has changed."""
@@ -168,6 +171,16 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
             problems[row] = (Unpriced.UNRESOLVABLE.value, f"{type(error).__name__}: {error}"[:MAX_DETAIL])
         return _UNRESOLVED
 
+    def _placed(self, resolutions: list[_Resolution], batch: ResolveInput, problems: _Problems) -> dict[str, Any]:
+        """Return the columns of positions, and the slots of second demand intervals."""
+        placed = self.cache.columns([number for _, number in resolutions], _POSITION_COLUMNS)
+        intervals = batch.start_ms.to_numpy(np.int64), batch.interval_s.to_numpy(np.int64)
+        known = len(problems)
+        placed["demand_next_slot"] = _next_slots(resolutions, placed, *intervals, problems)
+        if len(problems) > known:
+            placed |= self.cache.columns([number for _, number in resolutions], _POSITION_COLUMNS)
+        return placed
+
     def _count(self, readings: int, problems: _Problems) -> None:
         unpriced = Counter(f"unpriced_{code}" for code, _ in problems.values() if code != FOREIGN_DEVICE)
         foreign = len(problems) - unpriced.total()
@@ -178,13 +191,14 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
         self,
         resolutions: Sequence[_Resolution],
         problems: _Problems,
+        placed: dict[str, Any],
         quantities: dict[str, Any],
         alerts: dict[str, Any],
     ) -> pd.DataFrame:
         """Return the result columns RESOLVED."""
         count, positions = len(resolutions), self.cache.positions
         columns: dict[str, Any] = {
-            **self.cache.columns([number for _, number in resolutions], _POSITION_COLUMNS),
+            **placed,
             **quantities,
             "reason": _sparse(count, {row: code for row, (code, _) in problems.items()}),
             "detail": _sparse(count, {row: detail for row, (_, detail) in problems.items()}),
@@ -235,6 +249,30 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
             for at, name in enumerate(ALERT_COLUMNS)
         }
         return {"heartbeats": _sparse(count, marks), **alerts}
+
+
+def _next_slots(
+    resolutions: list[_Resolution], placed: dict[str, Any], start_ms: Any, interval_s: Any, problems: _Problems
+) -> Any:
+    """Return the slot of the second demand interval of each reading that straddles two; a longer reading does not.
+
+    A reading whose second interval is in a year without holidays becomes unresolved, with the reason in `problems`.
+    """
+    slots = np.full(len(resolutions), NO_NEXT_INTERVAL, dtype=np.int64)
+    window_s, window_ms = placed["demand_window_s"], placed["demand_start_ms"]
+    if window_s.dtype == object:  # no reading of the batch has a tariff
+        return slots
+    ends_after = start_ms - window_ms + (interval_s - window_s) * 1000 > 0
+    for row in np.flatnonzero(ends_after & (interval_s <= window_s)).tolist():
+        contract = resolutions[row][0]
+        assert contract is not None  # it has a demand interval
+        next_ms = int(window_ms[row]) + int(window_s[row]) * 1000
+        try:
+            slots[row] = contract.terms.timeline.timeline.next_demand_slot(int(start_ms[row]), next_ms)
+        except CalendarError as error:
+            problems[row] = (Unpriced.CALENDAR_YEAR_MISSING.value, str(error))
+            resolutions[row] = _UNRESOLVED
+    return slots
 
 
 def _multiplied(resolutions: list[Any], quantities: dict[str, Any], problems: _Problems) -> dict[str, Any]:

@@ -26,6 +26,9 @@ def check(
     ],
     timezone: Annotated[str, typer.Option(help="Time zone of URDB records.")] = "UTC",
     currency: Currency = "USD",
+    interval_s: Annotated[
+        int | None, typer.Option(min=1, max=86_400, help="Interval of the readings [s]: says if demand is estimated.")
+    ] = None,
 ) -> None:
     """Check tariff documents.
 
@@ -33,7 +36,7 @@ def check(
     only settlement computes.
 
     \b
-      python -m flink_job tariffs check sample_data/tariffs
+      python -m flink_job tariffs check sample_data/tariffs --interval-s 600
     """
     from flink_job.billing.documents import load_document
     from flink_job.io.records import InputError
@@ -52,6 +55,11 @@ def check(
             print(f"  priced in batch only: {', '.join(beyond)}")
         elif left := list(tariff.left_to_batch()):
             print(f"  added in batch: {', '.join(left)}")
+        if interval_s and tariff.estimates_demand(interval_s):
+            print(
+                f"  demand is estimated: readings of {interval_s} s straddle demand intervals of "
+                f"{tariff.demand_window_s} s and are divided by time"
+            )
     if faults:
         fail("\n".join(faults))
 

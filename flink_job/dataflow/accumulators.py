@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flink_job.dataflow.operators.keyed_aggregate import Aggregate, KeyedAggregate, PartialSum
+from flink_job.dataflow.operators.keyed_aggregate import Aggregate, KeyedAggregate, NextPart, PartialSum
 from flink_job.tariffs.model import MAX_DEMAND_PERIODS, MAX_PERIODS
 
 _QUANTITIES = ("import", "export", "reactive_import", "reactive_export", "register")
@@ -21,10 +21,16 @@ REVISIONS = KeyedAggregate(
 #: Everything that a bill depends on: sums after a record, and peaks after and before it (a sum before a record is the
 #: sum after it minus the quantity of the record). One key per bill, so the state before a record is the state after its
 #: predecessor. Peak 0 is that of all hours of the day. A demand interval belongs to one bill; a demand interval of a
-#: single reading needs no state.
+#: single reading needs no state; a reading that straddles two demand intervals adds a part to each.
 BILL = KeyedAggregate(
     key=("meter_id", "bill_key"),
-    partial_sum=PartialSum("demand_ukwh", total="demand_whole_ukwh", part="demand_part_ukwh", by="demand_start_ms"),
+    partial_sum=PartialSum(
+        "demand_ukwh",
+        total="demand_whole_ukwh",
+        part="demand_part_ukwh",
+        by="demand_start_ms",
+        next=NextPart("demand_next_ukwh", by="demand_next_ms", filter="demand_next_slot"),
+    ),
     aggregates=(
         *(
             Aggregate(f"{direction}_{period}", "SUM", f"{direction}_ukwh", when=("tou_period", period))

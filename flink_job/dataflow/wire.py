@@ -19,7 +19,7 @@ WIRE: Mapping[str, str] = {
     "energy_kwh": "k", "export_kwh": "xk", "reactive_kvarh": "v", "reactive_export_kvarh": "xv",
     "tariff_id": "ti", "tariff_version": "tv", "tou_period": "tp", "cycle_start": "cs", "energy_cost": "ec",
     "demand_cost": "dc", "fixed_cost": "fc", "export_credit": "xc", "other_cost": "oc", "tax": "tx", "cost": "c",
-    "currency": "cu", "provisional": "pv", "is_first": "f", "day_start": "d", "day_s": "ds",
+    "currency": "cu", "provisional": "pv", "demand_estimated": "de", "is_first": "f", "day_start": "d", "day_s": "ds",
     "kpi_id": "ki", "window_start": "ws", "window_end": "we", "window_s": "w", "emission": "em", "readings": "n",
     "expected_readings": "en", "min_kw": "mi", "max_kw": "ma",
     "alert_id": "ai", "change_number": "cn", "rule_id": "ru", "rule_version": "rv", "title": "tl", "severity": "sv",

@@ -191,6 +191,10 @@ class Tariff:
         """True if the tariff has a demand charge."""
         return bool(self.flat_demand or self.tou_demand or self.demand.flat_by_month)
 
+    def estimates_demand(self, interval_s: int) -> bool:
+        """Return True if readings of this interval that begin at midnight straddle demand intervals."""
+        return self.has_demand and interval_s < self.demand_window_s and self.demand_window_s % interval_s != 0
+
     @property
     def tier_daily(self) -> bool:
         """True if tier bounds are per day."""

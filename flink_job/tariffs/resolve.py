@@ -19,6 +19,9 @@ from flink_job.tariffs.cycle import CycleError, Segment, cycle_at, segment_betwe
 from flink_job.tariffs.model import Tariff
 from flink_job.tariffs.registry import TariffRegistry, UnknownTariffError
 
+#: Instead of the slot of the next demand interval: the reading ends in its own interval, or beyond its bill.
+NO_NEXT_INTERVAL, BEYOND_BILL = -1, -2
+
 
 class TariffPosition(NamedTuple):
     """The tariff position of a reading. Instants are epoch ms; `demand_slot` is 0 outside every demand period."""
@@ -120,6 +123,17 @@ class ContractTimeline:
             day_start,
             (day_end - day_start) // 1000,
         )
+
+    def next_demand_slot(self, start_ms: int, next_ms: int) -> int:
+        """Return the slot of the demand interval that begins at `next_ms`, after that of a reading at `start_ms`.
+
+        BEYOND_BILL if it belongs to another billing segment. Instants are epoch ms. Raises CalendarError.
+        """
+        entry = self._entry_at(start_ms)
+        if next_ms >= entry.segment.segment_end_ms:
+            return BEYOND_BILL
+        slots = entry.tariff.demand_periods
+        return slots.get(entry.tariff.periods[entry.timeline.period_at(next_ms)], 0) if slots else 0
 
     def _entry_at(self, instant_ms: int) -> _SegmentEntry:
         for entry in self._entries:

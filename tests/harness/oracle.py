@@ -2,6 +2,8 @@
 
 It follows the written rules: the highest (revision, quantity) of an interval's quantity counts; a peak never falls;
 each charge of a bill is rounded to 1e-6, half to even; fixed charges accrue over the intervals that have a reading.
+The import of a reading that straddles two demand intervals is divided by time; the second part is rounded down to 1e-6
+kWh and not counted beyond the bill; a reading longer than the demand interval counts with its mean power.
 """
 
 from __future__ import annotations
@@ -59,7 +61,10 @@ class Oracle:
         self.intervals.add((record["meter_id"], start))
         bill = self._bill(contract, start)
         bill.lowered |= changed.get("import", 0) < 0
-        bill.add(self, contract, record, start, changed, first)
+        after = self.seen.get((record["meter_id"], start, "import"), (0, Fraction(0)))[1]
+        if "register_kwh" in record:
+            after = changed.get("import", Fraction(0))
+        bill.add(self, contract, record, start, changed, first, after)
 
     def _quantities(self, record: dict[str, Any]) -> dict[str, Fraction]:
         if "register_kwh" in record:
@@ -112,7 +117,15 @@ class Oracle:
         key = (contract["meter_id"], first, tariff["tariff_id"], tariff["version"])
         return self.bills.setdefault(
             key,
-            _Bill(tariff, zone, first, last, Fraction((ends - begins).days, (last - first).days), (ends - begins).days),
+            _Bill(
+                tariff,
+                zone,
+                first,
+                last,
+                Fraction((ends - begins).days, (last - first).days),
+                (ends - begins).days,
+                ends,
+            ),
         )
 
     def lowered(self) -> set[tuple[Any, ...]]:
@@ -135,9 +148,10 @@ class _Register:
 
 class _Bill:
     def __init__(
-        self, tariff: dict[str, Any], zone: ZoneInfo, first: date, last: date, share: Fraction, days: int
+        self, tariff: dict[str, Any], zone: ZoneInfo, first: date, last: date, share: Fraction, days: int, ends: date
     ) -> None:
         self.tariff, self.zone, self.first, self.last, self.share, self.days = tariff, zone, first, last, share, days
+        self.until = int(datetime(ends.year, ends.month, ends.day, tzinfo=zone).timestamp())
         self.energy: dict[str, Fraction] = defaultdict(Fraction)
         self.exported: dict[str, Fraction] = defaultdict(Fraction)
         self.peak: dict[str, Fraction] = defaultdict(Fraction)
@@ -145,7 +159,14 @@ class _Bill:
         self.lowered = False
 
     def add(
-        self, oracle: Oracle, contract: Any, record: Any, start: int, changed: dict[str, Fraction], first: bool
+        self,
+        oracle: Oracle,
+        contract: Any,
+        record: Any,
+        start: int,
+        changed: dict[str, Fraction],
+        first: bool,
+        after: Fraction,
     ) -> None:
         local = datetime.fromtimestamp(start, self.zone)
         period = self.period(local)
@@ -153,15 +174,30 @@ class _Bill:
         self.exported[period] += changed.get("export", Fraction(0))
         window = self.tariff.get("demand", {}).get("window_s", 900)
         midnight = int(datetime(local.year, local.month, local.day, tzinfo=self.zone).timestamp())
-        slot = (record["meter_id"], midnight + (start - midnight) // window * window)
-        oracle.demand[slot] += changed.get("import", Fraction(0))
-        kw = oracle.demand[slot] * 3600 / window
-        self.peak["flat"] = max(self.peak["flat"], kw)
-        self.peak[period] = max(self.peak[period], kw)
+        opens = midnight + (start - midnight) // window * window
+        changed_by = changed.get("import", Fraction(0))
+        length, beyond = record["interval_s"], Fraction(0)
+        if length > window:
+            self.measure(period, Fraction(int(after * 10**6) * window // length, 10**6), window)
+        else:
+            over = start + length - opens - window
+            if over > 0:
+                beyond = _floor(after * over / length) - _floor((after - changed_by) * over / length)
+            oracle.demand[record["meter_id"], opens] += changed_by - beyond
+            self.measure(period, oracle.demand[record["meter_id"], opens], window)
+            if over > 0 and opens + window < self.until:
+                oracle.demand[record["meter_id"], opens + window] += beyond
+                next_period = self.period(datetime.fromtimestamp(opens + window, self.zone))
+                self.measure(next_period, oracle.demand[record["meter_id"], opens + window], window)
         if first:
             before, after = self.accrued(start), self.accrued(start + record["interval_s"])
             self.fixed += after - before
             self.fixed_tax += self.taxes({"fixed": after}) - self.taxes({"fixed": before})
+
+    def measure(self, period: str, kwh: Fraction, window: int) -> None:
+        """Raise the peaks by the energy of a demand interval in a TOU period."""
+        for name in ("flat", period):
+            self.peak[name] = max(self.peak[name], kwh * 3600 / window)
 
     def period(self, local: datetime) -> str:
         document = self.tariff.get("calendar")
@@ -268,6 +304,10 @@ def cycle(day: date, billing_day: int) -> tuple[date, date]:
     if day < start:
         return begin(day.replace(day=1) - timedelta(days=1)), start
     return start, begin(day.replace(day=28) + timedelta(days=4))
+
+
+def _floor(kwh: Fraction) -> Fraction:
+    return Fraction(int(kwh * 10**6), 10**6)
 
 
 def _decimal(value: Fraction) -> Decimal:

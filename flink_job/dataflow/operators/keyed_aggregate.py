@@ -40,6 +40,18 @@ class Aggregate(NamedTuple):
         return f"{self.kind}({of}) from {self.start} as {self.name}" + (f", {self.before}" if self.before else "")
 
 
+class NextPart(NamedTuple):
+    """A second part of a row for another group: BIGINT columns `part` (NULL for a row without one) and `by`.
+
+    Aggregates of the partial sum are updated by both parts; for the second one the INT column `filter` replaces the
+    column of their `when`. The partial sum of the row is then the larger of both.
+    """
+
+    part: str
+    by: str
+    filter: str
+
+
 class PartialSum(NamedTuple):
     """A BIGINT column `name` that aggregates may use as `of`: the column `total` or, if that is NULL, a partial sum.
 
@@ -51,6 +63,7 @@ class PartialSum(NamedTuple):
     total: str
     part: str
     by: str
+    next: NextPart | None = None
 
     def __str__(self) -> str:
         return f"{self.total} or SUM({self.part}) by {self.by} as {self.name}"
@@ -102,6 +115,8 @@ def _function(columns: Sequence[str], aggregate: KeyedAggregate, ttl_days: int) 
     function = get_gateway().jvm.metering.flink.KeyedAggregate(ttl_days * _DAY_MS)
     if partial := aggregate.partial_sum:
         function.withPartialSum(*(columns.index(name) for name in (partial.total, partial.part, partial.by)))
+        if partial.next:
+            function.withNextPart(*(columns.index(name) for name in partial.next))
     for value in aggregate.aggregates:
         of_partial = aggregate.partial_sum is not None and value.of == aggregate.partial_sum.name
         column = _PARTIAL_SUM if of_partial else columns.index(value.of) if value.of else _NONE

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from flink_job.tariffs.charges import demand_amount
 from flink_job.tariffs.exact import Ints, times
-from flink_job.tariffs.history.intervals import running_within, starts_of, with_close
+from flink_job.tariffs.history.intervals import Intervals, running_by, starts_of, with_close
 from flink_job.tariffs.history.segment_context import CarryOver, SegmentContext
 from flink_job.tariffs.resolve import local_days
 from flink_job.tariffs.state import State
@@ -20,42 +20,80 @@ FLAT = "flat"
 
 @dataclass(frozen=True)
 class Peaks:
-    """The energy of the demand interval up to each reading [1e-6 kWh], the start of the interval and of its local day.
+    """The parts of readings in demand intervals, in order of time, arrays of shape (m,); instants are epoch ms.
 
-    Arrays of shape (n,); starts in epoch ms.
+    A reading that straddles two demand intervals has two parts, any other reading one. `start`: start of the part.
+    `window_ukwh`: energy of its demand interval up to the part [1e-6 kWh]. `window_start`, `day_start`: start of the
+    demand interval and of its local day. `last`: index of the last part of each reading, shape (n,).
     """
 
+    start: NDArray[np.int64]
     window_ukwh: Ints
     window_start: Ints
     day_start: NDArray[np.int64]
+    last: NDArray[np.int64]
+
+    def by_reading(self, values: Ints) -> Ints:
+        """Return the running values after each reading and at the close, shape (n + 1,), from those after each part."""
+        return with_close(values[self.last])
 
 
 def measure(context: SegmentContext) -> Peaks:
     """Compute the energy of demand intervals, which are aligned to the local day or (sliding) end with each reading.
 
-    Readings longer than the demand interval count with their mean power.
+    Readings longer than the demand interval count with their mean power. The energy of a reading that straddles two is
+    divided by time. The part in the second one is rounded down; it is not counted if that interval belongs to another
+    billing segment.
     """
     tariff, data = context.tariff, context.data
     window_ms = tariff.demand_window_s * 1000
-    day_start = local_days(context.terms.zone.key).starts_at(data.start_ms)
+    days = local_days(context.terms.zone.key)
+    day_start = days.starts_at(data.start_ms)
     window_start = day_start + (data.start_ms - day_start) // window_ms * window_ms
     longer = data.interval_ms > window_ms
     energy = data.import_ukwh
     if longer.any():
         energy = np.where(longer, times(energy, window_ms) // np.maximum(data.interval_ms, 1), energy)
+    last = np.arange(len(energy))
     if tariff.demand.slide_s:
-        totals = np.append(0, np.cumsum(energy))
-        first = np.searchsorted(data.start_ms, data.end_ms - window_ms, "left")
-        first = np.where(longer, np.arange(len(energy)), first)
-        window = totals[1:] - totals[first]
-    else:
-        window = running_within(energy, starts_of(window_start))
-    return Peaks(np.maximum(window, 0), window_start, day_start)
+        window = np.maximum(_sliding(data, energy, window_ms, longer), 0)
+        return Peaks(data.start_ms, window, window_start, day_start, last)
+    start = data.start_ms
+    beyond_ms = np.where(longer, 0, data.end_ms - window_start - window_ms)
+    if (beyond_ms > 0).any():
+        second = np.where(beyond_ms > 0, share(energy, beyond_ms, np.maximum(data.interval_ms, 1)), 0)
+        is_split = (beyond_ms > 0) & (window_start + window_ms < context.billing.segment.segment_end_ms)
+        energy, parts = energy - second, 1 + is_split
+        last = np.cumsum(parts) - 1
+        inserted, next_start = last[is_split], (window_start + window_ms)[is_split]
+        energy, start, window_start = (np.repeat(column, parts) for column in (energy, start, window_start))
+        energy[inserted], start[inserted], window_start[inserted] = second[is_split], next_start, next_start
+        day_start = days.starts_at(start)
+    window = running_by(window_start, energy)
+    return Peaks(start, np.maximum(window, 0), window_start, day_start, last)
+
+
+def share(energy: Ints, part_ms: Ints, interval_ms: Ints) -> Ints:
+    """Return energy x part / interval, rounded down, without a product that could exceed 64 bits."""
+    return np.asarray(energy // interval_ms * part_ms + energy % interval_ms * part_ms // interval_ms)
+
+
+def _sliding(data: Intervals, energy: Ints, window_ms: int, longer: NDArray[np.bool_]) -> Ints:
+    """Return the energy of the demand interval that ends with each reading, with part of the reading at its start."""
+    totals = np.append(0, np.cumsum(energy))
+    window_start = data.end_ms - window_ms
+    first = np.searchsorted(data.start_ms, window_start, "left")
+    first = np.where(longer, np.arange(len(energy)), first)
+    window = totals[1:] - totals[first]
+    before = np.maximum(first - 1, 0)
+    inside_ms = np.where((first > 0) & ~longer & ~longer[before], data.end_ms[before] - window_start, 0)
+    inside_ms = np.clip(inside_ms, 0, data.interval_ms[before])
+    return np.asarray(window + share(energy[before], inside_ms, np.maximum(data.interval_ms[before], 1)))
 
 
 def peak_ukw(context: SegmentContext, peaks: Peaks) -> Ints:
     """Return the running peak demand [1e-6 kW], shape (n + 1,)."""
-    highest = with_close(np.maximum.accumulate(peaks.window_ukwh))
+    highest = peaks.by_reading(np.maximum.accumulate(peaks.window_ukwh))
     return np.asarray(highest * HOUR_S // context.tariff.demand_window_s)
 
 
@@ -77,9 +115,9 @@ def demand_line(context: SegmentContext, peaks: Peaks, floor: int) -> Ints:
     if context.tariff.demand.daily:
         return _daily(context, peaks)
     window_s = context.tariff.demand_window_s
-    slots = _slots(context)
-    highest = [with_close(np.maximum.accumulate(np.where(slots == s, peaks.window_ukwh, 0))) for s in _range(context)]
-    highest[0] = with_close(np.maximum.accumulate(peaks.window_ukwh))
+    slots, window = _slots(context, peaks), peaks.window_ukwh
+    of_slot = [window, *(np.where(slots == s, window, 0) for s in _range(context)[1:])]
+    highest = [peaks.by_reading(np.maximum.accumulate(energy)) for energy in of_slot]
     least = floor * window_s // HOUR_S
     billed = _ratcheted(context, [np.maximum(p, 0) for p in highest], np.maximum(highest[0], least))
     at_floor = _ratcheted(context, [np.zeros(1, np.int64) for _ in highest], np.array([least], dtype=np.int64))
@@ -105,16 +143,16 @@ def _range(context: SegmentContext) -> range:
     return range(len(context.tariff.tou_demand) + 1)
 
 
-def _slots(context: SegmentContext) -> Ints:
-    """Return the demand slot of each reading, 0 outside every demand period."""
+def _slots(context: SegmentContext, peaks: Peaks) -> Ints:
+    """Return the demand slot of each part of a reading, by its start; 0 outside every demand period."""
     calendar = context.tariff.demand.calendar or context.tariff.calendar
     of_period = np.array([context.tariff.demand_periods.get(name, 0) for name in calendar.periods], dtype=np.int64)
-    return np.asarray(of_period[context.timeline(calendar, context.terms.zone).periods_at(context.data.start_ms)])
+    return np.asarray(of_period[context.timeline(calendar, context.terms.zone).periods_at(peaks.start)])
 
 
 def _daily(context: SegmentContext, peaks: Peaks) -> Ints:
     """Return the running charge of daily demand: the peaks of earlier days plus the running peak of the day."""
-    slots, window = _slots(context), peaks.window_ukwh
+    slots, window = _slots(context, peaks), peaks.window_ukwh
     first = starts_of(peaks.day_start)
     columns = [_highest_within(np.where(slots == s, window, 0) if s else window, first) for s in _range(context)]
     full_cycle = replace(context.basis, segment_days=context.basis.cycle_days)
@@ -122,7 +160,7 @@ def _daily(context: SegmentContext, peaks: Peaks) -> Ints:
     today = demand_amount(daily, full_cycle, State((), (), tuple(columns))) if len(window) else window
     is_last = np.append(first[1:] != first[:-1], True)[: len(window)]
     before = np.cumsum(np.where(is_last, today, 0)) - np.where(is_last, today, 0)
-    return with_close(today + before)
+    return peaks.by_reading(today + before)
 
 
 def _highest_within(values: Ints, first: NDArray[np.int64]) -> Ints:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,6 +101,30 @@ def running_within(values: Ints, first: NDArray[np.int64]) -> Ints:
         return values
     totals = np.cumsum(values)
     return np.asarray(totals - (totals - values)[first])
+
+
+def running_by(keys: Ints, values: Ints) -> Ints:
+    """Return running totals by key; keys that are not sorted belong to overlapping readings."""
+    order, first = _grouped(keys)
+    totals = np.empty_like(values)
+    totals[order] = running_within(values[order], first)
+    return totals
+
+
+def previous_by(keys: Ints, values: Ints) -> Ints:
+    """Return for each value the previous one with the same key, 0 if there is none."""
+    order, first = _grouped(keys)
+    previous = np.empty_like(values)
+    previous[order] = np.where(first == np.arange(len(first)), 0, np.roll(values[order], 1))
+    return previous
+
+
+def _grouped(keys: Ints) -> tuple[Any, NDArray[np.int64]]:
+    """Return (index that sorts the keys, keeping the order within a key; `starts_of` the sorted keys)."""
+    if np.all(np.diff(keys) >= 0):
+        return slice(None), starts_of(keys)
+    order = np.argsort(keys, kind="stable")
+    return order, starts_of(keys[order])
 
 
 def with_close(values: Ints) -> Ints:

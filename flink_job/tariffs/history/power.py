@@ -9,7 +9,7 @@ import numpy as np
 from flink_job.errors import MeteringError
 from flink_job.tariffs.exact import Ints, round_div, times, total
 from flink_job.tariffs.history.demand import Peaks
-from flink_job.tariffs.history.intervals import starts_of, with_close
+from flink_job.tariffs.history.intervals import previous_by
 from flink_job.tariffs.history.segment_context import SegmentContext
 from flink_job.tariffs.model import Contracted, FixedCharge
 
@@ -55,33 +55,31 @@ def excess_line(context: SegmentContext, peaks: Peaks, power: dict[str, int]) ->
     if contracted is None or contracted.excess_rule is None or not len(peaks.window_ukwh):
         return np.zeros(len(context.at_ms), dtype=np.int64)
     calendar = contracted.calendar or context.tariff.calendar
-    period = context.timeline(calendar, context.terms.zone).periods_at(context.data.start_ms)
+    period = context.timeline(calendar, context.terms.zone).periods_at(peaks.start)
     demand_ukw = times(peaks.window_ukwh, HOUR_S) // context.tariff.demand_window_s
     amounts = []
     for name, price in contracted.excess_e9.items():
         above = np.maximum(demand_ukw - power[name], 0)
         above = np.where(period == calendar.periods.index(name), above, 0)
         rule = _root_of_squares if contracted.excess_rule == "root_of_squares" else _maximeter
-        amounts.append(rule(context, contracted, above, peaks.window_start, price))
-    return with_close(total(amounts).astype(np.int64))
+        amounts.append(rule(context, contracted, above, peaks, price))
+    return peaks.by_reading(total(amounts).astype(np.int64))
 
 
-def _root_of_squares(context: SegmentContext, contracted: Contracted, above: Ints, window: Ints, price_e9: int) -> Ints:
+def _root_of_squares(context: SegmentContext, contracted: Contracted, above: Ints, peaks: Peaks, price_e9: int) -> Ints:
     """Return price x sqrt(sum of squares over the demand intervals of the cycle), including the current one so far.
 
     Spain, Circular 3/2020 of the CNMC, article 9.4.b.1, meters of types 1 to 3 (K is included in the price).
     """
-    first = starts_of(window)
     squares = above.astype(object) ** 2
-    before = np.where(first == np.arange(len(squares)), 0, np.roll(squares, 1))
-    sums = np.cumsum(squares - before)
+    sums = np.cumsum(squares - previous_by(peaks.window_start, squares))
     changes = np.flatnonzero(np.append(True, sums[1:] != sums[:-1]))
     roots = np.array([isqrt(price_e9**2 * int(sums[i])) for i in changes], dtype=object)
     amounts = round_div(roots, _E9)
     return np.asarray(amounts[np.searchsorted(changes, np.arange(len(sums)), "right") - 1])
 
 
-def _maximeter(context: SegmentContext, contracted: Contracted, above: Ints, window: Ints, price_e9: int) -> Ints:
+def _maximeter(context: SegmentContext, contracted: Contracted, above: Ints, peaks: Peaks, price_e9: int) -> Ints:
     """Return 2 x price x (peak - contracted power) x days / 30.
 
     Spain, Circular 3/2020 of the CNMC, article 9.4.b.2, meters of types 4 and 5.

@@ -27,6 +27,7 @@ SELECT
   CAST(total_ucost * 0.000001 AS DECIMAL(18, 6)) AS cost,
   currency,
   provisional,
+  NULLIF(demand_estimated, FALSE) AS demand_estimated,
   is_first,
   CAST(TO_TIMESTAMP_LTZ(day_start_ms, 3) AS TIMESTAMP(3)) AS day_start,
   day_s,

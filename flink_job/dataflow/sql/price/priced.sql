@@ -4,6 +4,7 @@ SELECT
   meter_id,
   start_ms,
   interval_s,
+  demand_next_slot,
   is_first,
   import_ukwh,
   export_ukwh,

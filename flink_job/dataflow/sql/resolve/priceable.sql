@@ -10,6 +10,7 @@ SELECT
   demand_slot,
   demand_start_ms,
   demand_window_s,
+  demand_next_slot,
   import_packed,
   export_packed,
   reactive_import_packed,

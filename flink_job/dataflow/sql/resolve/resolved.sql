@@ -27,6 +27,7 @@ SELECT
   r.place.demand_slot AS demand_slot,
   r.place.demand_start_ms AS demand_start_ms,
   r.place.demand_window_s AS demand_window_s,
+  r.place.demand_next_slot AS demand_next_slot,
   r.place.day_start_ms AS day_start_ms,
   r.place.day_s AS day_s,
   NULLIF(r.place.import_packed, -1) AS import_packed,

@@ -51,7 +51,19 @@ final class Accumulator implements Serializable {
     if (column != PARTIAL_SUM && row.isNullAt(column)) {
       return before;
     }
-    long value = column == PARTIAL_SUM ? partialSum : row.getLong(column);
+    return with(before, column == PARTIAL_SUM ? partialSum : row.getLong(column));
+  }
+
+  /**
+   * Returns the value after the second part of a row, whose group has the sum {@code partialSum};
+   * {@code filter} is compared instead of the row's filter column.
+   */
+  long updatedByNextPart(long before, int filter, long partialSum) {
+    boolean isUpdated = column == PARTIAL_SUM && (filterColumn == NONE || filter == filterValue);
+    return isUpdated ? with(before, partialSum) : before;
+  }
+
+  private long with(long before, long value) {
     return kind == Kind.MAX ? Math.max(before, value) : before + value;
   }
 }

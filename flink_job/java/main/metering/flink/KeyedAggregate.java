@@ -48,6 +48,9 @@ public final class KeyedAggregate extends KeyedProcessFunction<RowData, RowData,
   private int totalColumn;
   private int partColumn;
   private int groupColumn;
+  private int nextPartColumn = Accumulator.NONE;
+  private int nextGroupColumn;
+  private int nextFilterColumn;
 
   private transient ValueState<byte[]> state;
   private transient MapState<Long, Long> partials;
@@ -71,6 +74,19 @@ public final class KeyedAggregate extends KeyedProcessFunction<RowData, RowData,
     totalColumn = total;
     partColumn = part;
     groupColumn = group;
+    return this;
+  }
+
+  /**
+   * Declares a second part of a row, for another group: a row whose BIGINT column {@code part} is
+   * not NULL also adds it to the sum of the group {@code nextGroup} (BIGINT NOT NULL). Accumulators
+   * of the partial sum are then updated with both sums; for the second one the INT column {@code
+   * nextFilter} replaces their filter column. The row's partial sum is the larger of both.
+   */
+  public KeyedAggregate withNextPart(int part, int nextGroup, int nextFilter) {
+    nextPartColumn = part;
+    nextGroupColumn = nextGroup;
+    nextFilterColumn = nextFilter;
     return this;
   }
 
@@ -129,14 +145,18 @@ public final class KeyedAggregate extends KeyedProcessFunction<RowData, RowData,
     for (int before : emittedBefore) {
       added.setField(at++, values[before]);
     }
-    long partialSum = 0;
-    if (hasPartialSum) {
-      partialSum = partialSum(row);
-      added.setField(at, partialSum);
-    }
+    long partialSum = hasPartialSum ? partialSum(row) : 0;
     for (int index = 0; index < values.length; index++) {
       values[index] = accumulators.get(index).updated(values[index], row, partialSum);
+    }
+    if (nextPartColumn != Accumulator.NONE && !row.isNullAt(nextPartColumn)) {
+      partialSum = Math.max(partialSum, addNextPart(row));
+    }
+    for (int index = 0; index < values.length; index++) {
       added.setField(index, values[index]);
+    }
+    if (hasPartialSum) {
+      added.setField(at, partialSum);
     }
     state.update(packing.pack(values));
     joined.setRowKind(row.getRowKind());
@@ -147,10 +167,23 @@ public final class KeyedAggregate extends KeyedProcessFunction<RowData, RowData,
     if (!row.isNullAt(totalColumn)) {
       return row.getLong(totalColumn);
     }
-    Long group = row.getLong(groupColumn);
+    return partialSum(row.getLong(groupColumn), row.getLong(partColumn));
+  }
+
+  private long partialSum(Long group, long part) throws Exception {
     Long before = partials.get(group);
-    long sum = row.getLong(partColumn) + (before == null ? 0 : before);
+    long sum = part + (before == null ? 0 : before);
     partials.put(group, sum);
     return Math.max(sum, 0);
+  }
+
+  /** Adds the second part of a row to its group and returns the sum of that group. */
+  private long addNextPart(RowData row) throws Exception {
+    long sum = partialSum(row.getLong(nextGroupColumn), row.getLong(nextPartColumn));
+    int filter = row.getInt(nextFilterColumn);
+    for (int index = 0; index < values.length; index++) {
+      values[index] = accumulators.get(index).updatedByNextPart(values[index], filter, sum);
+    }
+    return sum;
   }
 }
