@@ -144,6 +144,7 @@ class Tariffs:
 
     uri: str = _setting("", _NOT_EMPTY, "a folder or s3://bucket/prefix")
     refresh_s: float = _setting(300.0, _at_least(1), "at least 1")
+    keep_copies: bool = True
     rules_uri: str = ""
     rules_refresh_s: float = _setting(60.0, _at_least(1), "at least 1")
     region: str = _setting("us-east-1", _NOT_EMPTY, "an AWS region")

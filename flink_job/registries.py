@@ -19,7 +19,7 @@ def tariff_registry(tariffs: Tariffs) -> TariffRegistry:
     with _lock:
         if tariffs not in _tariff_registries:
             location = open_location(tariffs.uri, tariffs.region, tariffs.endpoint)
-            _tariff_registries[tariffs] = TariffRegistry(location, tariffs.refresh_s)
+            _tariff_registries[tariffs] = TariffRegistry(location, tariffs.refresh_s, keeps_copies=tariffs.keep_copies)
         return _tariff_registries[tariffs]
 
 

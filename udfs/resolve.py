@@ -114,12 +114,14 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
 
     def open(self, function_context: Any) -> None:
         """Create counters, registries and pre-filters of the worker."""
-        self.counters = Counters(function_context, "resolved", "unpriced", f"rejected_{FOREIGN_DEVICE}")
+        self.counters = Counters(
+            function_context, "resolved", "unpriced", f"rejected_{FOREIGN_DEVICE}", "faulty_tariffs"
+        )
         self.registry = tariff_registry(self.settings.tariffs)
         rules = rule_registry(self.settings.tariffs, self.settings.job.silence_s)
         self.measured = ChannelPrefilter(rules)
         self.heartbeats = HeartbeatTracker(rules, self.settings.job.silence_s)
-        self.generation = -1
+        self.generation = self.loads = -1
         settle_memory()
 
     def eval(self, *columns: pd.Series) -> pd.DataFrame:
@@ -141,8 +143,11 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
         return self._frame(resolutions, problems, placed, products, alerts)
 
     def _refresh_cache(self) -> None:
-        """Discard the cached contracts and positions if a tariff has changed."""
+        """Count faulty tariff documents of a new load; discard cached contracts and positions if a tariff changed."""
         self.registry.refresh()
+        if self.registry.loads != self.loads:
+            self.loads = self.registry.loads
+            self.counters.add({"faulty_tariffs": len(self.registry.faults)})
         if self.registry.generation != self.generation:
             self.generation = self.registry.generation
             self.cache = ContractCache(self.registry, self.settings.contracts.tenant)

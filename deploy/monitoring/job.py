@@ -72,6 +72,11 @@ def job_alarms(names: Names, environment: Environment) -> list[Alarm]:
             "ForeignDevice", "readings of devices that the contract does not list [%]", "resolved",
             "rejected_foreign_device", "from a device that the meter's contract does not list", dimensions,
         ),
+        growth(
+            "FaultyTariffs", "Job: faulty tariff documents, counted at each read",
+            "A tariff document is invalid, conflicts with another or was deleted; the last good one is in force.",
+            "faulty_tariffs", 0, period_s=900, periods=1, owner=DATA,
+        ),
     ]  # fmt: skip
 
 

@@ -72,7 +72,7 @@ def check(
 def _tariff(s3: Any, names: Names) -> str:
     """Id of a flat tariff of the default tenant; of any of its tariffs if it has none."""
     found = s3.list_objects_v2(Bucket=names.registry, Prefix=TARIFFS, Delimiter="/")
-    keys = [o["Key"] for o in found.get("Contents", ())]
+    keys = [o["Key"] for o in found.get("Contents", ()) if o["Key"].endswith(".json")]
     if not keys:
         raise SmokeError(
             f"s3://{names.registry}/{TARIFFS} is empty: upload tariffs (`python -m deploy registry --help`)"

@@ -14,11 +14,12 @@ from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
 from deploy.kit.deployment import Deployment
-from deploy.kit.grants import allow, read_objects, service, use_key
+from deploy.kit.grants import allow, read_objects, service, use_key, write_objects
 from deploy.kit.logs import log_group, log_stream_arn
 from deploy.kit.names import RULES, SNAPSHOT, TARIFFS
 from deploy.stream_job.package import PACKAGE
 from deploy.stream_job.properties import RESTORE, SKIP, property_groups, release_of
+from flink_job.tariffs.registry import COPY_SUFFIX
 
 RUNTIME = "FLINK-1_20"
 CHECKPOINT_MS, PAUSE_MS = 60_000, 5_000
@@ -142,8 +143,9 @@ class StreamJob(Construct):
         allow(self.role, ["firehose:PutRecordBatch"], delivery_stream_arn)
 
     def read_registry(self, registry: str) -> None:
-        """Grant reading tariffs, rules and the contract snapshot in the registry bucket."""
+        """Grant reading tariffs, rules and the contract snapshot in the registry bucket; writing copies of tariffs."""
         read_objects(self.role, registry, TARIFFS, RULES, SNAPSHOT)
+        write_objects(self.role, registry, f"{TARIFFS}*{COPY_SUFFIX}")
 
 
 def _run_configuration(scope: Construct) -> dict[str, Any]:

@@ -35,6 +35,7 @@ JOB: dict[str, dict[str, str]] = {
     "tariffs": {
         "uri": "Tariff registry: a folder or s3://bucket/prefix",
         "refresh_s": "Time between two reads of the tariff registry [s]",
+        "keep_copies": "Write a copy of each tariff in force beside its document, which outlives a faulty one",
         "rules_uri": "Alert rules: a file or s3://bucket/key; empty for none",
         "rules_refresh_s": "Time between two reads of the alert rules [s]",
         "region": "AWS region",

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from flink_job.alerts.document import parse_rules
 from flink_job.alerts.rules import RuleSet
 from flink_job.io.locations import Location, open_document
-from flink_job.io.polled_registry import PolledRegistry, tenant_of_document
+from flink_job.io.polled_registry import DocumentRegistry, tenant_of_document
 from flink_job.tenants import DEFAULT, is_tenant
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 LISTING = "*"
 
 
-class RuleRegistry(PolledRegistry):
+class RuleRegistry(DocumentRegistry):
     """The latest usable version of each rules document, as one RuleSet.
 
     A document that becomes faulty or is deleted stays in force as it was; to remove all its rules, write an empty list.

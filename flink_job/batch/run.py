@@ -47,7 +47,7 @@ def batch_settings(tariffs: str, rules: str, job: Job, tenant: str = DEFAULT) ->
     """Return settings for a run without streams; readings and contracts without a tenant belong to `tenant`."""
     sources = StreamSource(stream="-", tenant=tenant), ContractSource(stream="-", tenant=tenant)
     outputs = Outputs("-", "-", "-", "-", "-", "-")
-    return Settings(*sources, outputs, Tariffs(uri=tariffs, rules_uri=rules), job)
+    return Settings(*sources, outputs, Tariffs(uri=tariffs, rules_uri=rules, keep_copies=False), job)
 
 
 def run_bounded(

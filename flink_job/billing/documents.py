@@ -12,6 +12,7 @@ from typing import Any
 
 from flink_job.io.records import InputError, open_input
 from flink_job.metering.bounds import MAX_DETAIL, MAX_DOCUMENT_BYTES
+from flink_job.tariffs.claims import ambiguous
 from flink_job.tariffs.document import read_tariff
 from flink_job.tariffs.model import Tariff, TariffError
 from flink_job.tariffs.prices import PriceSeries
@@ -67,6 +68,8 @@ def load_versions(
         raise InputError(
             f"--tariff: all documents must be versions of one tariff, found {ids}; use `compare` for several"
         )
+    if faults := list(ambiguous({name: each.tariff for name, each in zip(names, documents, strict=True)})):
+        raise InputError("\n".join(faults))
     if any_date or (len(documents) == 1 and documents[0].is_urdb):
         newest = max(documents, key=lambda document: document.tariff.valid_from)
         return [replace(newest.tariff, valid_from=_ALWAYS, valid_to=None)], newest.is_urdb

@@ -32,23 +32,26 @@ def check(
 ) -> None:
     """Check tariff documents.
 
-    Reports all faults with their places; the exit code is 2 if there are any. Also lists the charges that
-    only settlement computes.
+    Reports all faults with their places, and versions of one tariff with the same name or start; the exit code is 2
+    if there are any. Also lists the charges that only settlement computes.
 
     \b
       python -m flink_job tariffs check sample_data/tariffs --interval-s 600
     """
     from flink_job.billing.documents import load_document
     from flink_job.io.records import InputError
-    from flink_job.tariffs.model import TariffError
+    from flink_job.tariffs.claims import ambiguous
+    from flink_job.tariffs.model import Tariff, TariffError
 
     faults = []
-    for name in _documents(files):
+    checked: dict[str, dict[str, Tariff]] = {}
+    for tenant, name in _documents(files):
         try:
             tariff = load_document(name, timezone, currency).tariff
         except (TariffError, InputError) as error:
             faults.append(str(error))
             continue
+        checked.setdefault(tenant, {})[name] = tariff
         until = f" to {tariff.valid_to}" if tariff.valid_to else ""
         print(f"{tariff.tariff_id} {tariff.version}: {tariff.currency}, from {tariff.valid_from}{until}")
         if beyond := list(tariff.beyond_stream()):
@@ -60,6 +63,8 @@ def check(
                 f"  demand is estimated: readings of {interval_s} s straddle demand intervals of "
                 f"{tariff.demand_window_s} s and are divided by time"
             )
+    for tariffs in checked.values():
+        faults += ambiguous(tariffs)
     if faults:
         fail("\n".join(faults))
 
@@ -168,18 +173,19 @@ def schema() -> None:
     print(json.dumps(published(), indent=1))
 
 
-def _documents(files: list[str]) -> Iterator[str]:
-    """Yield the documents of files, folders and S3 prefixes."""
+def _documents(files: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield (tenant, name) of the documents of files, folders and S3 prefixes. A subfolder has the tenant's name."""
     for name in files:
         if name.startswith("s3://") and not name.endswith(".json"):
             yield from _s3_documents(name)
         elif Path(name).is_dir():
-            yield from map(str, sorted(Path(name).glob("*.json")))
+            yield from (("", str(path)) for path in sorted(Path(name).glob("*.json")))
+            yield from ((path.parent.name, str(path)) for path in sorted(Path(name).glob("*/*.json")))
         else:
-            yield name
+            yield "", name
 
 
-def _s3_documents(prefix: str) -> Iterator[str]:
+def _s3_documents(prefix: str) -> Iterator[tuple[str, str]]:
     from urllib.parse import urlparse
 
     from flink_job.io.kinesis import client
@@ -187,7 +193,10 @@ def _s3_documents(prefix: str) -> Iterator[str]:
     place = urlparse(prefix)
     pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=place.netloc, Prefix=place.path.lstrip("/"))
     keys = (item["Key"] for page in pages for item in page.get("Contents", ()))
-    yield from (f"s3://{place.netloc}/{key}" for key in keys if key.endswith(".json"))
+    for key in keys:
+        if key.endswith(".json"):
+            tenant = key.removeprefix(place.path.lstrip("/")).lstrip("/").rpartition("/")[0]
+            yield tenant, f"s3://{place.netloc}/{key}"
 
 
 def _write(document: Any, out: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""Lists and reads small documents in a folder or under an S3 prefix, and detects changed ones by a tag.
+"""Lists, reads and writes small documents in a folder or under an S3 prefix, and detects changed ones by a tag.
 
 The tag is the modification time and size of a file, or the ETag of an object.
 """
@@ -6,6 +6,7 @@ The tag is the modification time and size of a file, or the ETag of an object.
 from __future__ import annotations
 
 import glob
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -42,6 +43,10 @@ class Location(Protocol):
         """Return (tag, content) of a document, or None if it still has the tag `tag`. Raises OSError."""
         ...
 
+    def write(self, name: str, content: bytes) -> None:
+        """Write a document, replacing it as a whole. Raises OSError."""
+        ...
+
 
 @dataclass(frozen=True)
 class FolderLocation:
@@ -65,6 +70,12 @@ class FolderLocation:
     def read_changed(self, name: str, tag: str) -> tuple[str, bytes] | None:
         found = _tag(self.folder / name)
         return None if found == tag else (found, self.read(name))
+
+    def write(self, name: str, content: bytes) -> None:
+        path = self.folder / name
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".tmp", delete=False) as written:
+            written.write(content)
+        Path(written.name).replace(path)
 
 
 @dataclass(frozen=True)
@@ -115,6 +126,14 @@ class S3Location:
                 return None
             raise LocationError(f"{self.describe(name)}: {error}") from error
         except BotoCoreError as error:
+            raise LocationError(f"{self.describe(name)}: {error}") from error
+
+    def write(self, name: str, content: bytes) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            self._client.put_object(Bucket=self.bucket, Key=self.prefix + name, Body=content)
+        except (BotoCoreError, ClientError) as error:
             raise LocationError(f"{self.describe(name)}: {error}") from error
 
 

@@ -16,10 +16,10 @@ from flink_job.tenants import DEFAULT
 
 
 class PolledRegistry(ABC):
-    """A registry that loads changed documents at most once in `refresh_s` seconds.
+    """A registry that loads its documents at most once in `refresh_s` seconds.
 
-    An invalid document does not replace its previous version; `faults` has the error by document name. `generation`
-    increases with each accepted document; values derived from the registry are valid for one generation.
+    `faults` has the error by document name. `generation` increases when what is in force changes; values derived from
+    the registry are valid for one generation.
 
     The functions of a worker share a registry across threads; all wait until the first load is complete.
     """
@@ -28,7 +28,6 @@ class PolledRegistry(ABC):
         self.refresh_s = refresh_s
         self.generation = 0
         self.faults: dict[str, str] = {}
-        self._tags: dict[str, str] = {}
         self._due_at = float("-inf")
         self._lock = threading.Lock()
 
@@ -46,6 +45,21 @@ class PolledRegistry(ABC):
         with self._lock:
             self._load()
         return self
+
+    @abstractmethod
+    def _load(self) -> None:
+        """Read the documents that have changed and put them in force."""
+
+
+class DocumentRegistry(PolledRegistry):
+    """A registry whose documents are in force independently of each other.
+
+    An invalid document does not replace its previous version.
+    """
+
+    def __init__(self, refresh_s: float) -> None:
+        super().__init__(refresh_s)
+        self._tags: dict[str, str] = {}
 
     def _load(self) -> None:
         for name, tag, content in self._changed():

@@ -52,7 +52,15 @@ NEEDED = {
     "AWS::KinesisAnalyticsV2::Application": (
         "AWS/KinesisAnalytics",
         "Application",
-        ("downtime", "fullRestarts", "containerDiskUtilization", "rejected", "unpriced", "rejected_foreign_device"),
+        (
+            "downtime",
+            "fullRestarts",
+            "containerDiskUtilization",
+            "rejected",
+            "unpriced",
+            "rejected_foreign_device",
+            "faulty_tariffs",
+        ),
     ),
 }
 #: Metrics that Managed Flink reports at level APPLICATION with no dimension but the application, and those of the job.
@@ -65,7 +73,7 @@ APPLICATION_LEVEL = {
         "heapMemoryUtilization",
         "KPUs",
     ),
-    *("read", "rejected", "resolved", "unpriced", "rejected_foreign_device"),
+    *("read", "rejected", "resolved", "unpriced", "rejected_foreign_device", "faulty_tariffs"),
 }
 
 Watched = set[tuple[str, str, str, str]]

@@ -108,7 +108,7 @@ def test_unpriced_readings_are_counted_by_reason(context: FakeContext) -> None:
     assert list(rows.columns) == list(RESOLVED)
     assert rows["reason"].tolist() == [None, "no_contract", "unknown_tariff"]
     # Both counts that an alarm compares are there from the beginning (deploy/monitoring/job.py).
-    assert at_first == {"resolved": 0, "unpriced": 0, "rejected_foreign_device": 0}
+    assert at_first == {"resolved": 0, "unpriced": 0, "rejected_foreign_device": 0, "faulty_tariffs": 0}
     counted = {"resolved": 3, "unpriced": 2, "unpriced_no_contract": 1, "unpriced_unknown_tariff": 1}
     assert context.counts == {**at_first, **counted}
 
@@ -125,7 +125,23 @@ def test_a_reading_of_a_foreign_device_is_not_counted_as_unpriced(context: FakeC
     rows = function.eval(documents, devices, arrival, revision, start, interval, *[number] * 6, text)
     assert rows["reason"].tolist() == [None, "foreign_device", "no_contract"]
     counted = {"resolved": 3, "unpriced": 1, "unpriced_no_contract": 1, "rejected_foreign_device": 1}
-    assert context.counts == counted
+    assert context.counts == {**counted, "faulty_tariffs": 0}
+
+
+def test_faulty_tariff_documents_are_counted_at_each_read(context: FakeContext, tmp_path: Path) -> None:
+    """Two reads with one faulty document, then one without: 1 + 1 + 0."""
+    (tmp_path / "a.json").write_text("{")
+    function = ResolveReading(batch_settings(str(tmp_path), "", Job()))
+    function.open(context)
+    function._refresh_cache()
+    function._refresh_cache()  # not due yet
+    assert context.counts["faulty_tariffs"] == 1
+    function.registry.reload()
+    function._refresh_cache()
+    (tmp_path / "a.json").unlink()
+    function.registry.reload()
+    function._refresh_cache()
+    assert context.counts["faulty_tariffs"] == 2
 
 
 def test_rows_are_counted_and_their_values_returned(context: FakeContext) -> None:

@@ -10,7 +10,6 @@ SELECT
   demand_slot,
   demand_start_ms,
   demand_window_s,
-  demand_next_slot,
   import_packed,
   export_packed,
   reactive_import_packed,
@@ -19,11 +18,12 @@ SELECT
   processed_at,
   CAST(
     ROW(reading_id, revision, quality, device_id, sequence_number, shard, record_position,
-      arrival, site_path, segment_key, day_start_ms, day_s, measurements, tags, contracted_uw)
+      arrival, site_path, segment_key, day_start_ms, day_s, measurements, tags, contracted_uw, demand_next_slot)
     AS ROW<
       reading_id STRING, revision INT, quality STRING, device_id STRING, sequence_number BIGINT,
       shard STRING, record_position STRING, arrival TIMESTAMP(3), site_path STRING, segment_key STRING,
-      day_start_ms BIGINT, day_s INT, measurements STRING, tags STRING, contracted_uw BIGINT
+      day_start_ms BIGINT, day_s INT, measurements STRING, tags STRING, contracted_uw BIGINT,
+      demand_next_slot INT
     >
   ) AS carried
 FROM resolved

@@ -11,7 +11,7 @@ SELECT
   demand_slot,
   demand_start_ms,
   demand_window_s,
-  demand_next_slot,
+  revised.carried.demand_next_slot AS demand_next_slot,
   records_seen = 1 AS is_first,
   records_seen > 1
     AND import_top = import_previous
