@@ -1,4 +1,4 @@
-"""Which tariff versions are in force: those of valid documents, and of the copies of documents that were in force.
+"""Decides the tariff versions in force: those of valid documents, and those of copies of documents once in force.
 
 The result depends on the documents and copies alone, not on the order in which they were found: a registry that has
 just started returns the same versions as one that has run for months.
