@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from deploy.alerting.recipient_policy import RecipientPolicy
@@ -36,12 +37,7 @@ def upload(
     """
     found: dict[str, bytes] = {}
     if tariffs:
-        if faults := open_registry(str(tariffs)).faults:
-            raise RegistryError("\n".join(faults.values()))
-        found |= {f"{TARIFFS}{path.name}": path.read_bytes() for path in sorted(tariffs.glob("*.json"))}
-        found |= {
-            f"{TARIFFS}{path.parent.name}/{path.name}": path.read_bytes() for path in sorted(tariffs.glob("*/*.json"))
-        }
+        found = {f"{TARIFFS}{name}": content for name, content in _checked(s3, bucket, tariffs).items()}
 
     def check_routes(text: bytes) -> None:
         read = read_routes(text)
@@ -58,3 +54,27 @@ def upload(
     for key, content in found.items():
         s3.put_object(Bucket=bucket, Key=key, Body=content)
     return list(found)
+
+
+def _checked(s3: Any, bucket: str, folder: Path) -> dict[str, bytes]:
+    """The tariffs of a folder by name. Raises RegistryError if one is invalid or conflicts with one in the bucket."""
+    if faults := open_registry(str(folder)).faults:
+        raise RegistryError("\n".join(faults.values()))
+    paths = [*sorted(folder.glob("*.json")), *sorted(folder.glob("*/*.json"))]
+    documents = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    with TemporaryDirectory() as name:
+        after = Path(name)
+        for place, content in {**_published(s3, bucket), **documents}.items():
+            (after / place).parent.mkdir(parents=True, exist_ok=True)
+            (after / place).write_bytes(content)
+        faults = {place: fault for place, fault in open_registry(name).faults.items() if place in documents}
+    if faults:
+        raise RegistryError("\n".join(faults.values()))
+    return documents
+
+
+def _published(s3: Any, bucket: str) -> dict[str, bytes]:
+    """The tariffs in the bucket by name, with their copies."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=TARIFFS)
+    keys = [item["Key"] for page in pages for item in page.get("Contents", ()) if not item["Key"].endswith("/")]
+    return {key.removeprefix(TARIFFS): s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from flink_job.errors import MeteringError
 if TYPE_CHECKING:
     from flink_job.billing.inputs import Readings
     from flink_job.billing.run import Pricing, Totals
+    from flink_job.tariffs.history import Intervals
 
 console = Console()
 #: Terminal width that a comparison by line needs; a narrower terminal shows only totals.
@@ -92,6 +93,7 @@ def rate(
 
             draw_bills(bills, found.meters, pricing.terms.zone, chart)
     _summary(totals, pricing.versions[0].currency)
+    _note_estimates(pricing, found.meters)
     console.print(
         f"{counted(totals.readings, 'reading')} of {counted(totals.meters, 'meter')}, "
         f"{counted(totals.bills, 'bill')} in "
@@ -99,6 +101,20 @@ def rate(
     )
     if chart is not None:
         console.print(f"chart: {chart}")
+
+
+def _note_estimates(pricing: Pricing, meters: Mapping[str, Intervals]) -> None:
+    """Note the readings whose demand is estimated."""
+    from flink_job.tariffs.history import count_straddling
+
+    for tariff in pricing.versions:
+        count = sum(count_straddling(data, tariff, pricing.terms.zone) for data in meters.values())
+        if count:
+            note(
+                f"demand is estimated: {counted(count, 'reading')} straddle demand intervals of "
+                f"{tariff.demand_window_s} s and are divided by time"
+            )
+            return
 
 
 def compare(

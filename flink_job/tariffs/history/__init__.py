@@ -4,6 +4,7 @@ It is used for settlement of the stream, which prices in order of arrival, and f
 """
 
 from flink_job.tariffs.cycle import CycleError
+from flink_job.tariffs.history.demand import count_straddling
 from flink_job.tariffs.history.intervals import Intervals
 from flink_job.tariffs.history.rate import Bill, History, rate_history
 from flink_job.tariffs.history.segments import BillingTerms, InForce, TariffInForce, versions_in_force
@@ -16,6 +17,7 @@ __all__ = [
     "InForce",
     "Intervals",
     "TariffInForce",
+    "count_straddling",
     "rate_history",
     "versions_in_force",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from flink_job.tariffs.charges import demand_amount
 from flink_job.tariffs.exact import Ints, times
 from flink_job.tariffs.history.intervals import Intervals, running_by, starts_of, with_close
 from flink_job.tariffs.history.segment_context import CarryOver, SegmentContext
+from flink_job.tariffs.model import Tariff
 from flink_job.tariffs.resolve import local_days
 from flink_job.tariffs.state import State
 
@@ -59,9 +61,9 @@ def measure(context: SegmentContext) -> Peaks:
         window = np.maximum(_sliding(data, energy, window_ms, longer), 0)
         return Peaks(data.start_ms, window, window_start, day_start, last)
     start = data.start_ms
-    beyond_ms = np.where(longer, 0, data.end_ms - window_start - window_ms)
-    if (beyond_ms > 0).any():
-        second = np.where(beyond_ms > 0, share(energy, beyond_ms, np.maximum(data.interval_ms, 1)), 0)
+    beyond_ms = np.where(longer, 0, np.maximum(data.end_ms - window_start - window_ms, 0))
+    if beyond_ms.any():
+        second = share(energy, beyond_ms, np.maximum(data.interval_ms, 1))
         is_split = (beyond_ms > 0) & (window_start + window_ms < context.billing.segment.segment_end_ms)
         energy, parts = energy - second, 1 + is_split
         last = np.cumsum(parts) - 1
@@ -71,6 +73,15 @@ def measure(context: SegmentContext) -> Peaks:
         day_start = days.starts_at(start)
     window = running_by(window_start, energy)
     return Peaks(start, np.maximum(window, 0), window_start, day_start, last)
+
+
+def count_straddling(data: Intervals, tariff: Tariff, zone: ZoneInfo) -> int:
+    """Return the number of readings that straddle two clock-aligned demand intervals: their demand is estimated."""
+    if not tariff.has_demand or tariff.demand.slide_s:
+        return 0
+    window_ms = tariff.demand_window_s * 1000
+    into_window = (data.start_ms - local_days(zone.key).starts_at(data.start_ms)) % window_ms
+    return int(np.count_nonzero((data.interval_ms <= window_ms) & (into_window + data.interval_ms > window_ms)))
 
 
 def share(energy: Ints, part_ms: Ints, interval_ms: Ints) -> Ints:

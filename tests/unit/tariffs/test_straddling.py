@@ -125,3 +125,15 @@ def test_the_check_of_a_tariff_says_whether_demand_is_estimated(tmp_path: Path) 
         assert "estimated" not in command("tariffs", "check", tmp_path, "--interval-s", interval_s)
     (tmp_path / "a.json").write_text(json.dumps(HEAD))
     assert "estimated" not in command("tariffs", "check", tmp_path, "--interval-s", 600)
+
+
+def test_rating_files_says_how_many_readings_are_divided(tmp_path: Path) -> None:
+    """Of six ten-minute readings of an hour, those at 00:10 and 00:40 straddle quarter hours."""
+    (tmp_path / "a.json").write_text(json.dumps({**HEAD, "demand": QUARTER_HOURS}))
+    rows = [f"m,2026-06-01T00:{10 * n:02d}:00,600,1" for n in range(6)]
+    (tmp_path / "r.csv").write_text("\n".join(["meter_id,ts,interval_s,kwh", *rows]) + "\n")
+    said = command(
+        *("rate", "--tariff", tmp_path / "a.json", "--readings", tmp_path / "r.csv"),
+        *("--timezone", "Europe/Madrid", "--out", tmp_path / "out"),
+    )
+    assert "demand is estimated: 2 readings straddle demand intervals of 900 s" in " ".join(said.split())
