@@ -112,9 +112,11 @@ class ContractSource(StreamSource):
 
     `snapshot_uri`: path or s3://bucket/key of the snapshot, with region and endpoint as for tariffs; "" for none. A job
     without state reads it before any reading.
+    `snapshot_is_complete`: whether it has every contract; then readings do not wait for the stream of contracts.
     """
 
     snapshot_uri: str = ""
+    snapshot_is_complete: bool = False
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,8 @@ class Job:
 
     `watermark_delay_s`: out-of-orderness bound of the watermark.
     `idle_timeout_s`: time without records after which a shard is idle and no longer holds back the watermark.
+    `contracts_idle_s`: time without contracts after which their stream has been read up to its head. Readings wait for
+    that at every start.
     `max_future_s`: how far `interval_start` may be after arrival.
     `state_days`: TTL of the accumulators of intervals, demand and bills, from their last reading. A duplicate that
     arrives later is costed again. Contracts have no TTL.
@@ -172,6 +176,7 @@ class Job:
     max_parallelism: int = _setting(128, lambda n: 1 <= n <= 32768, "between 1 and 32768")
     watermark_delay_s: int = _setting(120, _at_least(0), "at least 0")
     idle_timeout_s: int = _setting(30, _at_least(1), "at least 1")
+    contracts_idle_s: int = _setting(10, _at_least(1), "at least 1")
     max_future_s: int = _setting(MAX_FUTURE_S, _at_least(0), "at least 0")
     max_record_bytes: int = _setting(MAX_RECORD_BYTES, lambda n: 256 <= n <= 700_000, "between 256 and 700000")
     silence_s: int = _setting(600, _at_least(1), "at least 1")

@@ -83,22 +83,22 @@ COSTS = Table(
 
 KPIS = Table(
     "kpis",
-    "Partial aggregates, emitted `on_time` as windows close and `late` afterwards, for live use; the views `kpis_*` "
-    "are exact.",
+    "Totals of windows, emitted `on_time` as windows close, and `corrected` after later readings: of the rows of a "
+    "`kpi_id` the newest counts. The views `kpis_*` follow settlement, too.",
     ("tenant", "kpi_id"),
     (
         _TENANT,
-        text("kpi_id", "Row key; for a row made from a single reading, its `reading_id`"),
+        text("kpi_id", "Key of the window: a later row of it replaces the earlier ones"),
         text("level", "meter, line, process or factory"),
         text("entity", "Meter id, or the prefix of the site path that names the level"),
         text("site_path", "Site path of the entity"),
         timestamp("window_start", "Start of the window; a day is the site's local day"),
         timestamp("window_end", "End of the window"),
         integer("window_s", "Length of the window [s]: 900, 3600 or 86400"),
-        text("emission", "on_time (at the watermark; a reading of 900 s immediately) or late (a single late reading)"),
+        text("emission", "on_time (when the watermark passed the end of the window) or corrected (after later readings)"),
         long("readings", "Intervals with a reading"),
-        long("expected_readings", "Intervals expected; for levels above the meter, of the meters that reported"),
-        integer("interval_s", "Longest interval among the readings [s]"),
+        long("expected_readings", "Intervals expected, also of meters that have a contract and have sent nothing"),
+        integer("interval_s", "Shortest interval among the readings [s]; 0 without a reading"),
         decimal("energy_kwh", "Imported energy [kWh]"),
         decimal("export_kwh", "Exported energy [kWh]"),
         decimal("reactive_kvarh", "Imported reactive energy [kvarh]"),
@@ -107,8 +107,10 @@ KPIS = Table(
         decimal("min_kw", "Lowest mean power of a quarter hour [kW]"),
         decimal("max_kw", "Highest mean power of a quarter hour [kW]: the demand"),
         *_DAY,
+        timestamp("emitted_at", "When the row was emitted"),
     ),
     event_time="window_start",
+    written_at="emitted_at",
 )
 
 ALERTS = Table(

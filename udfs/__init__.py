@@ -10,6 +10,7 @@ from udfs.alert_states import ALERT_ROW, AlertStates, NoData
 from udfs.counted import counted
 from udfs.decode import check_contract, read_reading, split_payload
 from udfs.error_reports import reported, reported_process
+from udfs.expected import expected_terms
 from udfs.prefilter_kpi import prefilter_kpi
 from udfs.price import price_reading
 from udfs.resolve import resolve_reading
@@ -42,7 +43,7 @@ def register_functions(t_env: TableEnvironment, settings: Settings) -> None:
         "price_reading": price_reading(settings),
         "prefilter_kpi": prefilter_kpi(settings),
         "count_duplicates": counted("duplicates"),
-        "count_late": counted("late"),
+        "expected_terms": expected_terms(settings),
     }
     for name, function in functions.items():
         t_env.create_temporary_function(name, reported(function, destination))

@@ -33,7 +33,7 @@ _ALERTS = """
 SELECT rule_id, severity, state, COUNT(*) AS changes, COUNT(*) FILTER (historical) AS historical
 FROM alerts GROUP BY ALL ORDER BY ALL
 """
-_LATE = "SELECT COUNT(*) FROM kpis WHERE emission = 'late'"
+_CORRECTED = "SELECT COUNT(*) FROM kpis WHERE emission = 'corrected'"
 QUERIES = (
     "SELECT entity, window_start, cost, currency, completeness, load_factor FROM kpis_1d WHERE level = 'line'",
     "SELECT meter_id, tou_period, SUM(energy_kwh) kwh, SUM(cost) cost FROM costs GROUP BY ALL LIMIT 20",
@@ -70,8 +70,8 @@ def print_summary(
     console.print(_table(lake, _ALERTS, "Alerts"))
     _print_messages(console, messages)
     _print_firehose(console, firehose)
-    late = query(lake, _LATE)[1][0][0]
-    console.print(f"{account['kpis']:,} KPI rows, {late:,} of them from late readings; {seconds:.0f} s in all")
+    corrected = query(lake, _CORRECTED)[1][0][0]
+    console.print(f"{account['kpis']:,} KPI rows, {corrected:,} of them corrected after late readings; {seconds:.0f} s in all")
     console.print(f"Parquet: {lake}/<table>/ (a copy of the bucket). Try:", highlight=False)
     for sql in QUERIES:
         console.print(f'  .venv/bin/python -m flink_job query {lake} "{sql}"', highlight=False, soft_wrap=True)

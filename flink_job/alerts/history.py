@@ -49,7 +49,8 @@ def _powers(reading: ParsedReading, contract: Contract) -> dict[str, float]:
     return found
 
 
-#: Costed readings, and KPIs on time, in order of arrival; KPIs are assumed to arrive at the end of their window.
+#: Costed readings in order of arrival, and the newest totals of KPIs, which are assumed to arrive at the end of their
+#: window.
 COSTED_SQL = """
 SELECT meter_id, site_path, epoch_ms(interval_start), interval_s, revision, epoch_ms(arrival), currency,
   CAST(cost AS DOUBLE), CAST(energy_kwh AS DOUBLE), CAST(export_kwh AS DOUBLE)
@@ -59,7 +60,7 @@ KPI_SQL = """
 SELECT entity, site_path, level, window_s, epoch_ms(window_start), epoch_ms(window_end), currency,
   CAST(cost AS DOUBLE), CAST(energy_kwh AS DOUBLE), CAST(reactive_kvarh AS DOUBLE), CAST(max_kw AS DOUBLE),
   readings, expected_readings
-FROM kpis WHERE emission = 'on_time' AND window_s > 900 ORDER BY window_end, entity
+FROM kpis WHERE window_s > 900 ORDER BY window_end, entity
 """
 
 

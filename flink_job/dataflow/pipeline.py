@@ -15,21 +15,21 @@ from flink_job.dataflow.accumulators import BILL, REVISIONS
 from flink_job.dataflow.functions import Functions
 from flink_job.dataflow.operators.alert_states import alert_state_machines, no_data_sessions
 from flink_job.dataflow.operators.keyed_aggregate import aggregate_by_key
-from flink_job.dataflow.operators.lateness import tag_late
 from flink_job.dataflow.operators.split_records import split_records
 from flink_job.dataflow.operators.temporal_join import StoredRows, join_as_of, join_latest
+from flink_job.dataflow.operators.window_rollup import Rollup, roll_up
 from flink_job.dataflow.sinks import sink_name
-from flink_job.dataflow.sql import QUARTER_HOUR_MS
 from flink_job.dataflow.table_stream import (
     all_columns,
     with_arrival_time,
-    with_event_time,
     with_processing_time,
-    with_rowtime,
-    with_same_watermarks,
+    with_event_time,
 )
 from flink_job.dataflow.uids import Uid
 from flink_job.dataflow.views import Views
+
+#: Sums of the KPI windows, in the order that Rollup requires.
+SUMS = ("readings", "expected_readings", "import_ukwh", "export_ukwh", "reactive_uvarh", "total_ucost", "mean_ukw")
 
 
 def define_pipeline(
@@ -57,7 +57,7 @@ def define_pipeline(
     _state_ttl(t_env, settings.job.state_days)
     revise(t_env, views, settings.job)
     price(t_env, views, settings.job)
-    kpis(t_env, views)
+    kpis(t_env, views, settings.job)
     alerts(t_env, views, functions, settings.job)
 
     statements = t_env.create_statement_set()
@@ -87,8 +87,10 @@ def resolve(t_env: StreamTableEnvironment, views: Views, settings: Settings) -> 
         ("readings", "valid_contracts"),
         "latest",
         with_arrival_time("arrival"),
-        StoredRows(contracts.snapshot_uri, tariffs.region, tariffs.endpoint),
+        StoredRows(contracts.snapshot_uri, tariffs.region, tariffs.endpoint, contracts.snapshot_is_complete),
         Uid.LATEST_CONTRACT,
+        settings.job.contracts_idle_s,
+        updates="contract_updates",
     )
     views.add("resolve/without_contract")
     join_as_of(
@@ -124,21 +126,21 @@ def price(t_env: StreamTableEnvironment, views: Views, job: Job) -> None:
     views.add("price/demand")
     aggregate_by_key(t_env, "demand", "accumulated", BILL, job.state_days, Uid.BILL)
     views.materialize("price/priced", all_columns(), Uid.PRICE)
-    views.materialize("price/costed", with_event_time("event_time", "start_ms", job.watermark_delay_s), Uid.COSTS)
+    views.materialize("price/costed", with_event_time("event_time", ("start_ms", "observed_ms"), job.watermark_delay_s), Uid.COSTS)
     views.add("price/costs")
 
 
-def kpis(t_env: StreamTableEnvironment, views: Views) -> None:
-    """Costs to KPIs in event time. Whether a reading is late is decided once, where the watermark is generated."""
-    views.add("kpis/kpi_readings")
-    tag_late(t_env, "kpi_readings", "lateness_tagged", "start_ms", QUARTER_HOUR_MS, Uid.LATENESS)
-    views.add("kpis/late", "kpis/short_intervals", "kpis/full_intervals")
-    views.add("kpis/summed_15m", "kpis/meter_15m")
-    views.add("kpis/line_parts_15m", "kpis/line_15m", "kpis/level_parts_15m")
-    views.materialize("kpis/all_15m", with_same_watermarks("row_time"), Uid.KPIS_15M)
-    views.materialize("kpis/all_1h", with_rowtime("day_time", "day_time_ms"), Uid.KPIS_1H)
-    views.materialize("kpis/all_1d", all_columns(), Uid.KPIS_1D)
-    views.add("kpis/hours_and_days", "kpis/kpis")
+def kpis(t_env: StreamTableEnvironment, views: Views, job: Job) -> None:
+    """Costs to KPIs by quarter hour, hour and local day: meters, their lines, and the levels above."""
+    views.materialize("kpis/contract_terms", all_columns(), Uid.EXPECTED)
+    views.add("kpis/kpi_readings", "kpis/expected_meters")
+    meters, levels = Rollup(("meter_id", "site_path", "currency"), SUMS), Rollup(("entity", "currency"), SUMS)
+    roll_up(t_env, "kpi_readings", "meter_windows", meters, job.state_days, Uid.KPIS_METERS, "expected_meters")
+    views.add("kpis/line_changes")
+    roll_up(t_env, "line_changes", "line_windows", levels, job.state_days, Uid.KPIS_LINES)
+    views.add("kpis/level_changes")
+    roll_up(t_env, "level_changes", "level_windows", levels, job.state_days, Uid.KPIS_LEVELS)
+    views.add("kpis/windows", "kpis/kpis")
 
 
 def alerts(t_env: StreamTableEnvironment, views: Views, functions: Functions, job: Job) -> None:

@@ -51,15 +51,17 @@ def with_arrival_time(column: str) -> Schema.Builder:
     return Schema.new_builder().watermark(column, column)
 
 
-def with_event_time(column: str, epoch_ms: str, delay_s: int) -> Schema.Builder:
-    """All columns and an event-time attribute `column`, with a watermark `delay_s` behind it.
+def with_event_time(column: str, epoch_ms: tuple[str, str], delay_s: int) -> Schema.Builder:
+    """All columns and an event-time attribute `column`, with a watermark.
 
-    Column `epoch_ms` is its value, in milliseconds since 1970 (UTC).
+    `epoch_ms` are columns, in milliseconds since 1970 (UTC): the value of `column`, and the time that has been observed
+    with the row. The watermark is `delay_s` behind the latest observed time.
     """
+    value, observed = epoch_ms
     return (
         Schema.new_builder()
-        .column_by_expression(column, f"TO_TIMESTAMP_LTZ({epoch_ms}, 3)")
-        .watermark(column, f"TO_TIMESTAMP_LTZ({epoch_ms} - {delay_s * 1000}, 3)")
+        .column_by_expression(column, f"TO_TIMESTAMP_LTZ({value}, 3)")
+        .watermark(column, f"TO_TIMESTAMP_LTZ({observed} - {delay_s * 1000}, 3)")
     )
 
 
@@ -68,18 +70,5 @@ def with_same_watermarks(column: str) -> Schema.Builder:
     return (
         Schema.new_builder()
         .column_by_metadata(column, "TIMESTAMP_LTZ(3)", "rowtime", True)
-        .watermark(column, "SOURCE_WATERMARK()")
-    )
-
-
-def with_rowtime(column: str, epoch_ms: str) -> Schema.Builder:
-    """All columns and another event-time attribute `column`, with the watermarks of the table.
-
-    Column `epoch_ms` is its value, in milliseconds since 1970 (UTC). No value may be earlier than the watermark when
-    its row arrives.
-    """
-    return (
-        Schema.new_builder()
-        .column_by_expression(column, f"TO_TIMESTAMP_LTZ({epoch_ms}, 3)")
         .watermark(column, "SOURCE_WATERMARK()")
     )

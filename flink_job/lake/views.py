@@ -49,7 +49,7 @@ _LEVEL = {
     "level": "meter, line, process or factory",
     "entity": "Meter id, or the prefix of the site path that names the level",
 }
-_EXPECTED = "Intervals expected in the window, of the meters with at least one reading in it"
+_EXPECTED = "Intervals expected in the window, also of meters that have a contract and have sent nothing"
 _POWERS = {
     "min_kw": "Lowest mean power of a quarter hour [kW]",
     "mean_kw": "Mean power: energy_kwh divided by the length of the window [kW]",

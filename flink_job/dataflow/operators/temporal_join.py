@@ -20,12 +20,13 @@ from flink_job.dataflow.uids import Uid
 class StoredRows(NamedTuple):
     """A file of rows (flink_job/io/contract_snapshot.py), at a path or at s3://bucket/key; an empty URI means no file.
 
-    `region` and `endpoint` are those of S3.
+    `region` and `endpoint` are those of S3. A file that `is_complete` has all rows of the second input.
     """
 
     uri: str
     region: str
     endpoint: str
+    is_complete: bool = False
 
 
 def join_latest(
@@ -35,21 +36,32 @@ def join_latest(
     schema: Schema.Builder,
     snapshot: StoredRows,
     uid: Uid,
+    quiet_s: int,
+    updates: str = "",
 ) -> None:
     """Add as `view` the rows of the first input, each with the latest row of the second input, or NULLs.
 
     The first column of each input is its key, a STRING. The columns of the second input are a key, a value, a version
     (TIMESTAMP_LTZ(3)) and a position, a decimal number as STRING that orders the rows of one version. The latest rows
-    never expire. An operator without state reads `snapshot` before it processes any row. The columns of `view` are
-    those of both inputs, so their names must differ; `schema` adds further columns and a watermark.
+    never expire. An operator without state reads `snapshot` before it processes any row. At every start, rows wait until
+    the second input has been read up to its head, which it has after `quiet_s` without rows. The columns of `view` are those of both inputs, so their names must
+    differ; `schema` adds further columns and a watermark.
+
+    `updates` names a second view, of the latest rows and those that replace them: `updated_key`, `latest` (the value)
+    and `previous` (the value before, or NULL).
     """
     left, right = _inputs(t_env, inputs, uid)
     own = get_gateway().jvm.metering.flink
-    join = own.LatestJoin(right.internal_type(), right.key()[0], own.Snapshot(*snapshot))
+    stored = own.Snapshot(snapshot.uri, snapshot.region, snapshot.endpoint)
+    join = own.LatestJoin(
+        left.internal_type(), right.internal_type(), right.key()[0], stored, snapshot.is_complete
+    )
     name = f"JoinLatest({view})"
-    stream = left.without_watermarks(uid).connected(right).transform(name, left.joined_type(right), join)
+    stream = left.without_watermarks(uid).connected(right.with_head_watermarks(uid, quiet_s)).transform(name, left.joined_type(right), join)
     stream.setDescription(f"JoinLatest(latest=[{', '.join(right.columns)}])")
     add_view(t_env, view, stream.uid(uid), schema)
+    if updates:
+        add_view(t_env, updates, stream.getSideOutput(join.updates()), all_columns())
 
 
 def join_as_of(
@@ -104,6 +116,12 @@ class _Input(NamedTuple):
         strategy = get_gateway().jvm.org.apache.flink.api.common.eventtime.WatermarkStrategy
         stream = self.stream.assignTimestampsAndWatermarks(strategy.noWatermarks())
         return self._replace(stream=stream.uid(f"{uid.rows}/without-watermarks"))
+
+    def with_head_watermarks(self, uid: Uid, quiet_s: int) -> _Input:
+        """The input with watermarks that show how far it has been read; its third column is a time."""
+        strategy = get_gateway().jvm.metering.flink.HeadWatermarks(2, quiet_s * 1000)
+        stream = self.stream.assignTimestampsAndWatermarks(strategy)
+        return self._replace(stream=stream.uid(f"{uid.versions}/head-watermarks"))
 
 
 def _inputs(t_env: StreamTableEnvironment, views: tuple[str, str], uid: Uid) -> tuple[_Input, _Input]:

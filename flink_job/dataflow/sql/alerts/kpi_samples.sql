@@ -1,10 +1,14 @@
--- Closed hours and local days, with the output of the pre-filter of rules on KPIs.
+-- Totals of hours and local days, corrected ones too, with the output of the pre-filter of rules on KPIs. A window without a reading
+-- counts as arrived at its end.
 SELECT
   level,
   entity,
   window_s,
   prefilter_kpi(
-    level, entity, site_path, window_s, window_start, CASE WHEN window_s = 86400 THEN day_s ELSE window_s END, currency,
-    readings, expected_readings, import_ukwh, reactive_uvarh, total_ucost, COALESCE(max_ukw, 0), arrival
+    level, entity, site_path, window_s, CAST(TO_TIMESTAMP_LTZ(start_ms, 3) AS TIMESTAMP(3)),
+    CASE WHEN window_s = 86400 THEN day_s ELSE window_s END, currency,
+    readings, expected_readings, import_ukwh, reactive_uvarh, total_ucost, COALESCE(max_mean_ukw, 0),
+    COALESCE(arrival, CAST(TO_TIMESTAMP_LTZ(start_ms + window_s * 1000, 3) AS TIMESTAMP(3)))
   ) AS sample
-FROM hours_and_days
+FROM windows
+WHERE window_s > 900

@@ -1,19 +1,20 @@
--- The columns of costed readings that KPIs need. A reading that fills its 15-minute window needs no aggregation.
+-- What each costed record adds to the KPIs of its meter. Power counts in the quarter hour in which the reading starts: its energy over
+-- the quarter hour, or over its interval if that is longer.
 SELECT
-  reading_id,
   meter_id,
+  site_path,
+  currency,
   start_ms,
   interval_s,
-  site_path,
   day_start_ms,
   day_s,
-  is_first,
+  arrival,
+  CASE WHEN is_first THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS readings,
+  CAST(0 AS BIGINT) AS expected_readings,
   import_ukwh,
   export_ukwh,
-  reactive_import_uvarh,
+  reactive_import_uvarh AS reactive_uvarh,
   total_ucost,
-  currency,
-  arrival,
-  event_time,
-  interval_s >= 900 AND MOD(start_ms, ${QUARTER_HOUR_MS}) = 0 AS fills_window
+  import_ukwh * 3600 / GREATEST(900, interval_s) AS mean_ukw,
+  event_time
 FROM costed

@@ -4,6 +4,8 @@ SELECT
   meter_id,
   start_ms,
   interval_s,
+  -- The clock of a device cannot advance event time beyond the time of arrival.
+  LEAST(start_ms + interval_s * 1000, EXTRACT(EPOCH FROM priced.carried.arrival) * 1000) AS observed_ms,
   priced.carried.revision AS revision,
   priced.carried.quality AS quality,
   priced.carried.device_id AS device_id,

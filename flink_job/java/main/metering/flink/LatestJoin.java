@@ -8,14 +8,23 @@ import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.java.functions.KeySelector;
 import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
+import org.apache.flink.runtime.state.KeyedStateBackend;
 import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.StateSnapshotContext;
+import org.apache.flink.runtime.state.VoidNamespace;
+import org.apache.flink.runtime.state.VoidNamespaceSerializer;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.TwoInputStreamOperator;
+import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.utils.JoinedRowData;
+import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
+import org.apache.flink.table.types.logical.LogicalType;
+import org.apache.flink.table.types.logical.RowType;
+import org.apache.flink.table.types.logical.VarCharType;
+import org.apache.flink.util.OutputTag;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -26,18 +35,27 @@ import org.slf4j.LoggerFactory;
  * <p>The columns of the right input are a key (STRING), a value (STRING), a version
  * (TIMESTAMP_LTZ(3)) and a position (STRING) that orders the rows of one version (see {@link
  * VersionOrder}). A right row that is older than the stored row is dropped. An emitted row has the
- * row kind and the columns of the left row, followed by the columns of the right row. Left rows are
- * not delayed and keep their order.
+ * row kind and the columns of the left row, followed by the columns of the right row.
+ *
+ * <p>At every start, left rows wait until the right input has been read up to its head, so that no
+ * row is joined with a right row that had been replaced before. The head is reached when the
+ * watermark of the right input (see {@link HeadWatermarks}) reaches the time of the start. From
+ * then on left rows are not delayed. Rows of a key keep their order.
+ *
+ * <p>The side output {@link #updates} has a row for each key once the head is reached, and for each
+ * right row that is stored later: the key, the value, and the value before it or NULL.
  *
  * <p>State, none with a TTL:
  *
  * <ul>
  *   <li>{@code latest}, by key: the latest right row;
+ *   <li>{@code waiting}, by key: left rows, until the head is reached;
  *   <li>{@code snapshot-read}, a union list: not empty if the operator has read its snapshot.
  * </ul>
  *
  * <p>An operator that starts without state reads a {@link Snapshot} of the right input into {@code
- * latest} before it processes any row. A restored operator does not read it, at any parallelism.
+ * latest} before it processes any row. A restored operator does not read it, at any parallelism. If
+ * the snapshot is complete, the head counts as reached from the start.
  *
  * <p>This is an operator and not a {@code KeyedCoProcessFunction} because a function can write
  * keyed state only while it processes a row.
@@ -51,36 +69,63 @@ public final class LatestJoin extends AbstractStreamOperator<RowData>
   private static final long serialVersionUID = 1L;
   private static final Logger LOG = LoggerFactory.getLogger(LatestJoin.class);
   private static final int RIGHT_COLUMNS = 4;
+  private static final int VALUE = 1;
 
+  private final TypeInformation<RowData> leftType;
   private final TypeInformation<RowData> rightType;
   private final KeySelector<RowData, RowData> rightKey;
   private final Snapshot snapshot;
+  private final boolean isComplete;
+  private final OutputTag<RowData> updates =
+      new OutputTag<>(
+          "updates",
+          InternalTypeInfo.of(
+              RowType.of(
+                  new LogicalType[] {
+                    VarCharType.STRING_TYPE, VarCharType.STRING_TYPE, VarCharType.STRING_TYPE
+                  },
+                  new String[] {"updated_key", "latest", "previous"})));
 
   private transient ValueState<RowData> latest;
+  private transient ListState<RowData> waiting;
   private transient ListState<Boolean> snapshotRead;
   private transient JoinedRowData joined;
   private transient RowData nulls;
+  private transient long startedMs;
+  private transient boolean isAtHead;
 
   /**
    * Creates a join.
    *
+   * @param leftType type of the left rows
    * @param rightType type of the right rows
    * @param rightKey key selector of the right input
    * @param snapshot right rows to start with
+   * @param isComplete whether the snapshot has all right rows
    */
   public LatestJoin(
+      TypeInformation<RowData> leftType,
       TypeInformation<RowData> rightType,
       KeySelector<RowData, RowData> rightKey,
-      Snapshot snapshot) {
+      Snapshot snapshot,
+      boolean isComplete) {
+    this.leftType = leftType;
     this.rightType = rightType;
     this.rightKey = rightKey;
     this.snapshot = snapshot;
+    this.isComplete = isComplete;
+  }
+
+  /** Returns the side output of updates: key, value and previous value (STRING). */
+  public OutputTag<RowData> updates() {
+    return updates;
   }
 
   @Override
   public void initializeState(StateInitializationContext context) throws Exception {
     super.initializeState(context);
-    latest = context.getKeyedStateStore().getState(new ValueStateDescriptor<>("latest", rightType));
+    latest = context.getKeyedStateStore().getState(latestState());
+    waiting = context.getKeyedStateStore().getListState(waitingState());
     // Not isRestored(): a savepoint from which a job is restored may have no state of this
     // operator.
     snapshotRead =
@@ -104,20 +149,84 @@ public final class LatestJoin extends AbstractStreamOperator<RowData>
     super.open();
     joined = new JoinedRowData();
     nulls = new GenericRowData(RIGHT_COLUMNS);
+    startedMs = getProcessingTimeService().getCurrentProcessingTime();
+    isAtHead = false;
   }
 
   @Override
   public void processElement1(StreamRecord<RowData> element) throws Exception {
-    RowData left = element.getValue();
-    RowData right = latest.value();
-    joined.replace(left, right == null ? nulls : right);
-    joined.setRowKind(left.getRowKind());
-    output.collect(element.replace(joined));
+    if (!isAtHead) {
+      if (!isComplete) {
+        waiting.add(element.getValue());
+        return;
+      }
+      reachHead();
+      setKeyContextElement1(element);
+    }
+    output.collect(element.replace(join(element.getValue(), latest.value())));
   }
 
   @Override
   public void processElement2(StreamRecord<RowData> element) throws Exception {
-    store(element.getValue());
+    RowData row = element.getValue();
+    RowData stored = latest.value();
+    if (stored != null && VersionOrder.isOlder(row, stored)) {
+      return;
+    }
+    latest.update(row);
+    if (isAtHead) {
+      emitUpdate(row, stored);
+    }
+  }
+
+  @Override
+  public void processWatermark2(Watermark mark) throws Exception {
+    if (isComplete || mark.getTimestamp() >= startedMs) {
+      reachHead();
+    }
+    super.processWatermark2(mark);
+  }
+
+  /** Emits the updates and the waiting rows of all keys, once. */
+  private void reachHead() throws Exception {
+    if (isAtHead) {
+      return;
+    }
+    isAtHead = true;
+    KeyedStateBackend<RowData> keys = getKeyedStateBackend();
+    keys.applyToAllKeys(
+        VoidNamespace.INSTANCE,
+        VoidNamespaceSerializer.INSTANCE,
+        latestState(),
+        (key, state) -> emitUpdate(state.value(), null));
+    keys.applyToAllKeys(
+        VoidNamespace.INSTANCE,
+        VoidNamespaceSerializer.INSTANCE,
+        waitingState(),
+        (key, state) -> {
+          RowData right = latest.value();
+          for (RowData left : state.get()) {
+            output.collect(new StreamRecord<>(join(left, right)));
+          }
+          state.clear();
+        });
+    LOG.info("The right input has been read up to its head; left rows no longer wait");
+  }
+
+  private RowData join(RowData left, RowData right) {
+    joined.replace(left, right == null ? nulls : right);
+    joined.setRowKind(left.getRowKind());
+    return joined;
+  }
+
+  private void emitUpdate(RowData row, RowData previous) {
+    output.collect(
+        updates,
+        new StreamRecord<>(
+            GenericRowData.of(
+                row.getString(0),
+                row.getString(VALUE),
+                previous == null ? null : previous.getString(VALUE))));
   }
 
   /** Stores a right row of the current key, unless it is older than the stored one. */
@@ -126,6 +235,14 @@ public final class LatestJoin extends AbstractStreamOperator<RowData>
     if (stored == null || !VersionOrder.isOlder(row, stored)) {
       latest.update(row);
     }
+  }
+
+  private ValueStateDescriptor<RowData> latestState() {
+    return new ValueStateDescriptor<>("latest", rightType);
+  }
+
+  private ListStateDescriptor<RowData> waitingState() {
+    return new ListStateDescriptor<>("waiting", leftType);
   }
 
   private void readSnapshot() throws Exception {

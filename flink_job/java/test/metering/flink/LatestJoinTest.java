@@ -35,6 +35,8 @@ class LatestJoinTest {
 
   private static final LogicalType STRING = VarCharType.STRING_TYPE;
   private static final ColumnKey KEY = new ColumnKey(new int[] {0}, new LogicalType[] {STRING});
+  private static final long STARTED_MS = 1000;
+  private static final InternalTypeInfo<RowData> LEFT = InternalTypeInfo.ofFields(STRING, STRING);
   private static final InternalTypeInfo<RowData> RIGHT =
       InternalTypeInfo.ofFields(STRING, STRING, new LocalZonedTimestampType(3), STRING);
   private static final InternalTypeInfo<RowData> JOINED =
@@ -147,6 +149,60 @@ class LatestJoinTest {
   }
 
   @Test
+  void leftRowsWaitUntilTheWatermarkOfTheRightInputReachesTheStart() throws Exception {
+    try (Harness join = waitingHarness()) {
+      join.open();
+      right(join, "a", "superseded", 5, "1");
+      left(join, "a", "1");
+      left(join, "b", "2");
+      join.processWatermark2(new Watermark(STARTED_MS - 1));
+      right(join, "a", "v", 6, "2");
+      left(join, "a", "3");
+      assertEquals(List.of(), joined(join));
+      join.processWatermark2(new Watermark(STARTED_MS));
+      left(join, "a", "4");
+      assertEquals(
+          List.of("1=v", "2=null", "3=v"),
+          joined(join).subList(0, 3).stream().sorted().collect(Collectors.toList()));
+      assertEquals("4=v", joined(join).get(3));
+      assertEquals(1, join.numKeyedStateEntries());
+    }
+  }
+
+  @Test
+  void leftRowsThatWaitAreRestored() throws Exception {
+    OperatorSubtaskState state;
+    try (Harness join = waitingHarness()) {
+      join.open();
+      left(join, "a", "1");
+      state = join.snapshot(1, 1);
+    }
+    try (Harness join = waitingHarness()) {
+      join.initializeState(state);
+      join.open();
+      left(join, "a", "2");
+      right(join, "a", "v", 5, "1");
+      join.processWatermark2(Watermark.MAX_WATERMARK);
+      assertEquals(List.of("1=v", "2=v"), joined(join));
+    }
+  }
+
+  @Test
+  void emitsTheLatestRowsAsUpdatesAtTheHeadAndLaterOnesAsTheyArrive() throws Exception {
+    try (Harness join = waitingHarness()) {
+      join.open();
+      right(join, "a", "superseded", 5, "1");
+      right(join, "a", "v", 6, "1");
+      assertEquals(null, join.getSideOutput(join.operator.updates()));
+      join.processWatermark2(new Watermark(STARTED_MS));
+      right(join, "a", "w", 7, "1");
+      right(join, "a", "older", 5, "2");
+      right(join, "b", "x", 5, "3");
+      assertEquals(List.of("a=v<null", "a=w<v", "b=x<null"), updates(join));
+    }
+  }
+
+  @Test
   void startsEmptyIfTheFileDoesNotExist() throws Exception {
     try (Harness join = harness(0, 1, folder.resolve("missing.gz").toUri().toString())) {
       join.open();
@@ -192,9 +248,30 @@ class LatestJoinTest {
     return file.toUri().toString();
   }
 
+  /** A join whose snapshot is complete, so that left rows do not wait. */
   private static Harness harness(int subtask, int subtasks, String uri) throws Exception {
-    return new Harness(
-        new LatestJoin(RIGHT, KEY, new Snapshot(uri, "us-east-1", "")), subtask, subtasks);
+    return harness(subtask, subtasks, uri, true);
+  }
+
+  /** A join whose left rows wait until its right input has been read up to its head. */
+  private static Harness waitingHarness() throws Exception {
+    Harness join = harness(0, 1, "", false);
+    join.setProcessingTime(STARTED_MS);
+    return join;
+  }
+
+  private static Harness harness(int subtask, int subtasks, String uri, boolean isComplete)
+      throws Exception {
+    Snapshot snapshot = new Snapshot(uri, "us-east-1", "");
+    return new Harness(new LatestJoin(LEFT, RIGHT, KEY, snapshot, isComplete), subtask, subtasks);
+  }
+
+  /** The updates, as {@code key=value<previous value}. */
+  private static List<String> updates(Harness join) {
+    return join.getSideOutput(join.operator.updates()).stream()
+        .map(StreamRecord::getValue)
+        .map(row -> row.getString(0) + "=" + row.getString(1) + "<" + row.getString(2))
+        .collect(Collectors.toList());
   }
 
   private static void left(Harness join, String key, String value) throws Exception {
@@ -228,11 +305,13 @@ class LatestJoinTest {
 
     private static final int MAX_PARALLELISM = 128;
 
+    private final LatestJoin operator;
     private final int subtask;
     private final int subtasks;
 
     Harness(LatestJoin join, int subtask, int subtasks) throws Exception {
       super(join, KEY, KEY, KEY.getProducedType(), MAX_PARALLELISM, subtasks, subtask);
+      this.operator = join;
       this.subtask = subtask;
       this.subtasks = subtasks;
       setup(JOINED.toSerializer());

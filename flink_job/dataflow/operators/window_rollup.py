@@ -1,0 +1,110 @@
+"""Sums by quarter hour, hour and local day, emitted when their window ends and corrected when late rows arrive.
+
+Flink's window aggregates drop late rows, or with the legacy syntax emit them as changelogs that no further window
+accepts; they have no local days, and no windows for a key without rows. The operators are `WindowRollup` and
+`ExpectedRollup` in `flink_job/java`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pyflink.java_gateway import get_gateway
+from pyflink.table import StreamTableEnvironment
+from pyflink.util.java_utils import to_jarray
+
+from flink_job.dataflow.operators.types import key_of
+from flink_job.dataflow.table_stream import JavaObject, add_view, as_stream, row_type, with_same_watermarks
+from flink_job.dataflow.uids import Uid
+
+_DAY_MS = 86_400_000
+#: Event time over which corrections of a window are collected [ms].
+CORRECTION_DELAY_MS = 1_000
+#: Interval that is expected of a meter that has never sent a reading [s].
+DEFAULT_INTERVAL_S = 900
+#: Columns of a row that are not summed.
+_ROW = ("start_ms", "interval_s", "day_start_ms", "day_s", "arrival")
+_TERMS = ("zone", "from_ms", "until_ms")
+
+
+class Rollup(NamedTuple):
+    """`key`: columns that identify an entity. `sums`: columns to sum (BIGINT).
+
+    The first sum counts readings, the second one expected readings; of the last one the least and greatest values of a
+    quarter hour are added as `min_<name>` and `max_<name>`. Rows have the columns `start_ms`, `interval_s`,
+    `day_start_ms`, `day_s` and `arrival`, too.
+    """
+
+    key: Sequence[str]
+    sums: Sequence[str]
+
+
+def roll_up(
+    t_env: StreamTableEnvironment, rows: str, view: str, rollup: Rollup, ttl_days: int, uid: Uid, expected: str = ""
+) -> None:
+    """Add as `view` the windows of the view `rows`, whose watermarks go on as `row_time`.
+
+    For the columns of `view` see `RollupOutput.java`: the key, `day_start_ms`, `day_s`, `start_ms`, `window_s`,
+    `is_total`, `is_change`, `is_corrected`, `emission`, `interval_s`, the sums, the least and greatest of the last one,
+    and `arrival`. The view `expected`, if given, has the key and the columns `zone`, `from_ms` and `until_ms`: rows of
+    a key are expected between these times. The sums of a quarter hour expire `ttl_days` after its last row.
+    """
+    table = t_env.from_path(rows)
+    schema = table._j_table.getResolvedSchema()
+    names = list(schema.getColumnNames())
+    own = get_gateway().jvm.metering.flink
+    columns = own.RollupColumns(*(names.index(name) for name in _ROW), _positions(names, rollup.sums))
+    keyed = as_stream(t_env, table, uid.rows).keyBy(*key_of(schema, rollup.key))
+    name, result = f"RollUp({view})", _result_type(schema, rollup)
+    if expected:
+        terms = t_env.from_path(expected)
+        terms_schema = terms._j_table.getResolvedSchema()
+        at = _positions(list(terms_schema.getColumnNames()), _TERMS)
+        second = _idle(as_stream(t_env, terms, uid.versions), uid).keyBy(*key_of(terms_schema, rollup.key))
+        operator = own.ExpectedRollup(columns, at, ttl_days * _DAY_MS, CORRECTION_DELAY_MS, DEFAULT_INTERVAL_S)
+        stream = keyed.connect(second).transform(name, result, operator)
+    else:
+        operator = own.WindowRollup(columns, ttl_days * _DAY_MS, CORRECTION_DELAY_MS)
+        stream = keyed.transform(name, result, operator)
+    stream.setDescription(f"RollUp(by=[{', '.join(rollup.key)}], sums=[{', '.join(rollup.sums)}])")
+    add_view(t_env, view, stream.uid(uid), with_same_watermarks("row_time"))
+
+
+def _idle(stream: JavaObject, uid: Uid) -> JavaObject:
+    """The (Java) stream without watermarks, idle unless rows arrive."""
+    jvm = get_gateway().jvm
+    strategy = jvm.org.apache.flink.api.common.eventtime.WatermarkStrategy.noWatermarks()
+    second = jvm.java.time.Duration.ofSeconds(1)
+    return stream.assignTimestampsAndWatermarks(strategy.withIdleness(second)).uid(f"{uid.versions}/idle")
+
+
+def _positions(names: Sequence[str], wanted: Sequence[str]) -> JavaObject:
+    return to_jarray(get_gateway().jvm.int, [list(names).index(name) for name in wanted])
+
+
+def _result_type(schema: JavaObject, rollup: Rollup) -> JavaObject:
+    """The (Java) type of the emitted rows."""
+    jvm = get_gateway().jvm
+    types = jvm.org.apache.flink.table.api.DataTypes
+    given = dict(zip(schema.getColumnNames(), schema.getColumnDataTypes(), strict=True))
+    long, integer, boolean = types.BIGINT().notNull(), types.INT().notNull(), types.BOOLEAN().notNull()
+    last = rollup.sums[-1]
+    columns = {
+        **{name: given[name] for name in rollup.key},
+        "day_start_ms": long,
+        "day_s": integer,
+        "start_ms": long,
+        "window_s": integer,
+        "is_total": boolean,
+        "is_change": boolean,
+        "is_corrected": boolean,
+        "emission": long,
+        "interval_s": integer,
+        **{name: long for name in rollup.sums},
+        f"min_{last}": types.BIGINT(),
+        f"max_{last}": types.BIGINT(),
+        "arrival": types.TIMESTAMP(3),
+    }
+    wide = jvm.org.apache.flink.table.catalog.ResolvedSchema.physical(list(columns), list(columns.values()))
+    return jvm.org.apache.flink.table.runtime.typeutils.ExternalTypeInfo.of(row_type(wide))

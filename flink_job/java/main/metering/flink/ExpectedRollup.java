@@ -1,0 +1,143 @@
+package metering.flink;
+
+import org.apache.flink.api.common.state.ValueState;
+import org.apache.flink.api.common.state.ValueStateDescriptor;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.api.java.tuple.Tuple4;
+import org.apache.flink.streaming.api.operators.TwoInputStreamOperator;
+import org.apache.flink.streaming.api.watermark.Watermark;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.table.data.RowData;
+
+/**
+ * A {@link WindowRollup} that knows which rows are expected: a key that is silent has windows, too.
+ *
+ * <p>The second input has the terms of a key: a time zone (STRING), and the times from which and
+ * until which rows of the key are expected (BIGINT, epoch ms). Of its watermarks only the end
+ * counts: the first input ends after it. Within its terms a key has an hour and a day whether rows
+ * arrive or not, from the first watermark that follows the terms.
+ *
+ * <p>A slot of a key that has terms, or rows, is expected to have as many rows as multiples of the
+ * interval start in it. The interval is that of its rows, else that of the rows before, else a
+ * default. In a run to the end of the input, where there are no watermarks before, rows are
+ * expected between the first and the last one of the subtask.
+ *
+ * <p>State, by key, beside that of {@link WindowRollup}: {@code terms}.
+ */
+public final class ExpectedRollup extends WindowRollup
+    implements TwoInputStreamOperator<RowData, RowData, RowData> {
+  private static final long serialVersionUID = 1L;
+
+  private final int zone;
+  private final int from;
+  private final int until;
+  private final int defaultIntervalS;
+
+  private transient ValueState<Tuple4<String, Long, Long, Long>> terms;
+  private transient ExpectedTerms known;
+  private transient boolean rowsEnded;
+  private transient boolean termsEnded;
+
+  /**
+   * Creates a rollup.
+   *
+   * @param columns positions of the columns of the first input
+   * @param terms positions of zone, from and until in the second input
+   * @param ttlMs time after which sums expire
+   * @param correctionDelayMs event time over which corrections are collected
+   * @param defaultIntervalS interval of a key without rows
+   */
+  public ExpectedRollup(
+      RollupColumns columns,
+      int[] terms,
+      long ttlMs,
+      long correctionDelayMs,
+      int defaultIntervalS) {
+    super(columns, ttlMs, correctionDelayMs);
+    this.zone = terms[0];
+    this.from = terms[1];
+    this.until = terms[2];
+    this.defaultIntervalS = defaultIntervalS;
+  }
+
+  @Override
+  public void open() throws Exception {
+    super.open();
+    terms =
+        getRuntimeContext()
+            .getState(
+                new ValueStateDescriptor<>(
+                    "terms", Types.TUPLE(Types.STRING, Types.LONG, Types.LONG, Types.LONG)));
+  }
+
+  @Override
+  public void processElement1(StreamRecord<RowData> element) throws Exception {
+    processElement(element);
+  }
+
+  @Override
+  public void processElement2(StreamRecord<RowData> element) throws Exception {
+    RowData row = element.getValue();
+    ExpectedTerms before = ExpectedTerms.of(terms.value());
+    long sinceMs = before == null ? ExpectedTerms.UNKNOWN : before.sinceMs;
+    String id = row.getString(zone).toString();
+    terms.update(new ExpectedTerms(id, row.getLong(from), row.getLong(until), sinceMs).stored());
+    schedule(progress(), watermark() + 1);
+  }
+
+  @Override
+  long openExpected(RollupProgress at, long reachedMs, boolean isEnd) throws Exception {
+    known = ExpectedTerms.of(terms.value());
+    if (known == null || isEnd && firstStart() == Long.MAX_VALUE) {
+      return Long.MAX_VALUE;
+    }
+    if (known.sinceMs == ExpectedTerms.UNKNOWN) {
+      known = known.since(isEnd ? firstStart() : reachedMs);
+      terms.update(known.stored());
+    }
+    long slotMs = floor(Math.max(known.firstMs(), at.closedMs));
+    while (slotMs < Math.min(reachedMs, known.untilMs)) {
+      long[] day = known.day(slotMs);
+      long groupMs = load(slotMs, day[0], day[1]);
+      markPending(groupMs);
+      store(groupMs);
+      slotMs = Math.min((Math.floorDiv(slotMs, HOUR_MS) + 1) * HOUR_MS, day[0] + day[1]);
+    }
+    boolean goesOn = !isEnd && reachedMs < known.untilMs;
+    return goesOn ? Math.max(reachedMs, floor(known.firstMs())) + SLOT_MS : Long.MAX_VALUE;
+  }
+
+  @Override
+  void addExpected(RollupProgress at, int slot, long slotMs, long reachedMs) {
+    if (group.intervals[slot] != 0) {
+      at.intervalS = group.intervals[slot];
+    } else if (known == null || !known.includes(slotMs) || slotMs >= reachedMs) {
+      return;
+    }
+    long intervalMs = 1000 * (at.intervalS == 0 ? defaultIntervalS : at.intervalS);
+    long offsetMs = slotMs - group.dayStartMs;
+    group.sums[slot][RollupColumns.EXPECTED] +=
+        Math.floorDiv(offsetMs + SLOT_MS - 1, intervalMs) - Math.floorDiv(offsetMs - 1, intervalMs);
+  }
+
+  @Override
+  boolean hasEmptyTotals() {
+    return false;
+  }
+
+  @Override
+  public void processWatermark1(Watermark mark) throws Exception {
+    rowsEnded = mark.equals(Watermark.MAX_WATERMARK);
+    if (!rowsEnded || termsEnded) {
+      processWatermark(mark);
+    }
+  }
+
+  @Override
+  public void processWatermark2(Watermark mark) throws Exception {
+    termsEnded = mark.equals(Watermark.MAX_WATERMARK);
+    if (rowsEnded && termsEnded) {
+      processWatermark(mark);
+    }
+  }
+}

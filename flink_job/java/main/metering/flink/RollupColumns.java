@@ -1,0 +1,57 @@
+package metering.flink;
+
+import java.io.Serializable;
+import org.apache.flink.table.data.RowData;
+
+/**
+ * Positions of the columns of a rollup's rows: start (BIGINT, epoch ms), interval (INT, s; 0 for
+ * none), start of the day (BIGINT, epoch ms) and its length (INT, s), arrival (TIMESTAMP(3)), and
+ * the columns to sum (BIGINT).
+ *
+ * <p>The first sum counts rows, the second one expected rows, and the last one is the value whose
+ * least and greatest sums over a slot are emitted.
+ */
+public final class RollupColumns implements Serializable {
+  private static final long serialVersionUID = 1L;
+  static final int ROWS = 0;
+  static final int EXPECTED = 1;
+
+  final int start;
+  final int interval;
+  final int dayStart;
+  final int dayLength;
+  final int arrival;
+  final int[] sums;
+
+  /** Creates positions. */
+  public RollupColumns(
+      int start, int interval, int dayStart, int dayLength, int arrival, int[] sums) {
+    this.start = start;
+    this.interval = interval;
+    this.dayStart = dayStart;
+    this.dayLength = dayLength;
+    this.arrival = arrival;
+    this.sums = sums;
+  }
+
+  /** Adds a row to a slot of its group. */
+  void add(RowData row, SlotGroup group, int slot) {
+    for (int at = 0; at < sums.length; at++) {
+      group.sums[slot][at] += sum(row, at);
+    }
+    long seconds = row.getInt(interval);
+    if (seconds > 0) {
+      long known = group.intervals[slot];
+      group.intervals[slot] = known == 0 ? seconds : Math.min(known, seconds);
+    }
+    group.arrivalMs = Math.max(group.arrivalMs, arrivalMs(row));
+  }
+
+  long sum(RowData row, int at) {
+    return row.isNullAt(sums[at]) ? 0 : row.getLong(sums[at]);
+  }
+
+  long arrivalMs(RowData row) {
+    return row.isNullAt(arrival) ? 0 : row.getTimestamp(arrival, 3).getMillisecond();
+  }
+}

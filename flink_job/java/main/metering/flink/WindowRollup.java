@@ -1,0 +1,308 @@
+package metering.flink;
+
+import java.time.Duration;
+import java.util.Map;
+import java.util.TreeMap;
+import org.apache.flink.api.common.state.MapState;
+import org.apache.flink.api.common.state.MapStateDescriptor;
+import org.apache.flink.api.common.state.StateTtlConfig;
+import org.apache.flink.api.common.state.ValueState;
+import org.apache.flink.api.common.state.ValueStateDescriptor;
+import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.metrics.Counter;
+import org.apache.flink.runtime.state.VoidNamespace;
+import org.apache.flink.runtime.state.VoidNamespaceSerializer;
+import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+import org.apache.flink.streaming.api.operators.InternalTimer;
+import org.apache.flink.streaming.api.operators.InternalTimerService;
+import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
+import org.apache.flink.streaming.api.operators.Triggerable;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.table.data.RowData;
+
+/**
+ * Sums of the rows of a key by quarter hour (slot), hour and local day: emitted when the watermark
+ * passes the end of the window, and again, complete, after rows that arrive later.
+ *
+ * <p>A row has the columns of {@link RollupColumns} and belongs to the slot in which it starts and
+ * to the day that it names. For the emitted rows see {@link RollupOutput}. At the end of the input
+ * all windows are emitted.
+ *
+ * <p>A late row, one of a slot that has been emitted, is emitted at once as a change, so that it
+ * reaches the windows of higher levels that are still open. The corrected totals of its windows
+ * follow when the watermark has advanced by the correction delay.
+ *
+ * <p>State, by key:
+ *
+ * <ul>
+ *   <li>{@code groups}: the slots of each hour, with a TTL;
+ *   <li>{@code pending} and {@code pending-days}: groups and days to be emitted;
+ *   <li>{@code progress}: see {@link RollupProgress}. Flink does not restore watermarks; as the
+ *       progress is stored, no window is emitted as a first total twice.
+ * </ul>
+ */
+public class WindowRollup extends AbstractStreamOperator<RowData>
+    implements OneInputStreamOperator<RowData, RowData>, Triggerable<RowData, VoidNamespace> {
+  private static final long serialVersionUID = 1L;
+  static final long SLOT_MS = 900_000;
+  static final long HOUR_MS = SLOT_MS * SlotGroup.SLOTS;
+
+  final RollupColumns columns;
+  private final long ttlMs;
+  private final long correctionDelayMs;
+
+  private transient MapState<Long, byte[]> groups;
+  private transient MapState<Long, Boolean> pending;
+  private transient MapState<Long, Long> pendingDays;
+  private transient ValueState<long[]> progress;
+  private transient InternalTimerService<VoidNamespace> timers;
+  private transient RollupOutput rows;
+  private transient Counter late;
+  private transient long firstStartMs;
+  private transient long lastEndMs;
+  transient SlotGroup group;
+
+  /**
+   * Creates a rollup.
+   *
+   * @param columns positions of the columns
+   * @param ttlMs time after which sums expire
+   * @param correctionDelayMs event time over which corrections are collected
+   */
+  public WindowRollup(RollupColumns columns, long ttlMs, long correctionDelayMs) {
+    this.columns = columns;
+    this.ttlMs = ttlMs;
+    this.correctionDelayMs = correctionDelayMs;
+  }
+
+  @Override
+  public void open() throws Exception {
+    super.open();
+    MapStateDescriptor<Long, byte[]> packed =
+        new MapStateDescriptor<>(
+            "groups", Types.LONG, PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO);
+    packed.enableTimeToLive(StateTtlConfig.newBuilder(Duration.ofMillis(ttlMs)).build());
+    groups = getRuntimeContext().getMapState(packed);
+    pending =
+        getRuntimeContext()
+            .getMapState(new MapStateDescriptor<>("pending", Types.LONG, Types.BOOLEAN));
+    pendingDays =
+        getRuntimeContext()
+            .getMapState(new MapStateDescriptor<>("pending-days", Types.LONG, Types.LONG));
+    progress =
+        getRuntimeContext()
+            .getState(
+                new ValueStateDescriptor<>(
+                    "progress", PrimitiveArrayTypeInfo.LONG_PRIMITIVE_ARRAY_TYPE_INFO));
+    timers = getInternalTimerService("windows", VoidNamespaceSerializer.INSTANCE, this);
+    rows = new RollupOutput(output, columns);
+    late = getRuntimeContext().getMetricGroup().counter("late");
+    group = new SlotGroup(columns.sums.length);
+    firstStartMs = Long.MAX_VALUE;
+    lastEndMs = Long.MIN_VALUE;
+  }
+
+  @Override
+  public void processElement(StreamRecord<RowData> element) throws Exception {
+    RowData row = element.getValue();
+    long startMs = row.getLong(columns.start);
+    long slotMs = Math.floorDiv(startMs, SLOT_MS) * SLOT_MS;
+    firstStartMs = Math.min(firstStartMs, slotMs);
+    lastEndMs = Math.max(lastEndMs, startMs + row.getInt(columns.interval) * 1000L);
+    RollupProgress at = RollupProgress.read(progress);
+    long groupMs =
+        load(slotMs, row.getLong(columns.dayStart), row.getInt(columns.dayLength) * 1000L);
+    int slot = (int) ((slotMs - groupMs) / SLOT_MS);
+    columns.add(row, group, slot);
+    boolean isLate = slotMs + SLOT_MS <= at.closedMs;
+    if (isLate) {
+      late.inc();
+      group.corrected |= 1L << slot;
+      rows.change((RowData) getCurrentKey(), row, slotMs);
+    }
+    markPending(groupMs);
+    groups.put(groupMs, group.pack());
+    schedule(at, isLate ? timers.currentWatermark() + correctionDelayMs : slotMs + SLOT_MS);
+  }
+
+  @Override
+  public void onEventTime(InternalTimer<RowData, VoidNamespace> timer) throws Exception {
+    boolean isEnd = timers.currentWatermark() == Long.MAX_VALUE;
+    RollupProgress at = RollupProgress.read(progress);
+    long reachedMs = isEnd ? Math.max(at.closedMs, end()) : floor(timers.currentWatermark());
+    at.timerMs = RollupProgress.NONE;
+    at.emissions++;
+    rows.startEmission((RowData) getCurrentKey(), at.emissions);
+    long nextMs = openExpected(at, reachedMs, isEnd);
+    TreeMap<Long, Boolean> sorted = new TreeMap<>();
+    for (Map.Entry<Long, Boolean> entry : pending.entries()) {
+      sorted.put(entry.getKey(), entry.getValue());
+    }
+    for (long groupMs : sorted.keySet()) {
+      if (groupMs >= reachedMs && !isEnd || !close(groupMs, at, reachedMs, isEnd)) {
+        nextMs = Math.min(nextMs, Math.max(groupMs, reachedMs) + SLOT_MS);
+      }
+    }
+    nextMs = Math.min(nextMs, closeDays(at, reachedMs, isEnd));
+    at.closedMs = Math.max(at.closedMs, reachedMs);
+    at.write(progress);
+    if (nextMs != Long.MAX_VALUE) {
+      schedule(at, nextMs);
+    }
+  }
+
+  @Override
+  public void onProcessingTime(InternalTimer<RowData, VoidNamespace> timer) {
+    throw new IllegalStateException("A rollup has no timers in processing time");
+  }
+
+  /** Adds the groups whose rows are expected; returns the time at which the next one is. */
+  long openExpected(RollupProgress at, long reachedMs, boolean isEnd) throws Exception {
+    return Long.MAX_VALUE;
+  }
+
+  /** Adds to a slot of {@link #group} that is closed the rows that are expected in it. */
+  void addExpected(RollupProgress at, int slot, long slotMs, long reachedMs) {}
+
+  /** Whether a slot without rows has a total. */
+  boolean hasEmptyTotals() {
+    return true;
+  }
+
+  /** Emits the slots of a group up to a time, and its hour; returns whether all is emitted. */
+  private boolean close(long groupMs, RollupProgress at, long reachedMs, boolean isEnd)
+      throws Exception {
+    byte[] packed = groups.get(groupMs);
+    if (packed == null) {
+      pending.remove(groupMs);
+      return true;
+    }
+    group.unpack(packed);
+    long endMs = end(groupMs, group.dayStartMs + group.dayMs);
+    for (int slot = 0; groupMs + slot * SLOT_MS < endMs; slot++) {
+      long slotMs = groupMs + slot * SLOT_MS;
+      if (slotMs + SLOT_MS <= at.closedMs) {
+        if ((group.corrected >> slot & 1) != 0) {
+          rows.slot(group, slot, slotMs, true, false, true);
+        }
+      } else if (slotMs + SLOT_MS <= reachedMs || isEnd) {
+        addExpected(at, slot, slotMs, reachedMs);
+        boolean isTotal = group.intervals[slot] != 0 || hasEmptyTotals();
+        if (!group.isEmpty(slot)) {
+          rows.slot(group, slot, slotMs, isTotal, true, false);
+        }
+      }
+    }
+    boolean isClosed = endMs <= reachedMs || isEnd;
+    if (isClosed && !group.isEmpty()) {
+      rows.window(group, groupMs, HOUR_MS, endMs <= at.closedMs);
+    }
+    group.corrected = 0;
+    group.isPending = !isClosed;
+    groups.put(groupMs, group.pack());
+    if (isClosed) {
+      pending.remove(groupMs);
+    }
+    return isClosed;
+  }
+
+  /** Emits the days up to a time; returns the end of the next one. */
+  private long closeDays(RollupProgress at, long reachedMs, boolean isEnd) throws Exception {
+    TreeMap<Long, Long> days = new TreeMap<>();
+    for (Map.Entry<Long, Long> day : pendingDays.entries()) {
+      days.put(day.getKey(), day.getKey() + day.getValue());
+    }
+    long nextMs = Long.MAX_VALUE;
+    for (Map.Entry<Long, Long> day : days.entrySet()) {
+      if (day.getValue() <= reachedMs || isEnd) {
+        emitDay(day.getKey(), day.getValue(), day.getValue() <= at.closedMs);
+        pendingDays.remove(day.getKey());
+      } else {
+        nextMs = Math.min(nextMs, day.getValue());
+      }
+    }
+    return nextMs;
+  }
+
+  private void emitDay(long startMs, long endMs, boolean isCorrected) throws Exception {
+    SlotGroup day = new SlotGroup(columns.sums.length);
+    day.clear(startMs, endMs - startMs);
+    RollupOutput.Peaks peaks = new RollupOutput.Peaks();
+    for (long groupMs = startMs; groupMs < endMs; groupMs = end(groupMs, endMs)) {
+      byte[] packed = groups.get(groupMs);
+      if (packed != null) {
+        group.unpack(packed);
+        day.merge(group);
+        peaks.add(group);
+      }
+    }
+    if (!day.isEmpty()) {
+      rows.day(day, peaks, isCorrected);
+    }
+  }
+
+  /** Loads the group of a slot into {@link #group}; returns its start. */
+  long load(long slotMs, long dayStartMs, long dayMs) throws Exception {
+    long groupMs = Math.max(Math.floorDiv(slotMs, HOUR_MS) * HOUR_MS, dayStartMs);
+    byte[] packed = groups.get(groupMs);
+    if (packed == null) {
+      group.clear(dayStartMs, dayMs);
+    } else {
+      group.unpack(packed);
+    }
+    return groupMs;
+  }
+
+  void store(long groupMs) throws Exception {
+    groups.put(groupMs, group.pack());
+  }
+
+  /** Marks {@link #group} to be emitted when the watermark reaches its slots. */
+  void markPending(long groupMs) throws Exception {
+    if (!group.isPending) {
+      group.isPending = true;
+      pending.put(groupMs, true);
+      pendingDays.put(group.dayStartMs, group.dayMs);
+    }
+  }
+
+  /** Sets the timer of the current key to a time, unless it is earlier. */
+  void schedule(RollupProgress at, long timeMs) throws Exception {
+    if (at.timerMs != RollupProgress.NONE) {
+      if (at.timerMs <= timeMs) {
+        return;
+      }
+      timers.deleteEventTimeTimer(VoidNamespace.INSTANCE, at.timerMs);
+    }
+    timers.registerEventTimeTimer(VoidNamespace.INSTANCE, timeMs);
+    at.timerMs = timeMs;
+    at.write(progress);
+  }
+
+  RollupProgress progress() throws Exception {
+    return RollupProgress.read(progress);
+  }
+
+  long watermark() {
+    return timers.currentWatermark();
+  }
+
+  /** The start of the first slot with rows of this subtask since its start. */
+  long firstStart() {
+    return firstStartMs;
+  }
+
+  /** The end of the last slot with rows of this subtask since its start. */
+  private long end() {
+    return lastEndMs == Long.MIN_VALUE ? lastEndMs : -floor(-lastEndMs);
+  }
+
+  static long floor(long ms) {
+    return Math.floorDiv(ms, SLOT_MS) * SLOT_MS;
+  }
+
+  private static long end(long groupMs, long dayEndMs) {
+    return Math.min((Math.floorDiv(groupMs, HOUR_MS) + 1) * HOUR_MS, dayEndMs);
+  }
+}

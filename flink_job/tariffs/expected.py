@@ -1,0 +1,72 @@
+"""When readings of a meter are expected, by its contract: the input of completeness and of windows without readings."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from flink_job.metering.contract import Contract, ContractError, local_midnight_ms, of_tenant, parse_contract
+from flink_job.tariffs.registry import TariffRegistry, UnknownTariffError
+
+#: End of a period without end [epoch ms]: year 9999.
+FOREVER_MS = 253_402_300_800_000
+#: Separates the fields of an encoded term; it cannot be part of a path, a currency or a time zone.
+SEPARATOR = "\x1e"
+
+
+class ExpectedTerm(NamedTuple):
+    """Readings are expected from `from_ms` until `until_ms` [epoch ms]; in no period if they are equal.
+
+    `site_path` is qualified by the tenant. Windows are separate by path and currency.
+    """
+
+    site_path: str
+    currency: str
+    zone: str
+    from_ms: int
+    until_ms: int
+
+    def encoded(self) -> str:
+        """The fields as one string, as read by flink_job/dataflow/sql/kpis/expected_meters.sql."""
+        return SEPARATOR.join(map(str, self))
+
+
+def expected_terms(contract: Contract, registry: TariffRegistry) -> list[ExpectedTerm]:
+    """The terms of a contract, one for each currency of its tariffs.
+
+    An assignment whose tariff is not in the registry has no currency, so nothing is expected for it.
+    """
+    zone = ZoneInfo(contract.timezone)
+    starts = [local_midnight_ms(assignment.valid_from, zone) for assignment in contract.assignments]
+    ends = [*starts[1:], FOREVER_MS]
+    terms: dict[str, ExpectedTerm] = {}
+    for assignment, from_ms, until_ms in zip(contract.assignments, starts, ends, strict=True):
+        try:
+            currency = registry.versions(assignment.tariff_id)[0].currency
+        except UnknownTariffError:
+            continue
+        first_ms = terms[currency].from_ms if currency in terms else from_ms
+        terms[currency] = ExpectedTerm(contract.site_path, currency, contract.timezone, first_ms, until_ms)
+    return list(terms.values())
+
+
+def changed_terms(document: str, previous: str | None, registry: TariffRegistry, tenant: str) -> list[ExpectedTerm]:
+    """The terms of a contract document that is new or has replaced another.
+
+    A path or currency of the previous document that the new one lacks has a term without a period.
+    """
+    terms = _of_document(document, registry, tenant)
+    present = {(term.site_path, term.currency) for term in terms}
+    before = _of_document(previous, registry, tenant) if previous is not None else []
+    ended = [
+        term._replace(from_ms=0, until_ms=0) for term in before if (term.site_path, term.currency) not in present
+    ]
+    return [*terms, *ended]
+
+
+def _of_document(document: str, registry: TariffRegistry, tenant: str) -> list[ExpectedTerm]:
+    try:
+        contract = parse_contract(document)
+    except ContractError:  # accepted by an earlier release
+        return []
+    return expected_terms(of_tenant(contract, tenant), registry)
