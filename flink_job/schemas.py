@@ -95,7 +95,9 @@ KPIS = Table(
         timestamp("window_start", "Start of the window; a day is the site's local day"),
         timestamp("window_end", "End of the window"),
         integer("window_s", "Length of the window [s]: 900, 3600 or 86400"),
-        text("emission", "on_time (when the watermark passed the end of the window) or corrected (after later readings)"),
+        text(
+            "emission", "on_time (when the watermark passed the end of the window) or corrected (after later readings)"
+        ),
         long("readings", "Intervals with a reading"),
         long("expected_readings", "Intervals expected, also of meters that have a contract and have sent nothing"),
         integer("interval_s", "Shortest interval among the readings [s]; 0 without a reading"),

@@ -33,7 +33,7 @@ class PrefilterKpi(ScalarFunction):  # type: ignore[misc]
 
     def eval(
         self,
-        level: pd.Series,
+        level: pd.Series | str,
         entity: pd.Series,
         site_path: pd.Series,
         window_s: pd.Series | int,
@@ -57,11 +57,15 @@ class PrefilterKpi(ScalarFunction):  # type: ignore[misc]
         rows = [NOTHING] * len(entity)
         if self.prefilters.signals:
             # The planner passes a literal as a scalar.
-            windows, durations = (np.broadcast_to(column, len(entity)) for column in (window_s, duration_s))
+            windows, durations, levels = (
+                np.broadcast_to(column, len(entity)).tolist() for column in (window_s, duration_s, level)
+            )
             quantities = (column.to_numpy(float) / MICRO for column in (import_ukwh, reactive_uvarh, cost_u, max_ukw))
-            signals = kpi_signals(durations, readings.to_numpy(float), expected_readings.to_numpy(float), *quantities)
-            keys = zip(entity, site_path, level, windows.tolist(), currency, strict=True)
-            times = zip(_epoch_ms(starts_at), durations.tolist(), _epoch_ms(arrival), strict=True)
+            signals = kpi_signals(
+                np.asarray(durations), readings.to_numpy(float), expected_readings.to_numpy(float), *quantities
+            )
+            keys = zip(entity, site_path, levels, windows, currency, strict=True)
+            times = zip(_epoch_ms(starts_at), durations, _epoch_ms(arrival), strict=True)
             for row, (key, when) in enumerate(zip(keys, times, strict=True)):
                 rows[row] = self._observe(key, when, int(cost_u.iat[row]), signals, row)
         return frame(list(ALERT_COLUMNS), rows)

@@ -71,7 +71,9 @@ def print_summary(
     _print_messages(console, messages)
     _print_firehose(console, firehose)
     corrected = query(lake, _CORRECTED)[1][0][0]
-    console.print(f"{account['kpis']:,} KPI rows, {corrected:,} of them corrected after late readings; {seconds:.0f} s in all")
+    console.print(
+        f"{account['kpis']:,} KPI rows, {corrected:,} of them corrected after late readings; {seconds:.0f} s in all"
+    )
     console.print(f"Parquet: {lake}/<table>/ (a copy of the bucket). Try:", highlight=False)
     for sql in QUERIES:
         console.print(f'  .venv/bin/python -m flink_job query {lake} "{sql}"', highlight=False, soft_wrap=True)

@@ -79,7 +79,9 @@ def run_bounded(
         read_contracts = stage(contracts, work / CONTRACTS / "records.json", 0, lambda n: None)
         write_snapshot(work / CONTRACTS / "records.json", work / "contracts.ndjson.gz", settings.contracts.tenant)
         report("contracts", read_contracts)
-        known = dataclasses.replace(settings.contracts, snapshot_uri=(work / "contracts.ndjson.gz").as_uri(), snapshot_is_complete=True)
+        known = dataclasses.replace(
+            settings.contracts, snapshot_uri=(work / "contracts.ndjson.gz").as_uri(), snapshot_is_complete=True
+        )
         settings = dataclasses.replace(settings, contracts=known)
         tenants = {READINGS: settings.readings.tenant, CONTRACTS: settings.contracts.tenant}
         staged = [staged_source(table, work / table, tenant) for table, tenant in tenants.items()]

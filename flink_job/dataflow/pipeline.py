@@ -22,8 +22,8 @@ from flink_job.dataflow.sinks import sink_name
 from flink_job.dataflow.table_stream import (
     all_columns,
     with_arrival_time,
-    with_processing_time,
     with_event_time,
+    with_processing_time,
 )
 from flink_job.dataflow.uids import Uid
 from flink_job.dataflow.views import Views
@@ -126,7 +126,9 @@ def price(t_env: StreamTableEnvironment, views: Views, job: Job) -> None:
     views.add("price/demand")
     aggregate_by_key(t_env, "demand", "accumulated", BILL, job.state_days, Uid.BILL)
     views.materialize("price/priced", all_columns(), Uid.PRICE)
-    views.materialize("price/costed", with_event_time("event_time", ("start_ms", "observed_ms"), job.watermark_delay_s), Uid.COSTS)
+    views.materialize(
+        "price/costed", with_event_time("event_time", ("start_ms", "observed_ms"), job.watermark_delay_s), Uid.COSTS
+    )
     views.add("price/costs")
 
 

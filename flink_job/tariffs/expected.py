@@ -58,9 +58,7 @@ def changed_terms(document: str, previous: str | None, registry: TariffRegistry,
     terms = _of_document(document, registry, tenant)
     present = {(term.site_path, term.currency) for term in terms}
     before = _of_document(previous, registry, tenant) if previous is not None else []
-    ended = [
-        term._replace(from_ms=0, until_ms=0) for term in before if (term.site_path, term.currency) not in present
-    ]
+    ended = [term._replace(from_ms=0, until_ms=0) for term in before if (term.site_path, term.currency) not in present]
     return [*terms, *ended]
 
 

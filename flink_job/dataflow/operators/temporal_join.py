@@ -53,11 +53,13 @@ def join_latest(
     left, right = _inputs(t_env, inputs, uid)
     own = get_gateway().jvm.metering.flink
     stored = own.Snapshot(snapshot.uri, snapshot.region, snapshot.endpoint)
-    join = own.LatestJoin(
-        left.internal_type(), right.internal_type(), right.key()[0], stored, snapshot.is_complete
-    )
+    join = own.LatestJoin(left.internal_type(), right.internal_type(), right.key()[0], stored, snapshot.is_complete)
     name = f"JoinLatest({view})"
-    stream = left.without_watermarks(uid).connected(right.with_head_watermarks(uid, quiet_s)).transform(name, left.joined_type(right), join)
+    stream = (
+        left.without_watermarks(uid)
+        .connected(right.with_head_watermarks(uid, quiet_s))
+        .transform(name, left.joined_type(right), join)
+    )
     stream.setDescription(f"JoinLatest(latest=[{', '.join(right.columns)}])")
     add_view(t_env, view, stream.uid(uid), schema)
     if updates:

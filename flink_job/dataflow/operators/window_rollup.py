@@ -101,7 +101,7 @@ def _result_type(schema: JavaObject, rollup: Rollup) -> JavaObject:
         "is_corrected": boolean,
         "emission": long,
         "interval_s": integer,
-        **{name: long for name in rollup.sums},
+        **dict.fromkeys(rollup.sums, long),
         f"min_{last}": types.BIGINT(),
         f"max_{last}": types.BIGINT(),
         "arrival": types.TIMESTAMP(3),
