@@ -1,4 +1,4 @@
-"""SQL functions that count rows which no other Python function processes: `count_duplicates` and `count_late`."""
+"""SQL function `count_duplicates`: counts rows that no other Python function processes."""
 
 from __future__ import annotations
 

@@ -32,6 +32,7 @@ STAGES = {
     "revise": "deltas",
     "price": "costed",
 }
+_NO_TERMS = "SELECT meter_id, ARRAY[''] AS terms FROM costed WHERE FALSE"
 BOUND = Path(__file__).parent / "bound"
 
 
@@ -68,10 +69,10 @@ def until(view: str) -> Callable[[StreamTableEnvironment, Input, Job], Statement
 def bound(t_env: StreamTableEnvironment, data: Input, job: Job) -> StatementSet:
     """The same shape without Python: JSON parsed by Flink, a flat price, the job's own windows."""
     _plain_costs(t_env, data, job, blackholes(["costs", "kpis"]))
-    # Late readings are counted in Python; here they need not be.
-    views = Views(t_env, lambda name: read_sql(name).replace("count_late(interval_s)", "interval_s"))
+    # The terms of contracts are computed in Python; here no reading is expected.
+    views = Views(t_env, lambda name: _NO_TERMS if name == "kpis/contract_terms" else read_sql(name))
     views.add("price/costs")
-    kpis(t_env, views)
+    kpis(t_env, views, job)
     statements = t_env.create_statement_set()
     for output in ("costs", "kpis"):
         statements.add_insert(sink_name(output), t_env.from_path(output))
@@ -95,7 +96,9 @@ def _plain_costs(t_env: StreamTableEnvironment, data: Input, job: Job, sinks: Ma
     views.add("newest_contracts")
     views.materialize("resolved", with_processing_time("processed_at"), Uid.RESOLVE)
     views.add("revised", "previous_revisions", "accumulated")
-    views.materialize("costed", with_event_time("event_time", "start_ms", job.watermark_delay_s), Uid.COSTS)
+    views.materialize(
+        "costed", with_event_time("event_time", ("start_ms", "observed_ms"), job.watermark_delay_s), Uid.COSTS
+    )
 
 
 def _plain(view: str) -> str:

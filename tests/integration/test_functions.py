@@ -145,10 +145,10 @@ def test_faulty_tariff_documents_are_counted_at_each_read(context: FakeContext, 
 
 
 def test_rows_are_counted_and_their_values_returned(context: FakeContext) -> None:
-    function = Counted("late")
+    function = Counted("duplicates")
     function.open(context)
     assert function.eval(pd.Series([900, 300])).tolist() == [900, 300]
-    assert context.counts == {"late": 2}
+    assert context.counts == {"duplicates": 2}
 
 
 def test_a_large_payload_is_split_without_loss() -> None:

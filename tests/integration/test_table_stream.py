@@ -12,7 +12,6 @@ from flink_job.dataflow.submission import stream_graph
 from flink_job.dataflow.table_stream import (
     with_event_time,
     with_processing_time,
-    with_rowtime,
     with_same_watermarks,
 )
 from flink_job.dataflow.uids import Uid
@@ -86,12 +85,11 @@ def test_a_state_ttl_applies_to_the_views_that_are_translated_after_it() -> None
     assert rows_of(t_env, "SELECT tick, n, m FROM after") == [(1, 1, 1), (2, 2, 1), (3, 3, 1)]
 
 
-@pytest.mark.parametrize("schema", [with_same_watermarks("row_time"), with_rowtime("row_time", "ms")])
-def test_watermarks_are_generated_once_and_pass_the_next_conversion(schema: Schema.Builder) -> None:
+def test_watermarks_are_generated_once_and_pass_the_next_conversion() -> None:
     t_env = table_environment()
     views = views_of(t_env, {"timed": TIMES, "passed": "SELECT ms, event_time FROM timed"})
-    views.materialize("timed", with_event_time("event_time", "ms", delay_s=0), Uid.COSTS)
-    views.materialize("passed", schema, Uid.LATENESS)
+    views.materialize("timed", with_event_time("event_time", ("ms", "ms"), delay_s=0), Uid.COSTS)
+    views.materialize("passed", with_same_watermarks("row_time"), Uid.RESOLVE)
     windows = """SELECT COUNT(*) AS n FROM TABLE(TUMBLE(TABLE passed, DESCRIPTOR(row_time), INTERVAL '15' MINUTES))
         GROUP BY window_start, window_end"""
     t_env.create_temporary_view("windows", t_env.sql_query(windows))

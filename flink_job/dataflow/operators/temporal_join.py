@@ -43,9 +43,10 @@ def join_latest(
 
     The first column of each input is its key, a STRING. The columns of the second input are a key, a value, a version
     (TIMESTAMP_LTZ(3)) and a position, a decimal number as STRING that orders the rows of one version. The latest rows
-    never expire. An operator without state reads `snapshot` before it processes any row. At every start, rows wait until
-    the second input has been read up to its head, which it has after `quiet_s` without rows. The columns of `view` are those of both inputs, so their names must
-    differ; `schema` adds further columns and a watermark.
+    never expire. An operator without state reads `snapshot` before it processes any row. At every start, rows wait
+    until the second input has been read up to its head: until `quiet_s` without rows, or a row as recent as the start.
+    The columns of `view` are those of both inputs, so their names must differ; `schema` adds further columns and a
+    watermark.
 
     `updates` names a second view, of the latest rows and those that replace them: `updated_key`, `latest` (the value)
     and `previous` (the value before, or NULL).
