@@ -25,7 +25,7 @@ CORRECTION_DELAY_MS = 1_000
 DEFAULT_INTERVAL_S = 900
 #: Columns of a row that are not summed.
 _ROW = ("start_ms", "interval_s", "day_start_ms", "day_s", "arrival")
-_TERMS = ("zone", "from_ms", "until_ms")
+_TERMS = ("zone", "from_ms", "until_ms", "site")
 
 
 class Rollup(NamedTuple):
@@ -47,8 +47,9 @@ def roll_up(
 
     For the columns of `view` see `RollupOutput.java`: the key, `day_start_ms`, `day_s`, `start_ms`, `window_s`,
     `is_total`, `is_change`, `is_corrected`, `emission`, `interval_s`, the sums, the least and greatest of the last one,
-    and `arrival`. The view `expected`, if given, has the key and the columns `zone`, `from_ms` and `until_ms`: rows of
-    a key are expected between these times. The sums of a quarter hour expire `ttl_days` after its last row.
+    and `arrival`. The view `expected`, if given, has the key and the columns `zone`, `from_ms`, `until_ms` and `site`:
+    rows of a key are expected between these times; in a bounded run, between the first and the last row of its site,
+    which both views name. The sums of a quarter hour expire `ttl_days` after its last row.
     """
     table = t_env.from_path(rows)
     schema = table._j_table.getResolvedSchema()
@@ -62,7 +63,7 @@ def roll_up(
         terms_schema = terms._j_table.getResolvedSchema()
         at = _positions(list(terms_schema.getColumnNames()), _TERMS)
         second = _idle(as_stream(t_env, terms, uid.versions), uid).keyBy(*key_of(terms_schema, rollup.key))
-        operator = own.ExpectedRollup(columns, at, ttl_days * _DAY_MS, CORRECTION_DELAY_MS, DEFAULT_INTERVAL_S)
+        operator = own.ExpectedRollup(columns, names.index("site"), at, ttl_days * _DAY_MS, CORRECTION_DELAY_MS, DEFAULT_INTERVAL_S)
         stream = keyed.connect(second).transform(name, result, operator)
     else:
         operator = own.WindowRollup(columns, ttl_days * _DAY_MS, CORRECTION_DELAY_MS)

@@ -16,5 +16,6 @@ SELECT
   reactive_import_uvarh AS reactive_uvarh,
   total_ucost,
   import_ukwh * 3600 / GREATEST(900, interval_s) AS mean_ukw,
+  SPLIT_INDEX(site_path, '/', 0) AS site,
   event_time
 FROM costed

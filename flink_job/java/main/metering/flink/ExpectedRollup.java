@@ -1,13 +1,17 @@
 package metering.flink;
 
+import java.util.HashMap;
+import java.util.Map;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeinfo.Types;
-import org.apache.flink.api.java.tuple.Tuple4;
+import org.apache.flink.api.java.tuple.Tuple5;
 import org.apache.flink.streaming.api.operators.TwoInputStreamOperator;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.table.data.RowData;
+import org.apache.flink.table.data.StringData;
+import org.apache.flink.table.data.binary.BinaryStringData;
 
 /**
  * A {@link WindowRollup} that knows which rows are expected: a key that is silent has windows, too.
@@ -20,7 +24,8 @@ import org.apache.flink.table.data.RowData;
  * <p>A slot of a key that has terms, or rows, is expected to have as many rows as multiples of the
  * interval start in it. The interval is that of its rows, else that of the rows before, else a
  * default. In a run to the end of the input, where there are no watermarks before, rows are
- * expected between the first and the last one of the subtask.
+ * expected between the first and the last row of the key's peers, of those that this subtask has
+ * processed.
  *
  * <p>State, by key, beside that of {@link WindowRollup}: {@code terms}.
  */
@@ -31,10 +36,13 @@ public final class ExpectedRollup extends WindowRollup
   private final int zone;
   private final int from;
   private final int until;
+  private final int peers;
+  private final int termsPeers;
   private final int defaultIntervalS;
 
-  private transient ValueState<Tuple4<String, Long, Long, Long>> terms;
+  private transient ValueState<Tuple5<String, Long, Long, Long, String>> terms;
   private transient ExpectedTerms known;
+  private transient Map<StringData, long[]> spans;
   private transient boolean rowsEnded;
   private transient boolean termsEnded;
 
@@ -42,13 +50,15 @@ public final class ExpectedRollup extends WindowRollup
    * Creates a rollup.
    *
    * @param columns positions of the columns of the first input
-   * @param terms positions of zone, from and until in the second input
+   * @param peers position of the name of the key's peers (STRING) in the first input
+   * @param terms positions of zone, from, until and peers in the second input
    * @param ttlMs time after which sums expire
    * @param correctionDelayMs event time over which corrections are collected
    * @param defaultIntervalS interval of a key without rows
    */
   public ExpectedRollup(
       RollupColumns columns,
+      int peers,
       int[] terms,
       long ttlMs,
       long correctionDelayMs,
@@ -57,22 +67,44 @@ public final class ExpectedRollup extends WindowRollup
     this.zone = terms[0];
     this.from = terms[1];
     this.until = terms[2];
+    this.termsPeers = terms[3];
+    this.peers = peers;
     this.defaultIntervalS = defaultIntervalS;
   }
 
   @Override
   public void open() throws Exception {
     super.open();
+    spans = new HashMap<>();
     terms =
         getRuntimeContext()
             .getState(
                 new ValueStateDescriptor<>(
-                    "terms", Types.TUPLE(Types.STRING, Types.LONG, Types.LONG, Types.LONG)));
+                    "terms",
+                    Types.TUPLE(Types.STRING, Types.LONG, Types.LONG, Types.LONG, Types.STRING)));
   }
 
   @Override
   public void processElement1(StreamRecord<RowData> element) throws Exception {
+    RowData row = element.getValue();
+    long startMs = row.getLong(columns.start);
+    long endMs = startMs + row.getInt(columns.interval) * 1000L;
+    StringData name = row.getString(peers);
+    long[] span = spans.get(name);
+    if (span == null) {
+      spans.put(((BinaryStringData) name).copy(), new long[] {startMs, endMs});
+    } else {
+      span[0] = Math.min(span[0], startMs);
+      span[1] = Math.max(span[1], endMs);
+    }
     processElement(element);
+  }
+
+  @Override
+  long endMs() throws Exception {
+    ExpectedTerms current = ExpectedTerms.of(terms.value());
+    long[] span = current == null ? null : spans.get(StringData.fromString(current.peers));
+    return span == null ? Long.MIN_VALUE : -floor(-span[1]);
   }
 
   @Override
@@ -81,18 +113,26 @@ public final class ExpectedRollup extends WindowRollup
     ExpectedTerms before = ExpectedTerms.of(terms.value());
     long sinceMs = before == null ? ExpectedTerms.UNKNOWN : before.sinceMs;
     String id = row.getString(zone).toString();
-    terms.update(new ExpectedTerms(id, row.getLong(from), row.getLong(until), sinceMs).stored());
+    terms.update(
+        new ExpectedTerms(
+                id,
+                row.getLong(from),
+                row.getLong(until),
+                sinceMs,
+                row.getString(termsPeers).toString())
+            .stored());
     schedule(progress(), watermark() + 1);
   }
 
   @Override
   long openExpected(RollupProgress at, long reachedMs, boolean isEnd) throws Exception {
     known = ExpectedTerms.of(terms.value());
-    if (known == null || isEnd && firstStart() == Long.MAX_VALUE) {
+    long[] span = known == null ? null : spans.get(StringData.fromString(known.peers));
+    if (known == null || isEnd && span == null) {
       return Long.MAX_VALUE;
     }
     if (known.sinceMs == ExpectedTerms.UNKNOWN) {
-      known = known.since(isEnd ? firstStart() : reachedMs);
+      known = known.since(isEnd ? floor(span[0]) : reachedMs);
       terms.update(known.stored());
     }
     long slotMs = floor(Math.max(known.firstMs(), at.closedMs));

@@ -3,7 +3,7 @@ package metering.flink;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.time.ZonedDateTime;
-import org.apache.flink.api.java.tuple.Tuple4;
+import org.apache.flink.api.java.tuple.Tuple5;
 
 /**
  * When rows of a key are expected: from {@code fromMs} until {@code untilMs}, but not before {@code
@@ -16,24 +16,28 @@ final class ExpectedTerms {
   final long fromMs;
   final long untilMs;
   final long sinceMs;
+  final String peers;
 
-  ExpectedTerms(String zone, long fromMs, long untilMs, long sinceMs) {
+  ExpectedTerms(String zone, long fromMs, long untilMs, long sinceMs, String peers) {
     this.zone = zone;
     this.fromMs = fromMs;
     this.untilMs = untilMs;
     this.sinceMs = sinceMs;
+    this.peers = peers;
   }
 
-  static ExpectedTerms of(Tuple4<String, Long, Long, Long> stored) {
-    return stored == null ? null : new ExpectedTerms(stored.f0, stored.f1, stored.f2, stored.f3);
+  static ExpectedTerms of(Tuple5<String, Long, Long, Long, String> stored) {
+    return stored == null
+        ? null
+        : new ExpectedTerms(stored.f0, stored.f1, stored.f2, stored.f3, stored.f4);
   }
 
-  Tuple4<String, Long, Long, Long> stored() {
-    return Tuple4.of(zone, fromMs, untilMs, sinceMs);
+  Tuple5<String, Long, Long, Long, String> stored() {
+    return Tuple5.of(zone, fromMs, untilMs, sinceMs, peers);
   }
 
   ExpectedTerms since(long ms) {
-    return new ExpectedTerms(zone, fromMs, untilMs, ms);
+    return new ExpectedTerms(zone, fromMs, untilMs, ms, peers);
   }
 
   long firstMs() {

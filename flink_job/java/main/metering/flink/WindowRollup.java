@@ -59,8 +59,6 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
   private transient InternalTimerService<VoidNamespace> timers;
   private transient RollupOutput rows;
   private transient Counter late;
-  private transient long firstStartMs;
-  private transient long lastEndMs;
   transient SlotGroup group;
 
   /**
@@ -99,8 +97,6 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
     rows = new RollupOutput(output, columns);
     late = getRuntimeContext().getMetricGroup().counter("late");
     group = new SlotGroup(columns.sums.length);
-    firstStartMs = Long.MAX_VALUE;
-    lastEndMs = Long.MIN_VALUE;
   }
 
   @Override
@@ -108,8 +104,6 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
     RowData row = element.getValue();
     long startMs = row.getLong(columns.start);
     long slotMs = Math.floorDiv(startMs, SLOT_MS) * SLOT_MS;
-    firstStartMs = Math.min(firstStartMs, slotMs);
-    lastEndMs = Math.max(lastEndMs, startMs + row.getInt(columns.interval) * 1000L);
     RollupProgress at = RollupProgress.read(progress);
     long groupMs =
         load(slotMs, row.getLong(columns.dayStart), row.getInt(columns.dayLength) * 1000L);
@@ -130,7 +124,7 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
   public void onEventTime(InternalTimer<RowData, VoidNamespace> timer) throws Exception {
     boolean isEnd = timers.currentWatermark() == Long.MAX_VALUE;
     RollupProgress at = RollupProgress.read(progress);
-    long reachedMs = isEnd ? Math.max(at.closedMs, end()) : floor(timers.currentWatermark());
+    long reachedMs = isEnd ? Math.max(at.closedMs, endMs()) : floor(timers.currentWatermark());
     at.timerMs = RollupProgress.NONE;
     at.emissions++;
     rows.startEmission((RowData) getCurrentKey(), at.emissions);
@@ -155,6 +149,11 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
   @Override
   public void onProcessingTime(InternalTimer<RowData, VoidNamespace> timer) {
     throw new IllegalStateException("A rollup has no timers in processing time");
+  }
+
+  /** The time up to which rows of the current key are expected at the end of the input. */
+  long endMs() throws Exception {
+    return Long.MIN_VALUE;
   }
 
   /** Adds the groups whose rows are expected; returns the time at which the next one is. */
@@ -286,16 +285,6 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
 
   long watermark() {
     return timers.currentWatermark();
-  }
-
-  /** The start of the first slot with rows of this subtask since its start. */
-  long firstStart() {
-    return firstStartMs;
-  }
-
-  /** The end of the last slot with rows of this subtask since its start. */
-  private long end() {
-    return lastEndMs == Long.MIN_VALUE ? lastEndMs : -floor(-lastEndMs);
   }
 
   static long floor(long ms) {

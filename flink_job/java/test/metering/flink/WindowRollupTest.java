@@ -24,9 +24,9 @@ import org.junit.jupiter.api.Test;
 
 /**
  * Rows of these tests: key, start, interval, day start and length, arrival, and the sums rows,
- * expected rows, energy. Emitted rows are written as {@code minute of the window's start + its
- * minutes, flags, rows/expected rows, energy, least to greatest}; the flags are T (total), C
- * (change) and R (corrected).
+ * expected rows, energy, and the name of the peers. Emitted rows are written as {@code minute of
+ * the window's start + its minutes, flags, rows/expected rows, energy, least to greatest}; the
+ * flags are T (total), C (change) and R (corrected).
  */
 class WindowRollupTest {
   private static final LogicalType STRING = VarCharType.STRING_TYPE;
@@ -184,6 +184,7 @@ class WindowRollupTest {
       rollup.row("a", 90, 900, 2);
       rollup.terms("a", "UTC", 0, Long.MAX_VALUE / MINUTE_MS);
       rollup.terms("b", "UTC", 0, Long.MAX_VALUE / MINUTE_MS);
+      rollup.terms("elsewhere", "UTC", 0, Long.MAX_VALUE / MINUTE_MS);
       rollup.processWatermark1(Watermark.MAX_WATERMARK);
       assertEquals(List.of(), rollup.emitted());
       rollup.processWatermark2(Watermark.MAX_WATERMARK);
@@ -200,6 +201,7 @@ class WindowRollupTest {
               "60+60 T 2/3 3 1..2",
               "0+1440 T 2/3 3 1..2"),
           rollup.emittedOf("a"));
+      assertEquals(List.of(), rollup.emittedOf("elsewhere"));
     }
   }
 
@@ -234,7 +236,7 @@ class WindowRollupTest {
 
     Harness() throws Exception {
       super(
-          new ExpectedRollup(COLUMNS, new int[] {1, 2, 3}, 1_000_000_000L, 1_000, 900),
+          new ExpectedRollup(COLUMNS, 9, new int[] {1, 2, 3, 4}, 1_000_000_000L, 1_000, 900),
           KEY,
           KEY,
           KEY.getProducedType());
@@ -270,7 +272,8 @@ class WindowRollupTest {
               TimestampData.fromEpochMillis((long) minute * MINUTE_MS + 1),
               1L,
               0L,
-              energy);
+              energy,
+              StringData.fromString("site"));
       processElement1(new StreamRecord<>(row));
     }
 
@@ -280,7 +283,8 @@ class WindowRollupTest {
               StringData.fromString(key),
               StringData.fromString(zone),
               fromMinute * MINUTE_MS,
-              untilMinute * MINUTE_MS);
+              untilMinute * MINUTE_MS,
+              StringData.fromString(key.equals("elsewhere") ? "other" : "site"));
       processElement2(new StreamRecord<>(row));
     }
 
