@@ -63,7 +63,9 @@ def roll_up(
         terms_schema = terms._j_table.getResolvedSchema()
         at = _positions(list(terms_schema.getColumnNames()), _TERMS)
         second = _idle(as_stream(t_env, terms, uid.versions), uid).keyBy(*key_of(terms_schema, rollup.key))
-        operator = own.ExpectedRollup(columns, names.index("site"), at, ttl_days * _DAY_MS, CORRECTION_DELAY_MS, DEFAULT_INTERVAL_S)
+        operator = own.ExpectedRollup(
+            columns, names.index("site"), at, ttl_days * _DAY_MS, CORRECTION_DELAY_MS, DEFAULT_INTERVAL_S
+        )
         stream = keyed.connect(second).transform(name, result, operator)
     else:
         operator = own.WindowRollup(columns, ttl_days * _DAY_MS, CORRECTION_DELAY_MS)

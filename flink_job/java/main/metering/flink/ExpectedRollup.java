@@ -161,6 +161,14 @@ public final class ExpectedRollup extends WindowRollup
   }
 
   @Override
+  void observeLate(RollupProgress at, int intervalS) throws Exception {
+    if (intervalS > 0 && at.intervalS != intervalS) {
+      at.intervalS = intervalS;
+      write(at);
+    }
+  }
+
+  @Override
   boolean hasEmptyTotals() {
     return false;
   }

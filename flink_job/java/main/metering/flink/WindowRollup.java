@@ -114,6 +114,7 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
       late.inc();
       group.corrected |= 1L << slot;
       rows.change((RowData) getCurrentKey(), row, slotMs);
+      observeLate(at, row.getInt(columns.interval));
     }
     markPending(groupMs);
     groups.put(groupMs, group.pack());
@@ -163,6 +164,9 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
 
   /** Adds to a slot of {@link #group} that is closed the rows that are expected in it. */
   void addExpected(RollupProgress at, int slot, long slotMs, long reachedMs) {}
+
+  /** Learns the interval of a late row, which no closing slot will show. */
+  void observeLate(RollupProgress at, int intervalS) throws Exception {}
 
   /** Whether a slot without rows has a total. */
   boolean hasEmptyTotals() {
@@ -264,6 +268,10 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
       pending.put(groupMs, true);
       pendingDays.put(group.dayStartMs, group.dayMs);
     }
+  }
+
+  void write(RollupProgress at) throws Exception {
+    at.write(progress);
   }
 
   /** Sets the timer of the current key to a time, unless it is earlier. */
