@@ -21,8 +21,6 @@ WIRE: Mapping[str, str] = {
     "demand_cost": "dc", "fixed_cost": "fc", "export_credit": "xc", "other_cost": "oc", "tax": "tx", "cost": "c",
     "currency": "cu", "provisional": "pv", "demand_estimated": "de", "is_first": "f", "day_start": "d", "day_s": "ds",
     "kpi_id": "ki", "window_start": "ws", "window_end": "we", "window_s": "w", "emission": "em", "emitted_at": "ea",
-    "readings": "n",
-    "kpi_id": "ki", "window_start": "ws", "window_end": "we", "window_s": "w", "emission": "em", "emitted_at": "ea",
     "readings": "n", "expected_readings": "en", "min_kw": "mi", "max_kw": "ma",
     "alert_id": "ai", "change_number": "cn", "rule_id": "ru", "rule_version": "rv", "title": "tl", "severity": "sv",
     "state": "st", "tags": "tg", "signal": "sg", "unit": "u", "value": "vl", "threshold": "th", "episode_start": "es",
