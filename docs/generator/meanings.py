@@ -17,6 +17,7 @@ JOB: dict[str, dict[str, str]] = {
     "contracts": {
         **_SOURCE,
         "snapshot_uri": "Snapshot of the latest contract of each meter, read by a job without state: a path or s3://bucket/key",
+        "snapshot_is_complete": "Whether it has every contract, so that readings do not wait for the stream",
     },
     "outputs": {
         "costs": "Firehose delivery stream of table `costs`",
@@ -47,6 +48,8 @@ JOB: dict[str, dict[str, str]] = {
         "max_parallelism": "Upper limit of the parallelism; fixed for the lifetime of the state",
         "watermark_delay_s": "Delay of the watermark behind the highest event time [s]",
         "idle_timeout_s": "Time without records after which a shard no longer holds back the watermark [s]",
+        "contracts_idle_s": "Time without contracts after which their stream has been read up to its head: readings "
+        "wait for that at every start [s]",
         "max_future_s": "How far an interval may begin after the arrival of its record [s]",
         "max_record_bytes": "Size above which a record is rejected [bytes]",
         "silence_s": "Time without readings after which an entity has no data, for rules with `no_data`; it should "

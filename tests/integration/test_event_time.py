@@ -135,7 +135,7 @@ def test_buffered_readings_correct_the_windows_that_were_emitted(lake: Path, nam
 
 
 def test_the_newest_totals_are_those_of_the_costs(lake: Path) -> None:
-    """Whatever was late: table `kpis` is what the views compute from the costs."""
+    """Late or not, table `kpis` has what the views compute from the costs."""
     for view, window_s in (("kpis_1h", 3600), ("kpis_1d", 86_400)):
         columns = "level, entity, window_start, readings, expected_readings, energy_kwh, cost, max_kw::DECIMAL(18, 6)"
         stream = rows(lake, f"SELECT {columns} FROM kpis WHERE window_s = {window_s} ORDER BY ALL")

@@ -33,6 +33,11 @@ def views() -> Iterator[duckdb.DuckDBPyConnection]:
             "day_s INTEGER, event_date VARCHAR, interval_s INTEGER, readings INTEGER, energy_kwh DECIMAL(18, 6), "
             "export_kwh DECIMAL(18, 6), reactive_kvarh DECIMAL(18, 6), cost DECIMAL(18, 6))"
         )
+        connection.execute(
+            "CREATE TABLE kpis (tenant VARCHAR, level VARCHAR, entity VARCHAR, site_path VARCHAR, currency VARCHAR, "
+            "window_start TIMESTAMP, window_s INTEGER, day_start TIMESTAMP, day_s INTEGER, event_date VARCHAR, "
+            "expected_readings BIGINT)"
+        )
         for number, (kwh, kvarh, (interval_s, readings)) in enumerate(product(ENERGIES, REACTIVES, READINGS)):
             name = f"m{number}"
             connection.execute(
@@ -64,6 +69,23 @@ def test_views_and_python_agree(views: duckdb.DuckDBPyConnection, view: str, dur
         np.testing.assert_allclose(of_view, of_module, rtol=1e-14)
     assert np.isfinite(in_python[3]).sum() == 2 * 2 * len(READINGS)
     assert (in_python[0] <= 1).all()
+
+
+@pytest.mark.parametrize(("view", "window_s"), [("kpis_1h", 3600), ("kpis_1d", 86_400)])
+def test_views_have_the_readings_that_the_job_expected(
+    views: duckdb.DuckDBPyConnection, view: str, window_s: int
+) -> None:
+    """Of `m0`, which sent no reading in the window, the job expected 96; so it did of `silent`, which sent nothing."""
+    with views.cursor() as connection:
+        connection.execute("BEGIN")
+        for name in ("m0", "silent"):
+            row = ["default", "meter", name, f"f/p/l/{name}", "EUR", DAY, window_s, DAY, DAY_S, "2026-03-28", 96]
+            connection.execute(f"INSERT INTO kpis VALUES ({', '.join('?' * len(row))})", row)
+        columns = "entity, readings, expected_readings, completeness, site"
+        sql = f"SELECT {columns} FROM {view} WHERE entity IN ('m0', 'silent')"
+        found = connection.execute(f"{sql} ORDER BY 1").fetchall()
+        connection.execute("ROLLBACK")
+    assert found == [("m0", 0, 96, 0, "f"), ("silent", 0, 96, 0, "f")]
 
 
 @pytest.mark.parametrize(
