@@ -47,6 +47,11 @@ class _SegmentEntry:
     tariff: Tariff
     timeline: Timeline
 
+    def demand_slot_at(self, instant_ms: int) -> int:
+        """Return the slot of a demand interval by its start, so that all its readings have the same one."""
+        period = self.tariff.periods[self.timeline.period_at(instant_ms)]
+        return self.tariff.demand_periods.get(period, 0)
+
 
 class LocalDays:
     """The starts of the local days of a time zone, as sorted epoch ms, computed lazily by year."""
@@ -112,13 +117,14 @@ class ContractTimeline:
         period = entry.timeline.period_at(instant_ms)
         day_start, day_end = local_days(self.contract.timezone).day_of(instant_ms)
         window_ms = tariff.demand_window_s * 1000
+        demand_start = day_start + (instant_ms - day_start) // window_ms * window_ms
         return TariffPosition(
             entry.segment,
             entry.key,
             entry.bill_key,
             period,
-            tariff.demand_periods.get(tariff.periods[period], 0) if tariff.demand_periods else 0,
-            day_start + (instant_ms - day_start) // window_ms * window_ms,
+            entry.demand_slot_at(demand_start) if tariff.demand_periods else 0,
+            demand_start,
             tariff.demand_window_s,
             day_start,
             (day_end - day_start) // 1000,
@@ -132,8 +138,7 @@ class ContractTimeline:
         entry = self._entry_at(start_ms)
         if next_ms >= entry.segment.segment_end_ms:
             return BEYOND_BILL
-        slots = entry.tariff.demand_periods
-        return slots.get(entry.tariff.periods[entry.timeline.period_at(next_ms)], 0) if slots else 0
+        return entry.demand_slot_at(next_ms) if entry.tariff.demand_periods else 0
 
     def _entry_at(self, instant_ms: int) -> _SegmentEntry:
         for entry in self._entries:

@@ -3,7 +3,8 @@
 It follows the written rules: the highest (revision, quantity) of an interval's quantity counts; a peak never falls;
 each charge of a bill is rounded to 1e-6, half to even; fixed charges accrue over the intervals that have a reading.
 The import of a reading that straddles two demand intervals is divided by time; the second part is rounded down to 1e-6
-kWh and not counted beyond the bill; a reading longer than the demand interval counts with its mean power.
+kWh and not counted beyond the bill; a reading longer than the demand interval counts with its mean power. A demand
+interval counts in the demand period in which it begins.
 """
 
 from __future__ import annotations
@@ -175,16 +176,17 @@ class _Bill:
         window = self.tariff.get("demand", {}).get("window_s", 900)
         midnight = int(datetime(local.year, local.month, local.day, tzinfo=self.zone).timestamp())
         opens = midnight + (start - midnight) // window * window
+        demand_period = self.period(datetime.fromtimestamp(opens, self.zone))
         changed_by = changed.get("import", Fraction(0))
         length, beyond = record["interval_s"], Fraction(0)
         if length > window:
-            self.measure(period, Fraction(int(after * 10**6) * window // length, 10**6), window)
+            self.measure(demand_period, Fraction(int(after * 10**6) * window // length, 10**6), window)
         else:
             over = start + length - opens - window
             if over > 0:
                 beyond = _floor(after * over / length) - _floor((after - changed_by) * over / length)
             oracle.demand[record["meter_id"], opens] += changed_by - beyond
-            self.measure(period, oracle.demand[record["meter_id"], opens], window)
+            self.measure(demand_period, oracle.demand[record["meter_id"], opens], window)
             if over > 0 and opens + window < self.until:
                 oracle.demand[record["meter_id"], opens + window] += beyond
                 next_period = self.period(datetime.fromtimestamp(opens + window, self.zone))

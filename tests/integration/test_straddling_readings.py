@@ -21,8 +21,19 @@ STEADY = {"tariff_id": "steady", "version": "1", "currency": "EUR", "valid_from"
 NIGHT_AND_DAY = {
     "days": [{"on": EVERY_DAY, "bands": [{"from": "00:00", "period": "night"}, {"from": "08:00", "period": "day"}]}]
 }
+#: The day begins within a demand interval of an hour.
+HALF_PAST = {
+    "days": [{"on": EVERY_DAY, "bands": [{"from": "00:00", "period": "night"}, {"from": "08:30", "period": "day"}]}]
+}
 #: Start after midnight and length of the readings by meter [s].
-RHYTHMS = {"ten": (0, 600), "late": (420, 900), "odd": (77, 430), "even": (0, 300), "hours": (420, 3600)}
+RHYTHMS = {
+    "border": (0, 900),
+    "ten": (0, 600),
+    "late": (420, 900),
+    "odd": (77, 430),
+    "even": (0, 300),
+    "hours": (420, 3600),
+}
 FIRST = datetime(2026, 3, 30, 22, tzinfo=UTC)  # midnight in Madrid, a day before the cycle and the tariff version end
 
 
@@ -39,12 +50,14 @@ def tariffs() -> list[dict[str, Any]]:
             "demand": demand,
         }
 
+    hours = {**version("1", "2026-01-01", "2.5"), "tariff_id": "hours", "calendar": HALF_PAST}
+    hours["demand"]["window_s"] = 3600
     steady = {
         **STEADY,
         "energy": {"periods": {"all": [{"price": "0.10"}]}},
         "demand": {"window_s": 900, "flat": [{"price": "10"}]},
     }
-    return [version("1", "2026-01-01", "2.5"), version("2", "2026-04-02", "2.7"), steady]
+    return [version("1", "2026-01-01", "2.5"), version("2", "2026-04-02", "2.7"), hours, steady]
 
 
 def contract(meter: str, tariff: str) -> bytes:
@@ -109,7 +122,7 @@ def oracle() -> Oracle:
 
 def contracts() -> list[bytes]:
     steady = (contract(meter, "steady") for meter in ("steady-ten", "steady-late"))
-    return [*(contract(meter, "dem") for meter in RHYTHMS), *steady]
+    return [*(contract(meter, "hours" if meter == "border" else "dem") for meter in RHYTHMS), *steady]
 
 
 @pytest.fixture(scope="module", params=["in order", "shuffled"])

@@ -155,10 +155,11 @@ def _range(context: SegmentContext) -> range:
 
 
 def _slots(context: SegmentContext, peaks: Peaks) -> Ints:
-    """Return the demand slot of each part of a reading, by its start; 0 outside every demand period."""
+    """Return the demand slot of each part of a reading, by the start of its demand interval; 0 outside every period."""
     calendar = context.tariff.demand.calendar or context.tariff.calendar
+    starts = peaks.start if context.tariff.demand.slide_s else peaks.window_start
     of_period = np.array([context.tariff.demand_periods.get(name, 0) for name in calendar.periods], dtype=np.int64)
-    return np.asarray(of_period[context.timeline(calendar, context.terms.zone).periods_at(peaks.start)])
+    return np.asarray(of_period[context.timeline(calendar, context.terms.zone).periods_at(starts)])
 
 
 def _daily(context: SegmentContext, peaks: Peaks) -> Ints:

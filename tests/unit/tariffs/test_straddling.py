@@ -137,3 +137,17 @@ def test_rating_files_says_how_many_readings_are_divided(tmp_path: Path) -> None
         *("--timezone", "Europe/Madrid", "--out", tmp_path / "out"),
     )
     assert "demand is estimated: 2 readings straddle demand intervals of 900 s" in " ".join(said.split())
+
+
+def test_a_demand_interval_belongs_to_the_demand_period_in_which_it_begins() -> None:
+    """Demand intervals of an hour, the day begins at 07:30, within one.
+
+    07:00 to 08:00 with 2 + 4 kWh is 6 kW of the night, 6 x 1;
+    08:00 to 09:00 with 3 kWh is 3 kW of the day, 3 x 3.
+    """
+    bands = [{"from": "00:00", "period": "night"}, {"from": "07:30", "period": "day"}]
+    days = [{"on": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "bands": bands}]
+    demand = {"window_s": 3600, "periods": {"day": [{"price": "3"}], "night": [{"price": "1"}]}}
+    readings = [(DAY + minutes * 60_000, kwh) for minutes, kwh in ((420, 2), (450, 4), (480, 3))]
+    found = rated({"calendar": {"days": days}, "demand": demand}, *readings, interval_s=1800)
+    assert amounts(found, "demand") == [6 + 9]
