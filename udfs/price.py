@@ -44,7 +44,7 @@ class PriceInput(NamedTuple):
     """Leading arguments of `price_reading`, columns of a batch; the accumulated state follows (see `_states`).
 
     `import_total`, `export_total`: energy of the whole interval [1e-6 kWh], ABSENT if the record has none.
-    `demand`: energy of the demand interval [1e-6 kWh]. `contracted`: contracted power [1e-6 kW], ABSENT without one.
+    `demand`: energy of the demand interval, of two the larger [1e-6 kWh]. `contracted`: power [1e-6 kW] or ABSENT.
     `imported`, `exported`: energy that the record adds [1e-6 kWh], negative for a correction that lowers a quantity.
     """
 

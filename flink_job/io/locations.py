@@ -6,13 +6,13 @@ The tag is the modification time and size of a file, or the ETag of an object.
 from __future__ import annotations
 
 import glob
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlparse
+from uuid import uuid4
 
 from flink_job.metering.bounds import MAX_DOCUMENT_BYTES
 
@@ -73,9 +73,12 @@ class FolderLocation:
 
     def write(self, name: str, content: bytes) -> None:
         path = self.folder / name
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".tmp", delete=False) as written:
-            written.write(content)
-        Path(written.name).replace(path)
+        written = path.with_name(f".{uuid4().hex}.tmp")
+        try:
+            written.write_bytes(content)
+            written.replace(path)
+        finally:
+            written.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
