@@ -42,7 +42,6 @@ class Uid(StrEnum):
     COSTS = "costs"
     EXPECTED = "expected"
     KPIS_METERS = "kpis-meters"
-    KPIS_LINES = "kpis-lines"
     KPIS_LEVELS = "kpis-levels"
     ALERT_PREFILTER = "alert-prefilter"
     HEARTBEATS = "heartbeats"

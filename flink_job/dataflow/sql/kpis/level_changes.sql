@@ -1,6 +1,5 @@
--- Changes of the quarter hours of lines, for the levels above: the first two parts of the path (process), and the first (factory). They
--- are summed from lines, which are far fewer than meters, so that a large site is not a hot key. A path of fewer than three
--- parts is not a line: its meters belong directly to the level that it names.
+-- Changes of the quarter hours of meters, for every level above: the first part of the site path (factory), the first two (process), and
+-- the first three (line), as far as the path has them.
 SELECT
   l.entity,
   c.currency,
@@ -21,11 +20,18 @@ FROM (
   SELECT
     *,
     ARRAY[
-      CASE WHEN entity NOT LIKE '%/%/%' THEN entity ELSE '' END,
-      REGEXP_EXTRACT(entity, '^([^/]+/[^/]+)/', 1),
-      REGEXP_EXTRACT(entity, '^([^/]+)/', 1)
+      SPLIT_INDEX(site_path, '/', 0),
+      CASE
+        WHEN site_path LIKE '%/%' THEN CONCAT(SPLIT_INDEX(site_path, '/', 0), '/', SPLIT_INDEX(site_path, '/', 1))
+        ELSE ''
+      END,
+      CASE
+        WHEN site_path LIKE '%/%/%' THEN
+          CONCAT(SPLIT_INDEX(site_path, '/', 0), '/', SPLIT_INDEX(site_path, '/', 1), '/', SPLIT_INDEX(site_path, '/', 2))
+        ELSE ''
+      END
     ] AS entities
-  FROM line_windows
+  FROM meter_windows
   WHERE is_change
 ) AS c
 CROSS JOIN UNNEST(c.entities) AS l (entity)

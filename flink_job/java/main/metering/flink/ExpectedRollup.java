@@ -5,7 +5,7 @@ import java.util.Map;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeinfo.Types;
-import org.apache.flink.api.java.tuple.Tuple5;
+import org.apache.flink.api.java.tuple.Tuple4;
 import org.apache.flink.streaming.api.operators.TwoInputStreamOperator;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
@@ -40,8 +40,7 @@ public final class ExpectedRollup extends WindowRollup
   private final int termsPeers;
   private final int defaultIntervalS;
 
-  private transient ValueState<Tuple5<String, Long, Long, Long, String>> terms;
-  private transient ExpectedTerms known;
+  private transient ValueState<Tuple4<String, Long, Long, String>> terms;
   private transient Map<StringData, long[]> spans;
   private transient boolean rowsEnded;
   private transient boolean termsEnded;
@@ -80,8 +79,7 @@ public final class ExpectedRollup extends WindowRollup
         getRuntimeContext()
             .getState(
                 new ValueStateDescriptor<>(
-                    "terms",
-                    Types.TUPLE(Types.STRING, Types.LONG, Types.LONG, Types.LONG, Types.STRING)));
+                    "terms", Types.TUPLE(Types.STRING, Types.LONG, Types.LONG, Types.STRING)));
   }
 
   @Override
@@ -110,48 +108,61 @@ public final class ExpectedRollup extends WindowRollup
   @Override
   public void processElement2(StreamRecord<RowData> element) throws Exception {
     RowData row = element.getValue();
-    ExpectedTerms before = ExpectedTerms.of(terms.value());
-    long sinceMs = before == null ? ExpectedTerms.UNKNOWN : before.sinceMs;
-    String id = row.getString(zone).toString();
-    terms.update(
+    ExpectedTerms given =
         new ExpectedTerms(
-                id,
-                row.getLong(from),
-                row.getLong(until),
-                sinceMs,
-                row.getString(termsPeers).toString())
-            .stored());
-    schedule(progress(), watermark() + 1);
+            row.getString(zone).toString(),
+            row.getLong(from),
+            row.getLong(until),
+            row.getString(termsPeers).toString());
+    terms.update(given.stored());
+    RollupProgress at = progress();
+    if (at.expectedUntilMs <= watermark()) {
+      // Expected again, or for the first time: from the next watermark on.
+      at.expectedFromMs = RollupProgress.NONE;
+    } else {
+      at.expectedFromMs = Math.max(given.fromMs, at.expectedFromMs);
+      at.expectedUntilMs = given.untilMs;
+    }
+    write(at);
+    schedule(at, watermark() + 1);
   }
 
   @Override
   long openExpected(RollupProgress at, long reachedMs, boolean isEnd) throws Exception {
-    known = ExpectedTerms.of(terms.value());
-    long[] span = known == null ? null : spans.get(StringData.fromString(known.peers));
-    if (known == null || isEnd && span == null) {
-      return Long.MAX_VALUE;
+    ExpectedTerms known = null;
+    if (at.expectedFromMs == RollupProgress.NONE || isEnd) {
+      known = ExpectedTerms.of(terms.value());
+      long[] span = known == null ? null : spans.get(StringData.fromString(known.peers));
+      if (known == null || isEnd && span == null) {
+        return Long.MAX_VALUE;
+      }
+      if (at.expectedFromMs == RollupProgress.NONE) {
+        at.expectedFromMs = Math.max(known.fromMs, isEnd ? floor(span[0]) : reachedMs);
+        at.expectedUntilMs = known.untilMs;
+      }
     }
-    if (known.sinceMs == ExpectedTerms.UNKNOWN) {
-      known = known.since(isEnd ? floor(span[0]) : reachedMs);
-      terms.update(known.stored());
+    long slotMs = floor(Math.max(at.expectedFromMs, at.closedMs));
+    while (slotMs < Math.min(reachedMs, at.expectedUntilMs)) {
+      long endMs = at.endOfGroup(slotMs);
+      if (endMs == RollupProgress.NONE) {
+        known = known == null ? ExpectedTerms.of(terms.value()) : known;
+        long[] day = known.day(slotMs);
+        long groupMs = load(slotMs, day[0], day[1]);
+        markPending(at, groupMs);
+        store(groupMs);
+        endMs = at.endOfGroup(slotMs);
+      }
+      slotMs = endMs;
     }
-    long slotMs = floor(Math.max(known.firstMs(), at.closedMs));
-    while (slotMs < Math.min(reachedMs, known.untilMs)) {
-      long[] day = known.day(slotMs);
-      long groupMs = load(slotMs, day[0], day[1]);
-      markPending(groupMs);
-      store(groupMs);
-      slotMs = Math.min((Math.floorDiv(slotMs, HOUR_MS) + 1) * HOUR_MS, day[0] + day[1]);
-    }
-    boolean goesOn = !isEnd && reachedMs < known.untilMs;
-    return goesOn ? Math.max(reachedMs, floor(known.firstMs())) + SLOT_MS : Long.MAX_VALUE;
+    boolean goesOn = !isEnd && reachedMs < at.expectedUntilMs;
+    return goesOn ? Math.max(reachedMs, floor(at.expectedFromMs)) + SLOT_MS : Long.MAX_VALUE;
   }
 
   @Override
   void addExpected(RollupProgress at, int slot, long slotMs, long reachedMs) {
     if (group.intervals[slot] != 0) {
       at.intervalS = group.intervals[slot];
-    } else if (known == null || !known.includes(slotMs) || slotMs >= reachedMs) {
+    } else if (!at.expects(slotMs) || slotMs >= reachedMs) {
       return;
     }
     long intervalMs = 1000 * (at.intervalS == 0 ? defaultIntervalS : at.intervalS);

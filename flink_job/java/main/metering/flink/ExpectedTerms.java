@@ -3,49 +3,30 @@ package metering.flink;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.time.ZonedDateTime;
-import org.apache.flink.api.java.tuple.Tuple5;
+import org.apache.flink.api.java.tuple.Tuple4;
 
-/**
- * When rows of a key are expected: from {@code fromMs} until {@code untilMs}, but not before {@code
- * sinceMs}, the time at which the job began to observe the key. Days are those of a time zone.
- */
+/** When rows of a key are expected; its days are those of a time zone. */
 final class ExpectedTerms {
-  static final long UNKNOWN = Long.MIN_VALUE;
-
   final String zone;
   final long fromMs;
   final long untilMs;
-  final long sinceMs;
+
+  /** Name that the key shares with others; at the end of the input their rows bound its own. */
   final String peers;
 
-  ExpectedTerms(String zone, long fromMs, long untilMs, long sinceMs, String peers) {
+  ExpectedTerms(String zone, long fromMs, long untilMs, String peers) {
     this.zone = zone;
     this.fromMs = fromMs;
     this.untilMs = untilMs;
-    this.sinceMs = sinceMs;
     this.peers = peers;
   }
 
-  static ExpectedTerms of(Tuple5<String, Long, Long, Long, String> stored) {
-    return stored == null
-        ? null
-        : new ExpectedTerms(stored.f0, stored.f1, stored.f2, stored.f3, stored.f4);
+  static ExpectedTerms of(Tuple4<String, Long, Long, String> stored) {
+    return stored == null ? null : new ExpectedTerms(stored.f0, stored.f1, stored.f2, stored.f3);
   }
 
-  Tuple5<String, Long, Long, Long, String> stored() {
-    return Tuple5.of(zone, fromMs, untilMs, sinceMs, peers);
-  }
-
-  ExpectedTerms since(long ms) {
-    return new ExpectedTerms(zone, fromMs, untilMs, ms, peers);
-  }
-
-  long firstMs() {
-    return Math.max(fromMs, sinceMs);
-  }
-
-  boolean includes(long slotMs) {
-    return sinceMs != UNKNOWN && slotMs >= firstMs() && slotMs < untilMs;
+  Tuple4<String, Long, Long, String> stored() {
+    return Tuple4.of(zone, fromMs, untilMs, peers);
   }
 
   /** Returns the start and the length of the local day of an instant, in milliseconds. */

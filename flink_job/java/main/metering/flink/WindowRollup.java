@@ -1,8 +1,6 @@
 package metering.flink;
 
 import java.time.Duration;
-import java.util.Map;
-import java.util.TreeMap;
 import org.apache.flink.api.common.state.MapState;
 import org.apache.flink.api.common.state.MapStateDescriptor;
 import org.apache.flink.api.common.state.StateTtlConfig;
@@ -37,9 +35,8 @@ import org.apache.flink.table.data.RowData;
  *
  * <ul>
  *   <li>{@code groups}: the slots of each hour, with a TTL;
- *   <li>{@code pending} and {@code pending-days}: groups and days to be emitted;
- *   <li>{@code progress}: see {@link RollupProgress}. Flink does not restore watermarks; as the
- *       progress is stored, no window is emitted as a first total twice.
+ *   <li>{@code progress}: what is to be emitted, see {@link RollupProgress}. Flink does not restore
+ *       watermarks; as the progress is stored, no window is emitted as a first total twice.
  * </ul>
  */
 public class WindowRollup extends AbstractStreamOperator<RowData>
@@ -53,8 +50,6 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
   private final long correctionDelayMs;
 
   private transient MapState<Long, byte[]> groups;
-  private transient MapState<Long, Boolean> pending;
-  private transient MapState<Long, Long> pendingDays;
   private transient ValueState<long[]> progress;
   private transient InternalTimerService<VoidNamespace> timers;
   private transient RollupOutput rows;
@@ -82,12 +77,6 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
             "groups", Types.LONG, PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO);
     packed.enableTimeToLive(StateTtlConfig.newBuilder(Duration.ofMillis(ttlMs)).build());
     groups = getRuntimeContext().getMapState(packed);
-    pending =
-        getRuntimeContext()
-            .getMapState(new MapStateDescriptor<>("pending", Types.LONG, Types.BOOLEAN));
-    pendingDays =
-        getRuntimeContext()
-            .getMapState(new MapStateDescriptor<>("pending-days", Types.LONG, Types.LONG));
     progress =
         getRuntimeContext()
             .getState(
@@ -104,7 +93,7 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
     RowData row = element.getValue();
     long startMs = row.getLong(columns.start);
     long slotMs = Math.floorDiv(startMs, SLOT_MS) * SLOT_MS;
-    RollupProgress at = RollupProgress.read(progress);
+    RollupProgress at = progress();
     long groupMs =
         load(slotMs, row.getLong(columns.dayStart), row.getInt(columns.dayLength) * 1000L);
     int slot = (int) ((slotMs - groupMs) / SLOT_MS);
@@ -116,33 +105,32 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
       rows.change((RowData) getCurrentKey(), row, slotMs);
       observeLate(at, row.getInt(columns.interval));
     }
-    markPending(groupMs);
-    groups.put(groupMs, group.pack());
-    schedule(at, isLate ? timers.currentWatermark() + correctionDelayMs : slotMs + SLOT_MS);
+    boolean isNew = !group.isPending;
+    markPending(at, groupMs);
+    store(groupMs);
+    long timeMs = isLate ? timers.currentWatermark() + correctionDelayMs : slotMs + SLOT_MS;
+    if (isNew && at.timerMs != RollupProgress.NONE && at.timerMs <= timeMs) {
+      write(at);
+    } else {
+      schedule(at, timeMs);
+    }
   }
 
   @Override
   public void onEventTime(InternalTimer<RowData, VoidNamespace> timer) throws Exception {
     boolean isEnd = timers.currentWatermark() == Long.MAX_VALUE;
-    RollupProgress at = RollupProgress.read(progress);
+    RollupProgress at = progress();
     long reachedMs = isEnd ? Math.max(at.closedMs, endMs()) : floor(timers.currentWatermark());
     at.timerMs = RollupProgress.NONE;
     at.emissions++;
     rows.startEmission((RowData) getCurrentKey(), at.emissions);
     long nextMs = openExpected(at, reachedMs, isEnd);
-    TreeMap<Long, Boolean> sorted = new TreeMap<>();
-    for (Map.Entry<Long, Boolean> entry : pending.entries()) {
-      sorted.put(entry.getKey(), entry.getValue());
-    }
-    for (long groupMs : sorted.keySet()) {
-      if (groupMs >= reachedMs && !isEnd || !close(groupMs, at, reachedMs, isEnd)) {
-        nextMs = Math.min(nextMs, Math.max(groupMs, reachedMs) + SLOT_MS);
-      }
-    }
+    nextMs = Math.min(nextMs, closeGroups(at, reachedMs, isEnd));
     nextMs = Math.min(nextMs, closeDays(at, reachedMs, isEnd));
     at.closedMs = Math.max(at.closedMs, reachedMs);
-    at.write(progress);
-    if (nextMs != Long.MAX_VALUE) {
+    if (nextMs == Long.MAX_VALUE) {
+      write(at);
+    } else {
       schedule(at, nextMs);
     }
   }
@@ -178,7 +166,6 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
       throws Exception {
     byte[] packed = groups.get(groupMs);
     if (packed == null) {
-      pending.remove(groupMs);
       return true;
     }
     group.unpack(packed);
@@ -203,28 +190,39 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
     }
     group.corrected = 0;
     group.isPending = !isClosed;
-    groups.put(groupMs, group.pack());
-    if (isClosed) {
-      pending.remove(groupMs);
-    }
+    store(groupMs);
     return isClosed;
+  }
+
+  /** Emits the groups up to a time; returns the end of the next slot. */
+  private long closeGroups(RollupProgress at, long reachedMs, boolean isEnd) throws Exception {
+    long[] open = {};
+    long nextMs = Long.MAX_VALUE;
+    for (int pair = 0; pair < at.groups.length; pair += 2) {
+      long groupMs = at.groups[pair];
+      if (groupMs >= reachedMs && !isEnd || !close(groupMs, at, reachedMs, isEnd)) {
+        open = RollupProgress.with(open, groupMs, at.groups[pair + 1]);
+        nextMs = Math.min(nextMs, Math.max(groupMs, reachedMs) + SLOT_MS);
+      }
+    }
+    at.groups = open;
+    return nextMs;
   }
 
   /** Emits the days up to a time; returns the end of the next one. */
   private long closeDays(RollupProgress at, long reachedMs, boolean isEnd) throws Exception {
-    TreeMap<Long, Long> days = new TreeMap<>();
-    for (Map.Entry<Long, Long> day : pendingDays.entries()) {
-      days.put(day.getKey(), day.getKey() + day.getValue());
-    }
+    long[] open = {};
     long nextMs = Long.MAX_VALUE;
-    for (Map.Entry<Long, Long> day : days.entrySet()) {
-      if (day.getValue() <= reachedMs || isEnd) {
-        emitDay(day.getKey(), day.getValue(), day.getValue() <= at.closedMs);
-        pendingDays.remove(day.getKey());
+    for (int pair = 0; pair < at.days.length; pair += 2) {
+      long endMs = at.days[pair + 1];
+      if (endMs <= reachedMs || isEnd) {
+        emitDay(at.days[pair], endMs, endMs <= at.closedMs);
       } else {
-        nextMs = Math.min(nextMs, day.getValue());
+        open = RollupProgress.with(open, at.days[pair], endMs);
+        nextMs = Math.min(nextMs, endMs);
       }
     }
+    at.days = open;
     return nextMs;
   }
 
@@ -262,11 +260,12 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
   }
 
   /** Marks {@link #group} to be emitted when the watermark reaches its slots. */
-  void markPending(long groupMs) throws Exception {
+  void markPending(RollupProgress at, long groupMs) {
     if (!group.isPending) {
+      long dayEndMs = group.dayStartMs + group.dayMs;
       group.isPending = true;
-      pending.put(groupMs, true);
-      pendingDays.put(group.dayStartMs, group.dayMs);
+      at.groups = RollupProgress.with(at.groups, groupMs, end(groupMs, dayEndMs));
+      at.days = RollupProgress.with(at.days, group.dayStartMs, dayEndMs);
     }
   }
 
@@ -284,7 +283,7 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
     }
     timers.registerEventTimeTimer(VoidNamespace.INSTANCE, timeMs);
     at.timerMs = timeMs;
-    at.write(progress);
+    write(at);
   }
 
   RollupProgress progress() throws Exception {
