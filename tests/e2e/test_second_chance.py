@@ -105,6 +105,32 @@ def test_unpriced_readings_are_costed_once_their_contract_is_there_and_by_the_ne
     assert ("on_time",) in rows  # two slots mix the readings that come at once, so some may be late
 
 
+def test_a_superseded_contract_prices_no_reading_of_a_cold_start(url: str, tmp_path: Path) -> None:
+    """Between the two contracts of each meter are 5,000 of others. The job starts when all that and the readings are
+    in the streams: it reads the contracts up to their head before it prices the first reading.
+    """
+    names = Names("cold")
+    create(names, url, SAMPLES / "tariffs", SAMPLES / "rules.yaml", shards=2)
+    properties = tmp_path / "application_properties.json"
+    write_properties(properties, names, url, parallelism=2, idle_timeout_s=IDLE_S, checkpoint_s=5, contracts_idle_s=5)
+    delivery = LocalLake(names, url, tmp_path / "lake")
+    meters = [f"m{number}" for number in range(20)]
+    superseded = [contract(meter, "eur-flat") for meter in meters]
+    others = [contract(f"other-{number}") for number in range(5_000)]
+    publish(names.contracts, iter([*superseded, *others]), lambda sent: None, url)
+    publish(names.contracts, iter([contract(meter, "eur-tou") for meter in meters]), lambda sent: None, url)
+    publish(names.readings, (record for meter in meters for record in readings(meter, 8)), lambda sent: None, url)
+    with running_job(tmp_path) as job:
+        wait_until_running(job, tmp_path, Console(quiet=True))
+        deadline = time.monotonic() + TIMEOUT_S
+        while delivery.rows["costs"] < len(meters) * READINGS:
+            assert time.monotonic() < deadline, delivery.rows
+            delivery.refresh()
+            time.sleep(1)
+    _, rows = query(tmp_path / "lake", "SELECT tariff_id, COUNT(*) FROM costs GROUP BY ALL")
+    assert rows == [("eur-tou", len(meters) * READINGS)]
+
+
 def test_the_bounded_run_takes_s3_paths(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", url)
     s3 = client("s3", url)

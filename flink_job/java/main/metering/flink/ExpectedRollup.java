@@ -102,7 +102,7 @@ public final class ExpectedRollup extends WindowRollup
   long endMs() throws Exception {
     ExpectedTerms current = ExpectedTerms.of(terms.value());
     long[] span = current == null ? null : spans.get(StringData.fromString(current.peers));
-    return span == null ? Long.MIN_VALUE : -floor(-span[1]);
+    return span == null ? Long.MIN_VALUE : floor(span[1]);
   }
 
   @Override
