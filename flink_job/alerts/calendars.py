@@ -1,7 +1,8 @@
 """Shift calendars and mute windows: local wall-clock time in an IANA time zone.
 
 A shift follows local time: 22:00 to 06:00 lasts seven hours in the night when clocks go forward and nine in the night
-when they go back.
+when they go back. A time that clocks show twice is the first of the two; of a time that they skip, the minutes are
+counted from the change. So shifts that follow one another neither overlap nor leave a gap.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import msgspec
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY_MINUTES = 24 * 60
+_WEEK_MINUTES = 7 * _DAY_MINUTES
 
 
 class RuleCalendarError(ValueError):
@@ -70,27 +72,32 @@ class Calendar:
         """True if the instant (epoch ms) is in a window."""
         if any(start <= instant_ms < end for start, end in self.once):
             return True
-        local = datetime.fromtimestamp(instant_ms / 1000, self.zone)
-        return bool(self.weekly) and self._in_week(local.date(), local.hour * 60 + local.minute)
+        return bool(self.weekly) and self._in_week(instant_ms)
 
-    def _in_week(self, day: date, minute: int) -> bool:
-        before = day - timedelta(days=1)
-        for days, start, end in self.weekly:
-            crosses = end <= start
-            if self._begins(day, days) and minute >= start and (crosses or minute < end):
-                return True
-            if crosses and self._begins(before, days) and minute < end:
-                return True
-        return False
+    def _in_week(self, instant_ms: int) -> bool:
+        today = datetime.fromtimestamp(instant_ms / 1000, self.zone).date()
+        return any(
+            self._begins(day, days) and self._at(day, start) <= instant_ms < self._at(day, _end(start, end))
+            for days, start, end in self.weekly
+            for day in (today, today - timedelta(days=1))
+        )
+
+    def _at(self, day: date, minute: int) -> int:
+        """The instant [epoch ms] of a local time, in minutes since 00:00 of `day`."""
+        local = datetime.combine(day, time.min, self.zone) + timedelta(minutes=minute)
+        return int(local.timestamp() * 1000)
 
     def _begins(self, day: date, days: frozenset[int]) -> bool:
         return day.weekday() in days and day not in self.skipped
 
     def _always(self) -> bool:
-        monday = date(2024, 1, 1)
-        return all(
-            self._in_week(monday + timedelta(days=d), minute) for d in range(7) for minute in range(_DAY_MINUTES)
-        )
+        open_minutes = {
+            (day * _DAY_MINUTES + minute) % _WEEK_MINUTES
+            for days, start, end in self.weekly
+            for day in days
+            for minute in range(start, _end(start, end))
+        }
+        return len(open_minutes) == _WEEK_MINUTES
 
     def _ms(self, text: str) -> int:
         try:
@@ -113,6 +120,11 @@ def days_of(text: str) -> frozenset[int]:
         start, end = _DAYS.index(first), _DAYS.index(last or first)
         found.update((start + step) % 7 for step in range((end - start) % 7 + 1))
     return frozenset(found)
+
+
+def _end(start: int, end: int) -> int:
+    """The end of a window in minutes since 00:00 of the day on which it begins; `end` <= `start` is the next day."""
+    return end if end > start else end + _DAY_MINUTES
 
 
 def _minute(text: str | int) -> int:
