@@ -91,8 +91,8 @@ class Rule:
 
     @property
     def series(self) -> str:
-        """Key of this rule's value in a sample: the signal, or its rate of change."""
-        return f"{self.signal}/{self.change_per_ms}" if self.change_per_ms else self.signal
+        """Key of this rule's value in a sample: the signal, or its rate of change over gaps of up to `max_gap`."""
+        return f"{self.signal}/{self.change_per_ms}/{self.max_gap_ms}" if self.change_per_ms else self.signal
 
     def rank_of(self, value: float) -> int:
         """The rank of the highest level that the value breaches, HELD between limit and clear_at, or CLEAR."""

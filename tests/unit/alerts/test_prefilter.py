@@ -183,3 +183,17 @@ def test_rates_of_change() -> None:
         filtered.feed(TEN + at * minute, value, TEN + (at + 5) * minute) for at, value in ((0, 70), (5, 72), (10, 75))
     ]
     assert [[(c.state, c.value) for c in changes] for changes in found] == [[], [], [("raised", 36)]]
+
+
+def test_rate_rules_on_one_signal_keep_their_own_max_gap() -> None:
+    """From 20 to 50 within 60 minutes is 30 an hour: a rate for a `max_gap` of two hours, none for one of 6 minutes.
+
+    In either order of the rules in the document.
+    """
+    described = {"signal": "temperature", "change_per": "1h", "severity": "major", "when": "> 25"}
+    rules = [{**described, "max_gap": "6m"}, {**described, "max_gap": "2h"}]
+    for document in (rules, rules[::-1]):
+        filtered = Filtered(rule_set(document))
+        assert filtered.feed(TEN, 20, TEN + 300_000) == []
+        [raised] = filtered.feed(TEN + 3_600_000, 50, TEN + 3_900_000)
+        assert (raised.state, raised.value) == ("raised", 30)
