@@ -23,7 +23,7 @@ from flink_job.alerts.rules import Rule, RuleSet
 from flink_job.alerts.samples import Batch, decode_batch
 from flink_job.alerts.state_machine import (
     States,
-    drop_removed,
+    drop_inapplicable,
     has_open_alert,
     observe,
     pack_states,
@@ -67,18 +67,18 @@ class AlertStates(KeyedProcessFunction):  # type: ignore[misc]
         batch = decode_batch(value[1])
         _, states = unpack_states(self.state.value())
         entity = Entity(batch.entity, batch.site_path, batch.tags)
-        changes = list(drop_removed(rules, states, entity))
+        changes = list(drop_inapplicable(rules, states, entity))
         changes += observe(self._rules(rules, batch), states, batch)
         yield from _rows(changes, rules.version_of(entity), entity, batch.currency, batch.arrival_ms)
         self._store(states, entity, ctx)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
-        """Clear open alerts whose rules were removed from the document."""
+        """Clear open alerts whose rules were removed, or whose scope was changed so that the entity is outside."""
         rules = self.registry.refresh().rules
         entity, states = unpack_states(self.state.value())
         if entity is None:
             return
-        yield from _rows(drop_removed(rules, states, entity), rules.version_of(entity), entity, "", timestamp)
+        yield from _rows(drop_inapplicable(rules, states, entity), rules.version_of(entity), entity, "", timestamp)
         self._store(states, entity, ctx)
 
     def _rules(self, rules: RuleSet, batch: Batch) -> tuple[Rule, ...]:

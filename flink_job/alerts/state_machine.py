@@ -64,17 +64,27 @@ def observe(rules: tuple[Rule, ...], states: States, batch: Batch) -> Iterator[t
             states[rule.rule_id] = state
 
 
-def drop_removed(rules: RuleSet, states: States, entity: Entity) -> Iterator[tuple[Rule, Change]]:
-    """End the episodes of rules that are no longer in the document. Without a document all episodes stay open."""
+def drop_inapplicable(rules: RuleSet, states: States, entity: Entity) -> Iterator[tuple[Rule, Change]]:
+    """End the episodes of rules that were removed, or whose scope the entity has left; the change has the reason.
+
+    `entity` has the site path and tags that are known last. Without a document all episodes stay open.
+    """
     if not rules.version_of(entity):
         return
     tenant = tenant_of(entity.site_path)
-    for rule_id in [rule_id for rule_id in states if rules.by_id(rule_id, tenant) is None]:
-        state = states.pop(rule_id)
-        rule = Rule(rule_id, rule_id, Scope("*", frozenset(), ()), "", "", "", (), None)
+    for rule_id in list(states):
+        rule = rules.by_id(rule_id, tenant)
+        if rule is not None and rule.concerns(entity):
+            continue
+        detail = "the rule was removed" if rule is None else "outside the rule's scope"
+        state, ended = states.pop(rule_id), rule or _removed(rule_id)
         for track in (state.live, state.past):
             if track is not None:
-                yield from ((rule, change) for change in close(rule, entity.name, track, "the rule was removed"))
+                yield from ((ended, change) for change in close(ended, entity.name, track, detail))
+
+
+def _removed(rule_id: str) -> Rule:
+    return Rule(rule_id, rule_id, Scope("*", frozenset(), ()), "", "", "", (), None)
 
 
 def has_open_alert(states: States) -> bool:

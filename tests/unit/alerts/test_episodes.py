@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 
 from flink_job.alerts.changes import Change
 from flink_job.alerts.document import parse_rules
 from flink_job.alerts.episodes import step
 from flink_job.alerts.points import Point
-from flink_job.alerts.rules import Rule
-from flink_job.alerts.state_machine import pack_states, unpack_states
+from flink_job.alerts.rules import Rule, RuleSet
+from flink_job.alerts.state_machine import drop_inapplicable, pack_states, unpack_states
 from flink_job.alerts.tracks import RuleState
 from flink_job.metering.site import Entity
 
@@ -219,14 +220,11 @@ def test_a_reading_from_the_future_neither_raises_nor_clears() -> None:
 
 def test_a_removed_rule_ends_its_alert_but_a_missing_document_does_not() -> None:
     """If the rules cannot be read after a start, open alerts stay open."""
-    from flink_job.alerts.rules import RuleSet
-    from flink_job.alerts.state_machine import drop_removed
-
     machine = Machine()
     machine.feed((0, 90))
     states = {"hot": machine.state}
-    assert list(drop_removed(RuleSet(), states, PRESS)) == []
-    [(_, change)] = drop_removed(RuleSet("newer"), states, PRESS)
+    assert list(drop_inapplicable(RuleSet(), states, PRESS)) == []
+    [(_, change)] = drop_inapplicable(RuleSet("newer"), states, PRESS)
     assert (change.state, change.detail) == ("cleared", "the rule was removed")
     assert states == {}
 
@@ -246,3 +244,37 @@ def test_the_state_of_earlier_versions_is_restored() -> None:
     machine.feed((0, 90), (5, 90))
     assert unpack_states(msgspec.msgpack.encode({"hot": machine.state})) == (None, {"hot": machine.state})
     assert unpack_states(None) == (None, {})
+
+
+@pytest.mark.parametrize(
+    ("scope", "entity"),
+    [
+        # The scope is edited: it names another factory, other tags, or another meter.
+        ({"site": "burgos/*"}, PRESS),
+        ({"tags": {"class": "oven"}}, PRESS),
+        ({"meters": ["other"]}, PRESS),
+        # The contract is edited: the meter moves to another site, or loses its tag.
+        ({"site": "zaragoza/*"}, PRESS._replace(site_path="burgos/casting/line-1/m")),
+        ({"tags": {"class": "press"}}, PRESS._replace(tags="")),
+    ],
+)
+def test_an_entity_that_leaves_the_scope_of_a_rule_ends_its_alert(scope: dict[str, Any], entity: Entity) -> None:
+    """The alert raised at 10:00 is cleared once, with the reason."""
+    machine = Machine()
+    machine.feed((0, 90))
+    [raised] = machine.changes
+    states = {"hot": machine.state}
+    rules = RuleSet("newer", (rule(scope=scope),))
+    [(_, cleared)] = drop_inapplicable(rules, states, entity)
+    assert (cleared.state, cleared.detail) == ("cleared", "outside the rule's scope")
+    assert cleared.alert_id == raised.alert_id
+    assert states == {}
+    assert list(drop_inapplicable(rules, states, entity)) == []
+
+
+def test_an_entity_in_the_scope_of_an_edited_rule_keeps_its_alert() -> None:
+    machine = Machine()
+    machine.feed((0, 90))
+    states = {"hot": machine.state}
+    assert list(drop_inapplicable(RuleSet("newer", (rule(scope={"site": "zaragoza/*"}),)), states, PRESS)) == []
+    assert states == {"hot": machine.state}
