@@ -23,7 +23,7 @@ from flink_job.io.kinesis import client, publish
 from flink_job.lake.database import query
 from tests.harness.jobs import SAMPLES, command
 
-TIMEOUT_S = 90
+TIMEOUT_S = 120
 READINGS = 8
 IDLE_S = 8
 

@@ -12,7 +12,8 @@ import org.apache.flink.table.data.RowData;
 
 /**
  * Watermarks that show how far a stream has been read: the latest time of a row in a column of type
- * TIMESTAMP_LTZ(3), or the present if no row has arrived for a while, as at the head of the stream.
+ * TIMESTAMP_LTZ(3). If no row has arrived for a while, as at the head of the stream, it is the time
+ * before that while. So a source that needs time to start is not taken to be at its head.
  */
 public final class HeadWatermarks implements WatermarkStrategy<RowData> {
   private static final long serialVersionUID = 1L;
@@ -69,7 +70,7 @@ public final class HeadWatermarks implements WatermarkStrategy<RowData> {
     public void onPeriodicEmit(WatermarkOutput output) {
       long nowMs = clock.millis();
       if (nowMs - lastRowMs >= quietMs) {
-        latestMs = Math.max(latestMs, nowMs);
+        latestMs = Math.max(latestMs, nowMs - quietMs);
       }
       if (latestMs != Long.MIN_VALUE) {
         output.emitWatermark(new Watermark(latestMs));

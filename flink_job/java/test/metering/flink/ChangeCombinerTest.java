@@ -11,6 +11,7 @@ import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.StringData;
 import org.apache.flink.table.data.TimestampData;
+import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
 import org.apache.flink.table.types.logical.BigIntType;
 import org.apache.flink.table.types.logical.IntType;
 import org.apache.flink.table.types.logical.LogicalType;
@@ -66,7 +67,10 @@ class ChangeCombinerTest {
     }
     ColumnKey key = new ColumnKey(new int[] {0, 1, 3}, new LogicalType[] {STRING, LONG, LONG});
     RollupColumns columns = new RollupColumns(1, 2, 3, 4, 5, new int[] {6, 7, 8});
-    return new OneInputStreamOperatorTestHarness<>(new ChangeCombiner(key, columns, getters));
+    OneInputStreamOperatorTestHarness<RowData, RowData> harness =
+        new OneInputStreamOperatorTestHarness<>(new ChangeCombiner(key, columns, getters));
+    harness.setup(InternalTypeInfo.<RowData>ofFields(TYPES).toSerializer());
+    return harness;
   }
 
   private static StreamRecord<RowData> row(
