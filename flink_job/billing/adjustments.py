@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -17,7 +17,7 @@ from flink_job.tariffs.bill_lines import COST_COLUMNS
 from flink_job.tariffs.history import Bill
 from flink_job.tariffs.history.intervals import HOUR_MS
 from flink_job.tariffs.model import Tariff
-from flink_job.tenants import plain, tenant_of
+from flink_job.tenants import plain, qualified, tenant_of
 
 Key = tuple[str, str, str]
 """(cycle start YYYY-MM-DD, tariff_id, version)."""
@@ -131,12 +131,21 @@ def write_adjustments(adjustments: Sequence[Adjustment], folder: Path, kept: pa.
     pq.write_table(table, folder / "adjustments.parquet")
 
 
-def kept_adjustments(folder: Path, replaced: Callable[[date, date], bool]) -> pa.Table | None:
-    """Return the rows of `folder`/adjustments.parquet for cycles not `replaced(start, end)`; None without the file."""
+def kept_adjustments(
+    folder: Path, replaced: Callable[[date, date], bool], unsettled: Collection[str] = ()
+) -> pa.Table | None:
+    """Return the rows of `folder`/adjustments.parquet that remain; None without the file.
+
+    They are those of cycles that are not `replaced(start, end)`, and those of `unsettled` meters.
+    """
     path = folder / "adjustments.parquet"
     if not path.is_file():
         return None
     table = pq.read_table(path)
     cycles = zip(table["cycle_start"].to_pylist(), table["cycle_end"].to_pylist(), strict=True)
-    keep = [not replaced(date.fromisoformat(start), date.fromisoformat(end)) for start, end in cycles]
+    meters = zip(table["tenant"].to_pylist(), table["meter_id"].to_pylist(), strict=True)
+    keep = [
+        qualified(tenant, meter) in unsettled or not replaced(date.fromisoformat(start), date.fromisoformat(end))
+        for (start, end), (tenant, meter) in zip(cycles, meters, strict=True)
+    ]
     return table.filter(pa.array(keep, pa.bool_()))

@@ -38,8 +38,8 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         f"""
         CREATE TEMP TABLE intervals AS
-        SELECT {_METER} AS meter_id, epoch_ms(interval_start) AS start_ms, MAX(interval_s), SUM(energy_kwh),
-          SUM(export_kwh), SUM(reactive_kvarh), SUM(reactive_export_kvarh)
+        SELECT {_METER} AS meter_id, epoch_ms(interval_start) AS start_ms, MAX(revision), MAX(interval_s),
+          SUM(energy_kwh), SUM(export_kwh), SUM(reactive_kvarh), SUM(reactive_export_kvarh)
         FROM costs GROUP BY tenant, costs.meter_id, interval_start
         """
     )
@@ -62,18 +62,29 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
+def priced_meters(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return the meters that have costs."""
+    return [row[0] for row in connection.execute("SELECT DISTINCT meter_id FROM streamed").fetchall()]
+
+
 def intervals_of(connection: duckdb.DuckDBPyConnection, contract: Contract) -> tuple[Intervals, Ints]:
     """Return (intervals after all corrections, beginnings of intervals with different register energy) of a meter.
 
-    The intervals include unpriced ones. The beginnings [epoch ms] are of those intervals whose exact energy from
-    register reads differs from that of the stream.
+    The intervals include unpriced ones, and corrections that are unpriced. The beginnings [epoch ms] are of those
+    intervals whose exact energy from register reads differs from that of the stream.
     """
     rows = connection.execute(
         "SELECT * EXCLUDE meter_id FROM intervals WHERE meter_id = ? ORDER BY start_ms",
         [contract.meter_id],
     ).fetchall()
-    found = {row[0]: [row[1], *(to_micro(quantity) for quantity in row[2:])] for row in rows}
-    found |= {start: row for start, row in _unpriced(connection, contract).items() if start not in found}
+    found = {row[0]: [row[2], *(to_micro(quantity) for quantity in row[3:])] for row in rows}
+    costed = {row[0]: row[1] for row in rows}
+    for start, (interval_s, quantities) in _unpriced(connection, contract).items():
+        newer = [at for at, (revision, _) in quantities.items() if revision > costed.get(start, -1)]
+        if newer or start not in found:
+            row = found.setdefault(start, [interval_s, 0, 0, 0, 0])
+            for at in newer:
+                row[at] = quantities[at][1]
     moved = _registers(connection, contract)
     for start, (interval_s, ukwh) in moved.items():
         found.setdefault(start, [interval_s, 0, 0, 0, 0])[1] += ukwh
@@ -113,13 +124,19 @@ def _registers(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dic
     return {start: (lengths[start], ukwh) for start, ukwh in moved.items()}
 
 
-def _unpriced(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dict[int, list[int]]:
-    """Return [length [s], quantities [1e-6]] of unpriced intervals by their beginning [epoch ms].
+def _unpriced(
+    connection: duckdb.DuckDBPyConnection, contract: Contract
+) -> dict[int, tuple[int, dict[int, tuple[int, int]]]]:
+    """Return length [s] and quantities of unpriced intervals by their beginning [epoch ms].
 
-    Each quantity is that of the highest revision, multiplied by the multiplier of the contract.
+    A quantity is (highest revision, value of it [1e-6] times the multiplier of the contract), by its number from 1.
+    Readings that have been costed since, as after a redrive, are no longer unpriced.
     """
     newest: dict[int, list[int]] = {}
-    rows = connection.execute(f"SELECT payload FROM unpriced WHERE {_METER} = ?", [contract.meter_id]).fetchall()
+    rows = connection.execute(
+        f"SELECT payload FROM unpriced ANTI JOIN costs USING (tenant, reading_id) WHERE {_METER} = ?",
+        [contract.meter_id],
+    ).fetchall()
     for (payload,) in rows:
         reading = parse_reading(b64decode(payload), _ANY_TIME_MS, MAX_RECORD_BYTES, 0)
         if reading.start_ms is None or reading.register_packed is not None:
@@ -132,10 +149,15 @@ def _unpriced(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dict
             reading.reactive_export_packed,
         )
         row[1:] = [max(old, -1 if new is None else new) for old, new in zip(row[1:], packed, strict=True)]
-    found: dict[int, list[int]] = {}
+    found: dict[int, tuple[int, dict[int, tuple[int, int]]]] = {}
     for start, row in newest.items():
         with contextlib.suppress(QuantityError):
-            found[start] = [row[0], *(0 if p < 0 else unpack(multiplied(p, contract.multiplier))[1] for p in row[1:])]
+            quantities = {
+                at: unpack(multiplied(packed, contract.multiplier))
+                for at, packed in enumerate(row[1:], 1)
+                if packed >= 0
+            }
+            found[start] = row[0], quantities
     return found
 
 

@@ -31,12 +31,16 @@ def rerate(
     dry_run: Annotated[bool, typer.Option(help="Only show the adjustments.")] = False,
     first: From = None,
     last: To = None,
+    allow_partial: Annotated[
+        bool, typer.Option(help="Settle the other meters if some cannot be; theirs keep their adjustments.")
+    ] = False,
 ) -> None:
     """Settle billing cycles: write `adjustments`.
 
     Rates the cycles of the lake in order of time and writes the difference to the costs as table `adjustments`.
     Costs plus adjustments are the exact bills (view `bills`). The table is replaced, so a second run changes nothing.
-    Cycles that end after the last reading are open: their time is charged up to it.
+    Cycles that end after the last reading are open: their time is charged up to it. If a meter with costs has no
+    contract or tariff, nothing is written.
 
     With --from and --to, only partitions of these days are read, and only cycles within them are settled: those that
     begin after --from and end by --to. Other adjustments are retained. For a tariff with a ratchet, --from must
@@ -70,13 +74,20 @@ def rerate(
             selection = selected(day_of(first), day_of(last))
             with errors.status("settling"), downloaded(lake, selection) as folder:
                 result = rerate_lake(folder, known, registry, load_series(prices or (), "UTC"), meter, selection)
-                kept = kept_adjustments(folder / "adjustments", lambda start, end: is_covered(start, end, selection))
+                kept = kept_adjustments(
+                    folder / "adjustments", lambda start, end: is_covered(start, end, selection), result.unsettled
+                )
         except (LakeError, FileNotFoundError) as error:
             fail(str(error))
     _report(result)
     if dry_run or meter:
         console.print("nothing was written")
         return
+    if result.unsettled and not allow_partial:
+        fail(
+            f"{len(result.unsettled):,} meters have costs and cannot be settled, {_shown(result.unsettled[0])} first; "
+            "nothing was written. Give all contracts and tariffs, or --allow-partial to settle the others"
+        )
     with uploaded(f"{lake.rstrip('/')}/adjustments") as target:
         write_adjustments(result.adjustments, target, kept)
     console.print(f"adjustments: {lake.rstrip('/')}/adjustments/adjustments.parquet")

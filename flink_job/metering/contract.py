@@ -97,12 +97,15 @@ def parse_outline(payload: bytes | str) -> Outline:
     return _decoded(_outline_decoder, payload)
 
 
-def parse_contract(payload: bytes | str) -> Contract:
+def parse_contract(payload: bytes | str, accept_unknown: bool = False) -> Contract:
     """Return the contract in a JSON document, with its assignments in order of validity.
 
-    Raises ContractError if the document is not a valid contract.
+    Raises ContractError if the document is not a valid contract. A field that contracts do not have is an error, because
+    a misspelt one would be ignored, unless `accept_unknown` is set, as for contracts that an earlier release accepted.
     """
     contract = _decoded(_decoder, payload)
+    if not accept_unknown:
+        _check_fields(contract, payload)
     if not contract.assignments:
         raise ContractError(f"contract of {contract.meter_id}: assignments must not be empty")
     if not 1 <= contract.billing_day <= 31:
@@ -124,6 +127,21 @@ def parse_contract(payload: bytes | str) -> Contract:
     _check_assignments(contract)
     ordered = tuple(sorted(contract.assignments, key=lambda a: a.valid_from))
     return msgspec.structs.replace(contract, assignments=ordered)
+
+
+def _check_fields(contract: Contract, payload: bytes | str) -> None:
+    """Check that the document has only fields of a contract. Raises ContractError."""
+    document = msgspec.json.decode(payload)
+    unknown = sorted(document.keys() - set(Contract.__struct_fields__))
+    if unknown:
+        raise ContractError(f"contract of {contract.meter_id}: unknown field {unknown[0][:40]!r}")
+    known = set(Assignment.__struct_fields__)
+    unknown = sorted({name for assignment in document["assignments"] for name in assignment.keys() - known})
+    if unknown:
+        hint = "; an assignment ends where the next one begins" if unknown[0] == "valid_to" else ""
+        raise ContractError(
+            f"contract of {contract.meter_id}: unknown field {unknown[0][:40]!r} of an assignment{hint}"
+        )
 
 
 def _check_assignments(contract: Contract) -> None:
@@ -155,7 +173,10 @@ def _decoded(decoder: msgspec.json.Decoder[_Read], payload: bytes | str) -> _Rea
         contract = decoder.decode(payload)
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
         raise ContractError(str(error)[:MAX_DETAIL]) from None
-    if not contract.meter_id or not contract.site_path.strip("/"):
+    if "//" in f"/{contract.site_path}/":
+        path = "/".join(part for part in contract.site_path.split("/") if part)
+        contract = msgspec.structs.replace(contract, site_path=path)  # type: ignore[type-var]
+    if not contract.meter_id or not contract.site_path:
         raise ContractError("meter_id and site_path must not be empty")
     if len(contract.meter_id) > MAX_NAME or len(contract.site_path) > MAX_SITE_PATH:
         raise ContractError(f"meter_id may have at most {MAX_NAME} characters, site_path at most {MAX_SITE_PATH}")

@@ -125,7 +125,7 @@ class ContractCache:
     def _terms(self, key: tuple[bytes, ...], document: str) -> ContractTerms:
         found = self.terms.get(key)
         if found is None:
-            contract = of_tenant(parse_contract(document), self.tenant)
+            contract = of_tenant(parse_contract(document, accept_unknown=True), self.tenant)
             if len(self.terms) >= MAX_CONTRACTS:
                 self.terms.clear()
             found = self.terms[key] = ContractTerms(contract, self._timeline(contract), self.registry)

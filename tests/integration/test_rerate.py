@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,25 @@ def test_a_second_time_changes_nothing(lake: Path) -> None:
     folder = lake.parent
     answer = command("rerate", lake, "--contracts", folder / "contracts.ndjson", "--tariffs", folder / "tariffs")
     assert "6 cycles: 1 equal to the last digit, 5 adjusted" in answer
+    assert query(lake, "SELECT * FROM bills ORDER BY meter_id")[1] == before
+
+
+def test_a_part_of_the_contracts_or_tariffs_does_not_forget_adjustments(lake: Path, tmp_path: Path) -> None:
+    before = query(lake, "SELECT * FROM bills ORDER BY meter_id")[1]
+    folder = lake.parent
+    part = write_records(tmp_path / "part.ndjson", [contract("order", "chronological")])
+    tariffs = folder / "tariffs"
+    answer = command("rerate", lake, "--contracts", part, "--tariffs", tariffs, code=2)
+    assert "5 meters have costs and cannot be settled, bank first; nothing was written." in answer
+    assert query(lake, "SELECT * FROM bills ORDER BY meter_id")[1] == before
+    command("rerate", lake, "--contracts", part, "--tariffs", tariffs, "--allow-partial")
+    assert query(lake, "SELECT * FROM bills ORDER BY meter_id")[1] == before
+    (tmp_path / "tariffs").mkdir()
+    shutil.copy(tariffs / "chronological.json", tmp_path / "tariffs")
+    answer = command(
+        "rerate", lake, "--contracts", folder / "contracts.ndjson", "--tariffs", tmp_path / "tariffs", code=2
+    )
+    assert "nothing was written" in answer
     assert query(lake, "SELECT * FROM bills ORDER BY meter_id")[1] == before
 
 

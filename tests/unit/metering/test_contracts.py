@@ -32,11 +32,28 @@ def test_assignments_come_in_order_of_validity() -> None:
         ({"tags": {"gateway": "a;b"}}, "tags"),
         ({"site_path": "/"}, "site_path"),
         ({"assignments": [{"tariff_id": "a"}]}, "valid_from"),
+        ({"billing_dya": 3}, "unknown field 'billing_dya'"),
+        (
+            {"assignments": [{"tariff_id": "a", "valid_from": "2026-01-01", "valid_to": "2026-02-01"}]},
+            "unknown field 'valid_to' of an assignment; an assignment ends where the next one begins",
+        ),
     ],
 )
 def test_invalid_contracts_are_rejected(changes: dict[str, Any], problem: str) -> None:
     with pytest.raises(ContractError, match=problem):
         parse_contract(json.dumps({**CONTRACT, **changes}))
+
+
+def test_a_contract_that_was_accepted_before_may_have_unknown_fields() -> None:
+    document = json.dumps({**CONTRACT, "billing_dya": 3})
+    assert parse_contract(document, accept_unknown=True) == parse_contract(json.dumps(CONTRACT))
+
+
+@pytest.mark.parametrize("path", ["/f/p/l/m", "f/p//l/m/", "//f/p/l/m"])
+def test_slashes_at_the_ends_of_a_path_and_empty_parts_do_not_count(path: str) -> None:
+    """The first part is the factory: a leading slash would make a factory without a name."""
+    document = json.dumps({**CONTRACT, "site_path": path})
+    assert parse_contract(document).site_path == parse_outline(document).site_path == "f/p/l/m"
 
 
 @pytest.mark.parametrize("changes", [{"tags": {"gateway": "a;b"}}, {"site_path": "/"}, {"meter_id": ""}, {"tags": 3}])
