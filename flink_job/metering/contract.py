@@ -100,8 +100,8 @@ def parse_outline(payload: bytes | str) -> Outline:
 def parse_contract(payload: bytes | str, accept_unknown: bool = False) -> Contract:
     """Return the contract in a JSON document, with its assignments in order of validity.
 
-    Raises ContractError if the document is not a valid contract. A field that contracts do not have is an error, because
-    a misspelt one would be ignored, unless `accept_unknown` is set, as for contracts that an earlier release accepted.
+    Raises ContractError if the document is not a valid contract. A field that contracts do not have is an error: a
+    misspelt one would be ignored. With `accept_unknown` it is not, as for contracts that an earlier release accepted.
     """
     contract = _decoded(_decoder, payload)
     if not accept_unknown:
