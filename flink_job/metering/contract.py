@@ -38,6 +38,7 @@ class Contract(msgspec.Struct, frozen=True):
     `billing_day`: day of the month on which billing cycles begin (1-31; the last day in shorter months).
     `cycle_starts`: explicit start days of the cycles, which replace `billing_day`; the last one ends the last cycle.
     `multiplier`: CT/PT ratio that quantities are multiplied by.
+    `interval_s`: interval of the readings [s]; 0 if it is learned from them.
     `tags`: labels for alert rules, such as the gateway.
     `tenant`: owner of the meter; empty for the tenant of the stream or file.
     `devices`: IoT things authorized for the meter; empty for every device of the tenant.
@@ -53,6 +54,7 @@ class Contract(msgspec.Struct, frozen=True):
     tags: dict[str, str] = {}
     tenant: str = ""
     devices: tuple[str, ...] = ()
+    interval_s: int = 0
 
 
 class Outline(msgspec.Struct, frozen=True):
@@ -111,6 +113,10 @@ def parse_contract(payload: bytes | str, accept_unknown: bool = False) -> Contra
     if not 1 <= contract.billing_day <= 31:
         raise ContractError(
             f"contract of {contract.meter_id}: billing_day is {contract.billing_day}; it must be in 1..31"
+        )
+    if not 0 <= contract.interval_s <= 86_400:
+        raise ContractError(
+            f"contract of {contract.meter_id}: interval_s is {contract.interval_s}; it must be in 0..86400"
         )
     if not (contract.multiplier.is_finite() and 0 < contract.multiplier <= 100_000):
         raise ContractError(

@@ -17,7 +17,8 @@ SEPARATOR = "\x1e"
 class ExpectedTerm(NamedTuple):
     """Readings are expected from `from_ms` until `until_ms` [epoch ms]; in no period if they are equal.
 
-    `site_path` is qualified by the tenant. Windows are separate by path and currency.
+    `site_path` is qualified by the tenant. Windows are separate by path and currency. `interval_s`: interval of the
+    readings, 0 if the contract does not name it.
     """
 
     site_path: str
@@ -25,6 +26,7 @@ class ExpectedTerm(NamedTuple):
     zone: str
     from_ms: int
     until_ms: int
+    interval_s: int
 
     def encoded(self) -> str:
         """The fields as one string, as read by flink_job/dataflow/sql/kpis/expected_meters.sql."""
@@ -46,7 +48,9 @@ def expected_terms(contract: Contract, registry: TariffRegistry) -> list[Expecte
         except UnknownTariffError:
             continue
         first_ms = terms[currency].from_ms if currency in terms else from_ms
-        terms[currency] = ExpectedTerm(contract.site_path, currency, contract.timezone, first_ms, until_ms)
+        terms[currency] = ExpectedTerm(
+            contract.site_path, currency, contract.timezone, first_ms, until_ms, contract.interval_s
+        )
     return list(terms.values())
 
 

@@ -25,7 +25,7 @@ CORRECTION_DELAY_MS = 1_000
 DEFAULT_INTERVAL_S = 900
 #: Columns of a row that are not summed.
 _ROW = ("start_ms", "interval_s", "day_start_ms", "day_s", "arrival")
-_TERMS = ("zone", "from_ms", "until_ms", "site")
+_TERMS = ("zone", "from_ms", "until_ms", "site", "interval_s")
 
 
 class Rollup(NamedTuple):
@@ -47,10 +47,10 @@ def roll_up(
 
     For the columns of `view` see `RollupOutput.java`: the key, `day_start_ms`, `day_s`, `start_ms`, `window_s`,
     `is_total`, `is_change`, `is_corrected`, `emission`, `interval_s`, the sums, the least and greatest of the last one,
-    and `arrival`. The view `expected`, if given, has the key and the columns `zone`, `from_ms`, `until_ms` and `site`:
-    rows of a key are expected between these times; in a bounded run, between the first and the last row of its site,
-    which both views name. Without `expected` the keys are few: rows of a key are first combined in memory. The sums of
-    a quarter hour expire `ttl_days` after its last row.
+    and `arrival`. The view `expected`, if given, has the key and the columns `zone`, `from_ms`, `until_ms`, `site` and
+    `interval_s`: rows of a key are expected between these times; in a bounded run, between the first and the last row
+    of its site, which both views name. Without `expected` the keys are few: rows of a key are first combined in memory.
+    The sums of a quarter hour expire `ttl_days` after its last row.
     """
     table = t_env.from_path(rows)
     schema = table._j_table.getResolvedSchema()

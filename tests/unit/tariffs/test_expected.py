@@ -39,16 +39,16 @@ JANUARY_MS = epoch_ms(2025, 12, 31, 23)
 
 def test_readings_are_expected_from_the_first_assignment_on(registry: TariffRegistry) -> None:
     document = contract(("eur-tou", "2026-03-01"), ("eur-flat", "2026-01-01"))
-    term = ExpectedTerm("f/p/l/m", "EUR", "Europe/Madrid", JANUARY_MS, FOREVER_MS)
+    term = ExpectedTerm("f/p/l/m", "EUR", "Europe/Madrid", JANUARY_MS, FOREVER_MS, 0)
     assert changed_terms(document, None, registry, "default") == [term]
-    assert term.encoded().split("\x1e") == ["f/p/l/m", "EUR", "Europe/Madrid", str(JANUARY_MS), str(FOREVER_MS)]
+    assert term.encoded().split("\x1e") == ["f/p/l/m", "EUR", "Europe/Madrid", str(JANUARY_MS), str(FOREVER_MS), "0"]
 
 
 def test_another_currency_is_another_term(registry: TariffRegistry) -> None:
     """From 1 July, in summer time: 22:00 UTC of the day before."""
     july_ms = epoch_ms(2026, 6, 30, 22)
     document = contract(("eur-flat", "2026-01-01"), ("inr-tod-demand", "2026-07-01"))
-    assert [term[1:2] + term[3:] for term in changed_terms(document, None, registry, "default")] == [
+    assert [term[1:2] + term[3:5] for term in changed_terms(document, None, registry, "default")] == [
         ("EUR", JANUARY_MS, july_ms),
         ("INR", july_ms, FOREVER_MS),
     ]

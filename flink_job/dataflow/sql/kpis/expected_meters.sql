@@ -7,6 +7,7 @@ SELECT
   SPLIT_INDEX(t.term, CHR(30), 2) AS zone,
   CAST(SPLIT_INDEX(t.term, CHR(30), 3) AS BIGINT) AS from_ms,
   CAST(SPLIT_INDEX(t.term, CHR(30), 4) AS BIGINT) AS until_ms,
+  CAST(SPLIT_INDEX(t.term, CHR(30), 5) AS INT) AS interval_s,
   SPLIT_INDEX(SPLIT_INDEX(t.term, CHR(30), 0), '/', 0) AS site
 FROM contract_terms AS c
 CROSS JOIN UNNEST(c.terms) AS t (term)

@@ -22,10 +22,10 @@ import org.apache.flink.table.data.binary.BinaryStringData;
  * arrive or not, from the first watermark that follows the terms.
  *
  * <p>A slot of a key that has terms, or rows, is expected to have as many rows as multiples of the
- * interval start in it. The interval is that of its rows, else that of the rows before, else a
- * default. In a run to the end of the input, where there are no watermarks before, rows are
- * expected between the first and the last row of the key's peers, of those that this subtask has
- * processed.
+ * interval start in it. The interval is that of its rows, else that of the rows before, else that
+ * of its terms (INT, s; 0 for none), else a default. In a run to the end of the input, where there
+ * are no watermarks before, rows are expected between the first and the last row of the key's
+ * peers, of those that this subtask has processed.
  *
  * <p>State, by key, beside that of {@link WindowRollup}: {@code terms}.
  */
@@ -38,6 +38,7 @@ public final class ExpectedRollup extends WindowRollup
   private final int until;
   private final int peers;
   private final int termsPeers;
+  private final int termsInterval;
   private final int defaultIntervalS;
 
   private transient ValueState<Tuple4<String, Long, Long, String>> terms;
@@ -50,7 +51,7 @@ public final class ExpectedRollup extends WindowRollup
    *
    * @param columns positions of the columns of the first input
    * @param peers position of the name of the key's peers (STRING) in the first input
-   * @param terms positions of zone, from, until and peers in the second input
+   * @param terms positions of zone, from, until, peers and interval in the second input
    * @param ttlMs time after which sums expire
    * @param correctionDelayMs event time over which corrections are collected
    * @param defaultIntervalS interval of a key without rows
@@ -67,6 +68,7 @@ public final class ExpectedRollup extends WindowRollup
     this.from = terms[1];
     this.until = terms[2];
     this.termsPeers = terms[3];
+    this.termsInterval = terms[4];
     this.peers = peers;
     this.defaultIntervalS = defaultIntervalS;
   }
@@ -116,6 +118,9 @@ public final class ExpectedRollup extends WindowRollup
             row.getString(termsPeers).toString());
     terms.update(given.stored());
     RollupProgress at = progress();
+    if (at.intervalS == 0) {
+      at.intervalS = row.getInt(termsInterval);
+    }
     if (at.expectedUntilMs <= watermark()) {
       // Expected again, or for the first time: from the next watermark on.
       at.expectedFromMs = RollupProgress.NONE;

@@ -206,6 +206,17 @@ class WindowRollupTest {
   }
 
   @Test
+  void theTermsMayNameTheInterval() throws Exception {
+    try (Harness rollup = new Harness()) {
+      rollup.open();
+      rollup.terms("hourly", "UTC", 0, Long.MAX_VALUE / MINUTE_MS);
+      rollup.watermark(0);
+      rollup.watermark(60);
+      assertEquals(List.of("0+15 C 0/1 0 null..null", "0+60 T 0/1 0 null..null"), rollup.emitted());
+    }
+  }
+
+  @Test
   void theTermsOfAKeyEnd() throws Exception {
     try (Harness rollup = new Harness()) {
       rollup.open();
@@ -236,7 +247,7 @@ class WindowRollupTest {
 
     Harness() throws Exception {
       super(
-          new ExpectedRollup(COLUMNS, 9, new int[] {1, 2, 3, 4}, 1_000_000_000L, 1_000, 900),
+          new ExpectedRollup(COLUMNS, 9, new int[] {1, 2, 3, 4, 5}, 1_000_000_000L, 1_000, 900),
           KEY,
           KEY,
           KEY.getProducedType());
@@ -284,7 +295,8 @@ class WindowRollupTest {
               StringData.fromString(zone),
               fromMinute * MINUTE_MS,
               untilMinute * MINUTE_MS,
-              StringData.fromString(key.equals("elsewhere") ? "other" : "site"));
+              StringData.fromString(key.equals("elsewhere") ? "other" : "site"),
+              key.equals("hourly") ? 3600 : 0);
       processElement2(new StreamRecord<>(row));
     }
 
