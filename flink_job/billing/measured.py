@@ -62,11 +62,6 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def priced_meters(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Return the meters that have costs."""
-    return [row[0] for row in connection.execute("SELECT DISTINCT meter_id FROM streamed").fetchall()]
-
-
 def intervals_of(connection: duckdb.DuckDBPyConnection, contract: Contract) -> tuple[Intervals, Ints]:
     """Return (intervals after all corrections, beginnings of intervals with different register energy) of a meter.
 

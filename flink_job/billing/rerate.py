@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from flink_job.billing.adjustments import Adjustment, Key, reasons_of
-from flink_job.billing.measured import intervals_of, last_instant_ms, meters_in, prepare, priced_meters, streamed_of
+from flink_job.billing.measured import intervals_of, last_instant_ms, meters_in, prepare, streamed_of
 from flink_job.errors import MeteringError
 from flink_job.lake.database import needed_tables, open_lake
 from flink_job.lake.selection import EVERYTHING, Selection
@@ -40,14 +40,10 @@ from flink_job.tariffs.registry import TariffRegistry, UnknownTariffError
 
 @dataclass
 class Rerated:
-    """Adjustments of all billing cycles, and the reasons why meters could not be rated, by meter.
-
-    `unsettled`: those of them that have costs, so that their bills would lose their adjustments.
-    """
+    """Adjustments of all billing cycles, and the reasons why meters with readings could not be rated, by meter."""
 
     adjustments: list[Adjustment] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
-    unsettled: list[str] = field(default_factory=list)
 
 
 #: A query that names the tables read by the settlement.
@@ -98,7 +94,6 @@ def rerate(
                 ]
             except MeteringError as error:
                 result.problems[meter_id] = str(error)
-        result.unsettled = sorted(result.problems.keys() & set(priced_meters(connection)))
     return result
 
 

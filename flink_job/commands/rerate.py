@@ -39,8 +39,8 @@ def rerate(
 
     Rates the cycles of the lake in order of time and writes the difference to the costs as table `adjustments`.
     Costs plus adjustments are the exact bills (view `bills`). The table is replaced, so a second run changes nothing.
-    Cycles that end after the last reading are open: their time is charged up to it. If a meter with costs has no
-    contract or tariff, nothing is written.
+    Cycles that end after the last reading are open: their time is charged up to it. If a meter lacks its contract
+    or tariff, nothing is written.
 
     With --from and --to, only partitions of these days are read, and only cycles within them are settled: those that
     begin after --from and end by --to. Other adjustments are retained. For a tariff with a ratchet, --from must
@@ -75,7 +75,7 @@ def rerate(
             with errors.status("settling"), downloaded(lake, selection) as folder:
                 result = rerate_lake(folder, known, registry, load_series(prices or (), "UTC"), meter, selection)
                 kept = kept_adjustments(
-                    folder / "adjustments", lambda start, end: is_covered(start, end, selection), result.unsettled
+                    folder / "adjustments", lambda start, end: is_covered(start, end, selection), result.problems
                 )
         except (LakeError, FileNotFoundError) as error:
             fail(str(error))
@@ -83,10 +83,10 @@ def rerate(
     if dry_run or meter:
         console.print("nothing was written")
         return
-    if result.unsettled and not allow_partial:
+    if result.problems and not allow_partial:
         fail(
-            f"{len(result.unsettled):,} meters have costs and cannot be settled, {_shown(result.unsettled[0])} first; "
-            "nothing was written. Give all contracts and tariffs, or --allow-partial to settle the others"
+            f"{len(result.problems):,} meters cannot be settled; nothing was written. Give all contracts and tariffs, "
+            "or --allow-partial to settle the others"
         )
     with uploaded(f"{lake.rstrip('/')}/adjustments") as target:
         write_adjustments(result.adjustments, target, kept)

@@ -111,11 +111,13 @@ def _files(folder: Path, name: str, selection: Selection) -> list[Path]:
 
 def _rows(table: Table, parts: Sequence[Path], selection: Selection) -> str:
     date = f", strftime({table.event_time}, '%Y-%m-%d') AS {EVENT_DATE.name}" if table.event_time else ""
+    columns = ", ".join(f"CAST(NULL AS {column.glue}) AS {column.name}" for column in table.columns)
     if not parts:
-        columns = ", ".join(f"CAST(NULL AS {column.glue}) AS {column.name}" for column in table.columns)
         return f"SELECT *{date} FROM (SELECT {columns} WHERE FALSE) AS nothing"
     listed = ", ".join("'" + str(part).replace("'", "''") + "'" for part in parts)
-    rows = f"SELECT *{date} FROM read_parquet([{listed}], union_by_name=true, hive_partitioning=false)"
+    files = f"SELECT * FROM read_parquet([{listed}], union_by_name=true, hive_partitioning=false)"
+    # Files of earlier releases may lack columns.
+    rows = f"SELECT *{date} FROM ({files} UNION ALL BY NAME SELECT {columns} WHERE FALSE) AS files"
     return f"SELECT * FROM ({rows}) AS dated WHERE {selection.condition()}" if table.event_time else rows
 
 

@@ -61,8 +61,8 @@ def test_every_bill_is_that_of_an_uninterrupted_run_to_the_last_digit(whole: Hal
     assert len(expected) > 100
 
 
-def test_no_window_is_emitted_again_after_a_restart(first: Half, second: Half) -> None:
-    """The second half begins with readings of windows that the first has emitted: they are late after a restart too."""
+def test_no_window_is_emitted_as_on_time_again_after_a_restart(first: Half, second: Half) -> None:
+    """The second half begins with readings of windows that the first has emitted: after a restart they correct them."""
     assert len(first.windows) > 20
     assert len(second.windows) > 20
     assert not first.windows & second.windows

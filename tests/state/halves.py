@@ -199,7 +199,7 @@ def _came_to(delivery: LocalLake) -> Half:
     sql = f"SELECT meter_id, CAST(cycle_start AS DATE), tariff_id, tariff_version, {sums} FROM costs GROUP BY ALL"
     _, rows = query(delivery.folder, sql)
     account = delivery.account()
-    emitted = "SELECT DISTINCT kpi_id FROM kpis_rows WHERE level <> 'meter'"
+    emitted = "SELECT DISTINCT kpi_id FROM kpis_rows WHERE level <> 'meter' AND emission = 'on_time'"
     windows = frozenset(str(key) for [key] in query(delivery.folder, emitted)[1])
     bills = {tuple(map(str, row[:4])): tuple(Decimal(str(amount)) for amount in row[4:]) for row in rows}
     return Half(bills, {name: account[name] for name in ACCOUNTED}, windows)
