@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -103,11 +104,13 @@ def parse_contract(payload: bytes | str, accept_unknown: bool = False) -> Contra
     """Return the contract in a JSON document, with its assignments in order of validity.
 
     Raises ContractError if the document is not a valid contract. A field that contracts do not have is an error: a
-    misspelt one would be ignored. With `accept_unknown` it is not, as for contracts that an earlier release accepted.
+    misspelt one would be ignored. So is a second assignment from one date, because only one of them would apply. With
+    `accept_unknown` they are not, as for contracts that an earlier release accepted.
     """
     contract = _decoded(_decoder, payload)
     if not accept_unknown:
         _check_fields(contract, payload)
+        _check_distinct_dates(contract)
     if not contract.assignments:
         raise ContractError(f"contract of {contract.meter_id}: assignments must not be empty")
     if not 1 <= contract.billing_day <= 31:
@@ -148,6 +151,16 @@ def _check_fields(contract: Contract, payload: bytes | str) -> None:
         raise ContractError(
             f"contract of {contract.meter_id}: unknown field {unknown[0][:40]!r} of an assignment{hint}"
         )
+
+
+def _check_distinct_dates(contract: Contract) -> None:
+    """Check that each assignment has a date of its own. Raises ContractError."""
+    days = sorted(assignment.valid_from for assignment in contract.assignments)
+    for day, following in pairwise(days):
+        if day == following:
+            raise ContractError(
+                f"contract of {contract.meter_id}: two assignments have valid_from {day}; each must have its own date"
+            )
 
 
 def _check_assignments(contract: Contract) -> None:

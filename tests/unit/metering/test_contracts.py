@@ -37,6 +37,10 @@ def test_assignments_come_in_order_of_validity() -> None:
             {"assignments": [{"tariff_id": "a", "valid_from": "2026-01-01", "valid_to": "2026-02-01"}]},
             "unknown field 'valid_to' of an assignment; an assignment ends where the next one begins",
         ),
+        (
+            {"assignments": [{"tariff_id": tariff, "valid_from": "2026-01-01"} for tariff in ("a", "b")]},
+            "two assignments have valid_from 2026-01-01",
+        ),
     ],
 )
 def test_invalid_contracts_are_rejected(changes: dict[str, Any], problem: str) -> None:
@@ -47,6 +51,13 @@ def test_invalid_contracts_are_rejected(changes: dict[str, Any], problem: str) -
 def test_a_contract_that_was_accepted_before_may_have_unknown_fields() -> None:
     document = json.dumps({**CONTRACT, "billing_dya": 3})
     assert parse_contract(document, accept_unknown=True) == parse_contract(json.dumps(CONTRACT))
+
+
+def test_of_two_assignments_from_one_date_that_were_accepted_before_the_last_one_applies() -> None:
+    """Only new records are refused: the meters of an accepted contract keep their tariff, `b` from 2026-01-01."""
+    assignments = [{"tariff_id": tariff, "valid_from": "2026-01-01"} for tariff in ("a", "b")]
+    document = json.dumps({**CONTRACT, "assignments": assignments})
+    assert [a.tariff_id for a in parse_contract(document, accept_unknown=True).assignments] == ["a", "b"]
 
 
 @pytest.mark.parametrize("path", ["/f/p/l/m", "f/p//l/m/", "//f/p/l/m"])
