@@ -64,7 +64,7 @@ def rerate(
         for name in contracts:
             for line, payload in read_records(name):
                 try:
-                    contract = of_tenant(parse_contract(payload), tenant)
+                    contract = of_tenant(parse_contract(payload, accept_unknown=True), tenant)
                 except ValueError as error:
                     note(f"{name}:{line}: {error}")
                     continue
