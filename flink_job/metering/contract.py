@@ -194,7 +194,7 @@ def _decoded(decoder: msgspec.json.Decoder[_Read], payload: bytes | str) -> _Rea
         raise ContractError(str(error)[:MAX_DETAIL]) from None
     if "//" in f"/{contract.site_path}/":
         path = "/".join(part for part in contract.site_path.split("/") if part)
-        contract = msgspec.structs.replace(contract, site_path=path)  # type: ignore[type-var]
+        contract = msgspec.structs.replace(contract, site_path=path)
     if not contract.meter_id or not contract.site_path:
         raise ContractError("meter_id and site_path must not be empty")
     if len(contract.meter_id) > MAX_NAME or len(contract.site_path) > MAX_SITE_PATH:
