@@ -62,7 +62,8 @@ def write_properties(
     for name in ("readings", "contracts", "outputs", "tariffs"):
         groups[name] |= {"region": REGION, "endpoint": endpoint}
     groups["tariffs"] |= {"rules_refresh_s": str(rules_refresh_s), "refresh_s": str(refresh_s)}
-    groups["job"] |= {key: str(value) for key, value in job.items()}
+    # A local endpoint has no backlog, and readings wait for this time at a start.
+    groups["job"] |= {key: str(value) for key, value in {"contracts_idle_s": 4, **job}.items()}
     document = [{"PropertyGroupId": name, "PropertyMap": values} for name, values in groups.items()]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, indent=2), encoding="utf-8")

@@ -16,7 +16,7 @@ from flink_job.dataflow.functions import Functions
 from flink_job.dataflow.operators.alert_states import alert_state_machines, no_data_sessions
 from flink_job.dataflow.operators.keyed_aggregate import aggregate_by_key
 from flink_job.dataflow.operators.split_records import split_records
-from flink_job.dataflow.operators.temporal_join import StoredRows, join_as_of, join_latest
+from flink_job.dataflow.operators.temporal_join import Start, StoredRows, join_as_of, join_latest
 from flink_job.dataflow.operators.window_rollup import Rollup, roll_up
 from flink_job.dataflow.sinks import sink_name
 from flink_job.dataflow.table_stream import (
@@ -88,8 +88,8 @@ def resolve(t_env: StreamTableEnvironment, views: Views, settings: Settings) -> 
         "latest",
         with_arrival_time("arrival"),
         StoredRows(contracts.snapshot_uri, tariffs.region, tariffs.endpoint, contracts.snapshot_is_complete),
+        Start(settings.job.contracts_idle_s, "arrival"),
         Uid.LATEST_CONTRACT,
-        settings.job.contracts_idle_s,
         updates="contract_updates",
     )
     views.add("resolve/without_contract")

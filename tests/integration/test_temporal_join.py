@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from pyflink.table import DataTypes, StreamTableEnvironment
 
-from flink_job.dataflow.operators.temporal_join import StoredRows, join_as_of, join_latest
+from flink_job.dataflow.operators.temporal_join import Start, StoredRows, join_as_of, join_latest
 from flink_job.dataflow.table_stream import add_view, all_columns, as_stream, with_arrival_time
 from flink_job.dataflow.uids import Uid
 from tests.integration.table_environment import BACKENDS, rows_of, table_environment
 
+START = Start(quiet_s=1, time="arrival")
 NO_SNAPSHOT = StoredRows("", "us-east-1", "")
 
 
@@ -89,14 +90,17 @@ def test_a_row_has_the_latest_version_of_the_snapshot_or_nulls(t_env: StreamTabl
     snapshot = tmp_path / "rows.ndjson.gz"
     snapshot.write_bytes(gzip.compress(json.dumps(stored).encode()))
     add_rows(t_env, "lefts", "left_key left_value", ("a", "1"), ("b", "2"), ("a", "3"))
+    timed = "SELECT *, TO_TIMESTAMP_LTZ(CAST(left_value AS BIGINT), 3) AS arrival FROM lefts"
+    t_env.create_temporary_view("timed_lefts", t_env.sql_query(timed))
     # Older than the stored row, by its version or its position.
     add_versions(t_env, ("a", "older", 8_000, "8"), ("a", "earlier", 9_000, "6"))
     join_latest(
         t_env,
-        ("lefts", "versions"),
+        ("timed_lefts", "versions"),
         "joined",
         all_columns(),
         StoredRows(snapshot.as_uri(), "us-east-1", ""),
+        START,
         Uid.LATEST_CONTRACT,
     )
     found = rows_of(t_env, "SELECT left_value, version_value, version_position FROM joined")
@@ -110,7 +114,8 @@ def test_the_latest_version_of_the_input_is_joined(t_env: StreamTableEnvironment
         'connector' = 'datagen', 'rows-per-second' = '1', 'number-of-rows' = '4',
         'fields.tick.kind' = 'sequence', 'fields.tick.start' = '1', 'fields.tick.end' = '4')"""
     )
-    t_env.create_temporary_view("lefts", t_env.sql_query("SELECT CAST('a' AS STRING) AS left_key, tick FROM clock"))
+    lefts = "SELECT CAST('a' AS STRING) AS left_key, tick, TO_TIMESTAMP_LTZ(tick, 3) AS arrival FROM clock"
+    t_env.create_temporary_view("lefts", t_env.sql_query(lefts))
     add_versions(t_env, ("a", "first", 1_000, "1"), ("a", "latest", 2_000, "10"), ("a", "late", 2_000, "9"))
-    join_latest(t_env, ("lefts", "versions"), "joined", all_columns(), NO_SNAPSHOT, Uid.LATEST_CONTRACT)
+    join_latest(t_env, ("lefts", "versions"), "joined", all_columns(), NO_SNAPSHOT, START, Uid.LATEST_CONTRACT)
     assert rows_of(t_env, "SELECT tick, version_value FROM joined")[-1] == (4, "latest")

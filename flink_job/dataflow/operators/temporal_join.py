@@ -29,14 +29,24 @@ class StoredRows(NamedTuple):
     is_complete: bool = False
 
 
+class Start(NamedTuple):
+    """How rows wait at a start: until the other input is quiet for `quiet_s`; then in the order of their column `time`.
+
+    `time` is a TIMESTAMP_LTZ(3).
+    """
+
+    quiet_s: int
+    time: str
+
+
 def join_latest(
     t_env: StreamTableEnvironment,
     inputs: tuple[str, str],
     view: str,
     schema: Schema.Builder,
     snapshot: StoredRows,
+    start: Start,
     uid: Uid,
-    quiet_s: int,
     updates: str = "",
 ) -> None:
     """Add as `view` the rows of the first input, each with the latest row of the second input, or NULLs.
@@ -44,7 +54,7 @@ def join_latest(
     The first column of each input is its key, a STRING. The columns of the second input are a key, a value, a version
     (TIMESTAMP_LTZ(3)) and a position, a decimal number as STRING that orders the rows of one version. The latest rows
     never expire. An operator without state reads `snapshot` before it processes any row. At every start, rows wait
-    until the second input has been read up to its head: until `quiet_s` without rows, or a row as recent as the start.
+    until the second input has been read up to its head: until `start.quiet_s` without rows, or a row of the present.
     The columns of `view` are those of both inputs, so their names must differ; `schema` adds further columns and a
     watermark.
 
@@ -54,11 +64,13 @@ def join_latest(
     left, right = _inputs(t_env, inputs, uid)
     own = get_gateway().jvm.metering.flink
     stored = own.Snapshot(snapshot.uri, snapshot.region, snapshot.endpoint)
-    join = own.LatestJoin(left.internal_type(), right.internal_type(), right.key()[0], stored, snapshot.is_complete)
+    left_type, right_type = left.internal_type(), right.internal_type()
+    time = left.columns.index(start.time)
+    join = own.LatestJoin(left_type, time, right_type, right.key()[0], stored, snapshot.is_complete)
     name = f"JoinLatest({view})"
     stream = (
         left.without_watermarks(uid)
-        .connected(right.with_head_watermarks(uid, quiet_s))
+        .connected(right.with_head_watermarks(uid, start.quiet_s))
         .transform(name, left.joined_type(right), join)
     )
     stream.setDescription(f"JoinLatest(latest=[{', '.join(right.columns)}])")

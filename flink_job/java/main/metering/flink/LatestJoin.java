@@ -6,6 +6,7 @@ import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.api.common.typeutils.base.LongSerializer;
 import org.apache.flink.api.java.functions.KeySelector;
 import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 import org.apache.flink.runtime.state.KeyedStateBackend;
@@ -14,6 +15,9 @@ import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.runtime.state.VoidNamespace;
 import org.apache.flink.runtime.state.VoidNamespaceSerializer;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+import org.apache.flink.streaming.api.operators.InternalTimer;
+import org.apache.flink.streaming.api.operators.InternalTimerService;
+import org.apache.flink.streaming.api.operators.Triggerable;
 import org.apache.flink.streaming.api.operators.TwoInputStreamOperator;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
@@ -40,7 +44,7 @@ import org.slf4j.LoggerFactory;
  * <p>At every start, left rows wait until the right input has been read up to its head, so that no
  * row is joined with a right row that had been replaced before. The head is reached when the
  * watermark of the right input (see {@link HeadWatermarks}) reaches the time of the start. From
- * then on left rows are not delayed. Rows of a key keep their order.
+ * then on left rows are not delayed. The waiting rows are emitted in the order of their times.
  *
  * <p>The side output {@link #updates} has a row for each key once the head is reached, and for each
  * right row that is stored later: the key, the value, and the value before it or NULL.
@@ -49,7 +53,7 @@ import org.slf4j.LoggerFactory;
  *
  * <ul>
  *   <li>{@code latest}, by key: the latest right row;
- *   <li>{@code waiting}, by key: left rows, until the head is reached;
+ *   <li>{@code waiting}, by key and time: left rows, until the head is reached, and their timers;
  *   <li>{@code snapshot-read}, a union list: not empty if the operator has read its snapshot.
  * </ul>
  *
@@ -64,14 +68,16 @@ import org.slf4j.LoggerFactory;
  * exchange, as after any {@code keyBy}.
  */
 public final class LatestJoin extends AbstractStreamOperator<RowData>
-    implements TwoInputStreamOperator<RowData, RowData, RowData> {
+    implements TwoInputStreamOperator<RowData, RowData, RowData>, Triggerable<RowData, Long> {
 
   private static final long serialVersionUID = 1L;
   private static final Logger LOG = LoggerFactory.getLogger(LatestJoin.class);
   private static final int RIGHT_COLUMNS = 4;
   private static final int VALUE = 1;
+  private static final int TIME_PRECISION = 3;
 
   private final TypeInformation<RowData> leftType;
+  private final int leftTime;
   private final TypeInformation<RowData> rightType;
   private final KeySelector<RowData, RowData> rightKey;
   private final Snapshot snapshot;
@@ -87,7 +93,7 @@ public final class LatestJoin extends AbstractStreamOperator<RowData>
                   new String[] {"updated_key", "latest", "previous"})));
 
   private transient ValueState<RowData> latest;
-  private transient ListState<RowData> waiting;
+  private transient InternalTimerService<Long> timers;
   private transient ListState<Boolean> snapshotRead;
   private transient JoinedRowData joined;
   private transient RowData nulls;
@@ -98,6 +104,7 @@ public final class LatestJoin extends AbstractStreamOperator<RowData>
    * Creates a join.
    *
    * @param leftType type of the left rows
+   * @param leftTime position of their time, TIMESTAMP_LTZ(3)
    * @param rightType type of the right rows
    * @param rightKey key selector of the right input
    * @param snapshot right rows to start with
@@ -105,11 +112,13 @@ public final class LatestJoin extends AbstractStreamOperator<RowData>
    */
   public LatestJoin(
       TypeInformation<RowData> leftType,
+      int leftTime,
       TypeInformation<RowData> rightType,
       KeySelector<RowData, RowData> rightKey,
       Snapshot snapshot,
       boolean isComplete) {
     this.leftType = leftType;
+    this.leftTime = leftTime;
     this.rightType = rightType;
     this.rightKey = rightKey;
     this.snapshot = snapshot;
@@ -125,7 +134,6 @@ public final class LatestJoin extends AbstractStreamOperator<RowData>
   public void initializeState(StateInitializationContext context) throws Exception {
     super.initializeState(context);
     latest = context.getKeyedStateStore().getState(latestState());
-    waiting = context.getKeyedStateStore().getListState(waitingState());
     // Not isRestored(): a savepoint from which a job is restored may have no state of this
     // operator.
     snapshotRead =
@@ -149,6 +157,7 @@ public final class LatestJoin extends AbstractStreamOperator<RowData>
     super.open();
     joined = new JoinedRowData();
     nulls = new GenericRowData(RIGHT_COLUMNS);
+    timers = getInternalTimerService("waiting", LongSerializer.INSTANCE, this);
     startedMs = getProcessingTimeService().getCurrentProcessingTime();
     isAtHead = false;
   }
@@ -157,7 +166,7 @@ public final class LatestJoin extends AbstractStreamOperator<RowData>
   public void processElement1(StreamRecord<RowData> element) throws Exception {
     if (!isAtHead) {
       if (!isComplete) {
-        waiting.add(element.getValue());
+        wait(element.getValue());
         return;
       }
       reachHead();
@@ -187,6 +196,34 @@ public final class LatestJoin extends AbstractStreamOperator<RowData>
     super.processWatermark2(mark);
   }
 
+  @Override
+  public void onEventTime(InternalTimer<RowData, Long> timer) throws Exception {
+    ListState<RowData> waiting = waiting(timer.getNamespace());
+    RowData right = latest.value();
+    for (RowData left : waiting.get()) {
+      output.collect(new StreamRecord<>(join(left, right)));
+    }
+    waiting.clear();
+  }
+
+  @Override
+  public void onProcessingTime(InternalTimer<RowData, Long> timer) {
+    throw new IllegalStateException("A join has no timers in processing time");
+  }
+
+  /** Stores a left row until the head is reached. */
+  private void wait(RowData left) throws Exception {
+    long timeMs = left.getTimestamp(leftTime, TIME_PRECISION).getMillisecond();
+    waiting(timeMs).add(left);
+    timers.registerEventTimeTimer(timeMs, timeMs);
+  }
+
+  /** The left rows of the current key and a time that wait. */
+  private ListState<RowData> waiting(long timeMs) throws Exception {
+    return getPartitionedState(
+        timeMs, LongSerializer.INSTANCE, new ListStateDescriptor<>("waiting", leftType));
+  }
+
   /** Emits the updates and the waiting rows of all keys, once. */
   private void reachHead() throws Exception {
     if (isAtHead) {
@@ -199,17 +236,10 @@ public final class LatestJoin extends AbstractStreamOperator<RowData>
         VoidNamespaceSerializer.INSTANCE,
         latestState(),
         (key, state) -> emitUpdate(state.value(), null));
-    keys.applyToAllKeys(
-        VoidNamespace.INSTANCE,
-        VoidNamespaceSerializer.INSTANCE,
-        waitingState(),
-        (key, state) -> {
-          RowData right = latest.value();
-          for (RowData left : state.get()) {
-            output.collect(new StreamRecord<>(join(left, right)));
-          }
-          state.clear();
-        });
+    // The timers of the waiting rows fire in the order of their times.
+    getTimeServiceManager()
+        .orElseThrow(IllegalStateException::new)
+        .advanceWatermark(new Watermark(Long.MAX_VALUE - 1));
     LOG.info("The right input has been read up to its head; left rows no longer wait");
   }
 
@@ -239,10 +269,6 @@ public final class LatestJoin extends AbstractStreamOperator<RowData>
 
   private ValueStateDescriptor<RowData> latestState() {
     return new ValueStateDescriptor<>("latest", rightType);
-  }
-
-  private ListStateDescriptor<RowData> waitingState() {
-    return new ListStateDescriptor<>("waiting", leftType);
   }
 
   private void readSnapshot() throws Exception {
