@@ -30,9 +30,9 @@ class StoredRows(NamedTuple):
 
 
 class Start(NamedTuple):
-    """How rows wait at a start: until the other input is quiet for `quiet_s`; then in the order of their column `time`.
+    """Wait of rows at a start: until the other input is quiet for `quiet_s`; they go on in the order of their `time`.
 
-    `time` is a TIMESTAMP_LTZ(3).
+    `time` names a TIMESTAMP_LTZ(3) column.
     """
 
     quiet_s: int
