@@ -4,6 +4,7 @@ SELECT
   meter_id,
   start_ms,
   interval_s,
+  start_ms + interval_s * 1000 AS observed_ms,
   revision,
   'actual' AS quality,
   device_id,
