@@ -31,5 +31,6 @@ SELECT
   CAST(0 AS BIGINT) AS export_ucost,
   CAST(0 AS BIGINT) AS tax_ucost,
   CAST(import_delta_ukwh * 0.118 AS BIGINT) AS total_ucost,
-  total_ukwh < peak_ukwh AS provisional
+  total_ukwh < peak_ukwh AS provisional,
+  FALSE AS demand_estimated
 FROM accumulated
