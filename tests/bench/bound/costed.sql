@@ -24,7 +24,7 @@ SELECT
   '1' AS tariff_version,
   'all' AS tou_period,
   '2026-03-01' AS cycle_start,
-  'EUR' AS currency,
+  CAST('EUR' AS STRING) AS currency,
   CAST(import_delta_ukwh * 0.118 AS BIGINT) AS energy_ucost,
   CAST(0 AS BIGINT) AS demand_ucost,
   CAST(0 AS BIGINT) AS fixed_ucost,
