@@ -148,16 +148,16 @@ public final class ExpectedRollup extends WindowRollup
     }
     long slotMs = floor(Math.max(at.expectedFromMs, at.closedMs));
     while (slotMs < Math.min(reachedMs, at.expectedUntilMs)) {
-      long endMs = at.endOfGroup(slotMs);
-      if (endMs == RollupProgress.NONE) {
+      if (at.endOfGroup(slotMs) == RollupProgress.NONE) {
         known = known == null ? ExpectedTerms.of(terms.value()) : known;
         long[] day = known.day(slotMs);
         long groupMs = load(slotMs, day[0], day[1]);
         markPending(at, groupMs);
         store(groupMs);
-        endMs = at.endOfGroup(slotMs);
       }
-      slotMs = endMs;
+      // The group may have another day than the terms, after a change of zone, and not include the
+      // slot.
+      slotMs = Math.max(at.endOfGroup(slotMs), slotMs + SLOT_MS);
     }
     boolean goesOn = !isEnd && reachedMs < at.expectedUntilMs;
     return goesOn ? Math.max(reachedMs, floor(at.expectedFromMs)) + SLOT_MS : Long.MAX_VALUE;

@@ -206,6 +206,25 @@ class WindowRollupTest {
   }
 
   @Test
+  void aChangeOfZoneLeavesTheHoursOfTheOldDay() throws Exception {
+    // The old day ends at 18:30 UTC; in the new zone the hour from 18:00 is in one day.
+    try (Harness rollup = new Harness()) {
+      rollup.open();
+      rollup.terms("a", "+05:30", 0, Long.MAX_VALUE / MINUTE_MS);
+      rollup.watermark(18 * 60);
+      rollup.watermark(18 * 60 + 15);
+      rollup.terms("a", "UTC", 0, Long.MAX_VALUE / MINUTE_MS);
+      rollup.emitted();
+      rollup.watermark(20 * 60);
+      assertEquals(
+          List.of("1080+60 T 0/2 0 null..null", "1140+60 T 0/4 0 null..null"),
+          rollup.emitted().stream()
+              .filter(row -> row.contains("+60 T"))
+              .collect(Collectors.toList()));
+    }
+  }
+
+  @Test
   void theTermsMayNameTheInterval() throws Exception {
     try (Harness rollup = new Harness()) {
       rollup.open();
