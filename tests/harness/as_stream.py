@@ -7,7 +7,6 @@ replaces parts of the bounded run.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,9 +16,8 @@ import msgspec
 
 from flink_job.batch import run as bounded
 from flink_job.config import Job
-from flink_job.dataflow.environment import PROJECT
 from flink_job.dataflow.sources import READINGS
-from tests.harness.jobs import SAMPLES, TIMEOUT_S, RunFailedError, write_records
+from tests.harness.jobs import SAMPLES, module, write_records
 
 #: Watermark delay of the runs [s].
 DELAY_S = 60
@@ -32,10 +30,7 @@ def run_as_stream(folder: Path, arrivals: Iterable[tuple[int, bytes]], contracts
     (folder / "arrivals.txt").write_text("\n".join(str(at) for at, _ in timed), encoding="utf-8")
     write_records(folder / "contracts.ndjson", contracts)
     (folder / "rules.yaml").write_text(rules, encoding="utf-8")
-    line = [sys.executable, "-m", "tests.harness.as_stream", str(folder)]
-    done = subprocess.run(line, cwd=PROJECT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
-    if done.returncode:
-        raise RunFailedError(f"{' '.join(line)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr[-8000:]}")
+    module("tests.harness.as_stream", folder)
     return folder / "out"
 
 

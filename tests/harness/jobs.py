@@ -19,7 +19,12 @@ class RunFailedError(AssertionError):
 
 def command(*arguments: object, code: int = 0) -> str:
     """Output of `python -m flink_job ...`; raises RunFailedError when it ends with another code than `code`."""
-    line = [sys.executable, "-m", "flink_job", *map(str, arguments)]
+    return module("flink_job", *arguments, code=code)
+
+
+def module(name: str, *arguments: object, code: int = 0) -> str:
+    """Output of `python -m <name> ...`; raises RunFailedError when it ends with another code than `code`."""
+    line = [sys.executable, "-m", name, *map(str, arguments)]
     done = subprocess.run(line, cwd=PROJECT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     if done.returncode != code:
         raise RunFailedError(f"{' '.join(line)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr[-8000:]}")

@@ -46,7 +46,7 @@ def roll_up(
     """Add as `view` the windows of the view `rows`, whose watermarks go on as `row_time`.
 
     For the columns of `view` see `RollupOutput.java`: the key, `day_start_ms`, `day_s`, `start_ms`, `window_s`,
-    `is_total`, `is_change`, `is_corrected`, `emission`, `interval_s`, the sums, the least and greatest of the last one,
+    `is_total`, `is_change`, `is_corrected`, `interval_s`, the sums, the least and greatest of the last one,
     and `arrival`. The view `expected`, if given, has the key and the columns `zone`, `from_ms`, `until_ms`, `site` and
     `interval_s`: rows of a key are expected between these times; in a bounded run, between the first and the last row
     of its site, which both views name. Without `expected` the keys are few: rows of a key are first combined in memory.
@@ -116,7 +116,6 @@ def _result_type(schema: JavaObject, rollup: Rollup) -> JavaObject:
         "is_total": boolean,
         "is_change": boolean,
         "is_corrected": boolean,
-        "emission": long,
         "interval_s": integer,
         **dict.fromkeys(rollup.sums, long),
         f"min_{last}": types.BIGINT(),

@@ -95,7 +95,7 @@ public final class ChangeCombiner extends AbstractStreamOperator<RowData>
     private final GenericRowData first = new GenericRowData(fields.length);
     private final long timestamp;
     private final long[] sums = new long[columns.sums.length];
-    private int interval;
+    private long interval;
     private long arrivalMs;
 
     Combined(RowData row, long timestamp) {
@@ -109,10 +109,7 @@ public final class ChangeCombiner extends AbstractStreamOperator<RowData>
       for (int at = 0; at < sums.length; at++) {
         sums[at] += columns.sum(row, at);
       }
-      int seconds = row.getInt(columns.interval);
-      if (seconds > 0) {
-        interval = interval == 0 ? seconds : Math.min(interval, seconds);
-      }
+      interval = RollupColumns.shorter(interval, row.getInt(columns.interval));
       arrivalMs = Math.max(arrivalMs, columns.arrivalMs(row));
     }
 
@@ -120,7 +117,7 @@ public final class ChangeCombiner extends AbstractStreamOperator<RowData>
       for (int at = 0; at < sums.length; at++) {
         first.setField(columns.sums[at], sums[at]);
       }
-      first.setField(columns.interval, interval);
+      first.setField(columns.interval, (int) interval);
       first.setField(
           columns.arrival, arrivalMs == 0 ? null : TimestampData.fromEpochMillis(arrivalMs));
       return first;

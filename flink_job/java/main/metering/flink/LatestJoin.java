@@ -177,14 +177,9 @@ public final class LatestJoin extends AbstractStreamOperator<RowData>
 
   @Override
   public void processElement2(StreamRecord<RowData> element) throws Exception {
-    RowData row = element.getValue();
-    RowData stored = latest.value();
-    if (stored != null && VersionOrder.isOlder(row, stored)) {
-      return;
-    }
-    latest.update(row);
-    if (isAtHead) {
-      emitUpdate(row, stored);
+    RowData before = latest.value();
+    if (store(element.getValue(), before) && isAtHead) {
+      emitUpdate(element.getValue(), before);
     }
   }
 
@@ -259,12 +254,13 @@ public final class LatestJoin extends AbstractStreamOperator<RowData>
                 previous == null ? null : previous.getString(VALUE))));
   }
 
-  /** Stores a right row of the current key, unless it is older than the stored one. */
-  private void store(RowData row) throws Exception {
-    RowData stored = latest.value();
-    if (stored == null || !VersionOrder.isOlder(row, stored)) {
-      latest.update(row);
+  /** Stores a right row of the current key; returns false if it is older than the stored one. */
+  private boolean store(RowData row, RowData stored) throws Exception {
+    if (stored != null && VersionOrder.isOlder(row, stored)) {
+      return false;
     }
+    latest.update(row);
+    return true;
   }
 
   private ValueStateDescriptor<RowData> latestState() {
@@ -286,7 +282,7 @@ public final class LatestJoin extends AbstractStreamOperator<RowData>
             getRuntimeContext().getTaskInfo().getNumberOfParallelSubtasks());
     if (owner == getRuntimeContext().getTaskInfo().getIndexOfThisSubtask()) {
       setCurrentKey(key);
-      store(row);
+      store(row, latest.value());
     }
   }
 }

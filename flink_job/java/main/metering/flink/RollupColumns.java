@@ -39,12 +39,13 @@ public final class RollupColumns implements Serializable {
     for (int at = 0; at < sums.length; at++) {
       group.sums[slot][at] += sum(row, at);
     }
-    long seconds = row.getInt(interval);
-    if (seconds > 0) {
-      long known = group.intervals[slot];
-      group.intervals[slot] = known == 0 ? seconds : Math.min(known, seconds);
-    }
+    group.intervals[slot] = shorter(group.intervals[slot], row.getInt(interval));
     group.arrivalMs = Math.max(group.arrivalMs, arrivalMs(row));
+  }
+
+  /** Returns the shorter of two intervals in seconds, of which 0 is none. */
+  static long shorter(long one, long other) {
+    return one == 0 || other == 0 ? Math.max(one, other) : Math.min(one, other);
   }
 
   long sum(RowData row, int at) {

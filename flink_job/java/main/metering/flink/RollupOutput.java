@@ -18,7 +18,6 @@ import org.apache.flink.table.data.utils.JoinedRowData;
  *   <li>is_change (BOOLEAN): the row is to be added to the slot of a higher level. The first total
  *       of a slot is also its change;
  *   <li>is_corrected (BOOLEAN): the window has been emitted before;
- *   <li>emission (BIGINT): number of the emission of the key;
  *   <li>interval (INT, s): the shortest interval of the rows, 0 without rows;
  *   <li>the sums (BIGINT), and the least and the greatest last sum of a slot with rows (BIGINT, or
  *       NULL);
@@ -28,7 +27,7 @@ import org.apache.flink.table.data.utils.JoinedRowData;
  * <p>Their timestamp is the end of the window.
  */
 final class RollupOutput {
-  private static final int FIXED = 9;
+  private static final int FIXED = 8;
   private static final long DAY_MS = 86_400_000;
 
   private final Output<StreamRecord<RowData>> output;
@@ -36,7 +35,6 @@ final class RollupOutput {
   private final JoinedRowData joined = new JoinedRowData();
   private final StreamRecord<RowData> record = new StreamRecord<>(null);
   private RowData key;
-  private long emission;
 
   RollupOutput(Output<StreamRecord<RowData>> output, RollupColumns columns) {
     this.output = output;
@@ -63,15 +61,13 @@ final class RollupOutput {
     }
   }
 
-  /** Begins an emission of a key. */
-  void startEmission(RowData ofKey, long number) {
+  /** Sets the key of the rows that follow. */
+  void setKey(RowData ofKey) {
     key = ofKey;
-    emission = number;
   }
 
   /** Emits a late row as a change of its slot. */
-  void change(RowData ofKey, RowData row, long slotMs) {
-    key = ofKey;
+  void change(RowData row, long slotMs) {
     long[] sums = new long[columns.sums.length];
     for (int at = 0; at < sums.length; at++) {
       sums[at] = columns.sum(row, at);
@@ -133,8 +129,7 @@ final class RollupOutput {
     values.setField(4, isTotal);
     values.setField(5, isChange);
     values.setField(6, isCorrected);
-    values.setField(7, emission);
-    values.setField(8, interval);
+    values.setField(7, interval);
   }
 
   private void emit(GenericRowData values, long[] sums, Peaks peaks, long arrivalMs) {

@@ -10,13 +10,10 @@ import org.apache.flink.api.common.state.ValueState;
  */
 final class RollupProgress {
   static final long NONE = Long.MIN_VALUE;
-  private static final int FIXED = 7;
+  private static final int FIXED = 6;
 
   /** All slots that end at or before this time have been emitted. */
   long closedMs = NONE;
-
-  /** Number of emissions. */
-  long emissions;
 
   /** Interval of the latest slot with rows, 0 for none. */
   long intervalS;
@@ -41,12 +38,11 @@ final class RollupProgress {
     long[] stored = state.value();
     if (stored != null) {
       progress.closedMs = stored[0];
-      progress.emissions = stored[1];
-      progress.intervalS = stored[2];
-      progress.timerMs = stored[3];
-      progress.expectedFromMs = stored[4];
-      progress.expectedUntilMs = stored[5];
-      int split = FIXED + (int) stored[6];
+      progress.intervalS = stored[1];
+      progress.timerMs = stored[2];
+      progress.expectedFromMs = stored[3];
+      progress.expectedUntilMs = stored[4];
+      int split = FIXED + (int) stored[5];
       progress.groups = Arrays.copyOfRange(stored, FIXED, split);
       progress.days = Arrays.copyOfRange(stored, split, stored.length);
     }
@@ -56,12 +52,11 @@ final class RollupProgress {
   void write(ValueState<long[]> state) throws IOException {
     long[] stored = new long[FIXED + groups.length + days.length];
     stored[0] = closedMs;
-    stored[1] = emissions;
-    stored[2] = intervalS;
-    stored[3] = timerMs;
-    stored[4] = expectedFromMs;
-    stored[5] = expectedUntilMs;
-    stored[6] = groups.length;
+    stored[1] = intervalS;
+    stored[2] = timerMs;
+    stored[3] = expectedFromMs;
+    stored[4] = expectedUntilMs;
+    stored[5] = groups.length;
     System.arraycopy(groups, 0, stored, FIXED, groups.length);
     System.arraycopy(days, 0, stored, FIXED + groups.length, days.length);
     state.update(stored);

@@ -12,16 +12,13 @@ final class SlotGroup {
   static final int SLOTS = 4;
 
   /** Fields of the group itself, before those of the slots. */
-  private static final int HEADER = 5;
+  private static final int HEADER = 4;
 
   long dayStartMs;
   long dayMs;
 
   /** Latest arrival of a row, as epoch milliseconds; 0 if the group has no rows. */
   long arrivalMs;
-
-  /** Whether the group has to be looked at when the watermark advances. */
-  boolean isPending;
 
   /** Bits of the slots that changed after they were emitted. */
   long corrected;
@@ -47,7 +44,6 @@ final class SlotGroup {
     dayStartMs = newDayStartMs;
     dayMs = newDayMs;
     arrivalMs = 0;
-    isPending = false;
     corrected = 0;
     Arrays.fill(intervals, 0);
     for (long[] slot : sums) {
@@ -87,7 +83,7 @@ final class SlotGroup {
 
   /** Returns the shortest interval of the rows in seconds, 0 without rows. */
   int interval() {
-    return (int) Arrays.stream(intervals).filter(each -> each > 0).min().orElse(0);
+    return (int) Arrays.stream(intervals).reduce(0, RollupColumns::shorter);
   }
 
   /** Adds the slots of another group of the same day to the first slot. */
@@ -96,10 +92,7 @@ final class SlotGroup {
     for (int at = 0; at < columns; at++) {
       sums[0][at] += total[at];
     }
-    long interval = other.interval();
-    if (interval > 0 && (intervals[0] == 0 || interval < intervals[0])) {
-      intervals[0] = interval;
-    }
+    intervals[0] = RollupColumns.shorter(intervals[0], other.interval());
     arrivalMs = Math.max(arrivalMs, other.arrivalMs);
   }
 
@@ -108,7 +101,6 @@ final class SlotGroup {
     packed[at++] = dayStartMs / 1000;
     packed[at++] = dayMs / 1000;
     packed[at++] = arrivalMs;
-    packed[at++] = isPending ? 1 : 0;
     packed[at++] = corrected;
     for (int slot = 0; slot < SLOTS; slot++) {
       packed[at++] = intervals[slot];
@@ -124,7 +116,6 @@ final class SlotGroup {
     dayStartMs = packed[at++] * 1000;
     dayMs = packed[at++] * 1000;
     arrivalMs = packed[at++];
-    isPending = packed[at++] != 0;
     corrected = packed[at++];
     for (int slot = 0; slot < SLOTS; slot++) {
       intervals[slot] = packed[at++];

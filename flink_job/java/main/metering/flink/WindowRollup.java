@@ -92,7 +92,7 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
   public void processElement(StreamRecord<RowData> element) throws Exception {
     RowData row = element.getValue();
     long startMs = row.getLong(columns.start);
-    long slotMs = Math.floorDiv(startMs, SLOT_MS) * SLOT_MS;
+    long slotMs = floor(startMs);
     RollupProgress at = progress();
     long groupMs =
         load(slotMs, row.getLong(columns.dayStart), row.getInt(columns.dayLength) * 1000L);
@@ -102,17 +102,15 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
     if (isLate) {
       late.inc();
       group.corrected |= 1L << slot;
-      rows.change((RowData) getCurrentKey(), row, slotMs);
+      rows.setKey((RowData) getCurrentKey());
+      rows.change(row, slotMs);
       observeLate(at, row.getInt(columns.interval));
     }
-    boolean isNew = !group.isPending;
-    markPending(at, groupMs);
     store(groupMs);
+    boolean isNew = markPending(at, groupMs);
     long timeMs = isLate ? timers.currentWatermark() + correctionDelayMs : slotMs + SLOT_MS;
-    if (isNew && at.timerMs != RollupProgress.NONE && at.timerMs <= timeMs) {
+    if (!schedule(at, timeMs) && isNew) {
       write(at);
-    } else {
-      schedule(at, timeMs);
     }
   }
 
@@ -122,8 +120,7 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
     RollupProgress at = progress();
     long reachedMs = isEnd ? Math.max(at.closedMs, endMs()) : floor(timers.currentWatermark());
     at.timerMs = RollupProgress.NONE;
-    at.emissions++;
-    rows.startEmission((RowData) getCurrentKey(), at.emissions);
+    rows.setKey((RowData) getCurrentKey());
     long nextMs = openExpected(at, reachedMs, isEnd);
     nextMs = Math.min(nextMs, closeGroups(at, reachedMs, isEnd));
     nextMs = Math.min(nextMs, closeDays(at, reachedMs, isEnd));
@@ -189,7 +186,6 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
       rows.window(group, groupMs, HOUR_MS, endMs <= at.closedMs);
     }
     group.corrected = 0;
-    group.isPending = !isClosed;
     store(groupMs);
     return isClosed;
   }
@@ -259,31 +255,33 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
     groups.put(groupMs, group.pack());
   }
 
-  /** Marks {@link #group} to be emitted when the watermark reaches its slots. */
-  void markPending(RollupProgress at, long groupMs) {
-    if (!group.isPending) {
-      long dayEndMs = group.dayStartMs + group.dayMs;
-      group.isPending = true;
-      at.groups = RollupProgress.with(at.groups, groupMs, end(groupMs, dayEndMs));
-      at.days = RollupProgress.with(at.days, group.dayStartMs, dayEndMs);
+  /** Marks {@link #group} to be emitted; returns false if it already is. */
+  boolean markPending(RollupProgress at, long groupMs) {
+    if (at.endOfGroup(groupMs) != RollupProgress.NONE) {
+      return false;
     }
+    long dayEndMs = group.dayStartMs + group.dayMs;
+    at.groups = RollupProgress.with(at.groups, groupMs, end(groupMs, dayEndMs));
+    at.days = RollupProgress.with(at.days, group.dayStartMs, dayEndMs);
+    return true;
   }
 
   void write(RollupProgress at) throws Exception {
     at.write(progress);
   }
 
-  /** Sets the timer of the current key to a time, unless it is earlier. */
-  void schedule(RollupProgress at, long timeMs) throws Exception {
+  /** Sets the timer to a time and writes the progress; returns false if the timer is earlier. */
+  boolean schedule(RollupProgress at, long timeMs) throws Exception {
     if (at.timerMs != RollupProgress.NONE) {
       if (at.timerMs <= timeMs) {
-        return;
+        return false;
       }
       timers.deleteEventTimeTimer(VoidNamespace.INSTANCE, at.timerMs);
     }
     timers.registerEventTimeTimer(VoidNamespace.INSTANCE, timeMs);
     at.timerMs = timeMs;
     write(at);
+    return true;
   }
 
   RollupProgress progress() throws Exception {

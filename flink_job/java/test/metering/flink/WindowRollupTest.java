@@ -280,7 +280,6 @@ class WindowRollupTest {
                   new BooleanType(),
                   new BooleanType(),
                   new BooleanType(),
-                  new BigIntType(),
                   new IntType(),
                   new BigIntType(),
                   new BigIntType(),
@@ -346,11 +345,11 @@ class WindowRollupTest {
           row.getBoolean(5) ? "T" : "",
           row.getBoolean(6) ? "C" : "",
           row.getBoolean(7) ? "R" : "",
+          row.getLong(9),
           row.getLong(10),
           row.getLong(11),
-          row.getLong(12),
-          row.isNullAt(13) ? "null" : row.getLong(13),
-          row.isNullAt(14) ? "null" : row.getLong(14));
+          row.isNullAt(12) ? "null" : row.getLong(12),
+          row.isNullAt(13) ? "null" : row.getLong(13));
     }
   }
 }
