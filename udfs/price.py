@@ -193,7 +193,7 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
                 if value is not None and value == value:  # NaN: the reading has no such value
                     values[name] = value
             forwarded = None
-            if values:
+            if values or prefilter.has_clock_rule:
                 forwarded = prefilter.observe(at_ms, interval_s, revision, cost_u, arrival_ms, currency, values)
             found.append(NOTHING if forwarded is None else columns_of(forwarded))
         return found

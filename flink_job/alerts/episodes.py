@@ -24,7 +24,7 @@ from flink_job.alerts.points import (
     sustained_rank,
     trailing_run,
 )
-from flink_job.alerts.rules import CLEAR, CLOCK_TOLERANCE_MS, Rule
+from flink_job.alerts.rules import CLEAR, Rule
 from flink_job.alerts.tracks import Episode, RuleState, Track
 
 
@@ -35,8 +35,6 @@ def is_idle(rule: Rule, state: RuleState) -> bool:
 
 def step(rule: Rule, entity: str, state: RuleState, point: Point, arrival_ms: int) -> list[Change]:
     """Process a sample that arrives at `arrival_ms`; returns the changes."""
-    if point.at_ms > arrival_ms + CLOCK_TOLERANCE_MS:
-        return []
     if not rule.applies(point.at_ms):
         return _deactivate(rule, entity, state, point)
     fresh = arrival_ms - (point.at_ms + point.interval_s * 1000) <= rule.horizon_ms

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from flink_job.alerts.changes import Change
+from flink_job.alerts.clocks import Clock
 from flink_job.alerts.durations import show_duration
 from flink_job.alerts.episodes import required_clear_ms, step
 from flink_job.alerts.points import Point, breaches, trailing_run
@@ -30,9 +31,13 @@ class Explained(NamedTuple):
 def explain(rule: Rule, entity: str, points: Iterable[tuple[Point, int]]) -> Iterator[Explained]:
     """Yield the explanation of each (sample, time of arrival [epoch ms])."""
     state = RuleState()
+    clock = Clock()
     for point, arrival_ms in points:
-        changes = tuple(step(rule, entity, state, point, arrival_ms))
         late_ms = arrival_ms - point.at_ms - point.interval_s * 1000
+        if not clock.counts(point.at_ms, arrival_ms):
+            yield Explained(point.at_ms, late_ms, point.value, "ignored: begins after its arrival", "", ())
+            continue
+        changes = tuple(step(rule, entity, state, point, arrival_ms))
         yield Explained(point.at_ms, late_ms, point.value, evaluation(rule, point), phase(rule, state, point), changes)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from math import isnan
 from typing import Any
 
+from flink_job.alerts.clocks import CLOCK_AHEAD, clock_ahead_s
 from flink_job.alerts.kpi_signals import kpi_signals
 from flink_job.alerts.samples import Batch, Sample
 from flink_job.metering.bounds import MAX_FUTURE_S, MAX_RECORD_BYTES
@@ -73,6 +74,7 @@ def batches_of_costs(rows: Iterable[Any], contracts: dict[str, Contract]) -> Ite
         entity = meter_of(contract) if contract else Entity(meter, path)
         hours = interval_s / 3600
         values = {"power_kw": kwh / hours, "export_kw": export / hours, "cost": cost}
+        values[CLOCK_AHEAD] = clock_ahead_s(start, interval_s, arrival)
         sample = Sample(start, interval_s, revision, round(cost * MICRO), values)
         yield _batch(entity, "reading", "meter", 0, arrival, currency, sample)
 

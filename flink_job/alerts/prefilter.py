@@ -15,8 +15,9 @@ from collections import deque
 from math import inf
 from typing import NamedTuple
 
+from flink_job.alerts.clocks import CLOCK_AHEAD, CLOCK_TOLERANCE_MS, Clock, clock_ahead_s
 from flink_job.alerts.rates import Rates
-from flink_job.alerts.rules import CLOCK_TOLERANCE_MS, Rule
+from flink_job.alerts.rules import Rule
 from flink_job.alerts.samples import Batch, Sample, encode_batch
 from flink_job.alerts.state_machine import is_clear_or_inactive
 from flink_job.metering.site import Entity
@@ -52,7 +53,9 @@ class Prefilter:
         self.source, self.level, self.window_s = source, level, window_s
         self.signals = tuple(sorted({rule.signal for rule in rules}))
         self.has_channels = any(signal in MEASURED_CHANNELS for signal in self.signals)
+        self.has_clock_rule = CLOCK_AHEAD in self.signals
         self.rates = Rates(rules)
+        self.clock = Clock()
         self.clear_bands = {series: _clear_band(rules, series) for series in {rule.series for rule in rules}}
         self.memory_ms = max(rule.memory_ms for rule in rules)
         self.newest_ms = -1
@@ -75,9 +78,15 @@ class Prefilter:
         currency: str,
         values: dict[str, float],
     ) -> PrefilterOutput | None:
-        """Return the samples to forward, or None. `values` is modified: rates of change are added."""
-        if at_ms > arrival_ms + CLOCK_TOLERANCE_MS:
+        """Return the samples to forward, or None.
+
+        `values` is modified: rates of change and the distance of the clock are added.
+        """
+        is_ahead = at_ms > arrival_ms + CLOCK_TOLERANCE_MS
+        if (is_ahead or self.clock.is_ahead) and not self.clock.counts(at_ms, arrival_ms):
             return None
+        if self.has_clock_rule:
+            values[CLOCK_AHEAD] = clock_ahead_s(at_ms, interval_s, arrival_ms)
         if at_ms > self.newest_ms >= 0 and self.unsettled_ms <= 0 and self.settled and not self.rates.rules:
             # The fast path, for nearly every reading.
             bands = self.clear_bands

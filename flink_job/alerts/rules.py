@@ -14,9 +14,6 @@ from flink_job.tenants import DEFAULT, plain, qualified, split, tenant_of
 
 SEVERITIES = ("info", "minor", "major", "critical", "emergency")
 DEFAULT_HORIZON_MS = 3_600_000
-#: An interval cannot begin after its record arrived. If it does by more than this, the device's clock is wrong, and the
-#: sample neither raises nor clears.
-CLOCK_TOLERANCE_MS = 60_000
 #: Default of `max_gap`, in intervals: readings that are further apart are not consecutive.
 DEFAULT_GAP_INTERVALS = 3
 #: Ranks of a value that breaches no level: between limit and `clear_at`, or clear.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf
 
+from flink_job.alerts.clocks import CLOCK_AHEAD
 from flink_job.metering.units import MEASURED_CHANNELS
 
 READING, KPI = "reading", "kpi"
@@ -47,6 +48,7 @@ _READING = (
         READING,
         "Bill at the end of the cycle, if the mean power so far continues in each TOU period",
     ),
+    Signal(CLOCK_AHEAD, "s", READING, "How far the interval ends after the arrival of the reading", 0),
     *(
         Signal(name, unit, READING, f"Measured channel {name}", *_CHANNEL_RANGES.get(name, (-inf, inf)))
         for name, unit in MEASURED_CHANNELS.items()

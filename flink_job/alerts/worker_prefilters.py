@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from flink_job.alerts.clocks import CLOCK_AHEAD
 from flink_job.alerts.prefilter import Prefilter, PrefilterOutput
 from flink_job.alerts.registry import RuleRegistry
 from flink_job.metering.site import Entity
@@ -83,7 +84,7 @@ class ChannelPrefilter:
     def refresh(self) -> None:
         """Load changed rules if that is due."""
         self.prefilters.refresh()
-        self.needed = self.prefilters.signals & MEASURED_CHANNELS.keys()
+        self.needed = self.prefilters.signals & {*MEASURED_CHANNELS, CLOCK_AHEAD}
 
     def observe(
         self, entity: Entity, start_ms: int, interval_s: int, revision: int, arrival_ms: int, measurements: str
@@ -93,6 +94,6 @@ class ChannelPrefilter:
         if prefilter is None:
             return NOTHING
         values = {name: value for name, value in channels_of(measurements).items() if name in prefilter.signals}
-        if not values:
+        if not (values or prefilter.has_clock_rule):
             return NOTHING
         return columns_of(prefilter.observe(start_ms, interval_s, revision, 0, arrival_ms, "", values))

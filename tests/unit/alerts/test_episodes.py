@@ -204,20 +204,6 @@ def test_muted_alerts_are_raised_again_when_the_mute_ends() -> None:
     assert [change.muted for change in machine.changes] == [True, False]
 
 
-def test_a_jump_of_the_clock_raises_nothing() -> None:
-    """A device's clock runs fifty minutes ahead for one reading."""
-    machine = Machine(**{"for": "10m"})
-    assert machine.feed((0, 90), (50, 90, -50)) == []
-    assert machine.feed((5, 70), (10, 70)) == []
-
-
-def test_a_reading_from_the_future_neither_raises_nor_clears() -> None:
-    """If it did, a clock fifty minutes ahead would hide fifty minutes of readings."""
-    machine = Machine()
-    assert machine.feed((0, 90), (50, 70, -50)) == [("raised", 0)]
-    assert machine.feed((5, 70), (10, 90), (60, 90, -50)) == [("cleared", 5), ("raised", 10)]
-
-
 def test_a_removed_rule_ends_its_alert_but_a_missing_document_does_not() -> None:
     """If the rules cannot be read after a start, open alerts stay open."""
     machine = Machine()
