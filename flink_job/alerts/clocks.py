@@ -1,7 +1,8 @@
 """Clocks of devices that are ahead: which of their samples count.
 
-An interval cannot begin after its record arrived. If it does, the device's clock is wrong: once, or steadily. Samples of
-a clock that is steadily ahead raise and clear alerts, at the times that they state; a single wild time stamp does not.
+An interval cannot begin after its record arrived. If it does, the device's clock is wrong: once, or steadily. Samples
+of a clock that is steadily ahead raise and clear alerts, at the times that they state; a single wild time stamp does
+not.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ CLOCK_AHEAD = "clock_ahead_s"
 
 
 def clock_ahead_s(at_ms: int, interval_s: int, arrival_ms: int) -> float:
-    """By how much an interval ends after its arrival [s], at least 0: as far as the device's clock is ahead, or less."""
+    """By how much an interval ends after its arrival [s], at least 0; the device's clock is ahead by that or more."""
     return max(0, at_ms + interval_s * 1000 - arrival_ms) / 1000
 
 
@@ -34,8 +35,8 @@ class Claim(NamedTuple):
 class Clock:
     """The clock of a device: a sample that is ahead counts if one of the burst of arrivals before was as far ahead.
 
-    So it takes two samples of different times, and a sample of the right time between them undoes the first. There is no
-    limit here: readings that are more than `max_future_s` ahead have been rejected.
+    So it takes two samples of different times, and a sample of the right time between them undoes the first. There is
+    no limit here: readings that are more than `max_future_s` ahead have been rejected.
     """
 
     def __init__(self) -> None:
