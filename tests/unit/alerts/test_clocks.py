@@ -1,4 +1,4 @@
-"""Clocks of devices that are ahead: a steady one has alerts, a single wild time stamp changes none, and both are named."""
+"""Clocks of devices that are ahead: a steady one has alerts and is named, a single wild time stamp changes none."""
 
 from __future__ import annotations
 
@@ -82,9 +82,9 @@ def test_a_wild_stamp_that_is_delivered_twice_is_one() -> None:
 
 
 def test_readings_that_arrive_together_are_one_burst() -> None:
-    """Three readings are sent each quarter hour by a clock 30 minutes ahead: their ends are 20, 25 and 30 minutes ahead.
+    """Three readings are sent each quarter hour by a clock 30 minutes ahead.
 
-    None of the first burst counts, all of the second do.
+    Their ends are 20, 25 and 30 minutes ahead. None of the first burst counts, all of the second do.
     """
     job = Job(HOT)
     assert job.feed((0, 20, 90), (0, 25, 90), (0, 30, 70)) == []
