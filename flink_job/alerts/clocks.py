@@ -25,7 +25,7 @@ def clock_ahead_s(at_ms: int, interval_s: int, arrival_ms: int) -> float:
 
 
 class Claim(NamedTuple):
-    """How far the clock was ahead in a burst, `ahead_ms`, by the sample at `at_ms`; `counts`: that sample counted."""
+    """Distance `ahead_ms` of the clock in a burst, by the sample at `at_ms`; `counts`: that sample counted."""
 
     ahead_ms: int = 0
     at_ms: int = -1
