@@ -10,14 +10,13 @@ from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 
 from flink_job.alerts.changes import Change
 from flink_job.alerts.no_data import (
-    NoDataState,
+    drop_inapplicable_no_data,
     evaluate_no_data,
     next_deadline_ms,
-    pack_no_data,
     resumed,
     stopped_reporting,
-    unpack_no_data,
 )
+from flink_job.alerts.no_data_state import NoDataState, pack_no_data, unpack_no_data
 from flink_job.alerts.rows import AlertRow, alert_row
 from flink_job.alerts.rules import Rule, RuleSet
 from flink_job.alerts.samples import Batch, decode_batch
@@ -65,8 +64,10 @@ class AlertStates(KeyedProcessFunction):  # type: ignore[misc]
         """Process a batch of samples of an entity; emits a row per change of an alert."""
         rules = self.registry.refresh().rules
         batch = decode_batch(value[1])
-        _, states = unpack_states(self.state.value())
+        known, states = unpack_states(self.state.value())
         entity = Entity(batch.entity, batch.site_path, batch.tags)
+        if batch.source == "kpi" and known is not None:
+            entity = known  # windows have no tags, and corrected ones the path of their time
         changes = list(drop_inapplicable(rules, states, entity))
         changes += observe(self._rules(rules, batch), states, batch)
         yield from _rows(changes, rules.version_of(entity), entity, batch.currency, batch.arrival_ms)
@@ -97,17 +98,15 @@ class AlertStates(KeyedProcessFunction):  # type: ignore[misc]
             return
         self.state.update(pack_states(entity, states))
         if has_open_alert(states):
-            step_ms = int(self.settings.tariffs.rules_refresh_s * 1000)
-            # One timer per step, however many rows arrive in it.
-            now_ms = ctx.timer_service().current_processing_time()
-            ctx.timer_service().register_processing_time_timer((now_ms // step_ms + 2) * step_ms)
+            _register_refresh(self.settings, ctx)
 
 
 class NoData(KeyedProcessFunction):  # type: ignore[misc]
     """State machines of no-data rules, keyed by entity; event time is the time of arrival.
 
     Input rows are (entity, site_path, tags, is_resumed, at_ms, before_ms), see
-    flink_job/dataflow/sql/alerts/no_data_events.sql. Event-time timers evaluate entities that do not report.
+    flink_job/dataflow/sql/alerts/no_data_events.sql. Event-time timers evaluate entities that do not report;
+    processing-time timers check their alerts against changed rules.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -123,37 +122,52 @@ class NoData(KeyedProcessFunction):  # type: ignore[misc]
         name, site_path, tags, is_resumed, at_ms, before_ms = value
         entity = Entity(name, site_path, tags)
         _, state = unpack_no_data(self.state.value())
-        rules = self._rules(entity)
         if is_resumed:
-            changes = resumed(rules, entity.name, state, at_ms, before_ms)
+            changes = resumed(self._rules(entity), entity.name, state, at_ms, before_ms)
             yield from _rows(changes, self.registry.rules.version_of(entity), entity, "", at_ms)
         else:
             stopped_reporting(state, at_ms)
-            yield from self._evaluate(entity, rules, state, ctx)
-        self.state.update(pack_no_data(entity, state))
+            yield from self._evaluate(entity, state, ctx)
+        self._store(entity, state, ctx)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
-        """Evaluate an entity that does not report, at a deadline of its rules."""
+        """Evaluate an entity that does not report, at a deadline of its rules or when they may have changed."""
         entity, state = unpack_no_data(self.state.value())
         if entity is not None and timestamp < END_MS:
-            yield from self._evaluate(entity, self._rules(entity), state, ctx)
-            self.state.update(pack_no_data(entity, state))
+            yield from self._evaluate(entity, state, ctx)
+            self._store(entity, state, ctx)
 
-    def _evaluate(self, entity: Entity, rules: tuple[Rule, ...], state: NoDataState, ctx: Any) -> Iterator[Row]:
+    def _evaluate(self, entity: Entity, state: NoDataState, ctx: Any) -> Iterator[Row]:
         now_ms = ctx.timer_service().current_watermark()
         if now_ms >= END_MS - 1:
             return  # the end of a bounded input is not missing data
         now_ms = max(now_ms, 0)
-        changes = evaluate_no_data(rules, entity.name, state, now_ms)
+        rules = self._rules(entity)
+        changes = [
+            *drop_inapplicable_no_data(self.registry.rules, state, entity, now_ms),
+            *evaluate_no_data(rules, entity.name, state, now_ms),
+        ]
         yield from _rows(changes, self.registry.rules.version_of(entity), entity, "", now_ms)
         due_ms = next_deadline_ms(rules, state, now_ms)
         if due_ms is not None:
             ctx.timer_service().register_event_time_timer(due_ms)
 
+    def _store(self, entity: Entity, state: NoDataState, ctx: Any) -> None:
+        self.state.update(pack_no_data(entity, state))
+        if state.since_ms is not None:
+            _register_refresh(self.settings, ctx)
+
     def _rules(self, entity: Entity) -> tuple[Rule, ...]:
         """The no-data rules that monitor the entity."""
         rules = self.registry.refresh().rules.rules
         return tuple(rule for rule in rules if rule.source == "silence" and rule.covers(entity))
+
+
+def _register_refresh(settings: Settings, ctx: Any) -> None:
+    """Register a timer for the next refresh of the rules; one per refresh, however many rows arrive before it."""
+    step_ms = int(settings.tariffs.rules_refresh_s * 1000)
+    now_ms = ctx.timer_service().current_processing_time()
+    ctx.timer_service().register_processing_time_timer((now_ms // step_ms + 1) * step_ms)
 
 
 def _rows(

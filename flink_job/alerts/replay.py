@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from flink_job.alerts.clocks import Clock
-from flink_job.alerts.no_data import NoDataState, evaluate_no_data, next_deadline_ms, resumed, stopped_reporting
+from flink_job.alerts.no_data import evaluate_no_data, next_deadline_ms, resumed, stopped_reporting
+from flink_job.alerts.no_data_state import NoDataState
 from flink_job.alerts.rates import Rates
 from flink_job.alerts.rows import AlertRow, alert_row
 from flink_job.alerts.rules import Rule, RuleSet

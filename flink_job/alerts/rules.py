@@ -91,6 +91,11 @@ class Rule:
         """Key of this rule's value in a sample: the signal, or its rate of change over gaps of up to `max_gap`."""
         return f"{self.signal}/{self.change_per_ms}/{self.max_gap_ms}" if self.change_per_ms else self.signal
 
+    @property
+    def subject(self) -> str:
+        """What the rule compares with its limits. State of another subject, before an edit, does not count."""
+        return f"{self.source}/{self.per}/{self.window_s}/{self.signal}/{self.change_per_ms}"
+
     def rank_of(self, value: float) -> int:
         """The rank of the highest level that the value breaches, HELD between limit and clear_at, or CLEAR."""
         for level in reversed(self.levels):

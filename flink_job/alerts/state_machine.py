@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import msgspec
 
 from flink_job.alerts.changes import Change
+from flink_job.alerts.endings import reason_to_end, rule_of_ended
 from flink_job.alerts.episodes import close, is_idle, restore, step
 from flink_job.alerts.points import Point
-from flink_job.alerts.rules import CLEAR, Rule, RuleSet, Scope
+from flink_job.alerts.rules import CLEAR, Rule, RuleSet
 from flink_job.alerts.samples import Batch
 from flink_job.alerts.tracks import RuleState
 from flink_job.metering.site import Entity
@@ -52,6 +53,7 @@ def observe(rules: tuple[Rule, ...], states: States, batch: Batch) -> Iterator[t
             if all(rule.rank_of(point.value) == CLEAR for point, _ in points):
                 continue  # no state, and clear samples create none
             state = RuleState()
+        state.subject = rule.subject
         for point, is_resent in points:
             if not is_resent:
                 for change in step(rule, batch.entity, state, point, batch.arrival_ms):
@@ -65,26 +67,26 @@ def observe(rules: tuple[Rule, ...], states: States, batch: Batch) -> Iterator[t
 
 
 def drop_inapplicable(rules: RuleSet, states: States, entity: Entity) -> Iterator[tuple[Rule, Change]]:
-    """End the episodes of rules that were removed, or whose scope the entity has left; the change has the reason.
+    """End the episodes of rules that were removed or compare something else now, or whose scope the entity has left.
 
-    `entity` has the site path and tags that are known last. Without a document all episodes stay open.
+    The change has the reason. `entity` has the site path and tags that are known last. Without a document all episodes
+    stay open.
     """
     if not rules.version_of(entity):
         return
     tenant = tenant_of(entity.site_path)
     for rule_id in list(states):
         rule = rules.by_id(rule_id, tenant)
-        if rule is not None and rule.concerns(entity):
-            continue
-        detail = "the rule was removed" if rule is None else "outside the rule's scope"
-        state, ended = states.pop(rule_id), rule or _removed(rule_id)
-        for track in (state.live, state.past):
-            if track is not None:
-                yield from ((ended, change) for change in close(ended, entity.name, track, detail))
+        detail = reason_to_end(rule, states[rule_id].subject, rule is not None and rule.concerns(entity))
+        if detail:
+            yield from _drop(rule_of_ended(rule_id, rule, detail), states, entity, detail)
 
 
-def _removed(rule_id: str) -> Rule:
-    return Rule(rule_id, rule_id, Scope("*", frozenset(), ()), "", "", "", (), None)
+def _drop(rule: Rule, states: States, entity: Entity, detail: str) -> Iterator[tuple[Rule, Change]]:
+    state = states.pop(rule.rule_id)
+    for track in (state.live, state.past):
+        if track is not None:
+            yield from ((rule, change) for change in close(rule, entity.name, track, detail))
 
 
 def has_open_alert(states: States) -> bool:

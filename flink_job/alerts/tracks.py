@@ -48,7 +48,11 @@ class Track(msgspec.Struct, array_like=True):
 
 
 class RuleState(msgspec.Struct, array_like=True):
-    """Both tracks of a rule and entity: `live`, and `past` for samples that arrive long after their event time."""
+    """Both tracks of a rule and entity: `live`, and `past` for samples that arrive long after their event time.
+
+    `subject` is that of the rule (Rule.subject), empty in state of earlier versions.
+    """
 
     live: Track = msgspec.field(default_factory=Track)
     past: Track | None = None
+    subject: str = ""

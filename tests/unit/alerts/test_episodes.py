@@ -12,7 +12,8 @@ from flink_job.alerts.document import parse_rules
 from flink_job.alerts.episodes import step
 from flink_job.alerts.points import Point
 from flink_job.alerts.rules import Rule, RuleSet
-from flink_job.alerts.state_machine import drop_inapplicable, pack_states, unpack_states
+from flink_job.alerts.samples import Batch, Sample
+from flink_job.alerts.state_machine import drop_inapplicable, observe, pack_states, unpack_states
 from flink_job.alerts.tracks import RuleState
 from flink_job.metering.site import Entity
 
@@ -256,6 +257,23 @@ def test_an_entity_that_leaves_the_scope_of_a_rule_ends_its_alert(scope: dict[st
     assert cleared.alert_id == raised.alert_id
     assert states == {}
     assert list(drop_inapplicable(rules, states, entity)) == []
+
+
+@pytest.mark.parametrize(
+    "edited", [{"signal": "vibration"}, {"change_per": "10m"}, {"signal": "kpi.cost", "window": "1h", "per": "meter"}]
+)
+def test_a_rule_that_compares_something_else_ends_its_alerts(edited: dict[str, Any]) -> None:
+    before, after = RuleSet("1", (rule(),)), RuleSet("2", (rule(**edited),))
+    states: dict[str, RuleState] = {}
+    sample = Sample(TEN, 300, 0, 0, {"temperature": 90})
+    batch = Batch(*PRESS, "reading", "meter", 0, TEN + 300_000, "", (sample,))
+    [(_, raised)] = observe(before.rules, states, batch)
+    assert list(drop_inapplicable(before, states, PRESS)) == []
+    [(ended, cleared)] = drop_inapplicable(after, states, PRESS)
+    assert (cleared.state, cleared.detail, cleared.alert_id) == ("cleared", "the rule was changed", raised.alert_id)
+    # The value is not one of the signal that the rule has now.
+    assert (cleared.value, ended.signal, ended.unit) == (90, "", "")
+    assert states == {}
 
 
 def test_an_entity_in_the_scope_of_an_edited_rule_keeps_its_alert() -> None:

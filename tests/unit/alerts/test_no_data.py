@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 
 from flink_job.alerts.document import parse_rules
 from flink_job.alerts.no_data import (
-    NoDataState,
+    drop_inapplicable_no_data,
     evaluate_no_data,
     next_deadline_ms,
-    pack_no_data,
     resumed,
     stopped_reporting,
-    unpack_no_data,
 )
-from flink_job.alerts.rules import Rule
+from flink_job.alerts.no_data_state import NoDataState, pack_no_data, unpack_no_data
+from flink_job.alerts.rules import Rule, RuleSet
 from flink_job.metering.site import Entity
 
 MINUTE_MS = 60_000
@@ -28,6 +28,9 @@ def rules(**changes: Any) -> tuple[Rule, ...]:
     calendars = changes.pop("calendars", {})
     document = {"rules": [{"rule_id": "quiet", "levels": STEPS, **changes}], "calendars": calendars}
     return parse_rules(msgspec.json.encode(document)).rules
+
+
+METER = Entity("m", "f/p/l/m", "gateway=g1")
 
 
 class Clock:
@@ -50,6 +53,15 @@ class Clock:
 
     def _evaluate(self, now_ms: int) -> None:
         self._record(evaluate_no_data(self.rules, "m", self.state, now_ms))
+
+    def edited(self, minute: int, *rules: Rule, entity: Entity = METER) -> list[str]:
+        """Replace the rules; returns the reasons of the alerts that end."""
+        self.rules, now_ms = rules, TEN + minute * MINUTE_MS
+        ended = list(drop_inapplicable_no_data(RuleSet("edited", rules), self.state, entity, now_ms))
+        applicable = tuple(rule for rule in rules if rule.covers(entity))
+        ended += evaluate_no_data(applicable, "m", self.state, now_ms)
+        self._record(ended)
+        return [change.detail for _, change in ended if change.state == "cleared"]
 
     def _record(self, changes: Any) -> None:
         self.changes += [(c.state, (c.event_ms - TEN) // MINUTE_MS, c.historical) for _, c in changes]
@@ -97,9 +109,87 @@ def test_a_rule_per_tag_monitors_all_meters_with_the_tag() -> None:
     assert list(monitored) == [Entity("gateway=g1\x1df", "f", "gateway=g1")]
 
 
+@pytest.mark.parametrize(
+    ("edited", "reason"),
+    [
+        ([], "the rule was removed"),
+        ([{"scope": {"site": "other/*"}}], "outside the rule's scope"),
+        ([{"scope": {"tags": {"gateway": "g2"}}}], "outside the rule's scope"),
+        # A meter and its line are monitored by different rules, even if the rule has the same name.
+        ([{"per": "line"}], "the rule was changed"),
+        # 40 minutes without data are not two hours.
+        ([{"levels": [{"severity": "minor", "no_data": "2h"}]}], "the rule was changed"),
+    ],
+)
+def test_an_edit_of_the_rule_ends_the_alert(edited: list[dict[str, Any]], reason: str) -> None:
+    """Raised after 30 minutes, ended at the edit in minute 40, and nothing more when data arrive."""
+    clock = Clock(*rules())
+    clock.no_data_since(0, until=40)
+    assert clock.edited(40, *(rule for changes in edited for rule in rules(**changes))) == [reason]
+    clock.resumed(45)
+    assert clock.changes == [("raised", 30, False), ("cleared", 40, False)]
+
+
+def test_a_rule_that_compares_values_now_ends_the_alert() -> None:
+    clock = Clock(*rules())
+    clock.no_data_since(0, until=40)
+    document = [{"rule_id": "quiet", "severity": "major", "signal": "temperature", "when": "> 80"}]
+    [values] = parse_rules(msgspec.json.encode({"rules": document})).rules
+    clock.rules = ()
+    assert [c.detail for _, c in drop_inapplicable_no_data(RuleSet("2", (values,)), clock.state, METER, TEN)] == [
+        "the rule was changed"
+    ]
+
+
+def test_an_edit_that_keeps_the_meter_keeps_the_alert() -> None:
+    """The longer duration of the critical level, and another title, change nothing after 40 minutes."""
+    clock = Clock(*rules())
+    clock.no_data_since(0, until=40)
+    levels = [STEPS[0], {"severity": "critical", "no_data": "3h"}]
+    assert clock.edited(40, *rules(title="Quiet", levels=levels)) == []
+    clock.resumed(50)
+    assert clock.changes == [("raised", 30, False), ("cleared", 50, False)]
+
+
+def test_a_removed_level_eases_the_alert() -> None:
+    """After three hours the alert is critical; without that level it is minor, and it ends with the next arrival."""
+    clock = Clock(*rules())
+    clock.no_data_since(0, until=180)
+    clock.edited(180, *rules(levels=STEPS[:1]))
+    clock.resumed(190)
+    assert [change[:2] for change in clock.changes] == [
+        ("raised", 30), ("escalated", 120), ("eased", 180), ("cleared", 190),
+    ]  # fmt: skip
+
+
+def test_a_rule_that_is_added_again_continues_the_alert() -> None:
+    """It is the same time without data, so the same alert: its changes are numbered on."""
+    clock = Clock(*rules())
+    clock.no_data_since(0, until=40)
+    clock.edited(40)
+    clock.edited(50, *rules())
+    assert clock.changes == [("raised", 30, False), ("cleared", 40, False), ("raised", 50, False)]
+    assert clock.state.alerts["quiet"].changes == 3
+
+
+def test_a_clock_that_is_behind_after_a_restart_ends_nothing() -> None:
+    clock = Clock(*rules())
+    clock.no_data_since(0, until=40)
+    assert clock.edited(5, *rules()) == []
+
+
+def test_an_arrival_ends_the_alert_of_a_rule_that_is_not_known() -> None:
+    """As after a restart while the document cannot be read."""
+    clock = Clock(*rules())
+    clock.no_data_since(0, until=40)
+    clock.rules = ()
+    clock.resumed(45)
+    assert clock.changes == [("raised", 30, False), ("cleared", 45, False)]
+
+
 def test_the_state_survives_serialization() -> None:
     clock = Clock(*rules())
     clock.no_data_since(0, until=40)
-    entity = Entity("m", "f/p/l/m", "gateway=g1")
+    entity = METER
     assert unpack_no_data(pack_no_data(entity, clock.state)) == (entity, clock.state)
     assert unpack_no_data(None) == (None, NoDataState())
