@@ -76,10 +76,10 @@ _QUANTITIES = (
 #: Readings of a foreign device are rejected, not unpriced. They have their own counter: averages over subtasks would
 #: mix a common counter with the decoder's `rejected`.
 FOREIGN_DEVICE = Rejection.FOREIGN_DEVICE.value
-_UNRESOLVED = (None, -1)
+_NO_POSITION = -1
 
 _Resolution = tuple[ResolvedContract | None, int]
-"""(contract, number of the position in the cache); _UNRESOLVED for a reading without either."""
+"""(contract, number of the position in the cache): a problematic reading has _NO_POSITION, and may have no contract."""
 _Problems = dict[int, tuple[str, str]]
 """(reason code, detail) by row."""
 
@@ -139,7 +139,7 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
         products = _multiplied(resolutions, quantities, problems)
         placed = self._placed(resolutions, batch, problems)
         self._count(len(resolutions), problems)
-        alerts = self._alert_columns([contract for contract, _ in resolutions], batch, quantities)
+        alerts = self._alert_columns(resolutions, batch, quantities)
         return self._frame(resolutions, problems, placed, products, alerts)
 
     def _refresh_cache(self) -> None:
@@ -160,12 +160,14 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
                 Unpriced.NO_CONTRACT.value,
                 "no valid contract for this meter had arrived; invalid contracts are in table rejected",
             )
-            return _UNRESOLVED
+            return None, _NO_POSITION
+        found = None
         try:
             contract = self.cache.get(document)
             if not contract.accepts(device):
                 problems[row] = (FOREIGN_DEVICE, f"device {device} is not listed in the contract of the meter")
-                return _UNRESOLVED
+                return None, _NO_POSITION
+            found = contract
             return contract, self.cache.position(contract.terms.timeline, start_ms)
         except UnknownTariffError as error:
             problems[row] = (error.code, str(error))
@@ -174,7 +176,7 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
         except Exception as error:  # an unexpected error of a contract or tariff leaves only its readings unpriced
             log.exception("a reading cannot be resolved")
             problems[row] = (Unpriced.UNRESOLVABLE.value, f"{type(error).__name__}: {error}"[:MAX_DETAIL])
-        return _UNRESOLVED
+        return found, _NO_POSITION
 
     def _placed(self, resolutions: list[_Resolution], batch: ResolveInput, problems: _Problems) -> dict[str, Any]:
         """Return the columns of positions, and the slots of second demand intervals."""
@@ -202,19 +204,20 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
     ) -> pd.DataFrame:
         """Return the result columns RESOLVED."""
         count, positions = len(resolutions), self.cache.positions
+        contracts = [None if number == _NO_POSITION else contract for contract, number in resolutions]
         columns: dict[str, Any] = {
             **placed,
             **quantities,
             "reason": _sparse(count, {row: code for row, (code, _) in problems.items()}),
             "detail": _sparse(count, {row: detail for row, (_, detail) in problems.items()}),
-            "site_path": _objects([contract and contract.meter.site_path for contract, _ in resolutions]),
-            "tags": _objects([(contract and contract.meter.tags) or None for contract, _ in resolutions]),
+            "site_path": _objects([contract and contract.meter.site_path for contract in contracts]),
+            "tags": _objects([(contract and contract.meter.tags) or None for contract in contracts]),
             "contracted_uw": np.array(
                 [
                     ABSENT
                     if contract is None or contract.terms.contract is None
                     else contract.terms.contracted_uw(positions[number])
-                    for contract, number in resolutions
+                    for contract, (_, number) in zip(contracts, resolutions, strict=True)
                 ],
                 dtype=np.int64,
             ),
@@ -223,24 +226,27 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
         return pd.DataFrame({name: columns[name] for name in RESOLVED}, copy=False)
 
     def _alert_columns(
-        self, contracts: Sequence[ResolvedContract | None], batch: ResolveInput, quantities: dict[str, Any]
+        self, resolutions: Sequence[_Resolution], batch: ResolveInput, quantities: dict[str, Any]
     ) -> dict[str, Any]:
-        """Return the columns `heartbeats` and ALERT_COLUMNS: heartbeat marks, and samples of measured channels."""
+        """Return the columns `heartbeats` and ALERT_COLUMNS: heartbeat marks, and samples of measured channels.
+
+        A reading that cannot be priced is a heartbeat of its meter, too.
+        """
         self.measured.refresh()
         self.heartbeats.refresh()
-        count = len(contracts)
+        count = len(resolutions)
         arrival_ms = batch.arrival.to_numpy("datetime64[ms]").astype("int64")
         marks: dict[int, Any] = {}
         if self.heartbeats.needed:
-            for row, (contract, at_ms) in enumerate(zip(contracts, arrival_ms.tolist(), strict=True)):
+            for row, ((contract, _), at_ms) in enumerate(zip(resolutions, arrival_ms.tolist(), strict=True)):
                 if contract is not None:
                     marks[row] = self.heartbeats.marks(contract.meter, at_ms)
         samples: dict[int, tuple[Any, ...]] = {}
         if self.measured.needed:
             is_billed = np.any([column != ABSENT for column in quantities.values()], axis=0)
             for row in np.flatnonzero(batch.measurements.notna().to_numpy() & ~is_billed).tolist():
-                contract = contracts[row]
-                if contract is not None:
+                contract, number = resolutions[row]
+                if contract is not None and number != _NO_POSITION:
                     samples[row] = self.measured.observe(
                         contract.meter,
                         int(batch.start_ms.iloc[row]),
@@ -276,7 +282,7 @@ def _next_slots(
             slots[row] = contract.terms.timeline.timeline.next_demand_slot(int(start_ms[row]), next_ms)
         except CalendarError as error:
             problems[row] = (Unpriced.CALENDAR_YEAR_MISSING.value, str(error))
-            resolutions[row] = _UNRESOLVED
+            resolutions[row] = resolutions[row][0], _NO_POSITION
     return slots
 
 
@@ -287,8 +293,8 @@ def _multiplied(resolutions: list[Any], quantities: dict[str, Any], problems: _P
     """
     rows = [
         row
-        for row, (contract, _) in enumerate(resolutions)
-        if contract is not None and contract.terms.multiplier is not None
+        for row, (contract, number) in enumerate(resolutions)
+        if contract is not None and number != _NO_POSITION and contract.terms.multiplier is not None
     ]
     if not rows:
         return quantities
@@ -300,7 +306,7 @@ def _multiplied(resolutions: list[Any], quantities: dict[str, Any], problems: _P
                     column[row] = multiplied(int(column[row]), resolutions[row][0].terms.multiplier)
         except QuantityError as error:
             problems[row] = (Unpriced.QUANTITY_OUT_OF_RANGE.value, str(error))
-            resolutions[row] = _UNRESOLVED
+            resolutions[row] = resolutions[row][0], _NO_POSITION
     return products
 
 

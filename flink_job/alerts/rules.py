@@ -93,7 +93,7 @@ class Rule:
 
     @property
     def subject(self) -> str:
-        """What the rule compares with its limits. State of another subject, before an edit, does not count."""
+        """Kind of the values that the rule compares with its limits. State of another kind, before an edit, is void."""
         return f"{self.source}/{self.per}/{self.window_s}/{self.signal}/{self.change_per_ms}"
 
     def rank_of(self, value: float) -> int:

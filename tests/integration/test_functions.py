@@ -128,6 +128,35 @@ def test_a_reading_of_a_foreign_device_is_not_counted_as_unpriced(context: FakeC
     assert context.counts == {**counted, "faulty_tariffs": 0}
 
 
+def test_a_reading_that_cannot_be_priced_is_a_heartbeat(context: FakeContext, tmp_path: Path) -> None:
+    """Its meter sends: without the tariff, before its first assignment, or with a quantity that is too large.
+
+    The second row is from a foreign device, and the third has no contract: nobody knows that it is of the meter.
+    """
+    (tmp_path / "rules.yaml").write_text("rules: [{rule_id: silent, severity: major, no_data: 20m}]")
+    function = ResolveReading(batch_settings(str(SAMPLES / "tariffs"), str(tmp_path / "rules.yaml"), Job()))
+    function.open(context)
+    contract = {**json.loads((SAMPLES / "contracts.ndjson").read_text().splitlines()[0]), "devices": ["g-1"]}
+    unknown = {**contract, "assignments": [{"tariff_id": "none", "valid_from": "2026-01-01"}]}
+    later = {**contract, "assignments": [{"tariff_id": "eur-flat", "valid_from": "2030-01-01"}]}
+    large = {**contract, "multiplier": 100_000}
+    documents = pd.Series(
+        [json.dumps(contract), json.dumps(contract), None, *map(json.dumps, (unknown, later, large))], dtype=object
+    )
+    devices = pd.Series(["g-1", "g-2", "g-1", "g-1", "g-1", "g-1"], dtype=object)
+    count = len(documents)
+    number, text = pd.Series([-1] * count, dtype="int64"), pd.Series([None] * count, dtype=object)
+    energy = pd.Series([(1 << 49) - 1] * count, dtype="int64")
+    start, interval = pd.Series([1_774_700_000_000] * count), pd.Series([900] * count)
+    arrival, revision = pd.Series(pd.to_datetime(start, unit="ms")), pd.Series([0] * count)
+    rows = function.eval(documents, devices, arrival, revision, start, interval, energy, *[number] * 5, text)
+    assert rows["reason"].tolist() == [
+        None, "foreign_device", "no_contract", "unknown_tariff", "no_assignment", "quantity_out_of_range",
+    ]  # fmt: skip
+    assert [marks is not None for marks in rows["heartbeats"]] == [True, False, False, True, True, True]
+    assert rows["site_path"].isna().tolist() == [False, True, True, True, True, True]
+
+
 def test_faulty_tariff_documents_are_counted_at_each_read(context: FakeContext, tmp_path: Path) -> None:
     """Two reads with one faulty document, then one without: 1 + 1 + 0."""
     (tmp_path / "a.json").write_text("{")
