@@ -155,6 +155,7 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
             batch.demand_window_s.to_numpy(float),
             batch.contracted.to_numpy(np.int64),
             totals,
+            batch.is_first.to_numpy(bool),
             costs.bills,
         )
         return self._prefiltered(

@@ -39,12 +39,14 @@ def signals_of(
     window_s: Any,
     contracted: Ints,
     cost: Ints,
+    is_first: Any,
     bills: Any,
 ) -> dict[str, list[float]]:
     """Signals of each reading by name, NaN if a reading has no value.
 
     `imported`, `exported` and `demand` are energies of the interval and of the demand interval so far [1e-6 kWh], -1 if
-    missing; `contracted` is a power [1e-6 kW]; `cost` is in 1e-6 of the currency; `bills` comes from `bills_of`.
+    missing; `contracted` is a power [1e-6 kW]; `cost` is in 1e-6 of the currency, and a difference
+    if not `is_first`: a correction has no signal `cost`. `bills` comes from `bills_of`.
     """
     demand_kw = np.where(imported >= 0, demand * 3.6e-3 / window_s, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -54,7 +56,7 @@ def signals_of(
         "export_kw": np.where(exported >= 0, exported * 3.6e-3 / interval_s, np.nan),
         "demand_kw": demand_kw,
         "contracted_share": share,
-        "cost": cost / 1e6,
+        "cost": np.where(is_first, cost / 1e6, np.nan),
         "bill": bills[0],
         "projected_bill": bills[1],
     }

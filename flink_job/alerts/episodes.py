@@ -38,7 +38,11 @@ def step(rule: Rule, entity: str, state: RuleState, point: Point, arrival_ms: in
     if not rule.applies(point.at_ms):
         return _deactivate(rule, entity, state, point)
     fresh = arrival_ms - (point.at_ms + point.interval_s * 1000) <= rule.horizon_ms
-    live = state.live.points
+    live, episode = state.live.points, state.live.episode
+    if episode is not None and episode.start_ms <= point.at_ms < live[0].at_ms:
+        # Inside the episode, before what is known of it in detail.
+        episode.cost_u += 0 if rule.has_total_cost else point.cost_u
+        return []
     if fresh or not live or point.at_ms >= live[0].at_ms:
         return _observe(rule, entity, state.live, point, fresh)
     return _observe_past(rule, entity, state, point)
@@ -48,8 +52,8 @@ def restore(rule: Rule, state: RuleState, point: Point) -> None:
     """Insert a sample that was processed before and changed nothing, without evaluating it again."""
     track = state.live
     if rule.applies(point.at_ms):
-        insert(track.points, point)
-        prune(rule, track.points)
+        insert(rule, track.points, point)
+        prune(rule, track.points, None)
     elif not track.points or point.at_ms >= track.points[-1].at_ms:
         track.points.clear()
 
@@ -88,15 +92,19 @@ def close(rule: Rule, entity: str, track: Track, detail: str, at_ms: int | None 
 
 def _observe(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -> list[Change]:
     """Insert a sample into a track; returns the changes. `fresh`: it arrived within the rule's horizon."""
-    if not insert(track.points, point):
+    inserted = insert(rule, track.points, point)
+    if track.episode is not None and point.at_ms >= track.episode.start_ms:
+        track.episode.cost_u += inserted.cost_u
+    if not inserted.is_new:
         return []
     if track.episode is None:
+        if inserted.before is not None and rule.rank_of(inserted.before) == CLEAR and breaches(rule, point):
+            # The last episode may have ended with the sample that is corrected.
+            track.ended_ms = min(track.ended_ms, point.at_ms - 1)
         found = _maybe_raise(rule, entity, track, point, fresh)
     else:
-        if point.at_ms >= track.episode.start_ms:
-            track.episode.cost_u += point.cost_u
         found = _update(rule, entity, track, point, fresh)
-    prune(rule, track.points)
+    prune(rule, track.points, track.episode.start_ms if track.episode else None)
     return found
 
 
@@ -132,14 +140,15 @@ def _update(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) ->
     episode, points = track.episode, track.points
     assert episode is not None
     newest = points[-1]
-    clear = trailing_run(rule, points, lambda p: rule.rank_of(p.value) == CLEAR, episode.start_ms)
+    # The sample at the start is clear if it has been corrected.
+    clear = trailing_run(rule, points, lambda p: rule.rank_of(p.value) == CLEAR, episode.start_ms - 1)
     if clear and clear[-1].at_ms - clear[0].at_ms >= required_clear_ms(rule, episode):
         return [_end(rule, entity, track, newest, LATCHED if rule.latch else CLEARED)]
     if episode.flapping:
         return []
     found = _raise_again(rule, entity, track, point, fresh)
     rank = sustained_rank(rule, points, episode.start_ms - 1)
-    lower = trailing_run(rule, points, lambda p: rule.rank_of(p.value) < episode.rank, episode.start_ms)
+    lower = trailing_run(rule, points, lambda p: rule.rank_of(p.value) < episode.rank, episode.start_ms - 1)
     if rank > episode.rank:
         episode.rank, episode.worst = rank, newest.value
         found.append(_change(rule, entity, track, newest, ESCALATED, rule.is_muted(newest.at_ms)))

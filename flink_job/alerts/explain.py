@@ -75,7 +75,7 @@ def _phase(rule: Rule, track: Track) -> str:
     name = "flapping" if track.episode.flapping else f"active ({SEVERITIES[track.episode.rank]})"
     if track.episode.historical:
         name += ", historical"
-    clear = trailing_run(rule, points, lambda p: rule.rank_of(p.value) == CLEAR, track.episode.start_ms)
+    clear = trailing_run(rule, points, lambda p: rule.rank_of(p.value) == CLEAR, track.episode.start_ms - 1)
     if not clear:
         return name
     lasted = show_duration(clear[-1].at_ms - clear[0].at_ms)

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 
 from flink_job.alerts.rules import Rule
 
+#: Windows of an open alert that are kept: the hours of six weeks.
+MAX_WINDOWS = 1000
+
 
 class Point(msgspec.Struct, array_like=True):
-    """A value of the rule's signal at event time `at_ms`; `cost_u` is in 1e-6 of the currency."""
+    """A value of the rule's signal at event time `at_ms`; `cost_u` is in 1e-6 of the currency.
+
+    The cost of a corrected reading is a difference, that of a corrected window its new total (`has_total_cost`).
+    """
 
     at_ms: int
     interval_s: int
@@ -20,20 +27,32 @@ class Point(msgspec.Struct, array_like=True):
     cost_u: int = 0
 
 
-def insert(points: list[Point], point: Point) -> bool:
-    """Insert a point in order of event time; returns False for a duplicate or an older revision."""
+class Inserted(NamedTuple):
+    """The effect of a point on those known: the value before at its time, None if there was none.
+
+    `is_new`: the value is new or another one; `cost_u`: the change of the sum of costs.
+    """
+
+    is_new: bool
+    cost_u: int
+    before: float | None = None
+
+
+def insert(rule: Rule, points: list[Point], point: Point) -> Inserted:
+    """Insert a point in order of event time; a duplicate or an older revision has no effect."""
     if not points or point.at_ms > points[-1].at_ms:
         points.append(point)
-        return True
+        return Inserted(True, point.cost_u)
     at = bisect_left(points, point.at_ms, key=lambda p: p.at_ms)
-    if points[at].at_ms != point.at_ms:
-        points.insert(at, point)
-        return True
     known = points[at]
-    if point.revision < known.revision or point.value == known.value:
-        return False
-    points[at] = point
-    return True
+    if known.at_ms != point.at_ms:
+        points.insert(at, point)
+        return Inserted(True, point.cost_u)
+    if point.revision < known.revision or point == known:
+        return Inserted(False, 0, known.value)
+    cost_u = point.cost_u if rule.has_total_cost else known.cost_u + point.cost_u
+    points[at] = Point(point.at_ms, point.interval_s, point.revision, point.value, cost_u)
+    return Inserted(point.value != known.value, cost_u - known.cost_u, known.value)
 
 
 def sustained_rank(rule: Rule, points: list[Point], after_ms: int) -> int:
@@ -68,10 +87,15 @@ def breaches(rule: Rule, point: Point) -> bool:
     return rule.rank_of(point.value) >= 0
 
 
-def prune(rule: Rule, points: list[Point]) -> None:
-    """Remove points that cannot affect the outcome any more."""
+def prune(rule: Rule, points: list[Point], start_ms: int | None) -> None:
+    """Remove points that cannot affect the outcome any more.
+
+    Windows of an episode that began at `start_ms` are kept, up to MAX_WINDOWS: they can be corrected.
+    """
     memory_ms = rule.memory_ms + rule.gap_ms(points[-1].interval_s)
     excess = index_of(points, points[-1].at_ms - memory_ms) - 1
+    if start_ms is not None and rule.has_total_cost:
+        excess = max(min(excess, index_of(points, start_ms)), len(points) - MAX_WINDOWS)
     if excess > 0 and len(points) - excess > rule.min_samples:
         del points[:excess]
 

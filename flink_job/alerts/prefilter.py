@@ -124,6 +124,8 @@ class Prefilter:
     ) -> PrefilterOutput | None:
         if is_clear and is_late and self.unsettled_late_ms <= 0 and self.unsettled_ms <= 0:
             self.recent.append(sample)
+            if sample[0] == self.newest_ms:
+                self.newest = (sample,)
             return self._settle()
         samples: tuple[_SampleFields, ...] = (sample,)
         certain = self.certain or not is_clear
@@ -134,7 +136,7 @@ class Prefilter:
         self.settled = False
         forwarded: _SampleFields = (*sample[:5], True)
         self.recent.append(forwarded)
-        if not is_late:
+        if sample[0] == self.newest_ms:
             self.newest = (forwarded,)
         batch = Batch(
             self.entity.name, self.entity.site_path, self.entity.tags, self.source, self.level, self.window_s,

@@ -139,6 +139,11 @@ class Rule:
         return "*" in factory_of(self.scope.site) or fnmatch.fnmatchcase(path, pattern)
 
     @property
+    def has_total_cost(self) -> bool:
+        """True if a corrected sample has the new cost, and not the difference to the one before."""
+        return self.source == "kpi"
+
+    @property
     def memory_ms(self) -> int:
         """Time for which a breach can affect the outcome [ms of event time], not counting gaps."""
         return max(self.for_ms, self.clear_for_ms, self.flapping.within_ms if self.flapping else 0)
