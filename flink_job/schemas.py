@@ -244,15 +244,26 @@ REGISTER_READS = Table(
 
 ADJUSTMENTS = Table(
     "adjustments",
-    "Written by `rerate` (settlement): the exact bill of a cycle minus the cost of its readings in the stream.",
-    ("tenant", "meter_id", "cycle_start", "tariff_id", "tariff_version"),
+    "Written by `rerate` (settlement), by quarter hour: the exact energy and cost minus those of `costs`. Costs plus "
+    "adjustments are the exact costs of the readings in order of time, and add up to the exact bill.",
+    ("tenant", "meter_id", "site_path", "window_start", "day_start", "cycle_start", "tariff_id", "tariff_version"),
     (
         _TENANT,
         _METER,
         _SITE_PATH,
+        timestamp("window_start", "Start of the quarter hour"),
+        text("event_date", "UTC date of the quarter hour, YYYY-MM-DD"),
+        *_DAY,
         _CYCLE_START,
         text("cycle_end", "First local day after the billing cycle, YYYY-MM-DD"),
         *_TARIFF,
+        integer("interval_s", "Longest interval among the readings [s]"),
+        integer(
+            "readings", "Intervals with a reading that `costs` has not under this tariff; negative: only `costs` has"
+        ),
+        decimal("energy_kwh", "Adjustment of the imported energy [kWh]"),
+        decimal("export_kwh", "Adjustment of the exported energy [kWh]"),
+        decimal("reactive_kvarh", "Adjustment of the imported reactive energy [kvarh]"),
         decimal("energy_cost", "Adjustment of the energy charge [currency]"),
         decimal("demand_cost", "Adjustment of the demand charge [currency]"),
         decimal("fixed_cost", "Adjustment of the fixed charges [currency]"),
@@ -260,11 +271,11 @@ ADJUSTMENTS = Table(
         decimal("other_cost", "Adjustment of the other charges: minimum, reactive energy [currency]"),
         decimal("tax", "Adjustment of the taxes [currency]"),
         decimal("cost", "Sum of the above [currency]"),
-        decimal("streamed_cost", "Cost of the cycle in the stream [currency]"),
-        decimal("exact_cost", "Exact cost of the cycle [currency]"),
+        decimal("streamed_cost", "Cost of the quarter hour in the stream [currency]"),
+        decimal("exact_cost", "Exact cost of the quarter hour [currency]"),
         _CURRENCY,
         flag("is_open", "True if the cycle ends after the last reading"),
-        text("reason", "Why the exact cost differs from the streamed cost"),
+        text("reason", "Why the exact cost of the cycle differs from the streamed cost"),
     ),
 )
 

@@ -25,7 +25,10 @@ GRAINS = {
     "duplicates": ("a record that changed nothing", _STREAM),
     "register_reads": ("a read of a register", _STREAM),
     "alert_actions": ("an action of a person on an alert", "In the lake after the Firehose buffer (`buffer_s`)"),
-    "adjustments": ("a billing cycle of a meter and tariff version", "Replaced by each run of `rerate`"),
+    "adjustments": (
+        "a quarter hour of a meter, site path and tariff version that settlement changes",
+        "Replaced by each run of `rerate`",
+    ),
     "meter_15m": ("a quarter hour of a meter", _VIEW),
     "meter_levels": ("a quarter hour of a meter, once for each level", _VIEW),
     "kpis_15m": ("a quarter hour of an entity", _VIEW),

@@ -1,4 +1,4 @@
-"""Adjustments: the exact bill minus the costs of the stream, by billing cycle, with the reason."""
+"""Adjustments: the exact bill minus the costs of the stream, by billing cycle and by quarter hour, with the reason."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from flink_job.billing.quarter_hours import AMOUNTS, no_windows
 from flink_job.billing.run import decimals
+from flink_job.schemas import ADJUSTMENTS
 from flink_job.tariffs.bill_lines import COST_COLUMNS
 from flink_job.tariffs.history import Bill
 from flink_job.tariffs.history.intervals import HOUR_MS
@@ -71,6 +74,8 @@ class Adjustment:
     def why(self) -> str:
         """Reasons of the charges that differ; a tax has the reasons of the charges it is computed from."""
         charges = [charge for charge in self.changes if charge != "tax"] or list(self.changes)
+        if not charges:
+            return "the bill is the same: its readings share it in order of time, not of arrival"
         return "; ".join(dict.fromkeys(self.reasons.get(charge, self.reasons[""]) for charge in charges))
 
 
@@ -102,33 +107,39 @@ def reasons_of(
     return found
 
 
-def write_adjustments(adjustments: Sequence[Adjustment], folder: Path, kept: pa.Table | None = None) -> None:
-    """Write `folder`/adjustments.parquet: a row for each billing cycle that differs, after the rows of `kept`."""
-    rows = [a for a in adjustments if a.changes]
-    micro = {
-        **{charge: [a.of(charge) for a in rows] for charge in COST_COLUMNS},
-        "cost": [a.total for a in rows],
-        "streamed_cost": [sum(a.streamed.values()) for a in rows],
-        "exact_cost": [sum(a.exact.values()) for a in rows],
-    }
+def rows_of(adjustments: Sequence[Adjustment], windows: pd.DataFrame) -> pa.Table:
+    """Return the rows of table `adjustments` of the quarter hours of a meter that are in one of its `adjustments`."""
+    by_key = {(a.key[0], plain(a.key[1]), a.key[2]): a for a in adjustments}
+    keys = list(zip(windows["cycle_start"], windows["tariff_id"], windows["tariff_version"], strict=True))
+    inside = np.array([key in by_key for key in keys], dtype=bool)
+    rows, of_rows = windows[inside], [by_key[key] for key in keys if key in by_key]
+    micro = {name: rows[name].to_numpy("int64") for name in (*AMOUNTS, "streamed_cost", "exact_cost")}
+    micro["cost"] = micro["exact_cost"] - micro["streamed_cost"]
+    starts = pa.array(rows["window_ms"].to_numpy("int64")).cast(pa.timestamp("ms"))
+    days = pa.array(rows["day_start_ms"].to_numpy("int64")).cast(pa.timestamp("ms"))
     columns: dict[str, Any] = {
-        "tenant": [tenant_of(a.meter_id) for a in rows],
-        "meter_id": [plain(a.meter_id) for a in rows],
-        "site_path": [plain(a.site_path) for a in rows],
-        "cycle_start": [a.key[0] for a in rows],
-        "cycle_end": [a.cycle_end.isoformat() for a in rows],
-        "tariff_id": [plain(a.key[1]) for a in rows],
-        "tariff_version": [a.key[2] for a in rows],
-        **{name: decimals(np.array(values, dtype=np.int64)) for name, values in micro.items()},
-        "currency": [a.currency for a in rows],
-        "is_open": pa.array([a.is_open for a in rows], pa.bool_()),
-        "reason": [a.why for a in rows],
+        "tenant": [tenant_of(a.meter_id) for a in of_rows],
+        "meter_id": [plain(a.meter_id) for a in of_rows],
+        "window_start": starts,
+        "event_date": starts.cast(pa.date32()).cast(pa.string()),
+        "day_start": days,
+        "cycle_end": [a.cycle_end.isoformat() for a in of_rows],
+        **{name: decimals(values) for name, values in micro.items()},
+        **{name: pa.array(rows[name].to_numpy("int32")) for name in ("day_s", "interval_s", "readings")},
+        "currency": [a.currency for a in of_rows],
+        "is_open": pa.array([a.is_open for a in of_rows], pa.bool_()),
+        "reason": [a.why for a in of_rows],
+        **{name: list(rows[name]) for name in ("site_path", "cycle_start", "tariff_id", "tariff_version")},
     }
-    arrays = [c if isinstance(c, pa.Array) else pa.array(c, pa.string()) for c in columns.values()]
-    table = pa.Table.from_arrays(arrays, names=list(columns))
-    if kept is not None:
-        table = pa.concat_tables([kept, table], promote=True)
-    pq.write_table(table, folder / "adjustments.parquet")
+    names = [column.name for column in ADJUSTMENTS.columns]
+    arrays = [columns[n] if isinstance(columns[n], pa.Array) else pa.array(columns[n], pa.string()) for n in names]
+    return pa.Table.from_arrays(arrays, names=names)
+
+
+def write_adjustments(rows: Sequence[pa.Table], folder: Path, kept: pa.Table | None = None) -> None:
+    """Write `folder`/adjustments.parquet: the rows of each meter, after those of `kept`."""
+    tables = [*([] if kept is None else [kept]), *rows] or [rows_of((), no_windows())]
+    pq.write_table(pa.concat_tables(tables, promote=True), folder / "adjustments.parquet")
 
 
 def kept_adjustments(

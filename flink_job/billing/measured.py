@@ -10,6 +10,7 @@ import duckdb
 import numpy as np
 
 from flink_job.billing.adjustments import Key, Streamed
+from flink_job.billing.quarter_hours import prepare_windows
 from flink_job.metering.bounds import MAX_RECORD_BYTES
 from flink_job.metering.contract import Contract
 from flink_job.metering.packing import QuantityError, multiplied, pack, unpack
@@ -33,7 +34,8 @@ _METER, _TARIFF = _qualified("meter_id"), _qualified("tariff_id")
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create temporary tables of intervals, register reads and streamed charges for all meters."""
+    """Create temporary tables of intervals, register reads, and streamed charges and quarter hours for all meters."""
+    prepare_windows(connection, _METER)
     sums = ", ".join(f"SUM({charge})" for charge in COST_COLUMNS)
     connection.execute(
         f"""

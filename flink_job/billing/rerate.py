@@ -7,16 +7,18 @@ adjustments add up to the exact bill.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import duckdb
+import pyarrow as pa
 
-from flink_job.billing.adjustments import Adjustment, Key, reasons_of
+from flink_job.billing.adjustments import Adjustment, Key, reasons_of, rows_of
 from flink_job.billing.measured import intervals_of, last_instant_ms, meters_in, prepare, streamed_of
+from flink_job.billing.quarter_hours import adjusted_windows
 from flink_job.errors import MeteringError
 from flink_job.lake.database import needed_tables, open_lake
 from flink_job.lake.selection import EVERYTHING, Selection
@@ -29,6 +31,7 @@ from flink_job.tariffs.history import (
     Bill,
     BillingTerms,
     CycleError,
+    History,
     InForce,
     Intervals,
     TariffInForce,
@@ -40,9 +43,13 @@ from flink_job.tariffs.registry import TariffRegistry, UnknownTariffError
 
 @dataclass
 class Rerated:
-    """Adjustments of all billing cycles, and the reasons why meters with readings could not be rated, by meter."""
+    """Adjustments of all billing cycles, and the reasons why meters with readings could not be rated, by meter.
+
+    `rows` are the rows of table `adjustments` of each meter.
+    """
 
     adjustments: list[Adjustment] = field(default_factory=list)
+    rows: list[pa.Table] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
 
 
@@ -88,46 +95,63 @@ def rerate(
                 result.problems[meter_id] = "no contract"
                 continue
             try:
-                rated = _rerate_meter(connection, contract, registry, series, until_ms)
-                result.adjustments += [
-                    a for a in rated if is_covered(date.fromisoformat(a.key[0]), a.cycle_end, selection)
-                ]
+                history, moved_ms, terms = _rate(connection, contract, registry, series, until_ms)
+                rated = _adjustments(connection, contract, registry, history, terms, moved_ms)
+                covered = [a for a in rated if is_covered(date.fromisoformat(a.key[0]), a.cycle_end, selection)]
+                windows = adjusted_windows(connection, meter_id, history, terms.zone, contract.site_path)
+                result.adjustments += covered
+                result.rows.append(rows_of(covered, windows))
             except MeteringError as error:
                 result.problems[meter_id] = str(error)
     return result
 
 
-def _rerate_meter(
+def _rate(
     connection: duckdb.DuckDBPyConnection,
     contract: Contract,
     registry: TariffRegistry,
     series: Mapping[str, PriceSeries],
     until_ms: int,
-) -> Iterator[Adjustment]:
-    """Yield the adjustment of each billing cycle and tariff version of a meter."""
+) -> tuple[History, Ints, BillingTerms]:
+    """Return the exact history of a meter, the beginnings of intervals with other register energy, and its terms."""
     data, moved_ms = intervals_of(connection, contract)
     terms = BillingTerms(ZoneInfo(contract.timezone), contract.billing_day, contract.cycle_starts, until_ms)
-    history = rate_history(agreements(contract, registry), terms, data, series)
+    return rate_history(agreements(contract, registry), terms, data, series), moved_ms, terms
+
+
+def _adjustments(
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    registry: TariffRegistry,
+    history: History,
+    terms: BillingTerms,
+    moved_ms: Ints,
+) -> Sequence[Adjustment]:
+    """Return the adjustment of each billing cycle and tariff version of a meter."""
     bills = {(bill.cycle_start.isoformat(), bill.tariff_id, bill.version): bill for bill in history.bills}
     streamed = streamed_of(connection, contract.meter_id)
     gaps = _unmeasured_ms(history.intervals, bills, terms)
+    found = []
     for key in sorted(bills.keys() | streamed.keys()):
         bill, before = bills.get(key), streamed.get(key)
         cycle_end = terms.cycle_at(date.fromisoformat(key[0]))[1]
         tariff = registry.version(key[1], key[2])
         columns = COST_COLUMNS.items()
         exact = {} if bill is None else {c: sum(bill.lines[line] for line in lines) for c, lines in columns}
-        yield Adjustment(
-            contract.meter_id,
-            contract.site_path,
-            key,
-            tariff.currency,
-            cycle_end,
-            local_midnight_ms(cycle_end, terms.zone) > until_ms,
-            {} if before is None else before.charges,
-            exact,
-            reasons_of(tariff, bill, before, gaps.get(key, 0), _inside(moved_ms, bill, terms)),
+        found.append(
+            Adjustment(
+                contract.meter_id,
+                contract.site_path,
+                key,
+                tariff.currency,
+                cycle_end,
+                local_midnight_ms(cycle_end, terms.zone) > (terms.until_ms or 0),
+                {} if before is None else before.charges,
+                exact,
+                reasons_of(tariff, bill, before, gaps.get(key, 0), _inside(moved_ms, bill, terms)),
+            )
         )
+    return found
 
 
 def agreements(contract: Contract, registry: TariffRegistry) -> InForce:

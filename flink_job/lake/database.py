@@ -118,7 +118,9 @@ def _rows(table: Table, parts: Sequence[Path], selection: Selection) -> str:
     files = f"SELECT * FROM read_parquet([{listed}], union_by_name=true, hive_partitioning=false)"
     # Files of earlier releases may lack columns.
     rows = f"SELECT *{date} FROM ({files} UNION ALL BY NAME SELECT {columns} WHERE FALSE) AS files"
-    return f"SELECT * FROM ({rows}) AS dated WHERE {selection.condition()}" if table.event_time else rows
+    # A table without partitions may have the date as a column.
+    dated = table.event_time or any(column.name == EVENT_DATE.name for column in table.columns)
+    return f"SELECT * FROM ({rows}) AS dated WHERE {selection.condition()}" if dated else rows
 
 
 def query(folder: Path, sql: str, selection: Selection = EVERYTHING) -> tuple[Sequence[str], list[tuple[object, ...]]]:

@@ -1,9 +1,10 @@
--- Quarter hours of each meter, summed from the costs of its readings: exact for late readings and for duplicated rows. A
--- meter that moved to another site within a quarter hour has one row per site.
+-- Quarter hours of each meter: the costs of its readings, exact for late readings and for duplicated rows, plus the
+-- adjustments of settlement (`rerate`). A meter that moved within a quarter hour has one row per site path. What settlement
+-- moved to another day or site path as a whole has no row where it was.
 SELECT
   tenant,
   meter_id,
-  MAX(site_path) AS site_path,
+  site_path,
   split_part(site_path, '/', 1) AS site,
   window_start,
   currency,
@@ -11,16 +12,25 @@ SELECT
   day_s,
   event_date,
   MAX(interval_s) AS interval_s,
-  SUM(CASE WHEN is_first THEN 1 ELSE 0 END) AS readings,
+  SUM(readings) AS readings,
   SUM(energy_kwh) AS energy_kwh,
   SUM(export_kwh) AS export_kwh,
   SUM(reactive_kvarh) AS reactive_kvarh,
   SUM(cost) AS cost
 FROM (
   SELECT
-    *,
+    tenant, meter_id, site_path, currency, day_start, day_s, event_date, interval_s,
+    CASE WHEN is_first THEN 1 ELSE 0 END AS readings,
+    energy_kwh, export_kwh, reactive_kvarh, cost,
     date_trunc('hour', interval_start)
     + CAST(FLOOR(EXTRACT(MINUTE FROM interval_start) / 15.0) AS INTEGER) * INTERVAL '15' MINUTE AS window_start
   FROM costs
-) AS readings
-GROUP BY tenant, meter_id, split_part(site_path, '/', 1), window_start, currency, day_start, day_s, event_date
+  UNION ALL
+  SELECT
+    tenant, meter_id, site_path, currency, day_start, day_s, event_date, interval_s, readings,
+    energy_kwh, export_kwh, reactive_kvarh, cost, window_start
+  FROM adjustments
+  WHERE window_start IS NOT NULL
+) AS parts
+GROUP BY tenant, meter_id, site_path, window_start, currency, day_start, day_s, event_date
+HAVING SUM(readings) <> 0 OR SUM(energy_kwh) <> 0 OR SUM(export_kwh) <> 0 OR SUM(cost) <> 0

@@ -34,7 +34,7 @@ _MEASURED = {
     "energy_kwh": "Imported energy [kWh]",
     "export_kwh": "Exported energy [kWh]",
     "reactive_kvarh": "Imported reactive energy [kvarh]",
-    "cost": "Cost of the readings, all charges [currency]",
+    "cost": "Cost, all charges [currency]; exact once `rerate` has settled the cycle",
 }
 _QUARTER_HOUR = {
     "window_start": "Start of the quarter hour, UTC",
@@ -73,15 +73,15 @@ def _window(start: str, *dates: Mapping[str, str]) -> dict[str, str]:
 
 METER_15M = View(
     "meter_15m",
-    "Quarter hours of each meter, summed from `costs`: exact, including late readings. A meter that moved to another "
-    "site within a quarter hour has one row per site.",
-    ("tenant", "meter_id", "site", "window_start", "currency", "day_start"),
+    "Quarter hours of each meter: `costs`, including late readings, plus the `adjustments` of settlement. A meter that "
+    "moved within a quarter hour has one row per site path.",
+    ("tenant", "meter_id", "site_path", "window_start", "currency", "day_start"),
     {**_METER, **_QUARTER_HOUR},
 )
 METER_LEVELS = View(
     "meter_levels",
     "Each row of `meter_15m` four times: for the meter, its line, its process and its factory.",
-    ("tenant", "level", "entity", "meter_id", "site", "window_start", "currency", "day_start"),
+    ("tenant", "level", "entity", "meter_id", "site_path", "window_start", "currency", "day_start"),
     {**_LEVEL, **_METER, **_QUARTER_HOUR},
 )
 KPIS_15M = View(

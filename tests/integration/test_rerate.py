@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from flink_job.batch.collect import arrow_schema
 from flink_job.lake.database import query
 from flink_job.schemas import ADJUSTMENTS
 from flink_job.tariffs.spain import spanish_tariff
@@ -167,10 +168,23 @@ def test_a_reading_longer_than_the_demand_interval_counts_with_its_mean_power(la
 
 
 def test_adjustments_have_the_columns_of_their_table(lake: Path) -> None:
-    schema = pq.read_schema(lake / "adjustments" / "adjustments.parquet")
-    hive = {"string": "string", "decimal128(18, 6)": "decimal(18,6)", "bool": "boolean"}
-    found = [(field.name, hive[str(field.type)]) for field in schema]
-    assert found == [(column.name, column.glue) for column in ADJUSTMENTS.columns]
+    assert pq.read_schema(lake / "adjustments" / "adjustments.parquet") == arrow_schema(ADJUSTMENTS)
+
+
+def test_days_add_up_to_the_bills(lake: Path) -> None:
+    """Also of tariffs that only settlement prices, and in energy: `bank` imports 50 kWh and exports 30."""
+    assert days(lake) == bills(lake)
+    assert bill(lake, "bank", "energy_kwh, export_kwh") == (Decimal("50"), Decimal("30"))
+
+
+def bills(lake: Path) -> list[tuple[object, ...]]:
+    """Cost and energy of each meter."""
+    return query(lake, "SELECT meter_id, SUM(cost), SUM(energy_kwh) FROM bills GROUP BY ALL ORDER BY 1")[1]
+
+
+def days(lake: Path) -> list[tuple[object, ...]]:
+    sql = "SELECT entity, SUM(cost), SUM(energy_kwh) FROM kpis_1d WHERE level = 'meter' GROUP BY ALL ORDER BY 1"
+    return query(lake, sql)[1]
 
 
 def test_a_second_time_changes_nothing(lake: Path) -> None:
@@ -205,15 +219,20 @@ def test_what_the_stream_prices_exactly_is_not_adjusted(sample_run: Path, sample
     contracts, registry = SAMPLES / "contracts.ndjson", SAMPLES / "tariffs"
     answer = command("rerate", sample_run, "--contracts", contracts, "--tariffs", registry)
     assert f"{len(sample_oracle.costs())} cycles" in answer
+    cycles = (
+        "(SELECT meter_id, cycle_start, reason, SUM(energy_cost) AS energy, SUM(demand_cost) AS demand, "
+        "SUM(fixed_cost) AS fixed, SUM(export_credit) AS export, SUM(other_cost) AS other FROM adjustments GROUP BY ALL)"
+    )
     _, rows = query(
         sample_run,
-        "SELECT COUNT(*) FILTER (WHERE energy_cost <> 0 AND reason NOT LIKE '%reads of a register%'), "
-        "SUM(ABS(export_credit)), SUM(ABS(other_cost)), "
-        "COUNT(*) FILTER (WHERE demand_cost <> 0 AND reason NOT LIKE '%a peak cannot shrink%'), "
-        "COUNT(*) FILTER (WHERE fixed_cost <> 0 AND reason NOT LIKE '%h without readings%') FROM adjustments",
+        "SELECT COUNT(*) FILTER (WHERE energy <> 0 AND reason NOT LIKE '%reads of a register%'), "
+        "SUM(ABS(export)), SUM(ABS(other)), "
+        "COUNT(*) FILTER (WHERE demand <> 0 AND reason NOT LIKE '%a peak cannot shrink%'), "
+        f"COUNT(*) FILTER (WHERE fixed <> 0 AND reason NOT LIKE '%h without readings%') FROM {cycles}",
     )
     assert rows == [(0, 0, 0, 0, 0)]
-    _, rows = query(sample_run, "SELECT COUNT(DISTINCT meter_id) FROM adjustments WHERE energy_cost <> 0")
+    _, rows = query(sample_run, f"SELECT COUNT(DISTINCT meter_id) FROM {cycles} WHERE energy <> 0")
     assert rows == [(1,)]
     _, rows = query(sample_run, "SELECT COUNT(*) FROM adjustments WHERE streamed_cost + cost <> exact_cost")
     assert rows == [(0,)]
+    assert days(sample_run) == bills(sample_run)

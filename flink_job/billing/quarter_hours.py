@@ -1,0 +1,118 @@
+"""Exact and streamed costs of a meter by quarter hour, and the difference between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from flink_job.metering.contract import local_midnight_ms
+from flink_job.tariffs.bill_lines import COST_COLUMNS
+from flink_job.tariffs.history import Bill, History
+from flink_job.tenants import plain
+
+WINDOW_MS = 900_000
+ENERGIES = ("energy_kwh", "export_kwh", "reactive_kvarh")
+#: Columns of integers in 1e-6 of their unit.
+AMOUNTS = (*ENERGIES, *COST_COLUMNS)
+#: Columns that identify a row; names are plain.
+KEY = ("site_path", "window_ms", "day_start_ms", "day_s", "cycle_start", "tariff_id", "tariff_version")
+_SUMS = ("readings", *AMOUNTS, "streamed_cost", "exact_cost")
+
+
+def no_windows() -> pd.DataFrame:
+    """Return a frame without rows."""
+    return pd.DataFrame({name: np.zeros(0, dtype=np.int64) for name in (*KEY, "interval_s", *_SUMS)})
+
+
+def prepare_windows(connection: duckdb.DuckDBPyConnection, meter: str) -> None:
+    """Create temporary tables of streamed quarter hours and of the site path of each interval.
+
+    `meter` is the SQL expression of the qualified name of the meter.
+    """
+    sums = ", ".join(f"CAST(SUM({name}) * 1000000 AS BIGINT) AS {name}" for name in AMOUNTS)
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE streamed_windows AS
+        SELECT {meter} AS meter_id, site_path, epoch_ms(interval_start) // {WINDOW_MS} * {WINDOW_MS} AS window_ms,
+          epoch_ms(day_start) AS day_start_ms, day_s, cycle_start, tariff_id, tariff_version,
+          MAX(interval_s) AS interval_s, CAST(COUNT(*) FILTER (WHERE is_first) AS BIGINT) AS readings, {sums}
+        FROM costs
+        GROUP BY tenant, costs.meter_id, site_path, window_ms, day_start, day_s, cycle_start, tariff_id, tariff_version
+        """
+    )
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE places AS
+        SELECT {meter} AS meter_id, epoch_ms(interval_start) AS start_ms, arg_min(site_path, revision) AS site_path
+        FROM costs GROUP BY tenant, costs.meter_id, interval_start
+        """
+    )
+
+
+def adjusted_windows(
+    connection: duckdb.DuckDBPyConnection, meter_id: str, history: History, zone: ZoneInfo, site_path: str
+) -> pd.DataFrame:
+    """Return the exact minus the streamed amounts of a meter by quarter hour: KEY, interval_s and sums.
+
+    Rows that are zero throughout are left out. `site_path` is the place of the intervals that the stream did not cost.
+    """
+    streamed = connection.execute("SELECT * EXCLUDE meter_id FROM streamed_windows WHERE meter_id = ?", [meter_id]).df()
+    places = dict(
+        connection.execute("SELECT start_ms, site_path FROM places WHERE meter_id = ?", [meter_id]).fetchall()
+    )
+    streamed["streamed_cost"] = streamed[list(COST_COLUMNS)].sum(axis=1)
+    streamed["exact_cost"] = 0
+    negative = ["readings", *AMOUNTS]
+    streamed[negative] = -streamed[negative]
+    exact = _exact(history, zone, places, plain(site_path))
+    rows = pd.concat([exact, streamed], ignore_index=True)
+    how: dict[str, Any] = {**dict.fromkeys(_SUMS, "sum"), "interval_s": "max"}
+    rows = rows.groupby(list(KEY), dropna=False, as_index=False).agg(how)
+    return rows[(rows[negative] != 0).any(axis=1)]
+
+
+def _exact(history: History, zone: ZoneInfo, places: Mapping[int, str], site_path: str) -> pd.DataFrame:
+    """Return a row per interval, and one for each bill without intervals, at the beginning of the bill."""
+    data, bills = history.intervals, history.bills
+    empty = sorted(set(range(len(bills))) - set(history.segment.tolist()))
+    segment = np.append(history.segment, empty).astype(np.int64)
+    starts = np.append(data.start_ms, [local_midnight_ms(bills[i].start, zone) for i in empty]).astype(np.int64)
+    nothing = np.zeros(len(empty), dtype=np.int64)
+    day_start_ms, day_s = _local_days(bills, zone, starts)
+    columns: dict[str, Any] = {
+        "site_path": [places.get(start, site_path) for start in starts.tolist()],
+        "window_ms": starts // WINDOW_MS * WINDOW_MS,
+        "day_start_ms": day_start_ms,
+        "day_s": day_s,
+        "cycle_start": np.array([bill.cycle_start.isoformat() for bill in bills], dtype=object)[segment],
+        "tariff_id": np.array([plain(bill.tariff_id) for bill in bills], dtype=object)[segment],
+        "tariff_version": np.array([bill.version for bill in bills], dtype=object)[segment],
+        "interval_s": np.append(data.interval_ms // 1000, nothing + WINDOW_MS // 1000),
+        "readings": np.append(np.ones(len(data.start_ms), dtype=np.int64), nothing),
+    }
+    energies = (data.import_ukwh, data.export_ukwh, data.reactive_uvarh)
+    columns |= {name: np.append(values, nothing) for name, values in zip(ENERGIES, energies, strict=True)}
+    for name, lines in COST_COLUMNS.items():
+        of_bills = [sum(bills[i].lines[line] for line in lines) for i in empty]
+        columns[name] = np.append(np.sum([history.costs[line] for line in lines], axis=0), of_bills).astype(np.int64)
+    columns["exact_cost"] = np.sum([columns[name] for name in COST_COLUMNS], axis=0)
+    columns["streamed_cost"] = 0
+    return pd.DataFrame(columns)
+
+
+def _local_days(
+    bills: Sequence[Bill], zone: ZoneInfo, starts: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return (beginning [epoch ms], length [s]) of the local day of each instant."""
+    first, last = bills[0].start, bills[-1].end
+    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    midnights = np.array([local_midnight_ms(day, zone) for day in days], dtype=np.int64)
+    day = np.searchsorted(midnights, starts, "right") - 1
+    return midnights[day], np.diff(midnights)[day] // 1000
