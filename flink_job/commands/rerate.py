@@ -38,7 +38,8 @@ def rerate(
     """Settle billing cycles: write `adjustments`.
 
     Rates the cycles of the lake in order of time and writes the difference to the costs as table `adjustments`.
-    Costs plus adjustments are the exact bills (view `bills`), and their days (view `kpis_1d`). The table is replaced, so a second run changes nothing.
+    Costs plus adjustments are the exact bills (view `bills`), and their days (view `kpis_1d`). The table is replaced,
+    so a second run changes nothing.
     Cycles that end after the last reading are open: their time is charged up to it. If a meter lacks its contract
     or tariff, nothing is written.
 

@@ -221,7 +221,8 @@ def test_what_the_stream_prices_exactly_is_not_adjusted(sample_run: Path, sample
     assert f"{len(sample_oracle.costs())} cycles" in answer
     cycles = (
         "(SELECT meter_id, cycle_start, reason, SUM(energy_cost) AS energy, SUM(demand_cost) AS demand, "
-        "SUM(fixed_cost) AS fixed, SUM(export_credit) AS export, SUM(other_cost) AS other FROM adjustments GROUP BY ALL)"
+        "SUM(fixed_cost) AS fixed, SUM(export_credit) AS export, SUM(other_cost) AS other "
+        "FROM adjustments GROUP BY ALL)"
     )
     _, rows = query(
         sample_run,
