@@ -172,8 +172,9 @@ def gaps(lake: Lake, first: From = None, last: To = None) -> None:
     """Find missing readings.
 
     Lists every gap of at least one interval: between two readings of a meter, before its first and after its last,
-    bounded by the readings of its site. The result is also written as table `gaps`. Between two readings,
-    missing_sequences is the number of messages that the device counted.
+    bounded by the readings of its site and by the hours in which the job expected readings; and meters with a contract
+    that have never sent. Unpriced readings are not missing. The result is also written as table `gaps`. Between two
+    readings, missing_sequences is the number of messages that the device counted.
 
     \b
       python -m flink_job gaps out
@@ -197,7 +198,7 @@ def gaps(lake: Lake, first: From = None, last: To = None) -> None:
     print(
         f"{counted(len(rows), 'gap')}, {counted(missing, 'reading')} missing: "
         f"{kinds['between']:,} between two readings, {kinds['before_first']:,} before the first of a meter, "
-        f"{kinds['after_last']:,} after the last"
+        f"{kinds['after_last']:,} after the last, {kinds['never']:,} of meters that never sent"
     )
 
 

@@ -25,6 +25,7 @@ class Table:
     `written_at`: the column that orders the copies of a row; the newest is valid. Without it, copies are identical. In
     the tables of OUTCOMES it also orders the outcomes of a record.
     `outcome_where`: SQL condition of the rows that are the outcome of a reading; empty for all rows.
+    `ended_by`: tables in which a row of the same reading ends the wait of a row in this one.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Table:
     event_time: str = ""
     written_at: str = ""
     outcome_where: str = ""
+    ended_by: tuple[str, ...] = ()
 
 
 def text(name: str, doc: str) -> Column:

@@ -181,7 +181,7 @@ REJECTED = Table(
 
 UNPRICED = Table(
     "unpriced",
-    "Readings that wait for a contract or tariff; `redrive` publishes them again.",
+    "Readings that wait for a contract or tariff; `redrive` publishes them again. Once priced they are no longer here.",
     ("tenant", "shard", "record_position"),
     (
         _TENANT,
@@ -200,6 +200,7 @@ UNPRICED = Table(
     ),
     event_time="interval_start",
     written_at="unpriced_at",
+    ended_by=("costs", "duplicates"),
 )
 
 DUPLICATES = Table(

@@ -12,7 +12,7 @@ from deploy.kit.names import Names
 from flink_job.batch.account import ONE_REJECTED_READING, rejected_readings
 from flink_job.io.kinesis import client
 from flink_job.io.remote import sync
-from flink_job.lake.database import open_lake
+from flink_job.lake.database import each_record_once, open_lake
 from flink_job.schemas import ACCOUNTED, OUTPUTS
 
 #: Metrics of a delivery stream at the local endpoint. AWS has no metric of billed bytes.
@@ -71,10 +71,15 @@ class LocalLake:
 
 
 def account(lake: Path) -> dict[str, int]:
-    """Rows of a lake by output; each key and each rejected record counts once."""
+    """Rows of a lake by output; each key and each rejected record counts once.
+
+    A record that was unpriced counts as such even where its reading was published again and priced.
+    """
     with open_lake(lake) as connection:
         return {
-            name: connection.execute(f"SELECT COUNT(*) FROM {name} WHERE {condition}").fetchall()[0][0]
+            name: connection.execute(
+                f"SELECT COUNT(*) FROM ({each_record_once(OUTPUTS[name])}) AS records WHERE {condition}"
+            ).fetchall()[0][0]
             for name, condition in (dict.fromkeys(OUTPUTS, "TRUE") | {"rejected": ONE_REJECTED_READING}).items()
         }
 

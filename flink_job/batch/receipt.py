@@ -22,9 +22,12 @@ from flink_job.config import Job
 from flink_job.errors import MeteringError
 from flink_job.io.kinesis import client
 from flink_job.io.records import InputError, open_input
-from flink_job.schemas import ACCOUNTED
+from flink_job.lake.database import each_record_once
+from flink_job.schemas import ACCOUNTED, OUTPUTS
 
 PUBLISHED, REFUSED = "published", "refused"
+#: Outcome of the readings that were unpriced first, and priced after they had been published again.
+PRICED_LATER = "priced later"
 
 
 class ReceiptError(MeteringError, ValueError):
@@ -99,18 +102,24 @@ def read_receipt(uri: str) -> Receipt:
 
 
 def outcomes(receipt: Receipt, lake: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Return the number of published readings in each of the tables that account for every reading."""
+    """Return the number of published readings in each of the tables that account for every reading.
+
+    PRICED_LATER is absent if there are none of these.
+    """
     lake.execute("CREATE TEMPORARY TABLE sent (shard VARCHAR, place VARCHAR)")
     if receipt.records:
         lake.executemany("INSERT INTO sent VALUES (?, ?)", [[r.shard, r.position] for r in receipt.records])
     found = {}
-    for table in ACCOUNTED:
+    unpriced = f"({each_record_once(OUTPUTS['unpriced'])})"
+    for table, source in {**{name: name for name in ACCOUNTED}, PRICED_LATER: unpriced}.items():
         where = f" WHERE {ONE_REJECTED_READING}" if table == "rejected" else ""
-        sql = f"SELECT shard, split_part(record_position, '.', 1) AS place FROM {table}{where}"
+        sql = f"SELECT shard, split_part(record_position, '.', 1) AS place FROM {source} AS records{where}"
         [[found[table]]] = lake.execute(
             f"SELECT COUNT(*) FROM ({sql}) AS rows SEMI JOIN sent USING (shard, place)"
         ).fetchall()
-    return found
+    if not (later := found.pop(PRICED_LATER) - found["unpriced"]):
+        return found
+    return {**found, PRICED_LATER: later}
 
 
 def _receipt(file: str, digest: str, tenant: str, checked: Checked, records: Sequence[Published]) -> Receipt:

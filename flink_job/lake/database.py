@@ -35,6 +35,26 @@ def read_view(name: str) -> str:
 
 
 def each_key_once(table: Table) -> str:
+    """Return the SQL of the view of a table: each record once, without those that wait no longer (`ended_by`).
+
+    A reading that was published again has another record, which is a row of another table.
+    """
+    records = each_record_once(table)
+    if not table.ended_by:
+        return records
+    key = (TENANT, "reading_id", EVENT_DATE.name)
+    ended = " UNION ".join(
+        f"SELECT {', '.join(key)} FROM ({each_record_once(OUTPUTS[name])}) AS {name}_records" for name in table.ended_by
+    )
+    columns = ", ".join(f"records.{column.name}" for column in (*table.columns, EVENT_DATE))
+    return (
+        f"SELECT {columns} FROM ({records}) AS records LEFT JOIN ({ended}) AS ended ON "
+        + " AND ".join(f"records.{name} = ended.{name}" for name in key)
+        + " WHERE ended.reading_id IS NULL"
+    )
+
+
+def each_record_once(table: Table) -> str:
     """Return the SQL that deduplicates `<name>_rows`: one row per key, the newest, because sinks are at-least-once.
 
     A record that had another outcome when it was read again appears only in the table of its newest outcome. The

@@ -117,16 +117,17 @@ KPIS_1D = View(
 )
 GAPS = View(
     "gaps",
-    "Missing readings, one row per gap of at least one interval. Gaps are bounded by the readings of the meter's site: "
-    "a site that stopped reporting and a meter without a single reading do not appear.",
+    "Missing readings, one row per gap of at least one interval. Gaps are bounded by the readings of the meter's site, "
+    "and by the hours in which the job expected readings by contract: a site that stopped reporting while the job "
+    "runs and a meter that has never sent appear. A reading that is `unpriced` is not missing.",
     ("tenant", "meter_id", "gap_start"),
     {
         **_TENANT,
         "meter_id": "Meter",
-        "device_id": "Device that sent the reading next to the gap",
+        "device_id": "Device that sent the reading next to the gap; NULL if it is unpriced",
         "site_path": "factory/process/line/sensor",
-        "interval_s": "Length of an interval of the meter [s]",
-        "kind": "between (two readings), before_first or after_last (reading of the meter)",
+        "interval_s": "Length of an interval of the meter [s]; of a meter that has never sent, as its contract expects",
+        "kind": "between (two readings), before_first or after_last (reading of the meter), or never (a reading)",
         "gap_start": "Start of the gap, UTC",
         "gap_end": "End of the gap, UTC",
         "missing_readings": "Intervals without a reading",

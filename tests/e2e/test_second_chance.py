@@ -92,8 +92,10 @@ def test_unpriced_readings_are_costed_once_their_contract_is_there_and_by_the_ne
         assert f"sent {READINGS} records" in redrive()
         wait_for_newcomer("costs")
         assert rows_of_newcomer("duplicates") == 0
-        assert f"sent {READINGS} records" in redrive()
-        wait_for_newcomer("duplicates")
+        # What has been priced waits no longer.
+        _, rows = query(tmp_path / "lake", "SELECT COUNT(*) FROM unpriced WHERE meter_id = 'newcomer'")
+        assert rows == [(0,)]
+        assert f"sent {READINGS} records" not in redrive()
         send(names.contracts, iter([contract("newcomer", "eur-tou")]))
         time.sleep(3)
         send(names.readings, readings("newcomer", 12))
