@@ -60,7 +60,7 @@ def test_an_unpriced_reading_is_not_missing(lake: duckdb.DuckDBPyConnection) -> 
 
 
 def test_readings_without_any_price_have_gaps_between_them(lake: duckdb.DuckDBPyConnection) -> None:
-    """Where the site of a meter is not known, nothing is said of the time before and after its readings."""
+    """Nothing is said of the time before and after the readings of a meter whose site is not known."""
     reading(lake, "costs", "a", 0)
     reading(lake, "costs", "a", 1)
     reading(lake, "unpriced", "stranger", 2)
