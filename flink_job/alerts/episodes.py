@@ -4,16 +4,17 @@ A track stores recent samples in order of event time, whether or not they arrive
 sample. So a duration counts over what was measured: from the first to the last of consecutive samples, none further
 apart than the rule's gap. Nothing changes without a sample: missing data neither raises nor clears.
 
-There are two tracks per rule and entity: `live`, and `past` for samples that arrive long after their event time. An
-alert that is found in old samples is historical; if fresh samples continue it, it is raised again as a live alert with
-the same id.
+There are two tracks per rule and entity: `live`, and `past` for late samples (flink_job.alerts.late). An alert that is
+found in old samples is historical; if fresh samples continue it, it is raised again as a live alert with the same id.
 """
 
 from __future__ import annotations
 
 import itertools
 
-from flink_job.alerts.changes import CLEARED, EASED, ESCALATED, FLAPPING, LATCHED, RAISED, Change, alert_id
+from flink_job.alerts.changes import CLEARED, EASED, ESCALATED, FLAPPING, RAISED, Change
+from flink_job.alerts.emission import change_of, ended_state
+from flink_job.alerts.late import close_late, forget_late, join_late, observe_late
 from flink_job.alerts.points import (
     Point,
     breaches,
@@ -25,12 +26,12 @@ from flink_job.alerts.points import (
     trailing_run,
 )
 from flink_job.alerts.rules import CLEAR, Rule
-from flink_job.alerts.tracks import Episode, RuleState, Track
+from flink_job.alerts.tracks import MAX_ENDED, Episode, RuleState, Track
 
 
 def is_idle(rule: Rule, state: RuleState) -> bool:
     """True if the state can be removed without effect: there was no episode, and every sample is clear."""
-    return state.past is None and state.live.is_clear(rule)
+    return (state.past is None or state.past.is_clear(rule)) and state.live.is_clear(rule)
 
 
 def step(rule: Rule, entity: str, state: RuleState, point: Point, arrival_ms: int) -> list[Change]:
@@ -38,14 +39,25 @@ def step(rule: Rule, entity: str, state: RuleState, point: Point, arrival_ms: in
     if not rule.applies(point.at_ms):
         return _deactivate(rule, entity, state, point)
     fresh = arrival_ms - (point.at_ms + point.interval_s * 1000) <= rule.horizon_ms
-    live, episode = state.live.points, state.live.episode
-    if episode is not None and episode.start_ms <= point.at_ms < live[0].at_ms:
-        # Inside the episode, before what is known of it in detail.
-        episode.cost_u += 0 if rule.has_total_cost else point.cost_u
-        return []
-    if fresh or not live or point.at_ms >= live[0].at_ms:
-        return _observe(rule, entity, state.live, point, fresh)
-    return _observe_past(rule, entity, state, point)
+    found = forget_late(rule, entity, state, arrival_ms)
+    live, start_ms = state.live, state.live.start_ms
+    is_before = bool(live.points) and point.at_ms < live.points[0].at_ms
+    if start_ms <= point.at_ms and is_before and (live.episode is not None or point.at_ms <= live.ended_ms):
+        # Inside the latest episode, before what is known of it in detail.
+        if live.episode is not None and not rule.has_total_cost:
+            live.episode.cost_u += point.cost_u
+        return found
+    if point.at_ms < start_ms or (is_before and not fresh and not _continues_in(rule, live, point)):
+        return found + observe_late(rule, entity, state, point, arrival_ms)
+    found += _observe(rule, entity, live, point, fresh)
+    return found + join_late(rule, entity, state) if live.start_ms > start_ms else found
+
+
+def _continues_in(rule: Rule, live: Track, point: Point) -> bool:
+    """True if a breach goes on in the live track, whose first samples have not lasted long enough."""
+    first = live.points[0]
+    is_adjacent = first.at_ms - point.at_ms <= point.interval_s * 1000
+    return live.episode is None and is_adjacent and breaches(rule, point) and breaches(rule, first)
 
 
 def restore(rule: Rule, state: RuleState, point: Point) -> None:
@@ -56,19 +68,6 @@ def restore(rule: Rule, state: RuleState, point: Point) -> None:
         prune(rule, track.points, None)
     elif not track.points or point.at_ms >= track.points[-1].at_ms:
         track.points.clear()
-
-
-def _observe_past(rule: Rule, entity: str, state: RuleState, point: Point) -> list[Change]:
-    """Process a sample that is older than the live track: its alert can only be historical."""
-    found: list[Change] = []
-    if state.past is not None and state.past.points and point.at_ms < state.past.points[0].at_ms:
-        found += close(rule, entity, state.past, "older readings arrived")
-        state.past = None
-    state.past = state.past or Track()
-    found += _observe(rule, entity, state.past, point, False)
-    if state.past.is_clear(rule):
-        state.past = None
-    return found
 
 
 def _deactivate(rule: Rule, entity: str, state: RuleState, point: Point) -> list[Change]:
@@ -83,11 +82,12 @@ def _deactivate(rule: Rule, entity: str, state: RuleState, point: Point) -> list
 
 def close(rule: Rule, entity: str, track: Track, detail: str, at_ms: int | None = None) -> list[Change]:
     """End the track's episode for another reason, `detail`, at `at_ms` (default: its last sample)."""
+    found = close_late(rule, entity, track, detail) if track.episodes else []
     if track.episode is None:
-        return []
+        return found
     last = track.points[-1] if track.points else Point(track.episode.start_ms, 0, 0, track.episode.worst)
     point = last if at_ms is None else Point(at_ms, 0, 0, last.value)
-    return [_end(rule, entity, track, point, CLEARED, detail)]
+    return [*found, _end(rule, entity, track, point, CLEARED, detail)]
 
 
 def _observe(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -> list[Change]:
@@ -100,12 +100,19 @@ def _observe(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -
     if track.episode is None:
         if inserted.before is not None and rule.rank_of(inserted.before) == CLEAR and breaches(rule, point):
             # The last episode may have ended with the sample that is corrected.
-            track.ended_ms = min(track.ended_ms, point.at_ms - 1)
+            _shorten(track, point.at_ms - 1)
         found = _maybe_raise(rule, entity, track, point, fresh)
     else:
         found = _update(rule, entity, track, point, fresh)
     prune(rule, track.points, track.episode.start_ms if track.episode else None)
     return found
+
+
+def _shorten(track: Track, end_ms: int) -> None:
+    """End the last episode no later than at `end_ms`."""
+    track.ended_ms = min(track.ended_ms, end_ms)
+    if track.ended:
+        track.ended[-1].ended_ms = track.ended_ms
 
 
 def _maybe_raise(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -> list[Change]:
@@ -128,9 +135,10 @@ def _maybe_raise(rule: Rule, entity: str, track: Track, point: Point, fresh: boo
     track.episode = Episode(
         run[0].at_ms, rank, 0, historical, not (historical or muted), False, sum(p.cost_u for p in run), worst
     )
+    track.head = points[index_of(points, track.ended_ms) : index_of(points, run[0].at_ms)]
     flapping = _flips(rule, track, points[last].at_ms)
     track.episode.flapping = flapping
-    found = [_change(rule, entity, track, points[last], FLAPPING if flapping else RAISED, muted)]
+    found = [change_of(rule, entity, track.episode, points[last], FLAPPING if flapping else RAISED, muted)]
     # A breach that is found late may have ended already.
     return found + (_update(rule, entity, track, points[-1], False) if last < len(points) - 1 else [])
 
@@ -143,7 +151,7 @@ def _update(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) ->
     # The sample at the start is clear if it has been corrected.
     clear = trailing_run(rule, points, lambda p: rule.rank_of(p.value) == CLEAR, episode.start_ms - 1)
     if clear and clear[-1].at_ms - clear[0].at_ms >= required_clear_ms(rule, episode):
-        return [_end(rule, entity, track, newest, LATCHED if rule.latch else CLEARED)]
+        return [_end(rule, entity, track, newest, ended_state(rule))]
     if episode.flapping:
         return []
     found = _raise_again(rule, entity, track, point, fresh)
@@ -151,12 +159,12 @@ def _update(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) ->
     lower = trailing_run(rule, points, lambda p: rule.rank_of(p.value) < episode.rank, episode.start_ms - 1)
     if rank > episode.rank:
         episode.rank, episode.worst = rank, newest.value
-        found.append(_change(rule, entity, track, newest, ESCALATED, rule.is_muted(newest.at_ms)))
+        found.append(change_of(rule, entity, episode, newest, ESCALATED, rule.is_muted(newest.at_ms)))
     elif lower and not clear and lower[-1].at_ms - lower[0].at_ms >= rule.clear_for_ms:
         top = max(rule.rank_of(p.value) for p in lower)
         if 0 <= top < episode.rank:
             episode.rank = top
-            found.append(_change(rule, entity, track, newest, EASED, rule.is_muted(newest.at_ms)))
+            found.append(change_of(rule, entity, episode, newest, EASED, rule.is_muted(newest.at_ms)))
     return found
 
 
@@ -175,7 +183,7 @@ def _raise_again(rule: Rule, entity: str, track: Track, point: Point, fresh: boo
     if episode.notified or not (fresh and is_newest and breaches(rule, point)) or rule.is_muted(point.at_ms):
         return []
     episode.historical, episode.notified = False, True
-    return [_change(rule, entity, track, point, RAISED, False)]
+    return [change_of(rule, entity, episode, point, RAISED, False)]
 
 
 def _flips(rule: Rule, track: Track, at_ms: int) -> bool:
@@ -188,28 +196,10 @@ def _flips(rule: Rule, track: Track, at_ms: int) -> bool:
 
 
 def _end(rule: Rule, entity: str, track: Track, point: Point, state: str, detail: str = "") -> Change:
-    change = _change(rule, entity, track, point, state, rule.is_muted(point.at_ms), detail)
-    track.episode = None
-    track.ended_ms = point.at_ms
+    assert track.episode is not None
+    episode = track.episode
+    change = change_of(rule, entity, episode, point, state, rule.is_muted(point.at_ms), detail)
+    episode.ended_ms = point.at_ms
+    track.episode, track.ended, track.ended_ms = None, [*track.ended, episode][-MAX_ENDED:], point.at_ms
     _flips(rule, track, point.at_ms)
     return change
-
-
-def _change(rule: Rule, entity: str, track: Track, point: Point, state: str, muted: bool, detail: str = "") -> Change:
-    episode = track.episode
-    assert episode is not None
-    number, episode.changes = episode.changes, episode.changes + 1
-    return Change(
-        alert_id(rule.rule_id, entity, episode.start_ms),
-        number,
-        state,
-        episode.rank,
-        point.value,
-        rule.threshold(episode.rank, point.value),
-        episode.start_ms,
-        point.at_ms,
-        episode.historical,
-        muted,
-        episode.cost_u,
-        detail,
-    )

@@ -58,7 +58,7 @@ def phase(rule: Rule, state: RuleState, point: Point) -> str:
     """The phase of the state machine after a sample: idle, pending, active, recovering or flapping."""
     track = state.live
     if state.past is not None and point in state.past.points:
-        return "past: " + _phase(rule, state.past)
+        return "past: " + ("active, historical" if state.past.is_open else "idle")
     return _phase(rule, track)
 
 

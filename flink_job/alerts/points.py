@@ -17,7 +17,8 @@ MAX_WINDOWS = 1000
 class Point(msgspec.Struct, array_like=True):
     """A value of the rule's signal at event time `at_ms`; `cost_u` is in 1e-6 of the currency.
 
-    The cost of a corrected reading is a difference, that of a corrected window its new total (`has_total_cost`).
+    It stands for all samples until `covers_ms` after it. The cost of a corrected reading is a difference, that of a
+    corrected window its new total (`has_total_cost`).
     """
 
     at_ms: int
@@ -25,6 +26,7 @@ class Point(msgspec.Struct, array_like=True):
     revision: int
     value: float
     cost_u: int = 0
+    covers_ms: int = 0
 
 
 class Inserted(NamedTuple):
@@ -51,7 +53,7 @@ def insert(rule: Rule, points: list[Point], point: Point) -> Inserted:
     if point.revision < known.revision or point == known:
         return Inserted(False, 0, known.value)
     cost_u = point.cost_u if rule.has_total_cost else known.cost_u + point.cost_u
-    points[at] = Point(point.at_ms, point.interval_s, point.revision, point.value, cost_u)
+    points[at] = Point(point.at_ms, point.interval_s, point.revision, point.value, cost_u, known.covers_ms)
     return Inserted(point.value != known.value, cost_u - known.cost_u, known.value)
 
 
@@ -79,7 +81,7 @@ def trailing_run(rule: Rule, points: list[Point], predicate: Callable[[Point], b
 
 def is_consecutive(rule: Rule, earlier: Point, later: Point) -> bool:
     """True if there is no gap between two points."""
-    return later.at_ms - earlier.at_ms <= rule.gap_ms(max(earlier.interval_s, later.interval_s))
+    return later.at_ms - earlier.at_ms - earlier.covers_ms <= rule.gap_ms(max(earlier.interval_s, later.interval_s))
 
 
 def breaches(rule: Rule, point: Point) -> bool:

@@ -91,7 +91,7 @@ def _drop(rule: Rule, states: States, entity: Entity, detail: str) -> Iterator[t
 
 def has_open_alert(states: States) -> bool:
     """True if some alert has not ended."""
-    return any(track is not None and track.episode for state in states.values() for track in (state.live, state.past))
+    return any(track.is_open for state in states.values() for track in (state.live, state.past) if track is not None)
 
 
 def pack_states(entity: Entity, states: States) -> bytes:
