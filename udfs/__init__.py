@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from flink_job.dataflow.functions import Functions
 from flink_job.sentry import destination_from_settings
 from udfs.alert_states import ALERT_ROW, AlertStates, NoData
+from udfs.contract_marks import contract_marks_function
 from udfs.counted import counted
 from udfs.decode import check_contract, read_reading, split_payload
 from udfs.error_reports import reported, reported_process
@@ -44,6 +45,7 @@ def register_functions(t_env: TableEnvironment, settings: Settings) -> None:
         "prefilter_kpi": prefilter_kpi(settings),
         "count_duplicates": counted("duplicates"),
         "expected_terms": expected_terms(settings),
+        "contract_marks": contract_marks_function(settings),
     }
     for name, function in functions.items():
         t_env.create_temporary_function(name, reported(function, destination))

@@ -9,7 +9,9 @@ from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 
 from flink_job.alerts.changes import Change
+from flink_job.alerts.endings import NO_METERS
 from flink_job.alerts.no_data import (
+    drop_all_no_data,
     drop_inapplicable_no_data,
     evaluate_no_data,
     next_deadline_ms,
@@ -19,9 +21,10 @@ from flink_job.alerts.no_data import (
 from flink_job.alerts.no_data_state import NoDataState, pack_no_data, unpack_no_data
 from flink_job.alerts.rows import AlertRow, alert_row
 from flink_job.alerts.rules import Rule, RuleSet
-from flink_job.alerts.samples import Batch, decode_batch
+from flink_job.alerts.samples import GONE, MOVED, Batch, decode_batch
 from flink_job.alerts.state_machine import (
-    States,
+    EntityState,
+    drop_all,
     drop_inapplicable,
     has_open_alert,
     observe,
@@ -37,6 +40,8 @@ from udfs.keyed_state import keyed_state
 _TYPES = {int: Types.LONG(), float: Types.DOUBLE(), bool: Types.BOOLEAN(), str: Types.STRING()}
 #: Type of the rows that both functions emit: the fields of flink_job.alerts.rows.AlertRow, none of them NULL.
 ALERT_ROW = Types.ROW_NAMED(list(AlertRow._fields), [_TYPES[kind] for kind in get_type_hints(AlertRow).values()])
+#: Kinds of rows of `Presence` (flink_job/java), beside MOVED and GONE.
+STOPPED, RESUMED = "stopped", "resumed"
 #: Entities whose applicable rules are cached.
 MAX_CACHED = 10_000
 #: The watermark at the end of a bounded input (Long.MAX_VALUE).
@@ -47,7 +52,7 @@ class AlertStates(KeyedProcessFunction):  # type: ignore[misc]
     """State machines of rules on readings and KPIs, keyed by entity.
 
     Input rows are (entity, alert_batch): STRING, and the JSON of flink_job.alerts.samples. A processing-time timer
-    checks open alerts against changed rules while no samples arrive.
+    checks open alerts against changed rules while no samples arrive. An alert of an entity that is gone ends at once.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -64,23 +69,25 @@ class AlertStates(KeyedProcessFunction):  # type: ignore[misc]
         """Process a batch of samples of an entity; emits a row per change of an alert."""
         rules = self.registry.refresh().rules
         batch = decode_batch(value[1])
-        known, states = unpack_states(self.state.value())
-        entity = Entity(batch.entity, batch.site_path, batch.tags)
-        if batch.source == "kpi" and known is not None:
-            entity = known  # windows have no tags, and corrected ones the path of their time
-        changes = list(drop_inapplicable(rules, states, entity))
-        changes += observe(self._rules(rules, batch), states, batch)
+        stored = unpack_states(self.state.value())
+        entity = stored.place(batch)
+        changes = list(drop_inapplicable(rules, stored.states, entity))
+        if batch.samples:
+            changes += observe(self._rules(rules, batch), stored.states, batch)
+        if stored.is_gone:
+            changes += drop_all(rules, stored.states, entity, NO_METERS)
         yield from _rows(changes, rules.version_of(entity), entity, batch.currency, batch.arrival_ms)
-        self._store(states, entity, ctx)
+        self._store(stored, ctx)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
-        """Clear open alerts whose rules were removed, or whose scope was changed so that the entity is outside."""
+        """End open alerts whose rules were removed or changed so that they no longer apply."""
         rules = self.registry.refresh().rules
-        entity, states = unpack_states(self.state.value())
-        if entity is None:
-            return
-        yield from _rows(drop_inapplicable(rules, states, entity), rules.version_of(entity), entity, "", timestamp)
-        self._store(states, entity, ctx)
+        stored = unpack_states(self.state.value())
+        entity = stored.entity
+        if entity is not None:
+            changes = drop_inapplicable(rules, stored.states, entity)
+            yield from _rows(changes, rules.version_of(entity), entity, "", timestamp)
+            self._store(stored, ctx)
 
     def _rules(self, rules: RuleSet, batch: Batch) -> tuple[Rule, ...]:
         """The rules that apply to a batch, cached by entity."""
@@ -92,20 +99,20 @@ class AlertStates(KeyedProcessFunction):  # type: ignore[misc]
             self.applicable[key] = rules_for(rules, batch)
         return self.applicable[key]
 
-    def _store(self, states: States, entity: Entity, ctx: Any) -> None:
-        if not states:
+    def _store(self, stored: EntityState, ctx: Any) -> None:
+        if stored.is_empty:
             self.state.clear()
             return
-        self.state.update(pack_states(entity, states))
-        if has_open_alert(states):
+        self.state.update(pack_states(stored))
+        if has_open_alert(stored.states):
             _register_refresh(self.settings, ctx)
 
 
 class NoData(KeyedProcessFunction):  # type: ignore[misc]
     """State machines of no-data rules, keyed by entity; event time is the time of arrival.
 
-    Input rows are (entity, site_path, tags, is_resumed, at_ms, before_ms), see
-    flink_job/dataflow/sql/alerts/no_data_events.sql. Event-time timers evaluate entities that do not report;
+    Input rows are (entity, site_path, tags, kind, at_ms, before_ms), see detect_presence in
+    flink_job/dataflow/operators/alert_states.py. Event-time timers evaluate entities that do not report;
     processing-time timers check their alerts against changed rules.
     """
 
@@ -119,14 +126,21 @@ class NoData(KeyedProcessFunction):  # type: ignore[misc]
 
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         """Process that an entity stopped reporting, or resumed; emits a row per change of an alert."""
-        name, site_path, tags, is_resumed, at_ms, before_ms = value
+        name, site_path, tags, kind, at_ms, before_ms = value
         entity = Entity(name, site_path, tags)
-        _, state = unpack_no_data(self.state.value())
-        if is_resumed:
-            changes = resumed(self._rules(entity), entity.name, state, at_ms, before_ms)
+        known, state = unpack_no_data(self.state.value())
+        if kind == MOVED and known is None:
+            return
+        rules = self._rules(entity)
+        if kind == RESUMED:
+            changes = resumed(rules, entity.name, state, at_ms, before_ms)
+            yield from _rows(changes, self.registry.rules.version_of(entity), entity, "", at_ms)
+        elif kind == GONE:
+            changes = drop_all_no_data(self.registry.rules, state, entity, at_ms, NO_METERS)
             yield from _rows(changes, self.registry.rules.version_of(entity), entity, "", at_ms)
         else:
-            stopped_reporting(state, at_ms)
+            if kind == STOPPED:
+                stopped_reporting(state, at_ms)
             yield from self._evaluate(entity, state, ctx)
         self._store(entity, state, ctx)
 
@@ -153,9 +167,11 @@ class NoData(KeyedProcessFunction):  # type: ignore[misc]
             ctx.timer_service().register_event_time_timer(due_ms)
 
     def _store(self, entity: Entity, state: NoDataState, ctx: Any) -> None:
+        if state.since_ms is None:
+            self.state.clear()
+            return
         self.state.update(pack_no_data(entity, state))
-        if state.since_ms is not None:
-            _register_refresh(self.settings, ctx)
+        _register_refresh(self.settings, ctx)
 
     def _rules(self, entity: Entity) -> tuple[Rule, ...]:
         """The no-data rules that monitor the entity."""

@@ -12,7 +12,7 @@ import pandas as pd
 from pyflink.table import DataTypes
 from pyflink.table.udf import ScalarFunction, udf
 
-from flink_job.alerts.heartbeats import HeartbeatTracker
+from flink_job.alerts.presence import Heartbeats
 from flink_job.alerts.worker_prefilters import ChannelPrefilter
 from flink_job.config import Settings
 from flink_job.metering.bounds import MAX_DETAIL
@@ -51,7 +51,7 @@ RESOLVED = dict(
     rollover_ukwh=BIGINT,
     tags=STRING,  # name=value, joined by ;
     contracted_uw=BIGINT,  # contracted power of the TOU period [1e-6 kW]
-    heartbeats=DataTypes.ARRAY(DataTypes.STRING()),  # marks of HeartbeatTracker
+    heartbeats=DataTypes.ARRAY(DataTypes.STRING()),  # marks of Heartbeats
     **ALERT_COLUMNS,
 )
 #: Columns of RESOLVED that are attributes of TariffPosition.
@@ -105,7 +105,7 @@ class ResolveInput(NamedTuple):
 class ResolveReading(ScalarFunction):  # type: ignore[misc]
     """Vectorised SQL function with the arguments of ResolveInput and the result columns RESOLVED.
 
-    Readings also pass the heartbeat tracker and, if they have only measured channels, the pre-filter of alert rules;
+    Readings also have heartbeats and pass, if they have only measured channels, the pre-filter of alert rules;
     readings with billed quantities pass theirs in `price_reading`. It never raises for a contract or tariff.
     """
 
@@ -120,7 +120,7 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
         self.registry = tariff_registry(self.settings.tariffs)
         rules = rule_registry(self.settings.tariffs, self.settings.job.silence_s)
         self.measured = ChannelPrefilter(rules)
-        self.heartbeats = HeartbeatTracker(rules, self.settings.job.silence_s)
+        self.heartbeats = Heartbeats(rules)
         self.generation = self.loads = -1
         settle_memory()
 
@@ -238,9 +238,9 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
         arrival_ms = batch.arrival.to_numpy("datetime64[ms]").astype("int64")
         marks: dict[int, Any] = {}
         if self.heartbeats.needed:
-            for row, ((contract, _), at_ms) in enumerate(zip(resolutions, arrival_ms.tolist(), strict=True)):
+            for row, (contract, _) in enumerate(resolutions):
                 if contract is not None:
-                    marks[row] = self.heartbeats.marks(contract.meter, at_ms)
+                    marks[row] = self.heartbeats.marks(contract.meter)
         samples: dict[int, tuple[Any, ...]] = {}
         if self.measured.needed:
             is_billed = np.any([column != ABSENT for column in quantities.values()], axis=0)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from flink_job.alerts.calendars import Calendar
 from flink_job.alerts.conditions import Condition
-from flink_job.metering.site import LEVEL_DEPTHS, SITE_SEPARATOR, Entity, depth_of, factory_of, path_prefix, tag_pairs
-from flink_job.tenants import DEFAULT, plain, qualified, split, tenant_of
+from flink_job.alerts.monitored import monitored_entities
+from flink_job.metering.site import LEVEL_DEPTHS, Entity, depth_of, factory_of, path_prefix, tag_pairs
+from flink_job.tenants import DEFAULT, plain, tenant_of
 
 SEVERITIES = ("info", "minor", "major", "critical", "emergency")
 DEFAULT_HORIZON_MS = 3_600_000
@@ -128,9 +128,14 @@ class Rule:
             return self.concerns(entity)
         if tenant_of(entity.site_path) != self.tenant:
             return False
+        path = plain(entity.site_path)
         if self.per.startswith("tag:"):
-            return entity.tags.startswith(f"{self.per.removeprefix('tag:')}=") and entity.shown == entity.tags
-        path, depth = plain(entity.site_path), LEVEL_DEPTHS[self.per]
+            name = self.per.removeprefix("tag:")
+            is_wanted = all(f"{tag}={value}" == entity.tags for tag, value in self.scope.tags if tag == name)
+            return (
+                is_wanted and entity.tags.startswith(f"{name}=") and entity.shown == entity.tags and self._reaches(path)
+            )
+        depth = LEVEL_DEPTHS[self.per]
         return entity.name == entity.site_path and depth_of(path) == depth and self._reaches(path)
 
     def _reaches(self, path: str) -> bool:
@@ -183,23 +188,6 @@ class RuleSet:
         found: dict[Entity, tuple[Rule, ...]] = {}
         for rule in self.rules:
             if rule.source == "silence" and rule.concerns(meter):
-                for entity in monitored_entities(rule, meter):
+                for entity in monitored_entities(rule.per, meter):
                     found[entity] = (*found.get(entity, ()), rule)
         return found
-
-
-def monitored_entities(rule: Rule, meter: Entity) -> Iterable[Entity]:
-    """The entity that a no-data rule monitors through a meter: the meter, a level above it, or a value of its tag."""
-    if rule.per == "meter":
-        yield meter
-    elif rule.per.startswith("tag:"):
-        name = rule.per.removeprefix("tag:")
-        site = factory_of(meter.site_path)
-        tenant, shown = split(site)
-        for found, value in tag_pairs(meter.tags):
-            if found == name:
-                tag = f"{name}={value}"
-                yield Entity(qualified(tenant, f"{tag}{SITE_SEPARATOR}{shown}"), site, tag)
-    elif depth_of(meter.site_path) > LEVEL_DEPTHS[rule.per]:
-        path = path_prefix(meter.site_path, LEVEL_DEPTHS[rule.per])
-        yield Entity(path, path)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+#: Sources of batches without samples: kinds of rows of `Presence` (flink_job/java).
+MOVED, GONE = "moved", "gone"
+
 
 class Sample(msgspec.Struct, frozen=True, array_like=True):
     """The signals of a reading's interval or a KPI window.
@@ -23,7 +26,8 @@ class Sample(msgspec.Struct, frozen=True, array_like=True):
 class Batch(msgspec.Struct, frozen=True, array_like=True):
     """The samples of an entity that are forwarded at one arrival, in order of arrival.
 
-    `source` is `reading`, or `kpi` with level and window; `currency` is that of the costs.
+    `source` is `reading`, or `kpi` with level and window; `currency` is that of the costs. A batch without samples has
+    the source MOVED (site path and tags are what they are now) or GONE (no meter belongs to the entity any more).
     """
 
     entity: str

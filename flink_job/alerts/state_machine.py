@@ -11,7 +11,7 @@ from flink_job.alerts.endings import reason_to_end, rule_of_ended
 from flink_job.alerts.episodes import close, is_idle, restore, step
 from flink_job.alerts.points import Point
 from flink_job.alerts.rules import CLEAR, Rule, RuleSet
-from flink_job.alerts.samples import Batch
+from flink_job.alerts.samples import GONE, MOVED, Batch
 from flink_job.alerts.tracks import RuleState
 from flink_job.metering.site import Entity
 from flink_job.tenants import tenant_of
@@ -22,13 +22,36 @@ _encoder = msgspec.msgpack.Encoder()
 States = dict[str, RuleState]
 
 
-class _Stored(msgspec.Struct, array_like=True):
-    entity: Entity
-    states: States
+class EntityState(msgspec.Struct, array_like=True):
+    """State of an entity: its rules, and the site path and tags that are known last.
+
+    `is_placed`: a change of a contract has said where the entity is, so samples of an earlier time do not. `is_gone`:
+    no meter belongs to it any more. `entity` is None before the first sample and in state of earlier versions.
+    """
+
+    entity: Entity | None = None
+    states: States = {}
+    is_placed: bool = False
+    is_gone: bool = False
+
+    def place(self, batch: Batch) -> Entity:
+        """Update where the entity is; KPI windows do not know its tags. Returns the entity."""
+        found = Entity(batch.entity, batch.site_path, batch.tags)
+        if batch.source in (MOVED, GONE):
+            self.is_placed, self.is_gone = True, batch.source == GONE
+            self.entity = found
+        elif self.entity is None or not (self.is_placed or batch.source == "kpi"):
+            self.entity = found
+        return self.entity
+
+    @property
+    def is_empty(self) -> bool:
+        """True if the state can be removed without effect."""
+        return not self.states and not self.is_placed
 
 
 #: Until 0.12.0 the states were stored without the entity.
-_decoder = msgspec.msgpack.Decoder(_Stored | States)
+_decoder = msgspec.msgpack.Decoder(EntityState | States)
 
 
 def rules_for(rules: RuleSet, batch: Batch) -> tuple[Rule, ...]:
@@ -82,6 +105,13 @@ def drop_inapplicable(rules: RuleSet, states: States, entity: Entity) -> Iterato
             yield from _drop(rule_of_ended(rule_id, rule, detail), states, entity, detail)
 
 
+def drop_all(rules: RuleSet, states: States, entity: Entity, detail: str) -> Iterator[tuple[Rule, Change]]:
+    """End all episodes of an entity with the reason `detail`."""
+    for rule_id in list(states):
+        rule = rule_of_ended(rule_id, rules.by_id(rule_id, tenant_of(entity.site_path)), detail)
+        yield from _drop(rule, states, entity, detail)
+
+
 def _drop(rule: Rule, states: States, entity: Entity, detail: str) -> Iterator[tuple[Rule, Change]]:
     state = states.pop(rule.rule_id)
     for track in (state.live, state.past):
@@ -94,17 +124,17 @@ def has_open_alert(states: States) -> bool:
     return any(track.is_open for state in states.values() for track in (state.live, state.past) if track is not None)
 
 
-def pack_states(entity: Entity, states: States) -> bytes:
+def pack_states(state: EntityState) -> bytes:
     """The state of an entity as bytes."""
-    return _encoder.encode(_Stored(entity, states))
+    return _encoder.encode(state)
 
 
-def unpack_states(packed: bytes | None) -> tuple[Entity | None, States]:
-    """(entity, states) from bytes; without bytes, None and an empty state. The entity is None before 0.12.0."""
+def unpack_states(packed: bytes | None) -> EntityState:
+    """The state in bytes; an empty one without bytes."""
     if not packed:
-        return None, {}
+        return EntityState()
     stored = _decoder.decode(packed)
-    return (stored.entity, stored.states) if isinstance(stored, _Stored) else (None, stored)
+    return stored if isinstance(stored, EntityState) else EntityState(None, stored)
 
 
 def is_clear_or_inactive(rules: tuple[Rule, ...], series: str, value: float, at_ms: int) -> bool:

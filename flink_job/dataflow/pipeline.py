@@ -13,7 +13,7 @@ from pyflink.table import StatementSet, StreamTableEnvironment
 from flink_job.config import Job, Settings
 from flink_job.dataflow.accumulators import BILL, REVISIONS
 from flink_job.dataflow.functions import Functions
-from flink_job.dataflow.operators.alert_states import alert_state_machines, no_data_sessions
+from flink_job.dataflow.operators.alert_states import alert_state_machines, detect_presence
 from flink_job.dataflow.operators.keyed_aggregate import aggregate_by_key
 from flink_job.dataflow.operators.split_records import split_records
 from flink_job.dataflow.operators.temporal_join import Start, StoredRows, join_as_of, join_latest
@@ -144,18 +144,17 @@ def kpis(t_env: StreamTableEnvironment, views: Views, job: Job) -> None:
 
 
 def alerts(t_env: StreamTableEnvironment, views: Views, functions: Functions, job: Job) -> None:
-    """Samples that may change an alert, and entities that stopped reporting (in arrival time), to changes of alerts."""
+    """Samples that may change an alert, and entities that stop reporting, move or are gone, to changes of alerts."""
     views.add("alerts/kpi_samples")
     views.materialize("alerts/prefiltered", with_processing_time("processed_at"), Uid.ALERT_PREFILTER)
-    views.add("alerts/alert_samples")
     views.materialize("alerts/heartbeats", with_arrival_time("arrival"), Uid.HEARTBEATS)
     views.materialize("alerts/ticks", with_arrival_time("arrival"), Uid.CLOCK)
-    views.add("alerts/arrivals")
-    no_data_sessions(t_env, "arrivals", "no_data_sessions", job.silence_s)
-    views.add("alerts/no_data_events")
+    views.add("alerts/arrivals", "alerts/members")
+    detect_presence(t_env, ("arrivals", "members"), "presence", job.silence_s, Uid.PRESENCE)
+    views.add("alerts/alert_samples")
     machines = {
         Uid.ALERT_STATES: ("alert_samples", functions.alert_states),
-        Uid.NO_DATA: ("no_data_events", functions.no_data),
+        Uid.NO_DATA: ("presence", functions.no_data),
     }
     alert_state_machines(t_env, "alert_rows", machines, functions.alert_row)
     views.add("alerts/alerts")

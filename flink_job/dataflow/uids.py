@@ -46,6 +46,7 @@ class Uid(StrEnum):
     ALERT_PREFILTER = "alert-prefilter"
     HEARTBEATS = "heartbeats"
     CLOCK = "clock"
+    PRESENCE = "presence"
     ALERT_STATES = "alert-states"
     NO_DATA = "no-data"
     OUTPUTS = "outputs"

@@ -26,6 +26,8 @@ from tests.harness.jobs import SAMPLES
 SILENT = {"rule_id": "silent", "severity": "major", "no_data": "10s"}
 HOT = {"rule_id": "hot", "signal": "temperature", "severity": "critical", "when": "> 80"}
 TIMEOUT_S = 60
+#: Refresh of the rules [s].
+REFRESH_S = 2
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,7 @@ class Stream:
         }
         self.made: LocalAlerting = create_alerting(stacks, routes)
         properties = folder / "application_properties.json"
-        write_properties(properties, self.names, url, 2, 2, checkpoint_s=5, silence_s=5, idle_timeout_s=5)
+        write_properties(properties, self.names, url, REFRESH_S, 2, checkpoint_s=5, silence_s=5, idle_timeout_s=5)
         publish(self.names.contracts, map(flat_contract, ("a", "b")), lambda sent: None, url)
         self.received: list[tuple[str, str, str, str]] = []
         self.second = 0
@@ -66,6 +68,11 @@ class Stream:
         self.second += 1
         records = (reading(meter, self.second, temperature) for meter in meters)
         publish(self.names.readings, records, lambda sent: None, self.url)
+
+    def contract(self, meter: str, **changes: Any) -> None:
+        """Publish a contract of a meter."""
+        contract = json.dumps({**json.loads(flat_contract(meter)), **changes}).encode()
+        publish(self.names.contracts, [contract], lambda sent: None, self.url)
 
     def canary(self, slot: int) -> dict[str, Any]:
         """Run the canary function as the schedule does at a slot; returns its result."""
@@ -140,6 +147,42 @@ def test_heartbeats_and_rules_that_change(stream: Stream) -> None:
     assert stream.until("hot", "a", "cleared", lambda: stream.send("a", temperature=90)) == "the rule was removed"
     changes = [found[:3] for found in stream.received]
     assert len(changes) == len(set(changes)), changes
+
+
+def test_every_alert_ends_with_its_reason(stream: Stream) -> None:
+    """Rules are edited and removed and contracts move while meters are silent: nothing else ends their alerts.
+
+    Meter `absent` has a contract and never sends. The tariff of `untariffed` is missing, and it sends all the time.
+    """
+    gateway = {**SILENT, "rule_id": "gateway", "per": "tag:gateway"}
+    warm = {**HOT, "rule_id": "warm", "when": "> 60", "scope": {"site": "hall-1/*"}}
+    edited = {**HOT, "rule_id": "edited"}
+    stream.rules(SILENT, gateway, warm, edited)
+    time.sleep(2 * REFRESH_S)
+    for meter in ("m1", "m2"):
+        stream.contract(meter, site_path=f"hall-1/p/l/{meter}", tags={"gateway": "g1"})
+    stream.contract("absent")
+    stream.contract("untariffed", assignments=[{"tariff_id": "none", "valid_from": "2026-01-01"}])
+    others = ("a", "b", "untariffed")
+    stream.until("warm", "m1", "raised", lambda: stream.send("m1", "m2", *others, temperature=70))
+    stream.until("edited", "m2", "raised", lambda: stream.send("m1", "m2", *others, temperature=90))
+    for rule, entity in (("silent", "absent"), ("silent", "m1"), ("silent", "m2"), ("gateway", "gateway=g1")):
+        stream.until(rule, entity, "raised", lambda: stream.send(*others))
+
+    def ended(rule: str, entity: str) -> str:
+        return stream.until(rule, entity, "cleared", lambda: stream.send(*others))
+
+    stream.contract("m1", site_path="hall-2/p/l/m1", tags={"gateway": "g2"})
+    assert ended("warm", "m1") == "outside the rule's scope"
+    assert ("gateway", "gateway=g1", "cleared") not in [found[:3] for found in stream.received]
+    stream.contract("m2", site_path="hall-1/p/l/m2", tags={"gateway": "g2"})
+    assert ended("gateway", "gateway=g1") == "no meter is left"
+    stream.rules({**SILENT, "scope": {"site": "hall-2/*"}}, warm, {**edited, "signal": "vibration"})
+    assert ended("silent", "m2") == ended("silent", "absent") == "outside the rule's scope"
+    assert ended("edited", "m2") == "the rule was changed"
+    stream.rules()
+    assert ended("silent", "m1") == "the rule was removed"
+    assert not any(entity == "untariffed" for _, entity, *_ in stream.received)
 
 
 def test_the_canary_finds_the_costs_of_its_readings(stream: Stream) -> None:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flink_job.alerts.monitored import monitored_entities
 from flink_job.alerts.registry import open_rule_registry
-from flink_job.alerts.rules import monitored_entities
 from flink_job.metering.contract import ContractError, of_tenant, parse_contract
 from flink_job.metering.envelope import MARKER, Enclosed, enclose, opened
 from flink_job.metering.reading import parse_reading
@@ -175,7 +175,7 @@ def test_a_tag_is_watched_for_each_tenant_and_site_by_itself() -> None:
         entity
         for tenant, site in (("default", "f"), ("default", "g"), ("acme", "f"))
         for entity in monitored_entities(
-            rule, Entity(qualified(tenant, "m"), qualified(tenant, f"{site}/p/l/m"), "gateway=g1")
+            rule.per, Entity(qualified(tenant, "m"), qualified(tenant, f"{site}/p/l/m"), "gateway=g1")
         )
     ]
     assert len({entity.name for entity in found}) == 3

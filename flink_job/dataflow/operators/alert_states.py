@@ -1,4 +1,4 @@
-"""Operators of the alert rules: detection of entities without data, and the alert state machines."""
+"""Operators of the alert rules: presence of the entities that report, and the alert state machines."""
 
 from __future__ import annotations
 
@@ -7,31 +7,43 @@ from collections.abc import Mapping
 from pyflink.common import Types
 from pyflink.common.typeinfo import TypeInformation
 from pyflink.datastream import DataStream, KeyedProcessFunction
+from pyflink.java_gateway import get_gateway
 from pyflink.table import StreamTableEnvironment
-from pyflink.table.expressions import col, lit
-from pyflink.table.window import Session
 
+from flink_job.dataflow.operators.types import key_of, rows_of
+from flink_job.dataflow.table_stream import JavaObject, add_view, all_columns, as_stream, idle
 from flink_job.dataflow.uids import Uid, assign_uids
 
 
-def no_data_sessions(t_env: StreamTableEnvironment, arrivals: str, view: str, silence_s: int) -> None:
-    """Add as `view` the entities of view `arrivals` that stopped reporting: no arrival for `silence_s` seconds.
+def detect_presence(
+    t_env: StreamTableEnvironment, inputs: tuple[str, str], view: str, silence_s: int, uid: Uid
+) -> None:
+    """Add as `view` the entities that stop reporting, report again, move, or are gone.
 
-    These are session windows in arrival time. `last_ms` is the entity's last arrival.
+    The views `inputs` are arrivals (`entity_key`, `site_path`, `tags`, `arrival`) and members (`entity_key`,
+    `site_path`, `tags`, `meter_id`, `meter_action`). The columns of `view` are `entity`, `site_path`, `tags`, `kind`,
+    `at_ms` and `before_ms`; the operator is `Presence` in `flink_job/java`. An entity stops reporting if nothing
+    arrives for `silence_s` seconds.
     """
-    window = Session.with_gap(lit(silence_s).seconds).on(col("arrival")).alias("quiet")
-    found = (
-        t_env.from_path(arrivals)
-        .window(window)
-        .group_by(col("quiet"), col("entity"))
-        .select(
-            col("entity"),
-            col("site_path").max.alias("site_path"),
-            col("tags").max.alias("tags"),
-            col("arrival_ms").max.alias("last_ms"),
-        )
+    arrivals, members = (t_env.from_path(name) for name in inputs)
+    keys = [key_of(table._j_table.getResolvedSchema(), ["entity_key"]) for table in (arrivals, members)]
+    stream = (
+        as_stream(t_env, arrivals, uid.rows)
+        .keyBy(*keys[0])
+        .connect(idle(as_stream(t_env, members, uid.versions), uid).keyBy(*keys[1]))
+        .process(get_gateway().jvm.metering.flink.Presence(silence_s * 1000), _presence_type())
+        .name(f"Presence({view})")
+        .setDescription(f"Presence(silence=[{silence_s} s])")
+        .uid(uid)
     )
-    t_env.create_temporary_view(view, found)
+    add_view(t_env, view, stream, all_columns())
+
+
+def _presence_type() -> JavaObject:
+    """The (Java) type of the rows of `Presence`."""
+    types = get_gateway().jvm.org.apache.flink.table.api.DataTypes
+    texts = dict.fromkeys(("entity", "site_path", "tags", "kind"), types.STRING().notNull())
+    return rows_of({**texts, "at_ms": types.BIGINT().notNull(), "before_ms": types.BIGINT().notNull()})
 
 
 def alert_state_machines(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pyflink.java_gateway import get_gateway
 from pyflink.util.java_utils import to_jarray
@@ -32,8 +32,12 @@ def internal_type(schema: JavaObject) -> JavaObject:
 
 def widened(schema: JavaObject, names: Sequence[str], types: Sequence[JavaObject]) -> JavaObject:
     """The (Java) type of rows with the columns of a (Java) schema, followed by further columns."""
+    given = dict(zip(schema.getColumnNames(), schema.getColumnDataTypes(), strict=True))
+    return rows_of(given | dict(zip(names, types, strict=True)))
+
+
+def rows_of(columns: Mapping[str, JavaObject]) -> JavaObject:
+    """The (Java) type of rows with columns of (Java) data types."""
     jvm = get_gateway().jvm
-    all_names = [*schema.getColumnNames(), *names]
-    all_types = [*schema.getColumnDataTypes(), *types]
-    wide = jvm.org.apache.flink.table.catalog.ResolvedSchema.physical(all_names, all_types)
-    return jvm.org.apache.flink.table.runtime.typeutils.ExternalTypeInfo.of(row_type(wide))
+    schema = jvm.org.apache.flink.table.catalog.ResolvedSchema.physical(list(columns), list(columns.values()))
+    return jvm.org.apache.flink.table.runtime.typeutils.ExternalTypeInfo.of(row_type(schema))

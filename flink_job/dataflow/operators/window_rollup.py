@@ -14,8 +14,8 @@ from pyflink.java_gateway import get_gateway
 from pyflink.table import StreamTableEnvironment
 from pyflink.util.java_utils import to_jarray
 
-from flink_job.dataflow.operators.types import key_of
-from flink_job.dataflow.table_stream import JavaObject, add_view, as_stream, row_type, with_same_watermarks
+from flink_job.dataflow.operators.types import key_of, rows_of
+from flink_job.dataflow.table_stream import JavaObject, add_view, as_stream, idle, row_type, with_same_watermarks
 from flink_job.dataflow.uids import Uid
 
 _DAY_MS = 86_400_000
@@ -64,7 +64,7 @@ def roll_up(
         terms = t_env.from_path(expected)
         terms_schema = terms._j_table.getResolvedSchema()
         at = _positions(list(terms_schema.getColumnNames()), _TERMS)
-        second = _idle(as_stream(t_env, terms, uid.versions), uid).keyBy(*key_of(terms_schema, rollup.key))
+        second = idle(as_stream(t_env, terms, uid.versions), uid).keyBy(*key_of(terms_schema, rollup.key))
         operator = own.ExpectedRollup(columns, names.index("site"), at, *times, DEFAULT_INTERVAL_S)
         windows = stream.keyBy(*key_of(schema, rollup.key)).connect(second).transform(name, result, operator)
     else:
@@ -86,14 +86,6 @@ def _combined(stream: JavaObject, schema: JavaObject, rollup: Rollup, columns: J
     return stream.transform(
         name, jvm.org.apache.flink.table.runtime.typeutils.ExternalTypeInfo.of(row_type(schema)), combiner
     )
-
-
-def _idle(stream: JavaObject, uid: Uid) -> JavaObject:
-    """The (Java) stream without watermarks, idle unless rows arrive."""
-    jvm = get_gateway().jvm
-    strategy = jvm.org.apache.flink.api.common.eventtime.WatermarkStrategy.noWatermarks()
-    second = jvm.java.time.Duration.ofSeconds(1)
-    return stream.assignTimestampsAndWatermarks(strategy.withIdleness(second)).uid(f"{uid.versions}/idle")
 
 
 def _positions(names: Sequence[str], wanted: Sequence[str]) -> JavaObject:
@@ -122,5 +114,4 @@ def _result_type(schema: JavaObject, rollup: Rollup) -> JavaObject:
         f"max_{last}": types.BIGINT(),
         "arrival": types.TIMESTAMP(3),
     }
-    wide = jvm.org.apache.flink.table.catalog.ResolvedSchema.physical(list(columns), list(columns.values()))
-    return jvm.org.apache.flink.table.runtime.typeutils.ExternalTypeInfo.of(row_type(wide))
+    return rows_of(columns)

@@ -13,7 +13,7 @@ from flink_job.alerts.episodes import step
 from flink_job.alerts.points import Point
 from flink_job.alerts.rules import Rule, RuleSet
 from flink_job.alerts.samples import Batch, Sample
-from flink_job.alerts.state_machine import drop_inapplicable, observe, pack_states, unpack_states
+from flink_job.alerts.state_machine import EntityState, drop_all, drop_inapplicable, observe, pack_states, unpack_states
 from flink_job.alerts.tracks import RuleState
 from flink_job.metering.site import Entity
 
@@ -219,9 +219,9 @@ def test_a_removed_rule_ends_its_alert_but_a_missing_document_does_not() -> None
 def test_the_state_survives_serialization() -> None:
     machine = Machine(**{"for": "10m"})
     machine.feed((0, 90), (5, 90))
-    entity, states = unpack_states(pack_states(PRESS, {"hot": machine.state}))
-    assert entity == PRESS
-    machine.state = states["hot"]
+    restored = unpack_states(pack_states(EntityState(PRESS, {"hot": machine.state}, is_gone=True)))
+    assert (restored.entity, restored.is_placed, restored.is_gone) == (PRESS, False, True)
+    machine.state = restored.states["hot"]
     assert machine.feed((10, 90)) == [("raised", 10)]
 
 
@@ -229,8 +229,11 @@ def test_the_state_of_earlier_versions_is_restored() -> None:
     """Until 0.12.0 the state had no entity; the next sample adds it."""
     machine = Machine(**{"for": "10m"})
     machine.feed((0, 90), (5, 90))
-    assert unpack_states(msgspec.msgpack.encode({"hot": machine.state})) == (None, {"hot": machine.state})
-    assert unpack_states(None) == (None, {})
+    assert unpack_states(msgspec.msgpack.encode({"hot": machine.state})) == EntityState(None, {"hot": machine.state})
+    # Until 0.13.0 it did not say what the rule compared, nor whether the entity is gone.
+    live = msgspec.to_builtins(machine.state)[:2]
+    assert unpack_states(msgspec.msgpack.encode([PRESS, {"hot": live}])) == EntityState(PRESS, {"hot": machine.state})
+    assert unpack_states(None) == EntityState()
 
 
 @pytest.mark.parametrize(
@@ -282,3 +285,36 @@ def test_an_entity_in_the_scope_of_an_edited_rule_keeps_its_alert() -> None:
     states = {"hot": machine.state}
     assert list(drop_inapplicable(RuleSet("newer", (rule(scope={"site": "zaragoza/*"}),)), states, PRESS)) == []
     assert states == {"hot": machine.state}
+
+
+def batch_of(entity: Entity, source: str) -> Batch:
+    return Batch(*entity, source, "", 0, TEN, "", ())
+
+
+def test_what_a_contract_says_holds_against_samples_of_an_earlier_time() -> None:
+    """A window of the old path, corrected after the move, does not move the meter back; it has no tags either."""
+    state, moved = EntityState(), PRESS._replace(site_path="burgos/p/l/m")
+    assert state.place(batch_of(PRESS, "reading")) == PRESS
+    assert state.place(batch_of(PRESS._replace(tags=""), "kpi")) == PRESS
+    assert state.place(batch_of(moved, "moved")) == moved
+    assert state.place(batch_of(PRESS, "kpi")) == state.place(batch_of(PRESS, "reading")) == moved
+
+
+def test_an_entity_is_gone_until_a_meter_belongs_to_it_again() -> None:
+    state, line = EntityState(), Entity("f/p/l", "f/p/l")
+    state.place(batch_of(line, "gone"))
+    assert state.is_gone
+    assert not state.is_empty
+    state.place(batch_of(line, "kpi"))
+    assert state.is_gone
+    state.place(batch_of(line, "moved"))
+    assert not state.is_gone
+
+
+def test_all_alerts_of_an_entity_that_is_gone_end() -> None:
+    machine = Machine()
+    machine.feed((0, 90))
+    states = {"hot": machine.state}
+    [(ended, change)] = drop_all(RuleSet("1", (machine.rule,)), states, PRESS, "no meter is left")
+    assert (ended.signal, change.state, change.detail) == ("temperature", "cleared", "no meter is left")
+    assert states == {}

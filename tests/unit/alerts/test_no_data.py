@@ -9,6 +9,7 @@ import pytest
 
 from flink_job.alerts.document import parse_rules
 from flink_job.alerts.no_data import (
+    drop_all_no_data,
     drop_inapplicable_no_data,
     evaluate_no_data,
     next_deadline_ms,
@@ -185,6 +186,34 @@ def test_an_arrival_ends_the_alert_of_a_rule_that_is_not_known() -> None:
     clock.rules = ()
     clock.resumed(45)
     assert clock.changes == [("raised", 30, False), ("cleared", 45, False)]
+
+
+def test_a_gateway_that_is_gone_ends_its_alert() -> None:
+    """After 40 minutes; then nothing is known of it."""
+    clock = Clock(*rules(per="tag:gateway"))
+    gateway = Entity("gateway=g1\x1df", "f", "gateway=g1")
+    clock.no_data_since(0, until=40)
+    [(_, change)] = drop_all_no_data(
+        RuleSet("1", clock.rules), clock.state, gateway, TEN + 40 * MINUTE_MS, "no meter is left"
+    )
+    assert (change.state, change.detail, change.value) == ("cleared", "no meter is left", 2400)
+    assert clock.state == NoDataState(last_ms=TEN)
+
+
+@pytest.mark.parametrize(
+    ("scope", "is_covered"),
+    [
+        ({}, True),
+        ({"site": "f/p/*"}, True),
+        ({"site": "other/*"}, False),
+        ({"tags": {"gateway": "g1"}}, True),
+        ({"tags": {"gateway": "g2"}}, False),
+        ({"tags": {"class": "press"}}, True),
+    ],
+)
+def test_a_rule_per_tag_covers_the_gateways_of_its_scope(scope: dict[str, Any], is_covered: bool) -> None:
+    [rule] = rules(per="tag:gateway", scope=scope)
+    assert rule.covers(Entity("gateway=g1\x1df", "f", "gateway=g1")) == is_covered
 
 
 def test_the_state_survives_serialization() -> None:

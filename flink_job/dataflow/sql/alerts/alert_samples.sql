@@ -15,3 +15,8 @@ FROM (
   FROM prefiltered
 ) AS with_activity
 WHERE alert_batch <> '' AND (alert_certain OR is_active = 1)
+UNION ALL
+-- A batch without samples, by which open alerts of an entity that moved or is gone end (see flink_job/alerts/samples.py).
+SELECT entity, JSON_ARRAY(entity, site_path, tags, kind, '', 0, at_ms, '', JSON_ARRAY()) AS alert_batch
+FROM presence
+WHERE kind IN ('moved', 'gone')

@@ -47,7 +47,9 @@ import org.slf4j.LoggerFactory;
  * then on left rows are not delayed. The waiting rows are emitted in the order of their times.
  *
  * <p>The side output {@link #updates} has a row for each key once the head is reached, and for each
- * right row that is stored later: the key, the value, and the value before it or NULL.
+ * right row that is stored later: the key, the value, and the value before it or NULL. A restored
+ * operator also emits a row that replaces one before the head is reached: so what has followed from
+ * the value before can be undone.
  *
  * <p>State, none with a TTL:
  *
@@ -99,6 +101,7 @@ public final class LatestJoin extends AbstractStreamOperator<RowData>
   private transient RowData nulls;
   private transient long startedMs;
   private transient boolean isAtHead;
+  private transient boolean isRestored;
 
   /**
    * Creates a join.
@@ -140,7 +143,8 @@ public final class LatestJoin extends AbstractStreamOperator<RowData>
         context
             .getOperatorStateStore()
             .getUnionListState(new ListStateDescriptor<>("snapshot-read", Types.BOOLEAN));
-    if (!snapshotRead.get().iterator().hasNext()) {
+    isRestored = snapshotRead.get().iterator().hasNext();
+    if (!isRestored) {
       readSnapshot();
     }
   }
@@ -178,7 +182,8 @@ public final class LatestJoin extends AbstractStreamOperator<RowData>
   @Override
   public void processElement2(StreamRecord<RowData> element) throws Exception {
     RowData before = latest.value();
-    if (store(element.getValue(), before) && isAtHead) {
+    boolean isNews = isAtHead || (isRestored && before != null);
+    if (store(element.getValue(), before) && isNews) {
       emitUpdate(element.getValue(), before);
     }
   }

@@ -207,6 +207,27 @@ class LatestJoinTest {
   }
 
   @Test
+  void aRestoredOperatorEmitsWhatReplacesARowBeforeTheHead() throws Exception {
+    OperatorSubtaskState state;
+    try (Harness join = waitingHarness()) {
+      join.open();
+      right(join, "a", "v", 6, "1");
+      state = join.snapshot(1, 1);
+    }
+    try (Harness join = waitingHarness()) {
+      join.initializeState(state);
+      join.open();
+      right(join, "a", "w", 7, "1");
+      right(join, "b", "x", 5, "3");
+      assertEquals(List.of("a=w<v"), updates(join));
+      join.processWatermark2(new Watermark(STARTED_MS));
+      assertEquals(
+          List.of("a=w<null", "a=w<v", "b=x<null"),
+          updates(join).stream().sorted().collect(Collectors.toList()));
+    }
+  }
+
+  @Test
   void startsEmptyIfTheFileDoesNotExist() throws Exception {
     try (Harness join = harness(0, 1, folder.resolve("missing.gz").toUri().toString())) {
       join.open();

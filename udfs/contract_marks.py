@@ -1,0 +1,54 @@
+"""SQL function `contract_marks`: the entities that a contract concerns (see flink_job.alerts.presence)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from pyflink.table import DataTypes
+from pyflink.table.udf import ScalarFunction, udf
+
+from flink_job.alerts.presence import contract_marks
+from flink_job.config import Settings
+from flink_job.metering.contract import ContractError, parse_outline
+from flink_job.metering.site import Entity, meter_of
+from flink_job.registries import rule_registry
+
+
+class ContractMarks(ScalarFunction):  # type: ignore[misc]
+    """`contract_marks(contract, previous_contract)`: marks, of which the second argument may be NULL.
+
+    Without a location of rules there are none.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def open(self, function_context: Any) -> None:
+        """Open the rule registry of this worker."""
+        self.registry = rule_registry(self.settings.tariffs, self.settings.job.silence_s)
+
+    def eval(self, contract: pd.Series, previous: pd.Series) -> pd.Series:
+        """Return the marks of a batch of contracts."""
+        if self.registry.location is None:
+            return pd.Series([[] for _ in contract], dtype=object)
+        self.registry.refresh()
+        return pd.Series([self._marks(*documents) for documents in zip(contract, previous, strict=True)], dtype=object)
+
+    def _marks(self, document: str, before: str | None) -> list[str]:
+        latest = self._meter(document)
+        if latest is None:
+            return []
+        return contract_marks(self.registry.rules, latest, None if before is None else self._meter(before))
+
+    def _meter(self, document: str) -> Entity | None:
+        """Return the meter of a contract; None for one that an earlier release accepted and this one does not."""
+        try:
+            return meter_of(parse_outline(document), self.settings.contracts.tenant)
+        except ContractError:
+            return None
+
+
+def contract_marks_function(settings: Settings) -> Any:
+    """Create the SQL function `contract_marks`."""
+    return udf(ContractMarks(settings), result_type=DataTypes.ARRAY(DataTypes.STRING()), func_type="pandas")
