@@ -151,10 +151,10 @@ def alerts(t_env: StreamTableEnvironment, views: Views, functions: Functions, jo
     views.materialize("alerts/ticks", with_arrival_time("arrival"), Uid.CLOCK)
     views.add("alerts/arrivals", "alerts/members")
     detect_presence(t_env, ("arrivals", "members"), "presence", job.silence_s, Uid.PRESENCE)
-    views.add("alerts/alert_samples")
+    views.add("alerts/alert_samples", "alerts/no_data_events")
     machines = {
         Uid.ALERT_STATES: ("alert_samples", functions.alert_states),
-        Uid.NO_DATA: ("presence", functions.no_data),
+        Uid.NO_DATA: ("no_data_events", functions.no_data),
     }
     alert_state_machines(t_env, "alert_rows", machines, functions.alert_row)
     views.add("alerts/alerts")
