@@ -11,7 +11,7 @@ from pyflink.java_gateway import get_gateway
 from pyflink.table import StreamTableEnvironment
 
 from flink_job.dataflow.operators.types import key_of, rows_of
-from flink_job.dataflow.table_stream import JavaObject, add_view, all_columns, as_stream, idle
+from flink_job.dataflow.table_stream import JavaObject, add_view, as_stream, idle, with_same_watermarks
 from flink_job.dataflow.uids import Uid, assign_uids
 
 
@@ -22,8 +22,8 @@ def detect_presence(
 
     The views `inputs` are arrivals (`entity_key`, `site_path`, `tags`, `arrival`) and members (`entity_key`,
     `site_path`, `tags`, `meter_id`, `meter_action`). The columns of `view` are `entity`, `site_path`, `tags`, `kind`,
-    `at_ms` and `before_ms`; the operator is `Presence` in `flink_job/java`. An entity stops reporting if nothing
-    arrives for `silence_s` seconds.
+    `at_ms`, `before_ms` and `row_time`, with the watermarks of the arrivals. An entity stops reporting if nothing
+    arrives for `silence_s` seconds. The operator is `Presence` in `flink_job/java`.
     """
     arrivals, members = (t_env.from_path(name) for name in inputs)
     keys = [key_of(table._j_table.getResolvedSchema(), ["entity_key"]) for table in (arrivals, members)]
@@ -36,7 +36,7 @@ def detect_presence(
         .setDescription(f"Presence(silence=[{silence_s} s])")
         .uid(uid)
     )
-    add_view(t_env, view, stream, all_columns())
+    add_view(t_env, view, stream, with_same_watermarks("row_time"))
 
 
 def _presence_type() -> JavaObject:
