@@ -287,7 +287,7 @@ ALERT_ACTIONS = Table(
     (
         _TENANT,
         text("alert_id", "Id of the alert"),
-        text("action", "ack, assign, comment or snooze"),
+        text("action", "ack, assign, comment, snooze or close"),
         text("who", "Name of the person, from the token"),
         timestamp("done_at", "Time of the action"),
         text("site", "Factory"),

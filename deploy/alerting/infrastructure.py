@@ -22,8 +22,7 @@ from deploy.kit.queues import queue
 from deploy.settings import Environment
 
 #: DynamoDB actions of the functions; a transaction needs the permissions of its steps.
-API_ACTIONS = ("GetItem", "PutItem", "Query", "UpdateItem")
-NOTIFIER_ACTIONS = (*API_ACTIONS, "DeleteItem")
+ACTIONS = ("DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
 BATCH, RETRIES = 100, 100
 _IN_SETTINGS = "The settings define the names of recipients, secrets and their keys (deploy/settings.py)."
 
@@ -86,9 +85,9 @@ class AlertingFunctions(Construct):
 
     def grant(self, table: dynamodb.ITable, topics: NotificationTopics) -> None:
         """Grant the alert table to all functions; to notifier and sweeper also the topics and permitted recipients."""
-        use_table(self.api.role, table, API_ACTIONS, "by_site")
+        for function in (self.api, self.notifier, self.sweeper):
+            use_table(function.role, table, ACTIONS, "by_site")
         for function in (self.notifier, self.sweeper):
-            use_table(function.role, table, NOTIFIER_ACTIONS, "by_site")
             allow(function.role, ["sns:Publish"], topics.people.topic_arn, topics.programs.topic_arn)
             allow(function.role, ["sqs:SendMessage"], topics.check.queue_arn)
             grant_recipients(function.role, self._deployment.environment)

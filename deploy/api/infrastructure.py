@@ -25,6 +25,7 @@ ALERT_ROUTES = (
     "GET /alerts/{alert_id}",
     "POST /alerts/{alert_id}/ack",
     "POST /alerts/{alert_id}/assign",
+    "POST /alerts/{alert_id}/close",
     "POST /alerts/{alert_id}/comment",
     "POST /alerts/{alert_id}/snooze",
 )

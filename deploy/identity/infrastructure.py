@@ -14,7 +14,7 @@ from deploy.settings import Environment
 
 ROLE_DESCRIPTIONS = {
     VIEWER: "Read costs, meters and alerts.",
-    OPERATOR: "Also acknowledge, assign, comment on and snooze alerts.",
+    OPERATOR: "Also acknowledge, assign, comment on, snooze and close alerts.",
     EDITOR: "Also change rules and routes.",
 }
 

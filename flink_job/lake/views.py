@@ -171,7 +171,7 @@ ALERT_EPISODES = View(
         **_SITE,
         "episode_start": "Interval start of the first breach; the last arrival for a no-data rule. UTC",
         "notified_at": "Time of the first notification; NULL for alerts that are historical or muted throughout. UTC",
-        "over_at": "Time at which it cleared or latched; NULL while it is open. UTC",
+        "over_at": "Time at which it cleared, latched, or was closed by hand; NULL while it is open. UTC",
         "acknowledged_at": "Time of the first acknowledgement. UTC",
         "cost": "Cost of the readings of the episode [currency]",
         "flapping": "1 if the alert was flapping, else 0",

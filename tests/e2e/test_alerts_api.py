@@ -77,7 +77,7 @@ def test_users_see_their_own_sites_only(service: Service) -> None:
     assert service.call("ravi@pun", "/alerts?site=zaragoza")[0] == 403
     for path in ("/alerts/zar-1", "/alerts/none"):
         assert service.call("ravi@pun", path)[0] == 404
-    for action in ("ack", "comment", "assign", "snooze"):
+    for action in ("ack", "comment", "assign", "snooze", "close"):
         assert service.call("ravi@pun", f"/alerts/zar-1/{action}", {"note": "x", "to": "x", "minutes": 5})[0] == 404
 
 
@@ -124,6 +124,43 @@ def test_a_snoozed_alert_is_not_notified(service: Service) -> None:
     assert received(service.url, service.made.inbox) == []
 
 
+def test_an_alert_is_closed_by_hand(service: Service) -> None:
+    """Those who were notified are told who closed it and why; repeated, it is closed once."""
+    service.notify(alert("zar-4", entity="m-4", severity="critical"))
+    assert received(service.url, service.made.inbox)
+    assert service.call("ravi@pun", "/alerts/zar-4/close", {"note": "x"})[0] == 404
+    for _ in range(2):
+        status, shown = service.call("ana@zar", "/alerts/zar-4/close", {"note": "sensor replaced"})
+        assert (status, shown["status"], shown["closed_by"]) == (200, "ended", email("ana@zar"))
+    assert "zar-4" not in service.ids("ana@zar") and "zar-4" in service.ids("ana@zar", "?status=ended")
+    _, shown = service.call("ana@zar", "/alerts/zar-4")
+    actions = [(event["action"], event["who"], event["note"]) for event in shown["history"] if "action" in event]
+    assert actions == [("close", email("ana@zar"), "sensor replaced")]
+    run_function("sweeper", {}, service.environment)
+    [message] = received(service.url, service.made.inbox)
+    assert "closed by hand: Bearing too hot" in message["text"]
+    assert f"Why: sensor replaced ({email('ana@zar')})" in message["text"]
+
+
+def test_a_closed_alert_opens_again_with_news_only(service: Service) -> None:
+    """The job clears it later: nothing is sent. It escalates before that: it is open, and people are notified."""
+    for number, entity in ((5, "m-5"), (6, "m-6")):
+        service.notify(alert(f"zar-{number}", entity=entity, severity="critical"))
+        assert service.call("ana@zar", f"/alerts/zar-{number}/close", {"note": "known"})[0] == 200
+    run_function("sweeper", {}, service.environment)
+    received(service.url, service.made.inbox)
+    service.notify(
+        *(alert("zar-5", n, s, entity="m-5", severity="critical") for n, s in ((1, "eased"), (2, "cleared")))
+    )
+    assert received(service.url, service.made.inbox) == []
+    assert service.call("ana@zar", "/alerts/zar-5")[1]["closed_by"] == email("ana@zar")
+    service.notify(alert("zar-6", 1, "escalated", severity="critical", entity="m-6"))
+    [message] = received(service.url, service.made.inbox)
+    assert "escalated" in message["subject"]
+    _, shown = service.call("ana@zar", "/alerts/zar-6")
+    assert shown["status"] == "open" and "closed_by" not in shown and "ended_ms" not in shown
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
@@ -131,6 +168,8 @@ def test_a_snoozed_alert_is_not_notified(service: Service) -> None:
         ("/alerts/zar-1/snooze", {"minutes": "1"}),
         ("/alerts/zar-1/assign", {"to": ""}),
         ("/alerts/zar-1/comment", {}),
+        ("/alerts/zar-1/close", {}),
+        ("/alerts/zar-1/close", {"note": " "}),
         ("/alerts/zar-1/comment", {"note": "x" * 3000}),
         ("/alerts/zar-1/comment", [1]),
         ("/alerts/zar-1/comment", b"{"),

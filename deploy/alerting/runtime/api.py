@@ -1,4 +1,4 @@
-"""Alerts API: list and show alerts; acknowledge, assign, comment and snooze them. Actions are recorded with their user.
+"""Alerts API: list and show alerts; acknowledge, assign, comment, snooze and close them, as a recorded user.
 
 Runs behind API Gateway (HTTP API) with a JWT authorizer, so the claims are verified. Viewers read, operators act. For
 alerts of other tenants, and of sites without access, the caller gets 404. With `Idempotency-Key` an action can be
@@ -28,7 +28,8 @@ from deploy.kit.documents import is_text
 from deploy.kit.errors import reported
 
 from . import context
-from .items import ENDED, LATCHED, OPEN
+from .closing import closed_state, closing_steps
+from .items import ENDED, KEEP_ENDED_S, LATCHED, OPEN
 
 logger = Logger(service="alerts-api")
 app = APIGatewayHttpResolver()
@@ -79,6 +80,7 @@ def acknowledge(alert_id: str) -> Response[str]:
     if alert["status"] == LATCHED:
         key = context.table(caller.tenant).site_status_key(alert["site"], ENDED)
         changes |= {"status": ENDED, "site_status": key, "ended_ms": now_ms}
+        changes["expires_s"] = now_ms // 1000 + KEEP_ENDED_S
     return _act(caller, alert, "ack", changes)
 
 
@@ -110,14 +112,32 @@ def snooze(alert_id: str) -> Response[str]:
     return _act(caller, _alert(alert_id, caller), "snooze", {"snoozed_until_ms": until_ms})
 
 
+@app.post("/alerts/<alert_id>/close")
+def close(alert_id: str) -> Response[str]:
+    """Close an alert by hand: `{"note": why}`. One that has ended stays as it is."""
+    caller, note, now_ms = caller_in(app, OPERATOR), _note(), context.now_ms()
+    if not note.strip():
+        raise BadRequestError("note must say why the alert is closed")
+    alert, table = _alert(alert_id, caller), context.table(caller.tenant)
+    if alert["status"] == ENDED:
+        return _answer(alert)
+    changes = closed_state(table, alert, caller.name, caller.subject, now_ms)
+    return _act(caller, alert, "close", changes, closing_steps(table, alert, caller.name, note, now_ms))
+
+
 @reported
 def handler(event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
     """Lambda entry point."""
     return app.resolve(event, lambda_context)
 
 
-def _act(caller: Caller, alert: dict[str, Any], name: str, changes: dict[str, Any]) -> Response[str]:
-    """Record an action and the state that it changes. An Idempotency-Key is valid for its caller only."""
+def _act(
+    caller: Caller, alert: dict[str, Any], name: str, changes: dict[str, Any], more: list[dict[str, Any]] | None = None
+) -> Response[str]:
+    """Record an action and the state that it changes. An Idempotency-Key is valid for its caller only.
+
+    `more` are further steps of the transaction.
+    """
     key, table = key_in(app), context.table(caller.tenant)
     action = {
         "action": name,
@@ -128,12 +148,19 @@ def _act(caller: Caller, alert: dict[str, Any], name: str, changes: dict[str, An
         **{field: value for field, value in changes.items() if field in RECORDED_CHANGES},
     }
     action_id = hashlib.sha256(f"{caller.subject}\0{key}".encode()).hexdigest()[:32] if key else uuid4().hex
-    if table.record_action(alert, action, changes, action_id, bool(key)):
-        _to_lake(caller, alert, action)
-    elif (table.recorded_action(alert, action_id) or {}).get("action") != name:
-        raise ServiceError(409, "Idempotency-Key was already used for a different action: send a new key")
+    is_recorded = table.record_action(alert, action, changes, action_id, bool(key), more or [])
     state = table.alert(alert["alert_id"]) or alert
-    return Response(status_code=200, content_type="application/json", body=json.dumps(_shown(state)))
+    if is_recorded:
+        _to_lake(caller, alert, action)
+    elif "status" in changes and state["status"] not in (alert["status"], ENDED):
+        raise ServiceError(409, "the alert has changed in the meantime: repeat the request")
+    elif state["status"] == alert["status"] and (table.recorded_action(alert, action_id) or {}).get("action") != name:
+        raise ServiceError(409, "Idempotency-Key was already used for a different action: send a new key")
+    return _answer(state)
+
+
+def _answer(alert: dict[str, Any]) -> Response[str]:
+    return Response(status_code=200, content_type="application/json", body=json.dumps(_shown(alert)))
 
 
 def _note() -> str:

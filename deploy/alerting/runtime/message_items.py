@@ -11,6 +11,7 @@ from typing import Any
 from deploy.kit.tenants import DEFAULT_TENANT
 
 from .messages import body, digest, short, subject
+from .model import CLOSED
 from .routes import Recipient
 from .suppression import Notification
 
@@ -24,7 +25,8 @@ def alerts_message(
     """The item of a message with the changes of some notifications, all of one line of the site."""
     rows = [notification.change.row for notification in notifications]
     identity = "|".join(
-        f"{n.change.alert_id}#{n.change.number}#{now_ms if n.is_reminder else ''}" for n in notifications
+        f"{n.change.alert_id}#{n.change.number}#{now_ms if n.is_reminder or n.change.state == CLOSED else ''}"
+        for n in notifications
     )
     texts = subject(rows), body(rows, link), short(rows[0])
     return _item(recipient, identity, texts, notifications[0].change.line, rows, now_ms)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from .model import SEVERITIES
+from .model import ENDED, SEVERITIES
 
 _STATES = {
     "raised": "",
@@ -14,6 +14,7 @@ _STATES = {
     "flapping": "flapping: ",
     "cleared": "cleared: ",
     "latched": "latched, please acknowledge: ",
+    "closed": "closed by hand: ",
 }
 #: Alerts, or rules of a digest, that a message lists.
 MAX_LISTED = 20
@@ -49,7 +50,7 @@ def paragraph(row: dict[str, Any], link: str) -> str:
         lines.append(f"Cost so far: {float(row['cost']):,.2f} {row['currency']}")
     if row.get("detail"):
         lines.append(f"Why: {row['detail']}")
-    if row.get("hint") and row["state"] not in ("cleared", "latched"):
+    if row.get("hint") and row["state"] not in ENDED:
         lines.append(f"What to do: {row['hint']}")
     if link:
         lines.append(f"Details: {link}{row['alert_id']}")

@@ -10,8 +10,10 @@ from deploy.kit.documents import read_document
 from deploy.kit.tenants import DEFAULT_TENANT, is_tenant
 
 SEVERITIES = ("info", "minor", "major", "critical", "emergency")
-STATES = ("raised", "escalated", "eased", "flapping", "cleared", "latched")
-ENDED = ("cleared", "latched")
+#: The state of the notification that an alert was closed by hand; the job does not emit it.
+CLOSED = "closed"
+STATES = ("raised", "escalated", "eased", "flapping", "cleared", "latched", CLOSED)
+ENDED = ("cleared", "latched", CLOSED)
 LINE_DEPTH = 3
 #: Size of a record of the stream; lengths and numbers that fit into the keys of the table.
 MAX_RECORD, MAX_NAME, MAX_NUMBER = 1_048_576, 500, 999_999
@@ -52,7 +54,7 @@ class Change:
 
     @property
     def has_ended(self) -> bool:
-        """True if the alert has cleared or latched."""
+        """True if the alert has cleared, latched or been closed."""
         return self.state in ENDED
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .channels import Channels, Message
+from .closing import stays_closed
 from .composer import Composer
 from .limits import Breaker
 from .message_items import LEASE_MS
@@ -37,21 +38,21 @@ class Outbox:
         """Record a change and its notifications; return the recipients.
 
         Historical and muted changes are recorded without notifications. But recipients that were notified of a raise
-        are always notified of its end.
+        are always notified of its end, unless they know that it was closed by hand.
         """
-        is_quiet = change.historical or (change.muted and not change.has_ended)
-        recipients = [] if is_quiet else self._recipients(change)
+        alert = self.table.alert(change.alert_id) if change.number else None
+        is_closed = stays_closed(alert, change)
+        is_quiet = is_closed or change.historical or (change.muted and not change.has_ended)
+        recipients = [] if is_quiet else self._recipients(change, alert or {})
         wait_ms = INHIBIT_WAIT_MS if change.inhibited_by and not change.has_ended else 0
-        self.table.record_change(change, recipients, now_ms + wait_ms, now_ms)
+        self.table.record_change(change, recipients, now_ms + wait_ms, now_ms, is_closed)
         return recipients
 
-    def _recipients(self, change: Change) -> list[Recipient]:
+    def _recipients(self, change: Change, alert: dict[str, Any]) -> list[Recipient]:
         """The recipients by the routes, and those notified before: an alert that eases ends for them too."""
         found = {recipient.name: recipient for recipient in self.routes.of(change)}
-        if change.number:
-            before = (self.table.alert(change.alert_id) or {}).get("notified", {})
-            known = self.routes.recipients
-            found |= {name: known[name] for name in before if name in known}
+        known = self.routes.recipients
+        found |= {name: known[name] for name in alert.get("notified", {}) if name in known}
         return list(found.values())
 
     def dispatch(self, recipient: Recipient, now_ms: int, is_late: Callable[[], bool] = lambda: False) -> int:

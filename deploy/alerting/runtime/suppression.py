@@ -51,6 +51,8 @@ class Suppression:
                 self._defer(recipient, notification, now_ms + EARLIER_WAIT_MS)
             elif change.has_ended:
                 (send if was_notified else drop).append(notification)
+            elif "closed_ms" in alert:
+                drop.append(notification)  # closed by hand before it was sent
             elif notification.was_deferred and alert.get("status") != "open":
                 drop.append(notification)  # the alert ended while it was inhibited or snoozed
             elif until_ms := self._deferred_until(change, alert, now_ms):

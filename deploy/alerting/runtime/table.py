@@ -4,7 +4,7 @@
 | --- | --- | --- |
 | `A#alert` | `STATE` | current state: last change, status, acknowledgement, snooze, recipients that were notified |
 | `A#alert` | `C#number` | a change; the item exists once the change has been recorded |
-| `A#alert` | `D#time#id` | an action of a user: acknowledge, assign, comment, snooze |
+| `A#alert` | `D#time#id` | an action of a user: acknowledge, assign, comment, snooze, close |
 | `O#rule#entity` | `OPEN` | the rule has an open alert on the entity: for inhibition |
 | `N#recipient` | `time#alert#number` | a notification, due at `time` |
 | `M#recipient` | `time#message` | a message that is being sent; deleted once it has been sent |
@@ -59,10 +59,13 @@ class AlertTable:
         self.dynamodb, self.name, self.tenant = dynamodb, name, tenant
         self._prefix = "" if tenant == DEFAULT_TENANT else f"T#{tenant}{UNIT}"
 
-    def record_change(self, change: Change, recipients: Iterable[Recipient], due_ms: int, now_ms: int) -> bool:
+    def record_change(
+        self, change: Change, recipients: Iterable[Recipient], due_ms: int, now_ms: int, is_closed: bool = False
+    ) -> bool:
         """Record a change and its notifications in one transaction; False if the change was recorded before.
 
-        A change that arrives after a later change of its alert does not alter the state.
+        A change that arrives after a later change of its alert does not alter the state. `is_closed`: the alert was
+        closed by hand and stays so.
         """
         if change.tenant != self.tenant:
             raise ValueError(f"a change of tenant {change.tenant!r} for the table of {self.tenant!r}")
@@ -73,24 +76,27 @@ class AlertTable:
         for recipient in recipients:
             key = notification_key(due_ms, change.alert_id, change.number)
             recorded.append(self.put({"pk": f"N#{recipient.name}", "sk": key, "row": row}))
-        state = [self._update(alert, state_after(change, now_ms, self.site_status_key))]
+        state = [self._update(alert, state_after(change, now_ms, self.site_status_key, is_closed))]
         if not change.historical:
-            state += [self._open_marker(change), self.put({"pk": "SITES", "sk": change.site})]
+            state += [self._open_marker(change, is_closed), self.put({"pk": "SITES", "sk": change.site})]
             if self._prefix:
                 tenant = to_item({"pk": "TENANTS", "sk": self.tenant})
                 state.append({"Put": {"TableName": self.name, "Item": tenant}})
         return self.transact([*recorded, *state]) or self.transact(recorded)
 
-    def record_action(self, alert: Item, action: Item, changes: Item, action_id: str, is_idempotent: bool) -> bool:
+    def record_action(
+        self, alert: Item, action: Item, changes: Item, action_id: str, is_idempotent: bool, more: list[Item]
+    ) -> bool:
         """Record a user's action and the state that it changes; False if an action of the id was recorded before.
 
-        `is_idempotent`: the id is derived from the caller's Idempotency-Key, so the request may be repeated.
+        `is_idempotent`: the id is derived from the caller's Idempotency-Key, so the request may be repeated. `more` are
+        further steps of the transaction. An alert ends once: False, too, if it has ended since it was read.
         """
         sort_key = f"D#{action_id}" if is_idempotent else f"D#{action['at_ms']:015d}#{action_id}"
         steps = [self.put({"pk": alert["pk"], "sk": sort_key, **action}, "attribute_not_exists(pk)")]
         if changes:
-            steps.append(self._update(alert["pk"], update_expression(changes)))
-        return self.transact(steps)
+            steps.append(self._update(alert["pk"], update_expression(changes, alert["status"])))
+        return self.transact([*steps, *more])
 
     def recorded_action(self, alert: Item, action_id: str) -> Item | None:
         """The action that was recorded with an idempotent id, or None."""
@@ -232,10 +238,10 @@ class AlertTable:
         found = from_item(item)
         return {**found, "pk": found["pk"].removeprefix(self._prefix)}
 
-    def _open_marker(self, change: Change) -> dict[str, Any]:
+    def _open_marker(self, change: Change, is_closed: bool) -> dict[str, Any]:
         """A step that sets or removes the marker of an open alert."""
         pk = f"O#{change.rule_id}#{change.entity}"
-        if change.has_ended:
+        if change.has_ended or is_closed:
             return self.delete(pk, "OPEN")
         return self.put({"pk": pk, "sk": "OPEN", "alert_id": change.alert_id})
 
