@@ -125,7 +125,7 @@ def test_a_snoozed_alert_is_not_notified(service: Service) -> None:
 
 
 def test_an_alert_is_closed_by_hand(service: Service) -> None:
-    """Those who were notified are told who closed it and why; repeated, it is closed once."""
+    """Those who were notified are notified who closed it and why; repeated, it is closed once."""
     service.notify(alert("zar-4", entity="m-4", severity="critical"))
     assert received(service.url, service.made.inbox)
     assert service.call("ravi@pun", "/alerts/zar-4/close", {"note": "x"})[0] == 404
