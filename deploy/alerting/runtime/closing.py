@@ -1,4 +1,4 @@
-"""Closing an alert by hand: it ends, its history has who and why, and everybody who was notified of it is notified again.
+"""Closing an alert by hand: it ends, its history has who and why, and those who were notified are notified of it.
 
 The job does not know of it. A change that continues towards the end (eased, cleared, latched) leaves a closed alert as
 it is and notifies nobody; one that is news (raised again, escalated, flapping) opens it again.

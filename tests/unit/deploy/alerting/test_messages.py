@@ -115,4 +115,12 @@ def test_alert_health_against_values_by_hand() -> None:
             "SELECT site, alerts, most_in_10_min, is_flood, chattering, acknowledged, mean_time_to_acknowledge_s "
             "FROM alert_health ORDER BY site"
         ).fetchall()
+        # Closed by hand at 10:30: `flood-0`, which never cleared, ends then; `chatter-0` cleared at 10:05.
+        closing = [("flood-0", "close"), ("chatter-0", "close")]
+        lake.executemany("INSERT INTO alert_actions VALUES ('default', ?, ?, '2026-03-28 10:30:00')", closing)
+        over = lake.execute(
+            "SELECT alert_id, strftime(over_at, '%H:%M'), acknowledged_at IS NOT NULL FROM alert_episodes "
+            "WHERE alert_id IN ('flood-0', 'flood-1', 'chatter-0') ORDER BY alert_id"
+        ).fetchall()
+    assert over == [("chatter-0", "10:05", True), ("flood-0", "10:30", False), ("flood-1", None, False)]
     assert rows == [("f", 11, 11, True, 0, 0, None), ("g", 3, 1, False, 1, 1, 240.0)]
