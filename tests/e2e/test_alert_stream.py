@@ -72,7 +72,7 @@ class Stream:
     def contract(self, meter: str, **changes: Any) -> None:
         """Publish a contract of a meter."""
         contract = json.dumps({**json.loads(flat_contract(meter)), **changes}).encode()
-        publish(self.names.contracts, [contract], lambda sent: None, self.url)
+        publish(self.names.contracts, iter([contract]), lambda sent: None, self.url)
 
     def canary(self, slot: int) -> dict[str, Any]:
         """Run the canary function as the schedule does at a slot; returns its result."""
