@@ -21,16 +21,20 @@ from flink_job.metering.site import Entity
 
 @dataclass
 class Replay:
-    """The alert state machines of all entities, without Flink."""
+    """The alert state machines of all entities, without Flink.
+
+    `meters` are those with a contract: no-data rules monitor them from the first arrival of any meter.
+    """
 
     rules: RuleSet
+    meters: Iterable[Entity] = ()
     states: dict[str, States] = field(default_factory=dict)
     applicable: dict[tuple[str, ...], tuple[Rule, ...]] = field(default_factory=dict)
     rates: dict[tuple[str, str], Rates] = field(default_factory=dict)
     clocks: dict[tuple[str, str], Clock] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.no_data = _NoData(self.rules)
+        self.no_data = _NoData(self.rules, self.meters)
 
     def run(self, batches: Iterable[Batch]) -> Iterator[AlertRow]:
         """Yield the rows of the table `alerts` for batches in order of arrival."""
@@ -68,8 +72,8 @@ class Replay:
 class _NoData:
     """State machines of no-data rules; their clock is the latest arrival."""
 
-    def __init__(self, rules: RuleSet) -> None:
-        self.rules = rules
+    def __init__(self, rules: RuleSet, meters: Iterable[Entity]) -> None:
+        self.rules, self.meters = rules, meters
         self.monitored: dict[Entity, dict[Entity, tuple[Rule, ...]]] = {}
         self.states: dict[Entity, NoDataState] = {}
         self.deadlines: list[tuple[int, Entity]] = []
@@ -78,6 +82,9 @@ class _NoData:
         """Yield what is due before the arrival of a batch, and the alerts that it ends."""
         if batch.source != "reading":
             return
+        for contracted in self.meters:
+            self._watch(contracted, batch.arrival_ms)
+        self.meters = ()
         if meter not in self.monitored:
             self.monitored[meter] = self.rules.of_no_data(meter)
         yield from self._evaluate_before(batch.arrival_ms)
@@ -88,6 +95,14 @@ class _NoData:
                 for rule, change in resumed(rules, entity.name, state, batch.arrival_ms, before_ms):
                     yield alert_row(rule, self.rules.version, entity, change, "", batch.arrival_ms)
                 heapq.heappush(self.deadlines, (batch.arrival_ms + _shortest_ms(rules), entity))
+
+    def _watch(self, meter: Entity, now_ms: int) -> None:
+        """Wait for the first arrival of what rules monitor through a meter."""
+        self.monitored[meter] = self.rules.of_no_data(meter)
+        for entity, rules in self.monitored[meter].items():
+            if entity not in self.states:
+                self.states[entity] = NoDataState(now_ms)
+                heapq.heappush(self.deadlines, (now_ms + _shortest_ms(rules), entity))
 
     def _evaluate_before(self, now_ms: int) -> Iterator[AlertRow]:
         while self.deadlines and self.deadlines[0][0] < now_ms:

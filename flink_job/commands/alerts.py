@@ -104,7 +104,8 @@ def explain(
         fail(f"no rule {rule!r}; the document has {', '.join(r.rule_id for r in found.rules)}")
     if chosen.source == "silence":
         fail("explain does not support no_data rules; use `alerts replay`")
-    points = [pair for batch in _batches(readings, contracts, lake) for pair in _points(chosen, entity, batch)]
+    batches = _batches(readings, _contracts(contracts), lake)
+    points = [pair for batch in batches for pair in _points(chosen, entity, batch)]
     if not points:
         fail(f"the input has no sample of {chosen.signal} for {entity!r}, or the scope of the rule does not match it")
     rows = list(explained(chosen, entity, points))
@@ -141,6 +142,7 @@ def replay(
     from flink_job.alerts.rules import RuleSet
     from flink_job.alerts.trial_limit import with_limit
     from flink_job.commands.alert_tables import limits_table, replay_table
+    from flink_job.metering.site import meter_of
 
     found = _rules(rules)
     if rule:
@@ -148,7 +150,9 @@ def replay(
             fail(f"no rule {rule!r}; the document has {', '.join(r.rule_id for r in found.rules)}")
         found = RuleSet(found.version, tuple(r for r in found.rules if r.rule_id == rule))
     with errors.status("reading the history"):
-        batches = list(_batches(readings, contracts, lake))
+        known = _contracts(contracts)
+        batches = list(_batches(readings, known, lake))
+    meters = tuple(map(meter_of, known.values()))
     if not batches:
         fail("the input has no reading of a meter with a contract; add the contracts of its meters to --contracts")
     if limits:
@@ -158,10 +162,12 @@ def replay(
             trials = {limit: with_limit(found.rules[0], float(limit)) for limit in limits.split(",")}
         except ValueError as error:
             fail(str(error))
-        trial_rows = {limit: list(Replay(RuleSet("", (trial,))).run(batches)) for limit, trial in trials.items()}
+        trial_rows = {
+            limit: list(Replay(RuleSet("", (trial,)), meters).run(batches)) for limit, trial in trials.items()
+        }
         output.print(limits_table(trial_rows, batches))
         return
-    rows = list(Replay(found).run(batches))
+    rows = list(Replay(found, meters).run(batches))
     output.print(replay_table(found, rows, batches))
     if out is not None:
         out.write_bytes(b"".join(msgspec.json.encode(row._asdict()) + b"\n" for row in rows))
@@ -227,8 +233,8 @@ def _contracts(files: list[str] | None) -> dict[str, Contract]:
     return found
 
 
-def _batches(readings: list[str] | None, contracts: list[str] | None, lake: str) -> Iterator[Batch]:
-    """The history that the options select, in order of arrival."""
+def _batches(readings: list[str] | None, known: dict[str, Contract], lake: str) -> Iterator[Batch]:
+    """The history that the options select, in order of arrival; `known` are contracts by meter."""
     from flink_job.alerts import history
     from flink_job.io.records import InputError, read_parts
     from flink_job.io.remote import downloaded
@@ -237,7 +243,6 @@ def _batches(readings: list[str] | None, contracts: list[str] | None, lake: str)
 
     if bool(lake) == bool(readings):
         fail("give either --readings with --contracts, or --lake")
-    known = _contracts(contracts)
     try:
         if lake:
             selection = Selection(needed_tables("SELECT 1 FROM costs, kpis"))

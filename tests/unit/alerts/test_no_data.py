@@ -17,7 +17,9 @@ from flink_job.alerts.no_data import (
     stopped_reporting,
 )
 from flink_job.alerts.no_data_state import NoDataState, pack_no_data, unpack_no_data
+from flink_job.alerts.replay import Replay
 from flink_job.alerts.rules import Rule, RuleSet
+from flink_job.alerts.samples import Batch, Sample
 from flink_job.metering.site import Entity
 
 MINUTE_MS = 60_000
@@ -214,6 +216,38 @@ def test_a_gateway_that_is_gone_ends_its_alert() -> None:
 def test_a_rule_per_tag_covers_the_gateways_of_its_scope(scope: dict[str, Any], is_covered: bool) -> None:
     [rule] = rules(per="tag:gateway", scope=scope)
     assert rule.covers(Entity("gateway=g1\x1df", "f", "gateway=g1")) == is_covered
+
+
+def test_a_replay_waits_for_meters_that_never_send() -> None:
+    """Meter `a` sends every quarter hour from 10:00 to 13:00, `b` stops after 11:00, `c` has a contract and never sends.
+
+    Nobody knows of `c` before 10:00, the first arrival: its alert is at 12:00. That of `b` is at 13:00; but by then the
+    history has ended, so with a rule of one hour it is at 12:00.
+    """
+    found = parse_rules(
+        b"{rules: [{rule_id: one, severity: major, no_data: 1h}, {rule_id: two, severity: major, no_data: 2h}]}"
+    )
+    meters = [Entity(name, f"f/p/l/{name}") for name in "abc"]
+    batches = [
+        Batch(
+            *meters[number],
+            "reading",
+            "meter",
+            0,
+            TEN + minute * MINUTE_MS,
+            "",
+            (Sample(TEN, 900, 0, 0, {"power_kw": 1}),),
+        )
+        for minute in range(0, 181, 15)
+        for number in range(2)
+        if number == 0 or minute <= 60
+    ]
+    rows = Replay(found, meters).run(batches)
+    assert [(row.rule_id, row.entity, row.state, (row.event_ms - TEN) // MINUTE_MS) for row in rows] == [
+        ("one", "c", "raised", 60),
+        ("one", "b", "raised", 120),
+        ("two", "c", "raised", 120),
+    ]
 
 
 def test_the_state_survives_serialization() -> None:
