@@ -219,14 +219,13 @@ def test_a_rule_per_tag_covers_the_gateways_of_its_scope(scope: dict[str, Any], 
 
 
 def test_a_replay_waits_for_meters_that_never_send() -> None:
-    """Meter `a` sends every quarter hour from 10:00 to 13:00, `b` stops after 11:00, `c` has a contract and never sends.
+    """Meter `a` sends every quarter hour from 10:00 to 13:00, `b` until 11:00, and `c` has a contract and never sends.
 
-    Nobody knows of `c` before 10:00, the first arrival: its alert is at 12:00. That of `b` is at 13:00; but by then the
-    history has ended, so with a rule of one hour it is at 12:00.
+    `c` is waited for from 10:00, the first arrival: its alerts are at 11:00 and 12:00. Those of `b` are at 12:00 and,
+    with two hours, at 13:00; but then the history has ended.
     """
-    found = parse_rules(
-        b"{rules: [{rule_id: one, severity: major, no_data: 1h}, {rule_id: two, severity: major, no_data: 2h}]}"
-    )
+    document = [{"rule_id": name, "severity": "major", "no_data": name} for name in ("1h", "2h")]
+    found = parse_rules(msgspec.json.encode({"rules": document}))
     meters = [Entity(name, f"f/p/l/{name}") for name in "abc"]
     batches = [
         Batch(
@@ -244,9 +243,9 @@ def test_a_replay_waits_for_meters_that_never_send() -> None:
     ]
     rows = Replay(found, meters).run(batches)
     assert [(row.rule_id, row.entity, row.state, (row.event_ms - TEN) // MINUTE_MS) for row in rows] == [
-        ("one", "c", "raised", 60),
-        ("one", "b", "raised", 120),
-        ("two", "c", "raised", 120),
+        ("1h", "c", "raised", 60),
+        ("1h", "b", "raised", 120),
+        ("2h", "c", "raised", 120),
     ]
 
 
