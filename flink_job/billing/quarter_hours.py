@@ -57,11 +57,17 @@ def prepare_windows(connection: duckdb.DuckDBPyConnection, meter: str) -> None:
 
 
 def adjusted_windows(
-    connection: duckdb.DuckDBPyConnection, meter_id: str, history: History, zone: ZoneInfo, site_path: str
+    connection: duckdb.DuckDBPyConnection,
+    meter_id: str,
+    history: History,
+    measured_ms: NDArray[np.int64],
+    zone: ZoneInfo,
+    site_path: str,
 ) -> pd.DataFrame:
     """Return the exact minus the streamed amounts of a meter by quarter hour: KEY, interval_s and sums.
 
-    Rows that are zero throughout are left out. `site_path` is the place of the intervals that the stream did not cost.
+    Rows that are zero throughout are left out. `measured_ms` are the beginnings of the intervals that are readings.
+    `site_path` is the place of the intervals that the stream did not cost.
     """
     streamed = connection.execute("SELECT * EXCLUDE meter_id FROM streamed_windows WHERE meter_id = ?", [meter_id]).df()
     places = dict(
@@ -71,16 +77,24 @@ def adjusted_windows(
     streamed["exact_cost"] = 0
     negative = ["readings", *AMOUNTS]
     streamed[negative] = -streamed[negative]
-    exact = _exact(history, zone, places, plain(site_path))
+    exact = _exact(history, measured_ms, zone, places, plain(site_path))
     rows = pd.concat([exact, streamed], ignore_index=True)
     how: dict[str, Any] = {**dict.fromkeys(_SUMS, "sum"), "interval_s": "max"}
     rows = rows.groupby(list(KEY), dropna=False, as_index=False).agg(how)
     return rows[(rows[negative] != 0).any(axis=1)]
 
 
-def _exact(history: History, zone: ZoneInfo, places: Mapping[int, str], site_path: str) -> pd.DataFrame:
-    """Return a row per interval, and one for each bill without intervals, at the beginning of the bill."""
+def _exact(
+    history: History, measured_ms: NDArray[np.int64], zone: ZoneInfo, places: Mapping[int, str], site_path: str
+) -> pd.DataFrame:
+    """Return a row per interval, and one for each bill without intervals, at the beginning of the bill.
+
+    Rows that are not readings have the most frequent interval of the readings.
+    """
     data, bills = history.intervals, history.bills
+    is_reading = np.isin(data.start_ms, measured_ms)
+    lengths, counts = np.unique(data.interval_ms[is_reading] // 1000, return_counts=True)
+    usual_s = lengths[np.argmax(counts)]
     empty = sorted(set(range(len(bills))) - set(history.segment.tolist()))
     segment = np.append(history.segment, empty).astype(np.int64)
     starts = np.append(data.start_ms, [local_midnight_ms(bills[i].start, zone) for i in empty]).astype(np.int64)
@@ -94,8 +108,8 @@ def _exact(history: History, zone: ZoneInfo, places: Mapping[int, str], site_pat
         "cycle_start": np.array([bill.cycle_start.isoformat() for bill in bills], dtype=object)[segment],
         "tariff_id": np.array([plain(bill.tariff_id) for bill in bills], dtype=object)[segment],
         "tariff_version": np.array([bill.version for bill in bills], dtype=object)[segment],
-        "interval_s": np.append(data.interval_ms // 1000, nothing + WINDOW_MS // 1000),
-        "readings": np.append(np.ones(len(data.start_ms), dtype=np.int64), nothing),
+        "interval_s": np.append(np.where(is_reading, data.interval_ms // 1000, usual_s), nothing + usual_s),
+        "readings": np.append(is_reading.astype(np.int64), nothing),
     }
     energies = (data.import_ukwh, data.export_ukwh, data.reactive_uvarh)
     columns |= {name: np.append(values, nothing) for name, values in zip(ENERGIES, energies, strict=True)}

@@ -14,11 +14,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import duckdb
+import pandas as pd
 import pyarrow as pa
 
-from flink_job.billing.adjustments import Adjustment, Key, reasons_of, rows_of
+from flink_job.billing.adjustments import Adjustment, reasons_of, rows_of
 from flink_job.billing.measured import intervals_of, last_instant_ms, meters_in, prepare, streamed_of
 from flink_job.billing.quarter_hours import adjusted_windows
+from flink_job.billing.unmeasured import span_ms, unmeasured_ms, with_silent_days
 from flink_job.errors import MeteringError
 from flink_job.lake.database import needed_tables, open_lake
 from flink_job.lake.selection import EVERYTHING, Selection
@@ -33,7 +35,6 @@ from flink_job.tariffs.history import (
     CycleError,
     History,
     InForce,
-    Intervals,
     TariffInForce,
     rate_history,
 )
@@ -95,10 +96,8 @@ def rerate(
                 result.problems[meter_id] = "no contract"
                 continue
             try:
-                history, moved_ms, terms = _rate(connection, contract, registry, series, until_ms)
-                rated = _adjustments(connection, contract, registry, history, terms, moved_ms)
+                rated, windows = _rerate_meter(connection, contract, registry, series, until_ms)
                 covered = [a for a in rated if is_covered(date.fromisoformat(a.key[0]), a.cycle_end, selection)]
-                windows = adjusted_windows(connection, meter_id, history, terms.zone, contract.site_path)
                 result.adjustments += covered
                 result.rows.append(rows_of(covered, windows))
             except MeteringError as error:
@@ -106,17 +105,23 @@ def rerate(
     return result
 
 
-def _rate(
+def _rerate_meter(
     connection: duckdb.DuckDBPyConnection,
     contract: Contract,
     registry: TariffRegistry,
     series: Mapping[str, PriceSeries],
     until_ms: int,
-) -> tuple[History, Ints, BillingTerms]:
-    """Return the exact history of a meter, the beginnings of intervals with other register energy, and its terms."""
+) -> tuple[Sequence[Adjustment], pd.DataFrame]:
+    """Return the adjustments of a meter by billing cycle and tariff version, and by quarter hour."""
     data, moved_ms = intervals_of(connection, contract)
     terms = BillingTerms(ZoneInfo(contract.timezone), contract.billing_day, contract.cycle_starts, until_ms)
-    return rate_history(agreements(contract, registry), terms, data, series), moved_ms, terms
+    in_force = agreements(contract, registry)
+    history = rate_history(in_force, terms, data, series)
+    # Of a dynamic tariff there may be no price of the time without readings.
+    priced = [bill for bill in history.bills if registry.version(bill.tariff_id, bill.version).dynamic is None]
+    by_day = with_silent_days(history, priced, terms, lambda filled: rate_history(in_force, terms, filled, series))
+    windows = adjusted_windows(connection, contract.meter_id, by_day, data.start_ms, terms.zone, contract.site_path)
+    return _adjustments(connection, contract, registry, history, terms, moved_ms), windows
 
 
 def _adjustments(
@@ -130,7 +135,7 @@ def _adjustments(
     """Return the adjustment of each billing cycle and tariff version of a meter."""
     bills = {(bill.cycle_start.isoformat(), bill.tariff_id, bill.version): bill for bill in history.bills}
     streamed = streamed_of(connection, contract.meter_id)
-    gaps = _unmeasured_ms(history.intervals, bills, terms)
+    gaps = unmeasured_ms(history.intervals, bills, terms)
     found = []
     for key in sorted(bills.keys() | streamed.keys()):
         bill, before = bills.get(key), streamed.get(key)
@@ -177,25 +182,9 @@ def agreements(contract: Contract, registry: TariffRegistry) -> InForce:
     return in_force
 
 
-def _span_ms(bill: Bill, terms: BillingTerms) -> tuple[int, int]:
-    """Return (beginning, end) of a bill [epoch ms]."""
-    return local_midnight_ms(bill.start, terms.zone), local_midnight_ms(bill.end, terms.zone)
-
-
 def _inside(instants_ms: Ints, bill: Bill | None, terms: BillingTerms) -> int:
     """Return how many of the instants [epoch ms] are within a bill."""
     if bill is None:
         return 0
-    begin, end = _span_ms(bill, terms)
+    begin, end = span_ms(bill, terms)
     return int(((instants_ms >= begin) & (instants_ms < end)).sum())
-
-
-def _unmeasured_ms(data: Intervals, bills: Mapping[Key, Bill], terms: BillingTerms) -> dict[Key, int]:
-    """Return the time of each bill that no interval covers [ms]."""
-    found = {}
-    for key, bill in bills.items():
-        begin, end = _span_ms(bill, terms)
-        end = min(end, terms.until_ms or 1 << 62)
-        inside = (data.start_ms >= begin) & (data.start_ms < end)
-        found[key] = max(0, end - begin - int(data.interval_ms[inside].sum()))
-    return found

@@ -188,3 +188,60 @@ def test_days_follow_the_zone_of_settlement(tmp_path: Path, zone: str, hours: tu
     found = site.ask("SELECT energy_kwh FROM kpis_1d WHERE level = 'meter' ORDER BY window_start")
     assert found == [amounts(kwh) for kwh in hours]
     site.check()
+
+
+TIERED = {"energy": {"periods": {"all": [{"price": "0.10", "max": "100"}, {"price": "0.30"}]}}}
+DEMAND = {"window_s": 3600, "flat": [{"price": "10"}]}
+DEARER = {"window_s": 3600, "flat": [{"price": "20"}]}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kwh", "first", "rest", "second_june"),
+    [
+        # 24 x 0.10 + 72.5 x 0.20.
+        (flat("t", "1", "0.10"), flat("u", "1", "0.20"), "1", "2.4", "14.5", "4.8"),
+        # Tiers are prorated by days: 100 kWh / 30 at 0.10, the other 20.666667 of 24 kWh at 0.30.
+        (flat("t", "1", "0", **TIERED), flat("u", "1", "0.20"), "1", "6.533333", "14.5", "4.8"),
+        # 48 x 0.10 + 2 kW x 10 / 30; 145 x 0.20 + 2 kW x 20 x 29 / 30, the demand with the first reading.
+        (
+            flat("t", "1", "0.10", demand=DEMAND),
+            flat("u", "1", "0.20", demand=DEARER),
+            "2",
+            "5.466667",
+            "67.666667",
+            "48.266667",
+        ),
+    ],
+    ids=["flat", "tiers", "demand"],
+)
+def test_a_contract_that_is_changed_from_a_date_in_the_past(
+    tmp_path: Path, before: dict[str, Any], after: dict[str, Any], kwh: str, first: str, rest: str, second_june: str
+) -> None:
+    """96 hours from 1 June, an hour more on 5 June, and a correction to half of 3 June, 10:00, were costed under one
+    tariff. Since then the contract has another one from 2 June.
+    """
+    rows = [cost(hour, kwh, "0.10") for hour in range(97)]
+    rows.append(cost(58, f"-{Decimal(kwh) / 2}", "0", revision=1, is_first=False, reading_id="c", record_position="c"))
+    site = Site(tmp_path, [before, after], costs=rows)
+    site.settle(assignments=(Assignment("t", date(2026, 1, 1)), Assignment("u", date(2026, 6, 2))))
+    assert site.ask("SELECT tariff_id, cost FROM bills ORDER BY 1") == [("t", Decimal(first)), ("u", Decimal(rest))]
+    found = site.days()
+    assert (found[1, "m"], found[2, "m"]) == (amounts(first), amounts(second_june))
+    assert sum(row[0] for row in found.values()) == Decimal(first) + Decimal(rest)
+    site.check()
+
+
+def test_a_day_without_readings_has_its_fixed_charges(tmp_path: Path) -> None:
+    """30 EUR a month and 21 % tax: 1.21 on each of the 30 days of June. An hour on 2 June and the last of 4 June have
+    readings; the lake ends there, so four days are charged: 4.84. Before, 2 June had 1.21 x (1 + 5 / 24) of them.
+    """
+    vat = {"name": "VAT", "rate": "0.21", "base": ["energy", "fixed"]}
+    more = {"fixed": [{"name": "a", "amount": "30", "per": "month"}], "taxes": [vat]}
+    site = Site(tmp_path, [flat("t", "1", "0", **more)], costs=[cost(28, "1", "0"), cost(95, "1", "0")])
+    site.settle()
+    days = {day: amounts("1.21") for day in ((1, "m"), (2, "m"), (3, "m"), (4, "m"))}
+    assert site.days() == days
+    found = site.days(columns="readings, expected_readings, completeness")
+    assert found == {(1, "m"): (0, 24, 0), (2, "m"): (1, 24, 1 / 24), (3, "m"): (0, 24, 0), (4, "m"): (1, 24, 1 / 24)}
+    assert site.ask("SELECT fixed_cost, tax, cost FROM bills") == [amounts("4", "0.84", "4.84")]
+    site.check()
