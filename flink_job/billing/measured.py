@@ -34,8 +34,9 @@ _METER, _TARIFF = _qualified("meter_id"), _qualified("tariff_id")
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create temporary tables of intervals, register reads, and streamed charges and quarter hours for all meters."""
+    """Create temporary tables of intervals, register reads, unpriced readings, and streamed amounts for all meters."""
     prepare_windows(connection, _METER)
+    _prepare_unpriced(connection)
     sums = ", ".join(f"SUM({charge})" for charge in COST_COLUMNS)
     connection.execute(
         f"""
@@ -60,6 +61,15 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
         SELECT {_METER} AS meter_id, cycle_start, {_TARIFF} AS tariff_id, tariff_version,
           COUNT(*) FILTER (WHERE provisional), COUNT(*) FILTER (WHERE energy_kwh < 0), {sums}
         FROM costs GROUP BY tenant, costs.meter_id, cycle_start, costs.tariff_id, tariff_version
+        """
+    )
+
+
+def _prepare_unpriced(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE waiting AS
+        SELECT {_METER} AS meter_id, payload FROM unpriced ANTI JOIN costs USING (tenant, reading_id)
         """
     )
 
@@ -130,10 +140,7 @@ def _unpriced(
     Readings that have been costed since, as after a redrive, are no longer unpriced.
     """
     newest: dict[int, list[int]] = {}
-    rows = connection.execute(
-        f"SELECT payload FROM unpriced ANTI JOIN costs USING (tenant, reading_id) WHERE {_METER} = ?",
-        [contract.meter_id],
-    ).fetchall()
+    rows = connection.execute("SELECT payload FROM waiting WHERE meter_id = ?", [contract.meter_id]).fetchall()
     for (payload,) in rows:
         reading = parse_reading(b64decode(payload), _ANY_TIME_MS, MAX_RECORD_BYTES, 0)
         if reading.start_ms is None or reading.register_packed is not None:
