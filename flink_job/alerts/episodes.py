@@ -14,7 +14,7 @@ import itertools
 
 from flink_job.alerts.changes import CLEARED, EASED, ESCALATED, FLAPPING, RAISED, Change
 from flink_job.alerts.emission import change_of, ended_state
-from flink_job.alerts.late import close_late, forget_late, join_late, observe_late
+from flink_job.alerts.late import CORRECTED, close_late, forget_late, join_late, observe_late
 from flink_job.alerts.points import (
     Point,
     breaches,
@@ -26,7 +26,7 @@ from flink_job.alerts.points import (
     trailing_run,
 )
 from flink_job.alerts.rules import CLEAR, Rule
-from flink_job.alerts.tracks import MAX_ENDED, Episode, RuleState, Track
+from flink_job.alerts.tracks import MAX_ENDED, NEVER_MS, Episode, RuleState, Track
 
 
 def is_idle(rule: Rule, state: RuleState) -> bool:
@@ -97,22 +97,43 @@ def _observe(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -
         track.episode.cost_u += inserted.cost_u
     if not inserted.is_new:
         return []
+    found: list[Change] = []
     if track.episode is None:
         if inserted.before is not None and rule.rank_of(inserted.before) == CLEAR and breaches(rule, point):
             # The last episode may have ended with the sample that is corrected.
-            _shorten(track, point.at_ms - 1)
-        found = _maybe_raise(rule, entity, track, point, fresh)
+            found = _reopen(rule, entity, track, point, inserted.cost_u, fresh)
+        found = found or _maybe_raise(rule, entity, track, point, fresh)
     else:
         found = _update(rule, entity, track, point, fresh)
     prune(rule, track.points, track.episode.start_ms if track.episode else None)
     return found
 
 
-def _shorten(track: Track, end_ms: int) -> None:
-    """End the last episode no later than at `end_ms`."""
-    track.ended_ms = min(track.ended_ms, end_ms)
-    if track.ended:
-        track.ended[-1].ended_ms = track.ended_ms
+def _reopen(rule: Rule, entity: str, track: Track, point: Point, cost_u: int, fresh: bool) -> list[Change]:
+    """Raise the last episode again if a corrected sample shows that it went on; else end it before the sample."""
+    if point.at_ms > track.ended_ms:
+        return []
+    points, at = track.points, index_of(track.points, point.at_ms)
+    last = track.ended[-1] if track.ended else None
+    clear = trailing_run(rule, points[:at], lambda p: rule.rank_of(p.value) == CLEAR, last.start_ms - 1 if last else 0)
+    has_ended = bool(clear) and clear[-1].at_ms - clear[0].at_ms >= rule.clear_for_ms
+    if last is None or point.at_ms <= last.start_ms or has_ended:
+        track.ended_ms = point.at_ms - 1
+        if last is not None:
+            last.ended_ms = track.ended_ms
+        return []
+    track.ended.pop()
+    track.episode, last.ended_ms = last, None
+    track.ended_ms = track.ended[-1].ended_ms or NEVER_MS if track.ended else NEVER_MS
+    if points[0].at_ms <= last.start_ms:
+        last.cost_u = sum(p.cost_u for p in points[index_of(points, last.start_ms) : at + 1])
+    else:
+        last.cost_u += cost_u
+    is_newest, muted = at == len(points) - 1, rule.is_muted(point.at_ms)
+    last.historical = not (fresh and is_newest)
+    last.notified = not (last.historical or muted)
+    found = [change_of(rule, entity, last, point, RAISED, muted, CORRECTED)]
+    return found if is_newest else found + _update(rule, entity, track, points[-1], False)
 
 
 def _maybe_raise(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -> list[Change]:
@@ -150,8 +171,10 @@ def _update(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) ->
     newest = points[-1]
     # The sample at the start is clear if it has been corrected.
     clear = trailing_run(rule, points, lambda p: rule.rank_of(p.value) == CLEAR, episode.start_ms - 1)
-    if clear and clear[-1].at_ms - clear[0].at_ms >= required_clear_ms(rule, episode):
-        return [_end(rule, entity, track, newest, ended_state(rule))]
+    required_ms = required_clear_ms(rule, episode)
+    if clear and clear[-1].at_ms - clear[0].at_ms >= required_ms:
+        end = next(p for p in clear if p.at_ms - clear[0].at_ms >= required_ms)
+        return [_end(rule, entity, track, end, ended_state(rule))]
     if episode.flapping:
         return []
     found = _raise_again(rule, entity, track, point, fresh)

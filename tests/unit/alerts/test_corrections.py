@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import isnan
 
 import msgspec
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,6 +39,7 @@ class Line:
 
     def __init__(self, **changes: str) -> None:
         self.rule, self.state = rule_of(**changes), RuleState()
+        self.changes: list[Change] = []
         self.prefilter, self.states = Prefilter(LINE, (self.rule,), "kpi", "line", 3600), States()
 
     def feed(self, *windows: tuple[float, ...]) -> list[tuple[str, int, float]]:
@@ -48,6 +51,7 @@ class Line:
             changes = step(self.rule, LINE.name, self.state, point, at_ms + HOUR_MS)
             assert self._filtered(at_ms, value, cost_u) == changes
             found += changes
+            self.changes += changes
         return [(c.state, (c.event_ms - TEN) // HOUR_MS, c.cost_u / 1_000_000) for c in found]
 
     def _filtered(self, at_ms: int, value: float, cost_u: int) -> list[Change]:
@@ -90,8 +94,19 @@ def test_an_alert_that_ended_with_an_incomplete_window_is_raised_again() -> None
     """The second hour had 0.9 at its end, which cleared the alert, and 1.5 when all readings were there."""
     line = Line()
     assert line.feed((0, 2), (1, 0.9)) == [("raised", 0, 2), ("cleared", 1, 2.9)]
-    assert line.feed((1, 1.5)) == [("raised", 1, 1.5)]
-    assert line.feed((2, 0.5)) == [("cleared", 2, 2)]
+    assert line.feed((1, 1.5)) == [("raised", 1, 3.5)]
+    assert line.feed((2, 0.5)) == [("cleared", 2, 4)]
+
+
+@pytest.mark.parametrize("order", [range(4), range(3, -1, -1)])
+def test_hours_of_a_backlog_are_one_alert(order: Iterable[int]) -> None:
+    """Six hours had nothing when they ended; then four of them have 2: 4 x 2, and one hour with 0 ends it."""
+    line = Line()
+    line.feed(*((hour, 0) for hour in range(6)))
+    found = [change for hour in order for change in line.feed((hour, 2))]
+    assert len({change.alert_id for change in line.changes}) == 1
+    assert found[-1] == ("cleared", 4, 8)
+    assert line.changes[-1].episode_ms == TEN
 
 
 def test_a_breach_that_follows_a_corrected_window_does_not_bring_back_the_earlier_value() -> None:
