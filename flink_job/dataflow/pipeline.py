@@ -17,7 +17,7 @@ from flink_job.dataflow.operators.alert_states import alert_state_machines, dete
 from flink_job.dataflow.operators.keyed_aggregate import aggregate_by_key
 from flink_job.dataflow.operators.split_records import split_records
 from flink_job.dataflow.operators.temporal_join import Start, StoredRows, join_as_of, join_latest
-from flink_job.dataflow.operators.window_rollup import Rollup, roll_up
+from flink_job.dataflow.operators.window_rollup import Rollup, combine, roll_up
 from flink_job.dataflow.sinks import sink_name
 from flink_job.dataflow.table_stream import (
     all_columns,
@@ -138,6 +138,8 @@ def kpis(t_env: StreamTableEnvironment, views: Views, job: Job) -> None:
     views.add("kpis/kpi_readings", "kpis/expected_meters")
     meters, levels = Rollup(("meter_id", "site_path", "currency"), SUMS), Rollup(("entity", "currency"), SUMS)
     roll_up(t_env, "kpi_readings", "meter_windows", meters, job.state_days, Uid.KPIS_METERS, "expected_meters")
+    views.add("kpis/path_changes")
+    combine(t_env, "path_changes", "combined_changes", Rollup(("path", "currency"), SUMS), Uid.KPIS_COMBINE)
     views.add("kpis/level_changes")
     roll_up(t_env, "level_changes", "level_windows", levels, job.state_days, Uid.KPIS_LEVELS)
     views.add("kpis/windows", "kpis/kpis")

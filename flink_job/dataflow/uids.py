@@ -42,6 +42,7 @@ class Uid(StrEnum):
     COSTS = "costs"
     EXPECTED = "expected"
     KPIS_METERS = "kpis-meters"
+    KPIS_COMBINE = "kpis-combine"
     KPIS_LEVELS = "kpis-levels"
     ALERT_PREFILTER = "alert-prefilter"
     HEARTBEATS = "heartbeats"

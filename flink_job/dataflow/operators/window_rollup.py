@@ -49,15 +49,14 @@ def roll_up(
     `is_total`, `is_change`, `is_corrected`, `interval_s`, the sums, the least and greatest of the last one,
     and `arrival`. The view `expected`, if given, has the key and the columns `zone`, `from_ms`, `until_ms`, `site` and
     `interval_s`: rows of a key are expected between these times; in a bounded run, between the first and the last row
-    of its site, which both views name. Without `expected` the keys are few: rows of a key are first combined in memory.
+    of its site, which both views name.
     The sums of a quarter hour expire `ttl_days` after its last row.
     """
     table = t_env.from_path(rows)
     schema = table._j_table.getResolvedSchema()
-    names = list(schema.getColumnNames())
+    columns = _columns(schema, rollup)
     own = get_gateway().jvm.metering.flink
-    columns = own.RollupColumns(*(names.index(name) for name in _ROW), _positions(names, rollup.sums))
-    stream = as_stream(t_env, table, uid.rows)
+    stream = as_stream(t_env, table, uid.rows).keyBy(*key_of(schema, rollup.key))
     name, result = f"RollUp({view})", _result_type(schema, rollup)
     times = ttl_days * _DAY_MS, CORRECTION_DELAY_MS
     if expected:
@@ -65,27 +64,38 @@ def roll_up(
         terms_schema = terms._j_table.getResolvedSchema()
         at = _positions(list(terms_schema.getColumnNames()), _TERMS)
         second = idle(as_stream(t_env, terms, uid.versions), uid).keyBy(*key_of(terms_schema, rollup.key))
-        operator = own.ExpectedRollup(columns, names.index("site"), at, *times, DEFAULT_INTERVAL_S)
-        windows = stream.keyBy(*key_of(schema, rollup.key)).connect(second).transform(name, result, operator)
+        site = list(schema.getColumnNames()).index("site")
+        operator = own.ExpectedRollup(columns, site, at, *times, DEFAULT_INTERVAL_S)
+        windows = stream.connect(second).transform(name, result, operator)
     else:
-        combined = _combined(stream, schema, rollup, columns, f"Combine({rows})").uid(f"{uid.rows}/combine")
-        keyed = combined.keyBy(*key_of(schema, rollup.key))
-        windows = keyed.transform(name, result, own.WindowRollup(columns, *times))
+        windows = stream.transform(name, result, own.WindowRollup(columns, *times))
     windows.setDescription(f"RollUp(by=[{', '.join(rollup.key)}], sums=[{', '.join(rollup.sums)}])")
     add_view(t_env, view, windows.uid(uid), with_same_watermarks("row_time"))
 
 
-def _combined(stream: JavaObject, schema: JavaObject, rollup: Rollup, columns: JavaObject, name: str) -> JavaObject:
-    """The (Java) stream with the rows of a key and quarter hour summed between two watermarks."""
+def combine(t_env: StreamTableEnvironment, rows: str, view: str, rollup: Rollup, uid: Uid) -> None:
+    """Add as `view` the rows of the view `rows`, those of a key and quarter hour summed between two watermarks.
+
+    The columns are those of `rows`. Far fewer rows reach the rollup of levels that many meters share.
+    """
     jvm = get_gateway().jvm
+    table = t_env.from_path(rows)
+    schema = table._j_table.getResolvedSchema()
     key = key_of(schema, [*rollup.key, "start_ms", "day_start_ms"])[0]
     kinds = [column.getLogicalType() for column in schema.getColumnDataTypes()]
     getters = [jvm.org.apache.flink.table.data.RowData.createFieldGetter(kind, at) for at, kind in enumerate(kinds)]
     fields = to_jarray(getattr(jvm.org.apache.flink.table.data, "RowData$FieldGetter"), getters)
-    combiner = jvm.metering.flink.ChangeCombiner(key, columns, fields)
-    return stream.transform(
-        name, jvm.org.apache.flink.table.runtime.typeutils.ExternalTypeInfo.of(row_type(schema)), combiner
-    )
+    combiner = jvm.metering.flink.ChangeCombiner(key, _columns(schema, rollup), fields)
+    result = jvm.org.apache.flink.table.runtime.typeutils.ExternalTypeInfo.of(row_type(schema))
+    combined = as_stream(t_env, table, uid.rows).transform(f"Combine({rows})", result, combiner).uid(uid)
+    add_view(t_env, view, combined, with_same_watermarks("row_time"))
+
+
+def _columns(schema: JavaObject, rollup: Rollup) -> JavaObject:
+    """The (Java) positions of the columns of a rollup."""
+    names = list(schema.getColumnNames())
+    positions = (names.index(name) for name in _ROW)
+    return get_gateway().jvm.metering.flink.RollupColumns(*positions, _positions(names, rollup.sums))
 
 
 def _positions(names: Sequence[str], wanted: Sequence[str]) -> JavaObject:

@@ -313,7 +313,8 @@ def test_tariffs_import_urdb_writes_a_document_that_checks(tmp_path: Path) -> No
     printed = json.loads(command("tariffs", "import-urdb", record, *zone))
     command("tariffs", "import-urdb", record, *zone, "--out", tmp_path / "ours.json")
     assert json.loads((tmp_path / "ours.json").read_text()) == printed
-    assert "USD, from 1900-01-01" in command("tariffs", "check", tmp_path / "ours.json", record)
+    for document in (tmp_path / "ours.json", record):
+        assert "USD, from 1900-01-01" in command("tariffs", "check", document)
     assert "not a URDB record" in command("tariffs", "import-urdb", tmp_path / "ours.json", *zone, code=2)
 
 
@@ -321,7 +322,7 @@ def test_tariffs_check_says_what_the_stream_leaves(tmp_path: Path) -> None:
     ratchet = {"flat": [{"price": "1"}], "ratchet": {"share": "0.8", "months_back": 11}}
     documents = [
         write(tmp_path / "a.json", {**TARIFF, "demand": ratchet}),
-        write(tmp_path / "b.json", {**TARIFF, "export": {"rule": "net_metering"}}),
+        write(tmp_path / "b.json", {**TARIFF, "tariff_id": "u", "export": {"rule": "net_metering"}}),
     ]
     text = command("tariffs", "check", *documents, SAMPLES / "tariffs")
     assert "added in batch: ratchet" in text

@@ -1,5 +1,5 @@
--- Changes of the quarter hours of meters, for every level above: the first part of the site path (factory), the first two (process), and
--- the first three (line), as far as the path has them.
+-- The changes for every level above the meters: the first part of the path (factory), the first two (process), and the first three
+-- (line), as far as the path has them.
 SELECT
   l.entity,
   c.currency,
@@ -20,19 +20,13 @@ FROM (
   SELECT
     *,
     ARRAY[
-      SPLIT_INDEX(site_path, '/', 0),
+      SPLIT_INDEX(path, '/', 0),
       CASE
-        WHEN site_path LIKE '%/%' THEN CONCAT(SPLIT_INDEX(site_path, '/', 0), '/', SPLIT_INDEX(site_path, '/', 1))
-        ELSE ''
+        WHEN path LIKE '%/%' THEN CONCAT(SPLIT_INDEX(path, '/', 0), '/', SPLIT_INDEX(path, '/', 1)) ELSE ''
       END,
-      CASE
-        WHEN site_path LIKE '%/%/%' THEN
-          CONCAT(SPLIT_INDEX(site_path, '/', 0), '/', SPLIT_INDEX(site_path, '/', 1), '/', SPLIT_INDEX(site_path, '/', 2))
-        ELSE ''
-      END
+      CASE WHEN path LIKE '%/%/%' THEN path ELSE '' END
     ] AS entities
-  FROM meter_windows
-  WHERE is_change
+  FROM combined_changes
 ) AS c
 CROSS JOIN UNNEST(c.entities) AS l (entity)
 WHERE l.entity <> ''

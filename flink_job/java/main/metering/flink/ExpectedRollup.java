@@ -5,7 +5,7 @@ import java.util.Map;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeinfo.Types;
-import org.apache.flink.api.java.tuple.Tuple4;
+import org.apache.flink.api.java.tuple.Tuple5;
 import org.apache.flink.streaming.api.operators.TwoInputStreamOperator;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
@@ -18,8 +18,8 @@ import org.apache.flink.table.data.binary.BinaryStringData;
  *
  * <p>The second input has the terms of a key: a time zone (STRING), and the times from which and
  * until which rows of the key are expected (BIGINT, epoch ms). Of its watermarks only the end
- * counts: the first input ends after it. Within its terms a key has an hour and a day whether rows
- * arrive or not, from the first watermark that follows the terms.
+ * counts: the first input ends after it. Within its terms a key has a day whether rows arrive or
+ * not, and an hour once rows have arrived, from the first watermark that follows the terms.
  *
  * <p>A slot of a key that has terms, or rows, is expected to have as many rows as multiples of the
  * interval start in it. The interval is that of its rows, else that of the rows before, else that
@@ -41,7 +41,7 @@ public final class ExpectedRollup extends WindowRollup
   private final int termsInterval;
   private final int defaultIntervalS;
 
-  private transient ValueState<Tuple4<String, Long, Long, String>> terms;
+  private transient ValueState<Tuple5<String, Long, Long, String, Integer>> terms;
   private transient Map<StringData, long[]> spans;
   private transient boolean rowsEnded;
   private transient boolean termsEnded;
@@ -81,7 +81,8 @@ public final class ExpectedRollup extends WindowRollup
         getRuntimeContext()
             .getState(
                 new ValueStateDescriptor<>(
-                    "terms", Types.TUPLE(Types.STRING, Types.LONG, Types.LONG, Types.STRING)));
+                    "terms",
+                    Types.TUPLE(Types.STRING, Types.LONG, Types.LONG, Types.STRING, Types.INT)));
   }
 
   @Override
@@ -115,11 +116,12 @@ public final class ExpectedRollup extends WindowRollup
             row.getString(zone).toString(),
             row.getLong(from),
             row.getLong(until),
-            row.getString(termsPeers).toString());
+            row.getString(termsPeers).toString(),
+            row.getInt(termsInterval));
     terms.update(given.stored());
     RollupProgress at = progress();
     if (at.intervalS == 0) {
-      at.intervalS = row.getInt(termsInterval);
+      at.intervalS = given.intervalS;
     }
     if (at.expectedUntilMs <= watermark()) {
       // Expected again, or for the first time: from the next watermark on.
@@ -146,12 +148,40 @@ public final class ExpectedRollup extends WindowRollup
         at.expectedUntilMs = known.untilMs;
       }
     }
-    long slotMs = floor(Math.max(at.expectedFromMs, at.closedMs));
+    long fromMs = floor(Math.max(at.expectedFromMs, at.closedMs));
+    emitUnheard(at, fromMs, Math.min(reachedMs, at.firstMs));
+    openGroups(at, Math.max(fromMs, at.firstMs), reachedMs);
+    boolean goesOn = !isEnd && reachedMs < at.expectedUntilMs;
+    return goesOn ? Math.max(reachedMs, floor(at.expectedFromMs)) + SLOT_MS : Long.MAX_VALUE;
+  }
+
+  /**
+   * Notes the first group with rows; hours that follow it have totals, whether they have rows or
+   * not.
+   */
+  @Override
+  void hear(RollupProgress at, long groupMs) throws Exception {
+    if (at.heardMs == RollupProgress.NONE) {
+      at.heardMs = Math.max(at.closedMs, RollupProgress.NONE + 1);
+    }
+    if (groupMs < at.firstMs) {
+      long untilMs = Math.min(at.firstMs, at.closedMs);
+      at.firstMs = groupMs;
+      if (at.expectedFromMs != RollupProgress.NONE) {
+        openGroups(at, floor(Math.max(at.expectedFromMs, groupMs)), untilMs);
+      }
+    }
+  }
+
+  /** Adds the groups of a key in which rows are expected. */
+  private void openGroups(RollupProgress at, long fromMs, long reachedMs) throws Exception {
+    ExpectedTerms known = null;
+    long slotMs = fromMs;
     while (slotMs < Math.min(reachedMs, at.expectedUntilMs)) {
       if (at.endOfGroup(slotMs) == RollupProgress.NONE) {
         known = known == null ? ExpectedTerms.of(terms.value()) : known;
         long[] day = known.day(slotMs);
-        long groupMs = load(slotMs, day[0], day[1]);
+        long groupMs = load(at, slotMs, day[0], day[1]);
         markPending(at, groupMs);
         store(groupMs);
       }
@@ -159,8 +189,60 @@ public final class ExpectedRollup extends WindowRollup
       // slot.
       slotMs = Math.max(at.endOfGroup(slotMs), slotMs + SLOT_MS);
     }
-    boolean goesOn = !isEnd && reachedMs < at.expectedUntilMs;
-    return goesOn ? Math.max(reachedMs, floor(at.expectedFromMs)) + SLOT_MS : Long.MAX_VALUE;
+  }
+
+  /**
+   * Emits the slots of a key before its first rows, as changes; its days are its only totals.
+   * Nothing is stored: what is expected follows from the terms, and keys that never have rows may
+   * be many.
+   */
+  private void emitUnheard(RollupProgress at, long fromMs, long reachedMs) throws Exception {
+    ExpectedTerms known = null;
+    long[] day = null;
+    long slotMs = fromMs;
+    while (slotMs < Math.min(reachedMs, at.expectedUntilMs)) {
+      known = known == null ? ExpectedTerms.of(terms.value()) : known;
+      day = day == null || slotMs >= day[0] + day[1] ? known.day(slotMs) : day;
+      long groupMs = start(slotMs, day[0]);
+      long endMs = end(groupMs, day[0] + day[1]);
+      group.clear(day[0], day[1]);
+      addUntil(at, known.intervalS, groupMs, reachedMs);
+      for (; slotMs < Math.min(endMs, reachedMs); slotMs += SLOT_MS) {
+        int slot = (int) ((slotMs - groupMs) / SLOT_MS);
+        if (!group.isEmpty(slot)) {
+          rows.slot(group, slot, slotMs, false, true, false);
+        }
+      }
+      at.days = RollupProgress.with(at.days, day[0], day[0] + day[1]);
+    }
+  }
+
+  @Override
+  void addUnheard(RollupProgress at, long groupMs) throws Exception {
+    boolean isHeard = at.heardMs != RollupProgress.NONE;
+    long untilMs = isHeard ? Math.max(at.heardMs, at.firstMs) : at.reachedMs;
+    if (groupMs < untilMs && at.expectedFromMs != RollupProgress.NONE) {
+      addUntil(at, ExpectedTerms.of(terms.value()).intervalS, groupMs, untilMs);
+    }
+  }
+
+  /** Adds to {@link #group} the rows that are expected until a time. */
+  private void addUntil(RollupProgress at, long intervalS, long groupMs, long untilMs) {
+    long endMs = Math.min(untilMs, end(groupMs, group.dayStartMs + group.dayMs));
+    for (long slotMs = groupMs; slotMs + SLOT_MS <= endMs; slotMs += SLOT_MS) {
+      if (at.expects(slotMs)) {
+        int slot = (int) ((slotMs - groupMs) / SLOT_MS);
+        group.sums[slot][RollupColumns.EXPECTED] += expectedIn(slotMs, intervalS);
+      }
+    }
+  }
+
+  /** Returns the number of rows whose intervals start in a slot. */
+  private long expectedIn(long slotMs, long intervalS) {
+    long intervalMs = 1000 * (intervalS == 0 ? defaultIntervalS : intervalS);
+    long offsetMs = slotMs - group.dayStartMs;
+    return Math.floorDiv(offsetMs + SLOT_MS - 1, intervalMs)
+        - Math.floorDiv(offsetMs - 1, intervalMs);
   }
 
   @Override
@@ -170,10 +252,7 @@ public final class ExpectedRollup extends WindowRollup
     } else if (!at.expects(slotMs) || slotMs >= reachedMs) {
       return;
     }
-    long intervalMs = 1000 * (at.intervalS == 0 ? defaultIntervalS : at.intervalS);
-    long offsetMs = slotMs - group.dayStartMs;
-    group.sums[slot][RollupColumns.EXPECTED] +=
-        Math.floorDiv(offsetMs + SLOT_MS - 1, intervalMs) - Math.floorDiv(offsetMs - 1, intervalMs);
+    group.sums[slot][RollupColumns.EXPECTED] += expectedIn(slotMs, at.intervalS);
   }
 
   @Override

@@ -10,7 +10,7 @@ import org.apache.flink.api.common.state.ValueState;
  */
 final class RollupProgress {
   static final long NONE = Long.MIN_VALUE;
-  private static final int FIXED = 6;
+  private static final int FIXED = 8;
 
   /** All slots that end at or before this time have been emitted. */
   long closedMs = NONE;
@@ -27,6 +27,17 @@ final class RollupProgress {
   /** ... until this time. */
   long expectedUntilMs = NONE;
 
+  /**
+   * Slots that end at or before this time were emitted before there were rows; NONE without rows.
+   */
+  long heardMs = NONE;
+
+  /** Start of the first group with rows. */
+  long firstMs = Long.MAX_VALUE;
+
+  /** Time up to which slots are being emitted; not stored. */
+  long reachedMs = NONE;
+
   /** Groups to be emitted, as pairs of start and end, in order of their start. */
   long[] groups = {};
 
@@ -42,7 +53,9 @@ final class RollupProgress {
       progress.timerMs = stored[2];
       progress.expectedFromMs = stored[3];
       progress.expectedUntilMs = stored[4];
-      int split = FIXED + (int) stored[5];
+      progress.heardMs = stored[5];
+      progress.firstMs = stored[6];
+      int split = FIXED + (int) stored[7];
       progress.groups = Arrays.copyOfRange(stored, FIXED, split);
       progress.days = Arrays.copyOfRange(stored, split, stored.length);
     }
@@ -56,7 +69,9 @@ final class RollupProgress {
     stored[2] = timerMs;
     stored[3] = expectedFromMs;
     stored[4] = expectedUntilMs;
-    stored[5] = groups.length;
+    stored[5] = heardMs;
+    stored[6] = firstMs;
+    stored[7] = groups.length;
     System.arraycopy(groups, 0, stored, FIXED, groups.length);
     System.arraycopy(days, 0, stored, FIXED + groups.length, days.length);
     state.update(stored);

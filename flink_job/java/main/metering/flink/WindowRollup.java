@@ -52,7 +52,7 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
   private transient MapState<Long, byte[]> groups;
   private transient ValueState<long[]> progress;
   private transient InternalTimerService<VoidNamespace> timers;
-  private transient RollupOutput rows;
+  transient RollupOutput rows;
   private transient Counter late;
   transient SlotGroup group;
 
@@ -94,8 +94,9 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
     long startMs = row.getLong(columns.start);
     long slotMs = floor(startMs);
     RollupProgress at = progress();
-    long groupMs =
-        load(slotMs, row.getLong(columns.dayStart), row.getInt(columns.dayLength) * 1000L);
+    long dayStartMs = row.getLong(columns.dayStart);
+    hear(at, start(slotMs, dayStartMs));
+    long groupMs = load(at, slotMs, dayStartMs, row.getInt(columns.dayLength) * 1000L);
     int slot = (int) ((slotMs - groupMs) / SLOT_MS);
     columns.add(row, group, slot);
     boolean isLate = slotMs + SLOT_MS <= at.closedMs;
@@ -120,6 +121,7 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
     RollupProgress at = progress();
     long reachedMs = isEnd ? Math.max(at.closedMs, endMs()) : floor(timers.currentWatermark());
     at.timerMs = RollupProgress.NONE;
+    at.reachedMs = reachedMs;
     rows.setKey((RowData) getCurrentKey());
     long nextMs = openExpected(at, reachedMs, isEnd);
     nextMs = Math.min(nextMs, closeGroups(at, reachedMs, isEnd));
@@ -146,6 +148,12 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
   long openExpected(RollupProgress at, long reachedMs, boolean isEnd) throws Exception {
     return Long.MAX_VALUE;
   }
+
+  /** Processes that there is a row in a group. */
+  void hear(RollupProgress at, long groupMs) throws Exception {}
+
+  /** Adds to {@link #group}, which is not stored, the rows that were expected in its slots. */
+  void addUnheard(RollupProgress at, long groupMs) throws Exception {}
 
   /** Adds to a slot of {@link #group} that is closed the rows that are expected in it. */
   void addExpected(RollupProgress at, int slot, long slotMs, long reachedMs) {}
@@ -212,7 +220,7 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
     for (int pair = 0; pair < at.days.length; pair += 2) {
       long endMs = at.days[pair + 1];
       if (endMs <= reachedMs || isEnd) {
-        emitDay(at.days[pair], endMs, endMs <= at.closedMs);
+        emitDay(at, at.days[pair], endMs);
       } else {
         open = RollupProgress.with(open, at.days[pair], endMs);
         nextMs = Math.min(nextMs, endMs);
@@ -222,29 +230,27 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
     return nextMs;
   }
 
-  private void emitDay(long startMs, long endMs, boolean isCorrected) throws Exception {
+  private void emitDay(RollupProgress at, long startMs, long endMs) throws Exception {
     SlotGroup day = new SlotGroup(columns.sums.length);
     day.clear(startMs, endMs - startMs);
     RollupOutput.Peaks peaks = new RollupOutput.Peaks();
     for (long groupMs = startMs; groupMs < endMs; groupMs = end(groupMs, endMs)) {
-      byte[] packed = groups.get(groupMs);
-      if (packed != null) {
-        group.unpack(packed);
-        day.merge(group);
-        peaks.add(group);
-      }
+      load(at, groupMs, startMs, endMs - startMs);
+      day.merge(group);
+      peaks.add(group);
     }
     if (!day.isEmpty()) {
-      rows.day(day, peaks, isCorrected);
+      rows.day(day, peaks, endMs <= at.closedMs);
     }
   }
 
   /** Loads the group of a slot into {@link #group}; returns its start. */
-  long load(long slotMs, long dayStartMs, long dayMs) throws Exception {
-    long groupMs = Math.max(Math.floorDiv(slotMs, HOUR_MS) * HOUR_MS, dayStartMs);
+  long load(RollupProgress at, long slotMs, long dayStartMs, long dayMs) throws Exception {
+    long groupMs = start(slotMs, dayStartMs);
     byte[] packed = groups.get(groupMs);
     if (packed == null) {
       group.clear(dayStartMs, dayMs);
+      addUnheard(at, groupMs);
     } else {
       group.unpack(packed);
     }
@@ -296,7 +302,11 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
     return Math.floorDiv(ms, SLOT_MS) * SLOT_MS;
   }
 
-  private static long end(long groupMs, long dayEndMs) {
+  static long start(long slotMs, long dayStartMs) {
+    return Math.max(Math.floorDiv(slotMs, HOUR_MS) * HOUR_MS, dayStartMs);
+  }
+
+  static long end(long groupMs, long dayEndMs) {
     return Math.min((Math.floorDiv(groupMs, HOUR_MS) + 1) * HOUR_MS, dayEndMs);
   }
 }

@@ -110,9 +110,10 @@ class WindowRollupTest {
   void aSilentKeyHasHoursAndDaysWithinItsTerms() throws Exception {
     try (Harness rollup = new Harness()) {
       rollup.open();
+      rollup.row("a", 0, 900, 1);
       rollup.terms("a", "UTC", 0, 24 * 60);
       rollup.watermark(22 * 60);
-      assertEquals(List.of(), rollup.emitted());
+      assertEquals(List.of("0+15 TC 1/1 1 1..1", "0+60 T 1/1 1 1..1"), rollup.emitted());
       rollup.watermark(23 * 60);
       assertEquals(
           List.of(
@@ -124,7 +125,7 @@ class WindowRollupTest {
           rollup.emitted());
       rollup.watermark(48 * 60);
       assertEquals(
-          List.of("1380+60 T 0/4 0 null..null", "0+1440 T 0/8 0 null..null"),
+          List.of("1380+60 T 0/4 0 null..null", "0+1440 T 1/9 1 1..1"),
           rollup.emitted().stream().filter(row -> row.contains("T")).collect(Collectors.toList()));
       assertEquals(0, rollup.numEventTimeTimers());
     }
@@ -156,7 +157,7 @@ class WindowRollupTest {
   }
 
   @Test
-  void anHourInWhichADayEndsHasARowForEachDay() throws Exception {
+  void aSlotBelongsToTheDayInWhichItStarts() throws Exception {
     // Midnight is at 18:15 UTC, as in Kathmandu.
     try (Harness rollup = new Harness()) {
       rollup.open();
@@ -166,11 +167,9 @@ class WindowRollupTest {
       assertEquals(
           List.of(
               "1080+15 C 0/1 0 null..null",
-              "1080+60 T 0/1 0 null..null",
               "1095+15 C 0/1 0 null..null",
               "1110+15 C 0/1 0 null..null",
               "1125+15 C 0/1 0 null..null",
-              "1080+60 T 0/3 0 null..null",
               "-345+1440 T 0/1 0 null..null"),
           rollup.emitted());
     }
@@ -189,7 +188,7 @@ class WindowRollupTest {
       assertEquals(List.of(), rollup.emitted());
       rollup.processWatermark2(Watermark.MAX_WATERMARK);
       assertEquals(
-          List.of("60+60 T 0/3 0 null..null", "0+1440 T 0/3 0 null..null"),
+          List.of("0+1440 T 0/3 0 null..null"),
           rollup.emittedOf("b").stream()
               .filter(row -> row.contains("T"))
               .collect(Collectors.toList()));
@@ -210,6 +209,7 @@ class WindowRollupTest {
     // The old day ends at 18:30 UTC; in the new zone the hour from 18:00 is in one day.
     try (Harness rollup = new Harness()) {
       rollup.open();
+      rollup.row("a", 0, 900, 1);
       rollup.terms("a", "+05:30", 0, Long.MAX_VALUE / MINUTE_MS);
       rollup.watermark(18 * 60);
       rollup.watermark(18 * 60 + 15);
@@ -231,7 +231,7 @@ class WindowRollupTest {
       rollup.terms("hourly", "UTC", 0, Long.MAX_VALUE / MINUTE_MS);
       rollup.watermark(0);
       rollup.watermark(60);
-      assertEquals(List.of("0+15 C 0/1 0 null..null", "0+60 T 0/1 0 null..null"), rollup.emitted());
+      assertEquals(List.of("0+15 C 0/1 0 null..null"), rollup.emitted());
     }
   }
 
@@ -239,13 +239,61 @@ class WindowRollupTest {
   void theTermsOfAKeyEnd() throws Exception {
     try (Harness rollup = new Harness()) {
       rollup.open();
+      rollup.row("a", 0, 900, 1);
       rollup.terms("a", "UTC", 0, Long.MAX_VALUE / MINUTE_MS);
-      rollup.watermark(0);
       rollup.watermark(15);
+      rollup.watermark(30);
       rollup.terms("a", "UTC", 0, 0);
       rollup.emitted();
       rollup.watermark(120);
-      assertEquals(List.of("0+60 T 0/1 0 null..null"), rollup.emitted());
+      assertEquals(List.of("0+60 T 1/2 1 1..1"), rollup.emitted());
+    }
+  }
+
+  @Test
+  void aKeyThatNeverHadRowsStoresNoSums() throws Exception {
+    try (Harness rollup = new Harness()) {
+      rollup.open();
+      rollup.terms("a", "UTC", 0, Long.MAX_VALUE / MINUTE_MS);
+      rollup.watermark(0);
+      int before = rollup.numKeyedStateEntries();
+      rollup.watermark(105);
+      assertEquals(before, rollup.numKeyedStateEntries());
+      assertEquals(
+          List.of(),
+          rollup.emitted().stream().filter(row -> row.contains("T")).collect(Collectors.toList()));
+      // A late row of the first hour, and one on time: what was expected before is not lost.
+      rollup.row("a", 30, 900, 5);
+      rollup.row("a", 105, 900, 3);
+      rollup.watermark(24 * 60);
+      List<String> totals =
+          rollup.emitted().stream().filter(row -> row.contains("T")).collect(Collectors.toList());
+      assertEquals(
+          List.of(
+              "30+15 TR 1/1 5 5..5",
+              "0+60 TR 1/4 5 5..5",
+              "105+15 TC 1/1 3 3..3",
+              "60+60 T 1/4 3 3..3"),
+          totals.subList(0, 4));
+      assertEquals("0+1440 T 2/96 8 3..5", totals.get(totals.size() - 1));
+    }
+  }
+
+  @Test
+  void hoursFollowTheFirstRowsWhenTheyAreLate() throws Exception {
+    try (Harness rollup = new Harness()) {
+      rollup.open();
+      rollup.terms("a", "UTC", 0, Long.MAX_VALUE / MINUTE_MS);
+      rollup.watermark(0);
+      rollup.watermark(180);
+      rollup.emitted();
+      rollup.row("a", 60, 900, 5);
+      rollup.watermark(240);
+      assertEquals(
+          List.of("60+60 TR 1/4 5 5..5", "120+60 TR 0/4 0 null..null", "180+60 T 0/4 0 null..null"),
+          rollup.emitted().stream()
+              .filter(row -> row.contains("+60 T"))
+              .collect(Collectors.toList()));
     }
   }
 
