@@ -12,7 +12,8 @@ from pyflink.table import DataTypes
 from pyflink.table.udf import ScalarFunction, TableFunction, udf, udtf
 
 from flink_job.metering.bounds import MAX_DETAIL
-from flink_job.metering.contract import ContractError, parse_contract
+from flink_job.metering.contract import ContractError
+from flink_job.metering.contract_document import parse_contract
 from flink_job.metering.reading import parse_reading
 from udfs.columns import BIGINT, INT, STRING, frame, row_type
 from udfs.metrics import Counters
@@ -79,11 +80,19 @@ class ReadReading(ScalarFunction):  # type: ignore[misc]
         return frame(list(READING), rows, _INTEGERS)
 
 
-class CheckContract(ScalarFunction):  # type: ignore[misc]
-    """`check_contract(payload)`: the error of an invalid contract record; NULL if it is valid."""
+#: Result columns of `check_contract`: the error of an invalid record, and the version of a contract [epoch ms].
+CHECKED = dict(problem=STRING, version_ms=BIGINT)
 
-    def eval(self, payload: pd.Series) -> pd.Series:
-        return pd.Series([_contract_problem(record or b"") for record in payload.tolist()], dtype=object)
+
+class CheckContract(ScalarFunction):  # type: ignore[misc]
+    """`check_contract(payload, arrival)`: the result columns CHECKED of a contract record."""
+
+    def eval(self, payload: pd.Series, arrival: pd.Series) -> pd.DataFrame:
+        arrival_ms = arrival.to_numpy("datetime64[ms]").astype("int64").tolist()
+        rows = [_checked(record or b"", at_ms) for record, at_ms in zip(payload.tolist(), arrival_ms, strict=True)]
+        problems, versions = zip(*rows, strict=True) if rows else ((), ())
+        columns = pd.Series(problems, dtype=object), pd.Series(versions, dtype="int64")
+        return pd.DataFrame(dict(zip(CHECKED, columns, strict=True)))
 
 
 class SplitPayload(TableFunction):  # type: ignore[misc]
@@ -100,16 +109,15 @@ class SplitPayload(TableFunction):  # type: ignore[misc]
             yield part, parts, payload[part * PART_BYTES : (part + 1) * PART_BYTES]
 
 
-def _contract_problem(payload: bytes) -> str | None:
-    """Return the error of a contract record, or None if it is valid."""
+def _checked(payload: bytes, arrival_ms: int) -> tuple[str | None, int]:
+    """Return (error or None, version [epoch ms]) of a contract record."""
     try:
-        parse_contract(payload)
-        return None
+        return None, parse_contract(payload).version_ms(arrival_ms)
     except ContractError as error:
-        return str(error)
+        return str(error), arrival_ms
     except Exception as error:  # an unexpected error rejects this contract and does not fail the job
         log.exception("a contract cannot be read")
-        return f"{type(error).__name__}: {error}"[:MAX_DETAIL]
+        return f"{type(error).__name__}: {error}"[:MAX_DETAIL], arrival_ms
 
 
 def read_reading(max_record_bytes: int, max_future_s: int) -> Any:
@@ -119,7 +127,7 @@ def read_reading(max_record_bytes: int, max_future_s: int) -> Any:
 
 def check_contract() -> Any:
     """Return the vectorised function `check_contract`."""
-    return udf(CheckContract(), result_type=STRING, func_type="pandas")
+    return udf(CheckContract(), result_type=row_type(**CHECKED), func_type="pandas")
 
 
 def split_payload() -> Any:

@@ -163,7 +163,7 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
             return None, _NO_POSITION
         found = None
         try:
-            contract = self.cache.get(document)
+            contract = self.cache.get(document, start_ms)
             if not contract.accepts(device):
                 problems[row] = (FOREIGN_DEVICE, f"device {device} is not listed in the contract of the meter")
                 return None, _NO_POSITION

@@ -7,7 +7,8 @@ from pathlib import Path
 from deploy.errors import DeployError
 from flink_job.io.kinesis import publish
 from flink_job.io.records import read_records
-from flink_job.metering.contract import ContractError, parse_contract
+from flink_job.metering.contract import ContractError
+from flink_job.metering.contract_document import parse_contract
 
 
 class ContractFileError(DeployError, ValueError):

@@ -11,6 +11,7 @@ from flink_job.alerts.clocks import CLOCK_AHEAD, clock_ahead_s
 from flink_job.alerts.kpi_signals import kpi_signals
 from flink_job.alerts.samples import Batch, Sample
 from flink_job.metering.bounds import MAX_FUTURE_S, MAX_RECORD_BYTES
+from flink_job.metering.changes import Places
 from flink_job.metering.contract import Contract
 from flink_job.metering.packing import QuantityError, multiplied, unpack
 from flink_job.metering.reading import ParsedReading, parse_reading
@@ -32,10 +33,11 @@ def batches_of_records(records: Iterable[bytes], contracts: dict[str, Contract],
             continue
         arrival_ms = max(arrival_ms, reading.start_ms + reading.interval_s * 1000)
         values = json.loads(reading.measurements) if reading.measurements else {}
-        values |= _powers(reading, contract)
+        place = Places(contract).at(reading.start_ms) if contract.changes else contract
+        values |= _powers(reading, place)
         if values:
             sample = Sample(reading.start_ms, reading.interval_s, reading.revision or 0, 0, values)
-            yield _batch(meter_of(contract), "reading", "meter", 0, arrival_ms, "", sample)
+            yield _batch(meter_of(place), "reading", "meter", 0, arrival_ms, "", sample)
 
 
 def _powers(reading: ParsedReading, contract: Contract) -> dict[str, float]:

@@ -77,11 +77,10 @@ def run_bounded(
         read = stage(inputs, records, arrival_ms, lambda n: report("staged", n), reading_count)
         # All contracts are in the snapshot, so they are known before the first reading.
         read_contracts = stage(contracts, work / CONTRACTS / "records.json", 0, lambda n: None)
-        write_snapshot(work / CONTRACTS / "records.json", work / "contracts.ndjson.gz", settings.contracts.tenant)
+        stored = work / "contracts.ndjson.gz"
+        write_snapshot(work / CONTRACTS / "records.json", stored, settings.contracts.tenant, arrival_ms)
         report("contracts", read_contracts)
-        known = dataclasses.replace(
-            settings.contracts, snapshot_uri=(work / "contracts.ndjson.gz").as_uri(), snapshot_is_complete=True
-        )
+        known = dataclasses.replace(settings.contracts, snapshot_uri=stored.as_uri(), snapshot_is_complete=True)
         settings = dataclasses.replace(settings, contracts=known)
         tenants = {READINGS: settings.readings.tenant, CONTRACTS: settings.contracts.tenant}
         staged = [staged_source(table, work / table, tenant) for table, tenant in tenants.items()]

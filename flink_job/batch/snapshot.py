@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 
 from flink_job.io.contract_snapshot import snapshot_line
-from flink_job.metering.contract import ContractError, parse_contract
+from flink_job.metering.contract import ContractError
+from flink_job.metering.contract_document import parse_contract
 
 
 class _Staged(msgspec.Struct):
@@ -23,11 +24,12 @@ class _Staged(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Staged)
 
 
-def write_snapshot(staged: Path, target: Path, tenant: str) -> int:
+def write_snapshot(staged: Path, target: Path, tenant: str, read_ms: int) -> int:
     """Write the contracts of a staged file (flink_job/io/records.py) as a snapshot. Returns their number.
 
-    All contracts are written; the job retains the newest of each meter. Invalid contracts are skipped. Contracts that
-    do not name a tenant belong to `tenant`.
+    All contracts are written; the job retains the newest of each meter. Those without a version are as new as
+    `read_ms` [epoch ms], in the order of the file. Invalid contracts are skipped. Contracts that do not name a tenant
+    belong to `tenant`.
     """
     count = 0
     with staged.open("rb") as lines, gzip.open(target, "wb", compresslevel=1) as out:
@@ -39,6 +41,7 @@ def write_snapshot(staged: Path, target: Path, tenant: str) -> int:
             except ContractError:
                 continue
             named = contract.tenant or tenant, contract.meter_id
-            out.write(snapshot_line(*named, payload.decode(), record.arrival_ms, record.record_position))
+            version_ms = contract.version_ms(read_ms + record.arrival_ms)
+            out.write(snapshot_line(*named, payload.decode(), version_ms, record.record_position))
             count += 1
     return count

@@ -12,6 +12,7 @@ import numpy as np
 from flink_job.billing.adjustments import Key, Streamed
 from flink_job.billing.quarter_hours import prepare_windows
 from flink_job.metering.bounds import MAX_RECORD_BYTES
+from flink_job.metering.changes import Places
 from flink_job.metering.contract import Contract
 from flink_job.metering.packing import QuantityError, multiplied, pack, unpack
 from flink_job.metering.reading import parse_reading
@@ -105,6 +106,7 @@ def _registers(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dic
 
     The earliest read retains its streamed energy if that was computed from reads that are not in the lake.
     """
+    places = Places(contract)
     registers: dict[str, dict[int, RegisterRead]] = {}
     lengths: dict[int, int] = {}
     streamed: Counter[tuple[str, int]] = Counter()
@@ -113,8 +115,9 @@ def _registers(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dic
     ).fetchall()
     for register, start, interval_s, revision, kwh, rollover_kwh, streamed_kwh in rows:
         try:
-            value = multiplied(pack(revision, to_micro(kwh)), contract.multiplier)
-            size = None if rollover_kwh is None else multiplied(to_micro(rollover_kwh), contract.multiplier)
+            multiplier = places.at(start).multiplier
+            value = multiplied(pack(revision, to_micro(kwh)), multiplier)
+            size = None if rollover_kwh is None else multiplied(to_micro(rollover_kwh), multiplier)
         except QuantityError:  # unpriced in the stream as well
             continue
         keep_newest(registers.setdefault(register, {}), start, RegisterRead(value, size))
@@ -139,6 +142,7 @@ def _unpriced(
     A quantity is (highest revision, value of it [1e-6] times the multiplier of the contract), by its number from 1.
     Readings that have been costed since, as after a redrive, are no longer unpriced.
     """
+    places = Places(contract)
     newest: dict[int, list[int]] = {}
     rows = connection.execute("SELECT payload FROM waiting WHERE meter_id = ?", [contract.meter_id]).fetchall()
     for (payload,) in rows:
@@ -157,7 +161,7 @@ def _unpriced(
     for start, row in newest.items():
         with contextlib.suppress(QuantityError):
             quantities = {
-                at: unpack(multiplied(packed, contract.multiplier))
+                at: unpack(multiplied(packed, places.at(start).multiplier))
                 for at, packed in enumerate(row[1:], 1)
                 if packed >= 0
             }

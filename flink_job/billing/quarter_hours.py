@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import duckdb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from flink_job.metering.contract import local_midnight_ms
+from flink_job.metering.changes import Places
+from flink_job.metering.zones import Zone, local_midnight_ms
 from flink_job.tariffs.bill_lines import COST_COLUMNS
 from flink_job.tariffs.history import Bill, History
 from flink_job.tenants import plain
@@ -61,13 +61,13 @@ def adjusted_windows(
     meter_id: str,
     history: History,
     measured_ms: NDArray[np.int64],
-    zone: ZoneInfo,
-    site_path: str,
+    zone: Zone,
+    moves: Places,
 ) -> pd.DataFrame:
     """Return the exact minus the streamed amounts of a meter by quarter hour: KEY, interval_s and sums.
 
     Rows that are zero throughout are left out. `measured_ms` are the beginnings of the intervals that are readings.
-    `site_path` is the place of the intervals that the stream did not cost.
+    `moves` has the places of the intervals that the stream did not cost.
     """
     streamed = connection.execute("SELECT * EXCLUDE meter_id FROM streamed_windows WHERE meter_id = ?", [meter_id]).df()
     places = dict(
@@ -77,7 +77,7 @@ def adjusted_windows(
     streamed["exact_cost"] = 0
     negative = ["readings", *AMOUNTS]
     streamed[negative] = -streamed[negative]
-    exact = _exact(history, measured_ms, zone, places, plain(site_path))
+    exact = _exact(history, measured_ms, zone, places, moves)
     rows = pd.concat([exact, streamed], ignore_index=True)
     how: dict[str, Any] = {**dict.fromkeys(_SUMS, "sum"), "interval_s": "max"}
     rows = rows.groupby(list(KEY), dropna=False, as_index=False).agg(how)
@@ -85,7 +85,7 @@ def adjusted_windows(
 
 
 def _exact(
-    history: History, measured_ms: NDArray[np.int64], zone: ZoneInfo, places: Mapping[int, str], site_path: str
+    history: History, measured_ms: NDArray[np.int64], zone: Zone, places: Mapping[int, str], moves: Places
 ) -> pd.DataFrame:
     """Return a row per interval, and one for each bill without intervals, at the beginning of the bill.
 
@@ -101,7 +101,7 @@ def _exact(
     nothing = np.zeros(len(empty), dtype=np.int64)
     day_start_ms, day_s = _local_days(bills, zone, starts)
     columns: dict[str, Any] = {
-        "site_path": [places.get(start, site_path) for start in starts.tolist()],
+        "site_path": [places.get(start) or plain(moves.at(start).site_path) for start in starts.tolist()],
         "window_ms": starts // WINDOW_MS * WINDOW_MS,
         "day_start_ms": day_start_ms,
         "day_s": day_s,
@@ -122,7 +122,7 @@ def _exact(
 
 
 def _local_days(
-    bills: Sequence[Bill], zone: ZoneInfo, starts: NDArray[np.int64]
+    bills: Sequence[Bill], zone: Zone, starts: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return (beginning [epoch ms], length [s]) of the local day of each instant."""
     first, last = bills[0].start, bills[-1].end

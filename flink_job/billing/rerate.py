@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import duckdb
 import pandas as pd
@@ -24,8 +23,10 @@ from flink_job.billing.unmeasured import span_ms, unmeasured_ms, with_silent_day
 from flink_job.errors import MeteringError
 from flink_job.lake.database import needed_tables, open_lake
 from flink_job.lake.selection import EVERYTHING, Selection
-from flink_job.metering.contract import Contract, local_midnight_ms
+from flink_job.metering.changes import Places, billing_days, zone_of
+from flink_job.metering.contract import Contract
 from flink_job.metering.units import to_micro
+from flink_job.metering.zones import local_midnight_ms, zone_named
 from flink_job.schemas import ADJUSTMENTS
 from flink_job.tariffs.bill_lines import COST_COLUMNS
 from flink_job.tariffs.exact import Ints
@@ -114,13 +115,14 @@ def _rerate_meter(
 ) -> tuple[Sequence[Adjustment], pd.DataFrame]:
     """Return the adjustments of a meter by billing cycle and tariff version, and by quarter hour."""
     data, moved_ms = intervals_of(connection, contract)
-    terms = BillingTerms(ZoneInfo(contract.timezone), contract.billing_day, contract.cycle_starts, until_ms)
+    zone, cycles = zone_named(zone_of(contract)), (contract.billing_day, contract.cycle_starts)
+    terms = BillingTerms(zone, *cycles, until_ms, billing_days(contract))
     in_force = agreements(contract, registry)
     history = rate_history(in_force, terms, data, series)
     # Of a dynamic tariff there may be no price of the time without readings.
     priced = [bill for bill in history.bills if registry.version(bill.tariff_id, bill.version).dynamic is None]
     by_day = with_silent_days(history, priced, terms, lambda filled: rate_history(in_force, terms, filled, series))
-    windows = adjusted_windows(connection, contract.meter_id, by_day, data.start_ms, terms.zone, contract.site_path)
+    windows = adjusted_windows(connection, contract.meter_id, by_day, data.start_ms, zone, Places(contract))
     return _adjustments(connection, contract, registry, history, terms, moved_ms), windows
 
 
@@ -136,17 +138,18 @@ def _adjustments(
     bills = {(bill.cycle_start.isoformat(), bill.tariff_id, bill.version): bill for bill in history.bills}
     streamed = streamed_of(connection, contract.meter_id)
     gaps = unmeasured_ms(history.intervals, bills, terms)
+    places = Places(contract)
     found = []
     for key in sorted(bills.keys() | streamed.keys()):
         bill, before = bills.get(key), streamed.get(key)
-        cycle_end = terms.cycle_at(date.fromisoformat(key[0]))[1]
+        cycle_end = terms.cycle_end(date.fromisoformat(key[0]))
         tariff = registry.version(key[1], key[2])
         columns = COST_COLUMNS.items()
         exact = {} if bill is None else {c: sum(bill.lines[line] for line in lines) for c, lines in columns}
         found.append(
             Adjustment(
                 contract.meter_id,
-                contract.site_path,
+                places.at(local_midnight_ms(cycle_end, terms.zone) - 1).site_path,
                 key,
                 tariff.currency,
                 cycle_end,

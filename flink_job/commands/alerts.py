@@ -216,21 +216,13 @@ def _rules(uri: str, silence_s: int = 0) -> RuleSet:
 
 
 def _contracts(files: list[str] | None) -> dict[str, Contract]:
-    from flink_job.io.records import InputError, read_records
-    from flink_job.metering.contract import ContractError, parse_contract
+    from flink_job.batch.contracts import contracts_in_force
+    from flink_job.io.records import InputError
 
-    found: dict[str, Contract] = {}
-    for name in files or ():
-        try:
-            for line, payload in read_records(name):
-                try:
-                    contract = parse_contract(payload)
-                    found[contract.meter_id] = contract
-                except ContractError as error:
-                    note(f"{name}:{line}: {error}")
-        except InputError as error:
-            fail(str(error))
-    return found
+    try:
+        return contracts_in_force(files or (), note)
+    except InputError as error:
+        fail(str(error))
 
 
 def _batches(readings: list[str] | None, known: dict[str, Contract], lake: str) -> Iterator[Batch]:

@@ -12,7 +12,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from flink_job.metering.contract import local_midnight_ms
+from flink_job.metering.zones import local_midnight_ms
 from flink_job.tariffs.calendar import Timeline
 from flink_job.tariffs.history.energy import dynamic_price
 from flink_job.tariffs.history.intervals import HOUR_MS

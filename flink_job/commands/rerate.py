@@ -14,6 +14,7 @@ from flink_job.commands.rate import Prices, explained
 from flink_job.tenants import DEFAULT, plain, split
 
 if TYPE_CHECKING:
+    from flink_job.batch.contracts import contracts_in_force
     from flink_job.billing.adjustments import Adjustment
     from flink_job.billing.rerate import Rerated
 
@@ -54,22 +55,12 @@ def rerate(
     from flink_job.billing.documents import load_series
     from flink_job.billing.rerate import is_covered, selected
     from flink_job.billing.rerate import rerate as rerate_lake
-    from flink_job.io.records import read_records
     from flink_job.io.remote import downloaded, uploaded
     from flink_job.lake.database import LakeError
-    from flink_job.metering.contract import Contract, of_tenant, parse_contract
     from flink_job.tariffs.registry import open_registry
 
     with explained():
-        known: dict[str, Contract] = {}
-        for name in contracts:
-            for line, payload in read_records(name):
-                try:
-                    contract = of_tenant(parse_contract(payload, accept_unknown=True), tenant)
-                except ValueError as error:
-                    note(f"{name}:{line}: {error}")
-                    continue
-                known[contract.meter_id] = contract
+        known = contracts_in_force(contracts, note, tenant, accept_unknown=True)
         try:
             registry = open_registry(tariffs)
             selection = selected(day_of(first), day_of(last))

@@ -7,16 +7,16 @@ import json
 from flink_job.tenants import qualified
 
 
-def snapshot_line(tenant: str, meter_id: str, document: str, published_ms: int, position: str) -> bytes:
-    """Return the line of a meter's contract that was published at `published_ms` with sequence number `position`.
+def snapshot_line(tenant: str, meter_id: str, document: str, version_ms: int, position: str) -> bytes:
+    """Return the line of a meter's contract of a version [epoch ms] that was published with sequence number `position`.
 
-    The contract published last is in force; of contracts published in the same millisecond, the one with the highest
-    position (a decimal number).
+    The contract of the latest version is in force; of contracts of the same version, the one with the highest position
+    (a decimal number).
     """
     line = {
         "key": qualified(tenant, meter_id),
         "value": document,
-        "version_ms": published_ms,
+        "version_ms": version_ms,
         "position": position.lstrip("0"),
     }
     return json.dumps(line, separators=(",", ":")).encode() + b"\n"

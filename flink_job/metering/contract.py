@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from itertools import pairwise
-from typing import Any, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Any
 
 import msgspec
 
 from flink_job.errors import MeteringError
-from flink_job.metering.bounds import CONTRACT_YEARS, MAX_CONTRACTED_KW, MAX_DETAIL, MAX_RECORD_BYTES, is_plain
-from flink_job.tenants import DEFAULT, RIGHT, is_tenant, qualified
+from flink_job.tenants import DEFAULT, qualified
 
 MAX_NAME = 128
 MAX_SITE_PATH = 512
@@ -33,6 +30,17 @@ class Assignment(msgspec.Struct, frozen=True):
     contracted_kw: dict[str, Decimal] = {}
 
 
+class Change(msgspec.Struct, frozen=True):
+    """Fields of a contract that have other values from local midnight of `valid_from` on; None for no change."""
+
+    valid_from: date
+    site_path: str | None = None
+    timezone: str | None = None
+    multiplier: Decimal | None = None
+    billing_day: int | None = None
+    tags: dict[str, str] | None = None
+
+
 class Contract(msgspec.Struct, frozen=True):
     """The contract of one meter, with all its tariff assignments.
 
@@ -43,6 +51,8 @@ class Contract(msgspec.Struct, frozen=True):
     `tags`: labels for alert rules, such as the gateway.
     `tenant`: owner of the meter; empty for the tenant of the stream or file.
     `devices`: IoT things authorized for the meter; empty for every device of the tenant.
+    `changes`: later values of the fields, by date (see flink_job.metering.changes); the fields have the first ones.
+    `issued_at`: version; of two contracts of a meter the one issued later is in force. None for the time of arrival.
     """
 
     meter_id: str
@@ -56,6 +66,12 @@ class Contract(msgspec.Struct, frozen=True):
     tenant: str = ""
     devices: tuple[str, ...] = ()
     interval_s: int = 0
+    changes: tuple[Change, ...] = ()
+    issued_at: datetime | None = None
+
+    def version_ms(self, arrival_ms: int) -> int:
+        """Return the version of the contract [epoch ms], which is never after its arrival."""
+        return arrival_ms if self.issued_at is None else min(int(self.issued_at.timestamp() * 1000), arrival_ms)
 
 
 class Outline(msgspec.Struct, frozen=True):
@@ -74,6 +90,7 @@ class Outline(msgspec.Struct, frozen=True):
     billing_day: msgspec.Raw = msgspec.Raw()
     cycle_starts: msgspec.Raw = msgspec.Raw()
     multiplier: msgspec.Raw = msgspec.Raw()
+    changes: msgspec.Raw = msgspec.Raw()
 
     @property
     def terms(self) -> tuple[bytes, ...]:
@@ -87,127 +104,6 @@ class Outline(msgspec.Struct, frozen=True):
         )
 
 
-_Read = TypeVar("_Read", Contract, Outline)
-_decoder = msgspec.json.Decoder(Contract)
-_outline_decoder = msgspec.json.Decoder(Outline)
-
-
-def parse_outline(payload: bytes | str) -> Outline:
-    """Return the outline of the contract in a JSON document, without validating the other fields.
-
-    Raises ContractError if a meter-specific field is invalid.
-    """
-    return _decoded(_outline_decoder, payload)
-
-
-def parse_contract(payload: bytes | str, accept_unknown: bool = False) -> Contract:
-    """Return the contract in a JSON document, with its assignments in order of validity.
-
-    Raises ContractError if the document is not a valid contract. A field that contracts do not have is an error: a
-    misspelt one would be ignored. So is a second assignment from one date, because only one of them would apply. With
-    `accept_unknown` they are not, as for contracts that an earlier release accepted.
-    """
-    contract = _decoded(_decoder, payload)
-    if not accept_unknown:
-        _check_fields(contract, payload)
-        _check_distinct_dates(contract)
-    if not contract.assignments:
-        raise ContractError(f"contract of {contract.meter_id}: assignments must not be empty")
-    if not 1 <= contract.billing_day <= 31:
-        raise ContractError(
-            f"contract of {contract.meter_id}: billing_day is {contract.billing_day}; it must be in 1..31"
-        )
-    if not 0 <= contract.interval_s <= 86_400:
-        raise ContractError(
-            f"contract of {contract.meter_id}: interval_s is {contract.interval_s}; it must be in 0..86400"
-        )
-    if not (contract.multiplier.is_finite() and 0 < contract.multiplier <= 100_000):
-        raise ContractError(
-            f"contract of {contract.meter_id}: multiplier is {contract.multiplier}; it must be in (0, 100000]"
-        )
-    try:
-        ZoneInfo(contract.timezone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ContractError(
-            f"contract of {contract.meter_id}: {contract.timezone!r} is not an IANA time zone"
-        ) from None
-    if contract.cycle_starts and list(contract.cycle_starts) != sorted(set(contract.cycle_starts)):
-        raise ContractError(f"contract of {contract.meter_id}: cycle_starts must be ascending")
-    _check_assignments(contract)
-    ordered = tuple(sorted(contract.assignments, key=lambda a: a.valid_from))
-    return msgspec.structs.replace(contract, assignments=ordered)
-
-
-def _check_fields(contract: Contract, payload: bytes | str) -> None:
-    """Check that the document has only fields of a contract. Raises ContractError."""
-    document = msgspec.json.decode(payload)
-    unknown = sorted(document.keys() - set(Contract.__struct_fields__))
-    if unknown:
-        raise ContractError(f"contract of {contract.meter_id}: unknown field {unknown[0][:40]!r}")
-    known = set(Assignment.__struct_fields__)
-    unknown = sorted({name for assignment in document["assignments"] for name in assignment.keys() - known})
-    if unknown:
-        hint = "; an assignment ends where the next one begins" if unknown[0] == "valid_to" else ""
-        raise ContractError(
-            f"contract of {contract.meter_id}: unknown field {unknown[0][:40]!r} of an assignment{hint}"
-        )
-
-
-def _check_distinct_dates(contract: Contract) -> None:
-    """Check that each assignment has a date of its own. Raises ContractError."""
-    days = sorted(assignment.valid_from for assignment in contract.assignments)
-    for day, following in pairwise(days):
-        if day == following:
-            raise ContractError(
-                f"contract of {contract.meter_id}: two assignments have valid_from {day}; each must have its own date"
-            )
-
-
-def _check_assignments(contract: Contract) -> None:
-    """Check the dates and contracted powers of the assignments. Raises ContractError."""
-    days: list[date] = [*contract.cycle_starts, *(assignment.valid_from for assignment in contract.assignments)]
-    if any(day.year not in CONTRACT_YEARS for day in days):
-        raise ContractError(
-            f"contract of {contract.meter_id}: years must be in {CONTRACT_YEARS.start}..{CONTRACT_YEARS.stop - 1}"
-        )
-    for assignment in contract.assignments:
-        if not assignment.tariff_id or len(assignment.tariff_id) > MAX_NAME or not is_plain(assignment.tariff_id):
-            raise ContractError(
-                f"contract of {contract.meter_id}: tariff_id must have 1 to {MAX_NAME} printable characters"
-            )
-        for period, power_kw in assignment.contracted_kw.items():
-            if not (power_kw.is_finite() and 0 <= power_kw <= MAX_CONTRACTED_KW and is_plain(period)):
-                raise ContractError(
-                    f"contract of {contract.meter_id}: contracted_kw of {period[:40]!r} is {power_kw:.6g}; it must be "
-                    f"in 0..{MAX_CONTRACTED_KW}"
-                )
-
-
-def _decoded(decoder: msgspec.json.Decoder[_Read], payload: bytes | str) -> _Read:
-    """Decode a contract or its outline and validate the meter-specific fields. Raises ContractError."""
-    if len(payload) > MAX_RECORD_BYTES:
-        raise ContractError(f"{len(payload)} bytes; a contract may have at most {MAX_RECORD_BYTES}")
-    contract: _Read
-    try:
-        contract = decoder.decode(payload)
-    except (msgspec.DecodeError, RecursionError, ValueError) as error:
-        raise ContractError(str(error)[:MAX_DETAIL]) from None
-    if "//" in f"/{contract.site_path}/":
-        path = "/".join(part for part in contract.site_path.split("/") if part)
-        contract = msgspec.structs.replace(contract, site_path=path)
-    if not contract.meter_id or not contract.site_path:
-        raise ContractError("meter_id and site_path must not be empty")
-    if len(contract.meter_id) > MAX_NAME or len(contract.site_path) > MAX_SITE_PATH:
-        raise ContractError(f"meter_id may have at most {MAX_NAME} characters, site_path at most {MAX_SITE_PATH}")
-    if not all(map(is_plain, (contract.meter_id, contract.site_path, *contract.tags, *contract.tags.values()))):
-        raise ContractError("meter_id, site_path and tags must not contain control characters")
-    if contract.tenant and not is_tenant(contract.tenant):
-        raise ContractError(f"contract of {contract.meter_id}: tenant is {contract.tenant[:40]!r}; it must be {RIGHT}")
-    if contract.tags and any(sign in text for tag in contract.tags.items() for text in tag for sign in "=;"):
-        raise ContractError(f"contract of {contract.meter_id}: tags must not contain '=' or ';'")
-    return contract
-
-
 def of_tenant(contract: Contract, otherwise: str = DEFAULT) -> Contract:
     """Return the contract with meter, site path and tariffs qualified by its tenant (see flink_job.tenants).
 
@@ -219,13 +115,13 @@ def of_tenant(contract: Contract, otherwise: str = DEFAULT) -> Contract:
     assignments = tuple(
         msgspec.structs.replace(a, tariff_id=qualified(tenant, a.tariff_id)) for a in contract.assignments
     )
+    changes = tuple(
+        c if c.site_path is None else msgspec.structs.replace(c, site_path=qualified(tenant, c.site_path))
+        for c in contract.changes
+    )
     names: dict[str, Any] = {
         "meter_id": qualified(tenant, contract.meter_id),
         "site_path": qualified(tenant, contract.site_path),
+        "changes": changes,
     }
     return msgspec.structs.replace(contract, assignments=assignments, **names)
-
-
-def local_midnight_ms(day: date, zone: ZoneInfo) -> int:
-    """Return the epoch ms at which a local day begins (the first instant after midnight if a clock change skips it)."""
-    return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp() * 1000)

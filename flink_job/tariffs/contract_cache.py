@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from flink_job.metering.contract import Contract, of_tenant, parse_contract, parse_outline
+from flink_job.metering.changes import Places, billing_days, zone_of
+from flink_job.metering.contract import Contract, of_tenant
+from flink_job.metering.contract_document import parse_contract, parse_outline
 from flink_job.metering.packing import ABSENT
 from flink_job.metering.site import Entity, meter_of
 from flink_job.metering.units import to_micro
@@ -68,6 +70,13 @@ class ResolvedContract(NamedTuple):
     meter: Entity
     terms: ContractTerms
     devices: frozenset[str] = frozenset()
+    changes: tuple[tuple[int, ResolvedContract], ...] = ()
+    """(start [epoch ms], contract from then on) of each change of place or multiplier, in order."""
+
+    def at(self, start_ms: int) -> ResolvedContract:
+        """Return the contract as it is for a reading that starts at an instant [epoch ms]."""
+        begun = [contract for since_ms, contract in self.changes if since_ms <= start_ms]
+        return begun[-1] if begun else self
 
     def accepts(self, device: str | None) -> bool:
         """Return True if the device is authorized for the meter, or if the record was not sent by a device."""
@@ -86,17 +95,20 @@ class ContractCache:
         self.by_document: dict[str, ResolvedContract] = {}
         self._clear_positions()
 
-    def get(self, document: str) -> ResolvedContract:
-        """Return the contract in a JSON document. Raises ContractError."""
+    def get(self, document: str, start_ms: int) -> ResolvedContract:
+        """Return the contract in a JSON document for a reading that starts at an instant. Raises ContractError."""
         contract = self.by_document.get(document)
         if contract is None:
             outline = parse_outline(document)
             if len(self.by_document) >= MAX_CONTRACTS:
                 self.by_document.clear()
-            terms = self._terms((outline.tenant.encode(), *outline.terms), document)
-            contract = ResolvedContract(meter_of(outline, self.tenant), terms, frozenset(outline.devices))
+            if outline.changes:
+                contract = self._changing(document)
+            else:
+                terms = self._terms((outline.tenant.encode(), *outline.terms), document)
+                contract = ResolvedContract(meter_of(outline, self.tenant), terms, frozenset(outline.devices))
             self.by_document[document] = contract
-        return contract
+        return contract.at(start_ms) if contract.changes else contract
 
     def position(self, numbered: NumberedTimeline, start_ms: int) -> int:
         """Return the number of the position of a reading that starts at an instant [epoch ms].
@@ -131,9 +143,24 @@ class ContractCache:
             found = self.terms[key] = ContractTerms(contract, self._timeline(contract), self.registry)
         return found
 
+    def _changing(self, document: str) -> ResolvedContract:
+        """Return a contract with changes, whose terms are not shared."""
+        contract = of_tenant(parse_contract(document, accept_unknown=True), self.tenant)
+        places, timeline = Places(contract), self._timeline(contract)
+        first, *later = (
+            ResolvedContract(
+                Entity(place.meter_id, place.site_path, meter_of(place).tags),
+                ContractTerms(place, timeline, self.registry),
+                frozenset(contract.devices),
+            )
+            for place in places.contracts
+        )
+        return first._replace(changes=tuple(zip(places.starts_ms, later, strict=True)))
+
     def _timeline(self, contract: Contract) -> NumberedTimeline:
         assigned = tuple((a.tariff_id, a.valid_from) for a in contract.assignments)
-        key = (contract.timezone, contract.billing_day, contract.cycle_starts, assigned)
+        cycles = contract.billing_day, contract.cycle_starts, billing_days(contract)
+        key = (zone_of(contract), cycles, assigned)
         if key not in self.timelines:
             timeline = ContractTimeline(contract, self.registry, self.calendars)
             self.timelines[key] = NumberedTimeline(len(self.timelines), timeline)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from calendar import monthrange
 from collections.abc import Sequence
-from datetime import date, timedelta
-from typing import NamedTuple
-from zoneinfo import ZoneInfo
+from datetime import date, timedelta, tzinfo
+from typing import NamedTuple, TypeAlias
 
 from flink_job.errors import MeteringError
-from flink_job.metering.contract import local_midnight_ms
+from flink_job.metering.zones import local_midnight_ms
 
 
 class Segment(NamedTuple):
@@ -55,7 +54,7 @@ def segment_of(key: str) -> Segment:
 
 
 def segment_between(
-    tariff_id: str, version: str, cycle: tuple[date, date], start: date, end: date, zone: ZoneInfo
+    tariff_id: str, version: str, cycle: tuple[date, date], start: date, end: date, zone: tzinfo
 ) -> Segment:
     """Return the segment [start, end) of a billing cycle, in local days of `zone`."""
     cycle_start, cycle_end = cycle
@@ -85,17 +84,32 @@ def cycle_of(day: date, billing_day: int) -> tuple[date, date]:
     return start, _begin(next_month.year, next_month.month, billing_day)
 
 
+Changes: TypeAlias = Sequence[tuple[date, int]]
+"""Later billing days, each with the date from which it applies; sorted."""
+
+
+def between_changes(day: date, changes: Changes) -> tuple[date, date]:
+    """Return the days [first, end) that have the billing day of a local day; a change cuts a cycle."""
+    dates = [date.min, *(since for since, _ in changes), date.max]
+    found = bisect_right(dates, day)
+    return dates[found - 1], dates[min(found, len(dates) - 1)]
+
+
 class CycleError(MeteringError, ValueError):
     """A day without a billing cycle or without a tariff version in force."""
 
 
-def cycle_at(day: date, billing_day: int, cycle_starts: Sequence[date] = ()) -> tuple[date, date]:
+def cycle_at(
+    day: date, billing_day: int, cycle_starts: Sequence[date] = (), changes: Changes = ()
+) -> tuple[date, date]:
     """Return the billing cycle [start, end) that contains the local `day`, by day of the month or by `cycle_starts`.
 
-    Each of the sorted `cycle_starts` begins a cycle and ends the previous one. Raises CycleError.
+    Each of the sorted `cycle_starts` begins a cycle and ends the previous one. Without them, `changes` replace the
+    billing day from their date on. Raises CycleError.
     """
     if not cycle_starts:
-        return cycle_of(day, billing_day)
+        begun = [changed for since, changed in changes if since <= day]
+        return cycle_of(day, begun[-1] if begun else billing_day)
     found = bisect_right(cycle_starts, day)
     if not 0 < found < len(cycle_starts):
         known = f"{cycle_starts[0]} to {cycle_starts[-1]}"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import tzinfo
+from itertools import pairwise
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
-from flink_job.metering.contract import Contract, ContractError, local_midnight_ms, of_tenant, parse_contract
+from flink_job.metering.changes import Places, zone_of
+from flink_job.metering.contract import Contract, ContractError, of_tenant
+from flink_job.metering.contract_document import parse_contract
+from flink_job.metering.zones import local_midnight_ms, zone_named
 from flink_job.tariffs.registry import TariffRegistry, UnknownTariffError
 
 #: End of a period without end [epoch ms]: year 9999.
 FOREVER_MS = 253_402_300_800_000
+LONG_AGO_MS = -FOREVER_MS
 #: Separates the fields of an encoded term; it cannot be part of a path, a currency or a time zone.
 SEPARATOR = "\x1e"
 
@@ -34,24 +39,34 @@ class ExpectedTerm(NamedTuple):
 
 
 def expected_terms(contract: Contract, registry: TariffRegistry) -> list[ExpectedTerm]:
-    """The terms of a contract, one for each currency of its tariffs.
+    """The terms of a contract, one for each site path and currency of its tariffs.
 
-    An assignment whose tariff is not in the registry has no currency, so nothing is expected for it.
+    A path to which the meter returns has one term, with the time between. An assignment whose tariff is not in the
+    registry has no currency, so nothing is expected for it.
     """
-    zone = ZoneInfo(contract.timezone)
-    starts = [local_midnight_ms(assignment.valid_from, zone) for assignment in contract.assignments]
-    ends = [*starts[1:], FOREVER_MS]
-    terms: dict[str, ExpectedTerm] = {}
-    for assignment, from_ms, until_ms in zip(contract.assignments, starts, ends, strict=True):
+    zone = zone_of(contract)
+    places = Places(contract)
+    moves = [LONG_AGO_MS, *places.starts_ms, FOREVER_MS]
+    terms: dict[tuple[str, str], ExpectedTerm] = {}
+    for assigned_ms, replaced_ms, tariff_id in _assignments(contract, zone_named(zone)):
         try:
-            currency = registry.versions(assignment.tariff_id)[0].currency
+            currency = registry.versions(tariff_id)[0].currency
         except UnknownTariffError:
             continue
-        first_ms = terms[currency].from_ms if currency in terms else from_ms
-        terms[currency] = ExpectedTerm(
-            contract.site_path, currency, contract.timezone, first_ms, until_ms, contract.interval_s
-        )
+        for place, (moved_ms, leaves_ms) in zip(places.contracts, pairwise(moves), strict=True):
+            from_ms, until_ms = max(assigned_ms, moved_ms), min(replaced_ms, leaves_ms)
+            if from_ms < until_ms:
+                key = place.site_path, currency
+                first_ms = terms[key].from_ms if key in terms else from_ms
+                terms[key] = ExpectedTerm(*key, zone, first_ms, until_ms, contract.interval_s)
     return list(terms.values())
+
+
+def _assignments(contract: Contract, zone: tzinfo) -> list[tuple[int, int, str]]:
+    """Return (from, until [epoch ms], tariff id) of each assignment."""
+    starts = [local_midnight_ms(assignment.valid_from, zone) for assignment in contract.assignments]
+    ids = [assignment.tariff_id for assignment in contract.assignments]
+    return list(zip(starts, [*starts[1:], FOREVER_MS], ids, strict=True))
 
 
 def changed_terms(document: str, previous: str | None, registry: TariffRegistry, tenant: str) -> list[ExpectedTerm]:

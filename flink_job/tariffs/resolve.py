@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from functools import cache
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flink_job.metering.contract import Assignment, Contract, local_midnight_ms
+from flink_job.metering.changes import billing_days, zone_of
+from flink_job.metering.contract import Assignment, Contract
 from flink_job.metering.reasons import Unpriced
+from flink_job.metering.zones import local_midnight_ms, zone_named
 from flink_job.tariffs.calendar import Timeline
-from flink_job.tariffs.cycle import CycleError, Segment, cycle_at, segment_between
+from flink_job.tariffs.cycle import CycleError, Segment, between_changes, cycle_at, segment_between
 from flink_job.tariffs.model import Tariff
 from flink_job.tariffs.registry import TariffRegistry, UnknownTariffError
 
@@ -56,7 +57,7 @@ class _SegmentEntry:
 class LocalDays:
     """The starts of the local days of a time zone, as sorted epoch ms, computed lazily by year."""
 
-    def __init__(self, zone: ZoneInfo) -> None:
+    def __init__(self, zone: tzinfo) -> None:
         self.zone = zone
         self._starts: list[int] = []
 
@@ -90,9 +91,9 @@ class LocalDays:
 
 
 @cache
-def local_days(timezone: str) -> LocalDays:
-    """Return the local days of a zone, shared by all its meters."""
-    return LocalDays(ZoneInfo(timezone))
+def local_days(zone: str) -> LocalDays:
+    """Return the local days of a zone, by its key (see flink_job.metering.zones), shared by all its meters."""
+    return LocalDays(zone_named(zone))
 
 
 @dataclass
@@ -105,6 +106,12 @@ class ContractTimeline:
     _entries: list[_SegmentEntry] = field(default_factory=list)
     _last: _SegmentEntry | None = None
 
+    def __post_init__(self) -> None:
+        """Find the days of the contract."""
+        self.zone = zone_of(self.contract)
+        self.days = local_days(self.zone)
+        self.billing_days = billing_days(self.contract)
+
     def position(self, instant_ms: int) -> TariffPosition:
         """Return the position of a reading that starts at an instant [epoch ms].
 
@@ -115,7 +122,7 @@ class ContractTimeline:
             entry = self._last = self._entry_at(instant_ms)
         tariff = entry.tariff
         period = entry.timeline.period_at(instant_ms)
-        day_start, day_end = local_days(self.contract.timezone).day_of(instant_ms)
+        day_start, day_end = self.days.day_of(instant_ms)
         window_ms = tariff.demand_window_s * 1000
         demand_start = day_start + (instant_ms - day_start) // window_ms * window_ms
         return TariffPosition(
@@ -150,7 +157,7 @@ class ContractTimeline:
 
     def _make_entry(self, instant_ms: int) -> _SegmentEntry:
         contract = self.contract
-        zone = ZoneInfo(contract.timezone)
+        zone = zone_named(self.zone)
         day = datetime.fromtimestamp(instant_ms / 1000, zone).date()
         assignment, assigned_until = self._assignment(day)
         tariff, version_from, version_until = self.registry.in_force(assignment.tariff_id, day)
@@ -160,13 +167,14 @@ class ContractTimeline:
                 f"{tariff.tariff_id} {tariff.version} is only priced in batch: {', '.join(beyond)}",
             )
         try:
-            cycle = cycle_at(day, contract.billing_day, contract.cycle_starts)
+            cycle = cycle_at(day, contract.billing_day, contract.cycle_starts, self.billing_days)
         except CycleError as error:
             raise UnknownTariffError(Unpriced.NO_BILLING_CYCLE, str(error)) from None
-        start = max(cycle[0], assignment.valid_from, version_from)
-        end = min(d for d in (cycle[1], assigned_until, version_until) if d is not None)
+        changed, changes = between_changes(day, () if contract.cycle_starts else self.billing_days)
+        start = max(cycle[0], assignment.valid_from, version_from, changed)
+        end = min(d for d in (cycle[1], assigned_until, version_until, changes) if d is not None)
         segment = segment_between(tariff.tariff_id, tariff.version, cycle, start, end, zone)
-        shared = (tariff.tariff_id, tariff.version, contract.timezone)
+        shared = (tariff.tariff_id, tariff.version, self.zone)
         timeline = self.timelines.setdefault(shared, Timeline(tariff.calendar, zone))
         return _SegmentEntry(segment, segment.key(), segment.bill_key(), tariff, timeline)
 

@@ -27,7 +27,7 @@ from deploy.stream_job.package import PACKAGE
 from flink_job.dataflow.environment import PROJECT
 from flink_job.io.contract_snapshot import snapshot_line
 from flink_job.io.kinesis import client
-from flink_job.metering.contract import parse_contract
+from flink_job.metering.contract_document import parse_contract
 from flink_job.tenants import DEFAULT
 from tests.bench.progress import descendants
 from tests.chaos.faults import Fault, workers

@@ -242,9 +242,23 @@ def test_readings_of_a_file_are_accounted_for_by_its_receipt(lakes: dict[str, An
 
 def test_merged_kpis_are_the_same(lakes: dict[str, Any]) -> None:
     for view in ("kpis_15m", "kpis_1h", "kpis_1d"):
-        columns = "level, entity, window_start, readings, expected_readings, energy_kwh"
-        assert same(lakes, f"SELECT {columns} FROM {view} WHERE entity NOT LIKE 'ahead%'")
+        columns = "level, entity, window_start, readings, energy_kwh"
+        assert same(lakes, f"SELECT {columns} FROM {view} WHERE entity NOT LIKE 'ahead%' AND readings > 0")
         assert same(lakes, f"SELECT level, entity, SUM(cost) FROM {view} GROUP BY ALL")
+
+
+def test_expected_readings_are_the_same(lakes: dict[str, Any]) -> None:
+    """In the hours between a site's first and last one: a run of files expects none before and after."""
+    bounds = "OVER (PARTITION BY split_part(site_path, '/', 1))"
+    sql = f"""
+        SELECT level, entity, window_start, expected_readings FROM (
+            SELECT *,
+                MIN(window_start) FILTER (WHERE readings > 0) {bounds} AS first_hour,
+                MAX(window_start) FILTER (WHERE readings > 0) {bounds} AS last_hour
+            FROM kpis_1h
+        ) WHERE window_start > first_hour AND window_start < last_hour AND entity NOT LIKE 'ahead%'
+    """
+    assert len(same(lakes, sql)) > 1000
 
 
 def test_alerts_reach_the_lake_and_the_stream(lakes: dict[str, Any]) -> None:

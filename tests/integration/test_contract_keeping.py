@@ -14,7 +14,8 @@ from deploy.kit.names import CONTRACTS, SNAPSHOT
 from deploy.local.endpoint import endpoint, free_port
 from flink_job.io.kinesis import client
 from flink_job.io.records import InputError, read_records
-from flink_job.metering.contract import of_tenant, parse_contract
+from flink_job.metering.contract import of_tenant
+from flink_job.metering.contract_document import parse_contract
 
 TABLE, BUCKET = "contracts", "registry"
 VARIABLES = {"TABLE": TABLE, "BUCKET": BUCKET, "CONTRACTS_KEY": CONTRACTS, "SNAPSHOT_KEY": SNAPSHOT}
@@ -63,5 +64,7 @@ def test_the_newest_is_kept_in_any_order_and_exported(tmp_path: Path, monkeypatc
 
         assert exporter.handler({}, None) == {"exported": 3}
         lines = [json.loads(payload) for _, payload in read_records(uri)]
-        found = {of_tenant(parse_contract(json.dumps(c))).meter_id: (c["site_path"], c["published_ms"]) for c in lines}
-        assert found == {"a": ("new", 100_000), "acme\x1fa": ("acmes", 50_000), "b": ("newest", 60_000)}
+        found = {
+            of_tenant(parse_contract(json.dumps(c))).meter_id: (c["site_path"], c["issued_at"][14:19]) for c in lines
+        }
+        assert found == {"a": ("new", "01:40"), "acme\x1fa": ("acmes", "00:50"), "b": ("newest", "01:00")}

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from flink_job.alerts.document import RuleError, parse_rules
 from flink_job.metering.bounds import MAX_DETAIL
-from flink_job.metering.contract import ContractError, parse_contract, parse_outline
+from flink_job.metering.contract import ContractError
+from flink_job.metering.contract_document import parse_contract, parse_outline
 from flink_job.metering.reading import ParsedReading, parse_reading
 from flink_job.metering.record import CSV_ENVELOPE, CSV_SEPARATOR
 from flink_job.tariffs.document import parse_tariff

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from flink_job.alerts.monitored import monitored_entities
 from flink_job.alerts.registry import open_rule_registry
-from flink_job.metering.contract import ContractError, of_tenant, parse_contract
+from flink_job.metering.contract import ContractError, of_tenant
+from flink_job.metering.contract_document import parse_contract
 from flink_job.metering.envelope import MARKER, Enclosed, enclose, opened
 from flink_job.metering.reading import parse_reading
 from flink_job.metering.site import Entity

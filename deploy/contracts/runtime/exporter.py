@@ -10,6 +10,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -58,7 +59,7 @@ class Store:
         self._client, self._table = client, table
 
     def lines(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield two lines per contract: the document with `published_ms`, and the line of the snapshot."""
+        """Yield two lines per contract: the document with its version as `issued_at`, and the line of the snapshot."""
         start: dict[str, Any] = {}
         while True:
             answer = self._client.scan(TableName=self._table, **start)
@@ -70,13 +71,14 @@ class Store:
 
 
 def _contract_line(item: dict[str, Any]) -> bytes:
-    document = json.loads(item["document"]["S"]) | {"published_ms": int(item["published_ms"]["N"])}
+    issued_at = datetime.fromtimestamp(int(item["version_ms"]["N"]) / 1000, UTC).isoformat(timespec="milliseconds")
+    document = json.loads(item["document"]["S"]) | {"issued_at": issued_at}
     return json.dumps(document, separators=(",", ":")).encode() + b"\n"
 
 
 def _snapshot_line(item: dict[str, Any]) -> bytes:
     names = item["tenant"]["S"], item["meter_id"]["S"]
-    return snapshot_line(*names, item["document"]["S"], int(item["published_ms"]["N"]), item["position"]["S"])
+    return snapshot_line(*names, item["document"]["S"], int(item["version_ms"]["N"]), item["position"]["S"])
 
 
 @cache

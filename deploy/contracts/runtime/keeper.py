@@ -1,8 +1,9 @@
 """Stores the latest contract of each meter from the contracts stream.
 
-An item has `meter_id` and `tenant` (key), `position` (sequence number in the stream), `published_ms` and `document`
-(the contract as published). It is replaced only by a contract published later, or at the same time with a later
-position, as in the job (flink_job/dataflow/sql/contracts/valid_contracts.sql). Duplicates and retries change nothing.
+An item has `meter_id` and `tenant` (key), `position` (sequence number in the stream), `version_ms` (time of issue, or
+of publication) and `document` (the contract as published). It is replaced only by a contract of a later version, or of
+the same version with a later position, as in the job (flink_job/dataflow/sql/contracts/valid_contracts.sql). Duplicates
+and retries change nothing.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 
 from deploy.kit.errors import reported
-from flink_job.metering.contract import ContractError, parse_contract
+from flink_job.metering.contract import ContractError
+from flink_job.metering.contract_document import parse_contract
 from flink_job.tenants import DEFAULT
 
 logger = Logger(service="contracts-keeper")
 #: Sequence numbers have at most 56 decimal digits; padded strings sort like the numbers.
 DIGITS = 64
 _IS_NEWER = (
-    "attribute_not_exists(meter_id) OR published_ms < :published"
-    " OR (published_ms = :published AND #position < :position)"
+    "attribute_not_exists(meter_id) OR version_ms < :version OR (version_ms = :version AND #position < :position)"
 )
 
 
@@ -54,13 +55,13 @@ def contract_item(record: dict[str, Any]) -> dict[str, Any] | None:
         "meter_id": {"S": contract.meter_id},
         "tenant": {"S": contract.tenant or DEFAULT},
         "position": {"S": record["sequenceNumber"].zfill(DIGITS)},
-        "published_ms": {"N": str(round(float(record["approximateArrivalTimestamp"]) * 1000))},
+        "version_ms": {"N": str(contract.version_ms(round(float(record["approximateArrivalTimestamp"]) * 1000)))},
         "document": {"S": payload.decode()},
     }
 
 
 def _version(item: dict[str, Any]) -> tuple[int, str]:
-    return int(item["published_ms"]["N"]), item["position"]["S"]
+    return int(item["version_ms"]["N"]), item["position"]["S"]
 
 
 def _store(item: dict[str, Any]) -> bool:
@@ -71,7 +72,7 @@ def _store(item: dict[str, Any]) -> bool:
             Item=item,
             ConditionExpression=_IS_NEWER,
             ExpressionAttributeNames={"#position": "position"},
-            ExpressionAttributeValues={":published": item["published_ms"], ":position": item["position"]},
+            ExpressionAttributeValues={":version": item["version_ms"], ":position": item["position"]},
         )
     except ClientError as error:
         if error.response["Error"]["Code"] != "ConditionalCheckFailedException":

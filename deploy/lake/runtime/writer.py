@@ -28,7 +28,8 @@ from botocore.config import Config
 
 from deploy.kit.errors import reported
 from flink_job.metering.bounds import MAX_FUTURE_S, MAX_RECORD_BYTES
-from flink_job.metering.contract import ContractError, of_tenant, parse_contract
+from flink_job.metering.contract import ContractError, of_tenant
+from flink_job.metering.contract_document import parse_contract
 from flink_job.metering.envelope import Enclosed
 from flink_job.metering.framing import readings_in
 from flink_job.metering.reading import parse_reading

@@ -52,11 +52,11 @@ def join_latest(
     """Add as `view` the rows of the first input, each with the latest row of the second input, or NULLs.
 
     The first column of each input is its key, a STRING. The columns of the second input are a key, a value, a version
-    (TIMESTAMP_LTZ(3)) and a position, a decimal number as STRING that orders the rows of one version. The latest rows
-    never expire. An operator without state reads `snapshot` before it processes any row. At every start, rows wait
-    until the second input has been read up to its head: until `start.quiet_s` without rows, or a row of the present.
-    The columns of `view` are those of both inputs, so their names must differ; `schema` adds further columns and a
-    watermark.
+    (TIMESTAMP_LTZ(3)), a position, a decimal number as STRING that orders the rows of one version, and the arrival
+    (TIMESTAMP_LTZ(3)). The latest rows never expire. An operator without state reads `snapshot` before it processes any
+    row. At every start, rows wait until the second input has been read up to its head: until `start.quiet_s` without
+    rows, or a row of the present. The columns of `view` are those of both inputs, so their names must differ; `schema`
+    adds further columns and a watermark.
 
     `updates` names a second view, of the latest rows and those that replace them: `updated_key`, `latest` (the value)
     and `previous` (the value before, or NULL).
@@ -133,8 +133,8 @@ class _Input(NamedTuple):
         return self._replace(stream=stream.uid(f"{uid.rows}/without-watermarks"))
 
     def with_head_watermarks(self, uid: Uid, quiet_s: int) -> _Input:
-        """The input with watermarks that show how far it has been read; its third column is a time."""
-        strategy = get_gateway().jvm.metering.flink.HeadWatermarks(2, quiet_s * 1000)
+        """The input with watermarks that show how far it has been read; its fifth column is the arrival."""
+        strategy = get_gateway().jvm.metering.flink.HeadWatermarks(4, quiet_s * 1000)
         stream = self.stream.assignTimestampsAndWatermarks(strategy)
         return self._replace(stream=stream.uid(f"{uid.versions}/head-watermarks"))
 

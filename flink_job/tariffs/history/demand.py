@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
+from flink_job.metering.zones import Zone
 from flink_job.tariffs.charges import demand_amount
 from flink_job.tariffs.exact import Ints, times
 from flink_job.tariffs.history.intervals import Intervals, running_by, starts_of, with_close
@@ -75,7 +75,7 @@ def measure(context: SegmentContext) -> Peaks:
     return Peaks(start, np.maximum(window, 0), window_start, day_start, last)
 
 
-def count_straddling(data: Intervals, tariff: Tariff, zone: ZoneInfo) -> int:
+def count_straddling(data: Intervals, tariff: Tariff, zone: Zone) -> int:
     """Return the number of readings that straddle two clock-aligned demand intervals: their demand is estimated."""
     if not tariff.has_demand or tariff.demand.slide_s:
         return 0

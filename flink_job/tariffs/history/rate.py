@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flink_job.errors import MeteringError
+from flink_job.metering.zones import Zone
 from flink_job.tariffs.bill_lines import LINES
 from flink_job.tariffs.calendar import Calendar, Timeline
 from flink_job.tariffs.exact import Ints
@@ -155,11 +155,11 @@ def _shares(running: Ints) -> Ints:
 
 
 @cache
-def _timelines() -> Callable[[Calendar, ZoneInfo], Timeline]:
+def _timelines() -> Callable[[Calendar, Zone], Timeline]:
     """Return a function that compiles the timeline of a calendar and zone once, for all meters."""
     known: dict[tuple[int, str], Timeline] = {}
 
-    def timeline(calendar: Calendar, zone: ZoneInfo) -> Timeline:
+    def timeline(calendar: Calendar, zone: Zone) -> Timeline:
         key = (id(calendar), zone.key)
         if key not in known:
             known[key] = Timeline(calendar, zone)

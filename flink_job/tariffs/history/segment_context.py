@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
+from flink_job.metering.zones import Zone
 from flink_job.tariffs.calendar import Calendar, Timeline
 from flink_job.tariffs.exact import Ints, round_div, times
 from flink_job.tariffs.history.intervals import Intervals, with_close
@@ -48,7 +48,7 @@ class SegmentContext:
     terms: BillingTerms
     data: Intervals
     series: Mapping[str, PriceSeries]
-    timeline: Callable[[Calendar, ZoneInfo], Timeline]
+    timeline: Callable[[Calendar, Zone], Timeline]
 
     @cached_property
     def basis(self) -> Basis:

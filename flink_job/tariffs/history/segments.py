@@ -6,10 +6,9 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
-from flink_job.metering.contract import local_midnight_ms
-from flink_job.tariffs.cycle import CycleError, Segment, cycle_at, segment_between
+from flink_job.metering.zones import Zone, local_midnight_ms
+from flink_job.tariffs.cycle import Changes, CycleError, Segment, between_changes, cycle_at, segment_between
 from flink_job.tariffs.model import Tariff
 
 
@@ -32,17 +31,33 @@ class BillingTerms:
     """The time zone and billing cycles of a meter.
 
     `cycle_starts`: local days on which cycles begin, instead of `billing_day`; the last one ends the last cycle.
+    `changes`: later billing days, which cut the cycle in which they begin.
     `until_ms`: end of the known data [epoch ms]; a cycle that ends later is open, and its time is charged until then.
     """
 
-    zone: ZoneInfo
+    zone: Zone
     billing_day: int = 1
     cycle_starts: tuple[date, ...] = ()
     until_ms: int | None = None
+    changes: Changes = ()
 
     def cycle_at(self, day: date) -> tuple[date, date]:
         """Return the billing cycle [start, end) of a local day. Raises CycleError."""
-        return cycle_at(day, self.billing_day, self.cycle_starts)
+        return cycle_at(day, self.billing_day, self.cycle_starts, self.changes)
+
+    def part_at(self, day: date) -> tuple[date, date]:
+        """Return the part [start, end) of a local day's cycle that no change cuts. Raises CycleError."""
+        start, end = self.cycle_at(day)
+        first, last = between_changes(day, () if self.cycle_starts else self.changes)
+        return max(start, first), min(end, last)
+
+    def cycle_end(self, cycle_start: date) -> date:
+        """Return the end of the cycle that begins on a day. Raises CycleError."""
+        for billing_day in (self.billing_day, *(changed for _, changed in self.changes)):
+            start, end = cycle_at(cycle_start, billing_day, self.cycle_starts)
+            if start == cycle_start:
+                return end
+        return self.cycle_at(cycle_start)[1]
 
 
 @dataclass(frozen=True)
@@ -65,10 +80,11 @@ def billing_segments(in_force: InForce, terms: BillingTerms, first_ms: int, last
     Days after the last reading that have no tariff have no segment.
     """
     last = _day(last_ms, terms.zone)
-    stop = terms.cycle_at(last)[1]
+    stop = terms.part_at(last)[1]
     start = _first_day(in_force, terms, _day(first_ms, terms.zone))
     while start < stop:
         cycle_start, cycle_end = cycle = terms.cycle_at(start)
+        part_end = terms.part_at(start)[1]
         try:
             found = in_force(start)
         except CycleError:
@@ -77,10 +93,10 @@ def billing_segments(in_force: InForce, terms: BillingTerms, first_ms: int, last
             raise
         if terms.until_ms is not None and local_midnight_ms(start, terms.zone) >= terms.until_ms:
             return
-        end = min(cycle_end, found.until or cycle_end)
+        end = min(part_end, found.until or part_end)
         segment = segment_between(found.tariff.tariff_id, found.tariff.version, cycle, start, end, terms.zone)
         until = segment.segment_end_ms if terms.until_ms is None else min(terms.until_ms, segment.segment_end_ms)
-        closes = end == cycle_end and until == segment.segment_end_ms
+        closes = end == part_end and until == segment.segment_end_ms
         closes_year = closes and cycle_end.year != cycle_start.year
         yield BillingSegment(segment, found.tariff, found.contracted_u, start, end, until, closes, closes_year)
         start = end
@@ -88,7 +104,7 @@ def billing_segments(in_force: InForce, terms: BillingTerms, first_ms: int, last
 
 def _first_day(in_force: InForce, terms: BillingTerms, day: date) -> date:
     """Return the first day of the cycle that contains a day, or the first day with a tariff in it."""
-    cycle_start, _ = terms.cycle_at(day)
+    cycle_start, _ = terms.part_at(day)
     start = in_force(day).since
     while start > cycle_start:
         try:
@@ -117,5 +133,5 @@ def versions_in_force(versions: Sequence[Tariff], contracted_u: Mapping[str, int
     return in_force
 
 
-def _day(instant_ms: int, zone: ZoneInfo) -> date:
+def _day(instant_ms: int, zone: Zone) -> date:
     return datetime.fromtimestamp(instant_ms / 1000, zone).date()

@@ -7,7 +7,7 @@ from datetime import date
 
 import numpy as np
 
-from flink_job.metering.contract import local_midnight_ms
+from flink_job.metering.zones import local_midnight_ms
 from flink_job.tariffs.charges import TO_MICRO, fixed_amount, tax_amount
 from flink_job.tariffs.exact import RATE_SCALE, Ints, round_div, times, total
 from flink_job.tariffs.history.intervals import round_to

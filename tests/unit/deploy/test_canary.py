@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from deploy.canary.runtime import probe
-from flink_job.metering.contract import of_tenant, parse_contract
+from flink_job.metering.contract import of_tenant
+from flink_job.metering.contract_document import parse_contract
 from flink_job.metering.envelope import opened
 from flink_job.metering.reading import parse_reading
 from flink_job.tariffs.document import parse_tariff

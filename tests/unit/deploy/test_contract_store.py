@@ -13,7 +13,7 @@ from deploy.contracts.runtime.exporter import Keys, Store, export
 from deploy.contracts.runtime.keeper import contract_item
 from flink_job.batch.snapshot import write_snapshot
 from flink_job.io.records import read_records, stage
-from flink_job.metering.contract import parse_contract
+from flink_job.metering.contract_document import parse_contract
 
 CONTRACT = {
     "meter_id": "m",
@@ -33,7 +33,7 @@ def test_positions_sort_as_the_stream_does() -> None:
     earlier, later = contract_item(record("9" * 29)), contract_item(record("1" + "0" * 29))
     assert earlier and later
     assert earlier["position"]["S"] < later["position"]["S"]
-    assert later["published_ms"]["N"] == "1774700000123"
+    assert later["version_ms"]["N"] == "1774700000123"
 
 
 def test_what_is_no_contract_is_not_kept() -> None:
@@ -50,7 +50,7 @@ class Table:
         number = ExclusiveStartKey or 0
         item = contract_item(record(f"5{number}", meter_id=f"m{number}", tenant=("", "acme")[number]))
         assert item
-        item["published_ms"] = {"N": str(number)}
+        item["version_ms"] = {"N": str(number)}
         return {"Items": [item], **({} if number else {"LastEvaluatedKey": 1})}
 
     def upload_fileobj(self, file: io.BytesIO, bucket: str, key: str) -> None:
@@ -64,7 +64,8 @@ def test_both_objects_have_every_page(tmp_path: Path) -> None:
     path.write_bytes(place.objects["b", "contracts"])
     found = [payload for _, payload in read_records(str(path))]
     lines = [json.loads(payload) for payload in found]
-    assert [(line["meter_id"], line["published_ms"]) for line in lines] == [("m0", 0), ("m1", 1)]
+    versions = {line["meter_id"]: line["issued_at"][17:] for line in lines}
+    assert versions == {"m0": "00.000+00:00", "m1": "00.001+00:00"}
     assert [parse_contract(payload).meter_id for payload in found] == ["m0", "m1"]
     stored = [json.loads(line) for line in gzip.decompress(place.objects["b", "snapshot"]).splitlines()]
     expected = {"m0": (0, "50"), "acme\x1fm1": (1, "51")}
@@ -76,11 +77,11 @@ def test_a_bounded_run_starts_with_all_that_are_contracts(tmp_path: Path) -> Non
     documents = [CONTRACT, CONTRACT | {"timezone": "UTC+1"}, CONTRACT | {"tenant": "acme"}]
     (tmp_path / "contracts.ndjson").write_text("\n".join(map(json.dumps, documents)))
     stage([str(tmp_path / "contracts.ndjson")], tmp_path / "staged.json", 0, lambda count: None)
-    assert write_snapshot(tmp_path / "staged.json", tmp_path / "snapshot.gz", "mill") == 2
+    assert write_snapshot(tmp_path / "staged.json", tmp_path / "snapshot.gz", "mill", 5) == 2
     lines = [json.loads(line) for line in gzip.decompress((tmp_path / "snapshot.gz").read_bytes()).splitlines()]
     assert [(line["key"], line["version_ms"], line["position"]) for line in lines] == [
-        ("mill\x1fm", 0, "1"),
-        ("acme\x1fm", 2, "3"),
+        ("mill\x1fm", 5, "1"),
+        ("acme\x1fm", 7, "3"),
     ]
     assert [json.loads(line["value"]) for line in lines] == [documents[0], documents[2]]
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from flink_job.metering.contract import ContractError, parse_contract, parse_outline
+from flink_job.metering.contract import ContractError
+from flink_job.metering.contract_document import parse_contract, parse_outline
 
 CONTRACT = {
     "meter_id": "m",

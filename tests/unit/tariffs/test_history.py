@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from flink_job.metering.contract import local_midnight_ms
+from flink_job.metering.zones import local_midnight_ms
 from flink_job.tariffs.document import read_tariff
 from flink_job.tariffs.history import (
     Bill,

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flink_job.billing.columns import QUANTITIES, ReadingColumns
-from flink_job.metering.contract import local_midnight_ms
+from flink_job.metering.zones import local_midnight_ms
 from flink_job.tariffs.calendar import Timeline
 from flink_job.tariffs.cycle import Segment
 from flink_job.tariffs.document import read_tariff

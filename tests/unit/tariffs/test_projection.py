@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from flink_job.alerts.bill_signals import bills_of
-from flink_job.metering.contract import local_midnight_ms
+from flink_job.metering.zones import local_midnight_ms
 from flink_job.tariffs.calendar import Timeline
 from flink_job.tariffs.cycle import Segment
 from flink_job.tariffs.document import read_tariff

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from flink_job.metering.contract import local_midnight_ms
+from flink_job.metering.zones import local_midnight_ms
 from flink_job.tariffs.document import read_tariff
 from flink_job.tariffs.history import BillingTerms, Intervals, rate_history, versions_in_force
 from flink_job.tariffs.spain import SpainError, spanish_tariff

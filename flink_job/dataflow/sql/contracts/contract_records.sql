@@ -1,4 +1,4 @@
--- Contract records with the qualified meter ID (see flink_job/tenants.py) and their validation error, NULL for a valid one.
+-- Contract records with the qualified meter ID (see flink_job/tenants.py) and their check (udfs/decode.py).
 -- Only valid contracts are joined with readings, so an invalid one never replaces its predecessor.
 SELECT
   CASE
@@ -12,7 +12,7 @@ SELECT
   shard,
   record_position,
   arrival,
-  check_contract(payload) AS problem
+  check_contract(payload, CAST(arrival AS TIMESTAMP(3))) AS checked
 FROM (
   SELECT
     *,

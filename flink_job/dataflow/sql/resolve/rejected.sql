@@ -28,9 +28,9 @@ FROM (
   WHERE reason = 'foreign_device'
   UNION ALL
   SELECT
-    tenant, 'not_a_contract' AS reason, problem AS detail, payload, CAST(NULL AS STRING) AS device,
+    tenant, 'not_a_contract' AS reason, c.checked.problem AS detail, payload, CAST(NULL AS STRING) AS device,
     CAST(arrival AS TIMESTAMP(3)) AS dated, shard, record_position, CAST(arrival AS TIMESTAMP(3)) AS arrival
-  FROM contract_records
-  WHERE problem IS NOT NULL
+  FROM contract_records AS c
+  WHERE c.checked.problem IS NOT NULL
 ) AS d
 CROSS JOIN LATERAL TABLE(split_payload(d.payload)) AS p (part, parts, payload)

@@ -1,11 +1,14 @@
 package metering.flink;
 
 import java.time.Instant;
+import java.time.LocalDate;
 import java.time.ZoneId;
-import java.time.ZonedDateTime;
 import org.apache.flink.api.java.tuple.Tuple5;
 
-/** When rows of a key are expected; its days are those of a time zone. */
+/**
+ * When rows of a key are expected. Its days are those of a time zone, or of several in succession:
+ * {@code Europe/Madrid>2026-06-05>Europe/London} is London from that local day on.
+ */
 final class ExpectedTerms {
   final String zone;
   final long fromMs;
@@ -37,10 +40,24 @@ final class ExpectedTerms {
 
   /** Returns the start and the length of the local day of an instant, in milliseconds. */
   long[] day(long ms) {
-    ZoneId rules = ZoneId.of(zone);
-    ZonedDateTime start = Instant.ofEpochMilli(ms).atZone(rules).toLocalDate().atStartOfDay(rules);
-    long startMs = start.toInstant().toEpochMilli();
-    long endMs = start.toLocalDate().plusDays(1).atStartOfDay(rules).toInstant().toEpochMilli();
+    String[] parts = zone.split(">");
+    int last = parts.length - 1;
+    while (last > 0 && ms < startOf(LocalDate.parse(parts[last - 1]), parts[last])) {
+      last -= 2;
+    }
+    LocalDate day = Instant.ofEpochMilli(ms).atZone(ZoneId.of(parts[last])).toLocalDate();
+    if (last < parts.length - 1) {
+      LocalDate change = LocalDate.parse(parts[last + 1]);
+      day = day.isBefore(change) ? day : change.minusDays(1);
+    }
+    long startMs = startOf(day, parts[last]);
+    LocalDate next = day.plusDays(1);
+    boolean isLast = last < parts.length - 1 && next.toString().equals(parts[last + 1]);
+    long endMs = startOf(next, parts[isLast ? last + 2 : last]);
     return new long[] {startMs, endMs - startMs};
+  }
+
+  private static long startOf(LocalDate day, String zone) {
+    return day.atStartOfDay(ZoneId.of(zone)).toInstant().toEpochMilli();
   }
 }

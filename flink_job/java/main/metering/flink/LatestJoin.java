@@ -37,9 +37,10 @@ import org.slf4j.LoggerFactory;
  * has arrived, or with NULLs if there is none.
  *
  * <p>The columns of the right input are a key (STRING), a value (STRING), a version
- * (TIMESTAMP_LTZ(3)) and a position (STRING) that orders the rows of one version (see {@link
- * VersionOrder}). A right row that is older than the stored row is dropped. An emitted row has the
- * row kind and the columns of the left row, followed by the columns of the right row.
+ * (TIMESTAMP_LTZ(3)), a position (STRING) that orders the rows of one version (see {@link
+ * VersionOrder}), and the arrival (TIMESTAMP_LTZ(3)). A right row that is older than the stored row
+ * is dropped. An emitted row has the row kind and the columns of the left row, followed by the
+ * columns of the right row.
  *
  * <p>At every start, left rows wait until the right input has been read up to its head, so that no
  * row is joined with a right row that had been replaced before. The head is reached when the
@@ -74,7 +75,7 @@ public final class LatestJoin extends AbstractStreamOperator<RowData>
 
   private static final long serialVersionUID = 1L;
   private static final Logger LOG = LoggerFactory.getLogger(LatestJoin.class);
-  private static final int RIGHT_COLUMNS = 4;
+  private static final int RIGHT_COLUMNS = 5;
   private static final int VALUE = 1;
   private static final int TIME_PRECISION = 3;
 

@@ -22,8 +22,9 @@ import org.slf4j.LoggerFactory;
 import software.amazon.awssdk.core.exception.SdkException;
 
 /**
- * A file of rows with the columns key, value, version and position: NDJSON compressed with gzip, a
- * row in each line, such as {@code {"key": "…", "value": "…", "version_ms": 1, "position": "2"}}.
+ * A file of rows with the columns key, value, version, position and arrival, which is the version:
+ * NDJSON compressed with gzip, a row in each line, such as {@code {"key": "…", "value": "…",
+ * "version_ms": 1, "position": "2"}}.
  *
  * <p>The file is an object on S3 ({@code s3://bucket/key}), or a file of any Flink file system.
  */
@@ -138,7 +139,8 @@ public final class Snapshot implements Serializable {
               StringData.fromString(key),
               StringData.fromString(value),
               TimestampData.fromEpochMillis(versionMs),
-              StringData.fromString(position));
+              StringData.fromString(position),
+              TimestampData.fromEpochMillis(versionMs));
     }
   }
 }

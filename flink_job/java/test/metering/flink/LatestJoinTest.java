@@ -39,7 +39,8 @@ class LatestJoinTest {
   private static final InternalTypeInfo<RowData> LEFT =
       InternalTypeInfo.ofFields(STRING, STRING, new LocalZonedTimestampType(3));
   private static final InternalTypeInfo<RowData> RIGHT =
-      InternalTypeInfo.ofFields(STRING, STRING, new LocalZonedTimestampType(3), STRING);
+      InternalTypeInfo.ofFields(
+          STRING, STRING, new LocalZonedTimestampType(3), STRING, new LocalZonedTimestampType(3));
   private static final InternalTypeInfo<RowData> JOINED =
       InternalTypeInfo.ofFields(
           STRING,
@@ -48,7 +49,8 @@ class LatestJoinTest {
           STRING,
           STRING,
           new LocalZonedTimestampType(3),
-          STRING);
+          STRING,
+          new LocalZonedTimestampType(3));
 
   @TempDir Path folder;
 
@@ -308,8 +310,8 @@ class LatestJoinTest {
 
   private static void right(Harness join, String key, String value, long versionMs, String position)
       throws Exception {
-    join.processElement2(
-        new StreamRecord<>(row(key, value, TimestampData.fromEpochMillis(versionMs), position)));
+    TimestampData version = TimestampData.fromEpochMillis(versionMs);
+    join.processElement2(new StreamRecord<>(row(key, value, version, position, version)));
   }
 
   private static RowData row(Object... fields) {

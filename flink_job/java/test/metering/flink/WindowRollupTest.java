@@ -1,7 +1,9 @@
 package metering.flink;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import java.time.Instant;
 import java.util.List;
 import java.util.stream.Collectors;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
@@ -295,6 +297,20 @@ class WindowRollupTest {
               .filter(row -> row.contains("+60 T"))
               .collect(Collectors.toList()));
     }
+  }
+
+  @Test
+  void aDayOfTermsEndsWhereTheNextZoneBegins() {
+    // Midnight of 5 June is at 22:00 UTC in Madrid and at 23:00 in London.
+    String zones = "Europe/Madrid>2026-06-05>Europe/London";
+    ExpectedTerms terms = new ExpectedTerms(zones, 0, 1, "site", 0);
+    long fourthMs = Instant.parse("2026-06-03T22:00:00Z").toEpochMilli();
+    assertArrayEquals(
+        new long[] {fourthMs, 25 * 3_600_000},
+        terms.day(Instant.parse("2026-06-04T22:30:00Z").toEpochMilli()));
+    long fifthMs = Instant.parse("2026-06-04T23:00:00Z").toEpochMilli();
+    assertArrayEquals(new long[] {fifthMs, 24 * 3_600_000}, terms.day(fifthMs));
+    assertArrayEquals(new long[] {fourthMs, 25 * 3_600_000}, terms.day(fourthMs));
   }
 
   @Test
