@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pandas as pd
@@ -10,8 +11,10 @@ from pyflink.table.udf import ScalarFunction, udf
 
 from flink_job.alerts.presence import contract_marks
 from flink_job.config import Settings
-from flink_job.metering.contract import ContractError, parse_outline
-from flink_job.metering.site import Entity, meter_of
+from flink_job.metering.changes import Places
+from flink_job.metering.contract import ContractError, of_tenant
+from flink_job.metering.contract_document import parse_contract, parse_outline
+from flink_job.metering.site import Entity, meter_at, meter_of
 from flink_job.registries import rule_registry
 
 
@@ -42,11 +45,16 @@ class ContractMarks(ScalarFunction):  # type: ignore[misc]
         return contract_marks(self.registry.rules, latest, None if before is None else self._meter(before))
 
     def _meter(self, document: str) -> Entity | None:
-        """Return the meter of a contract; None for one that an earlier release accepted and this one does not."""
+        """Return the meter of a contract, where it is now; None for one that only an earlier release accepts."""
+        tenant = self.settings.contracts.tenant
         try:
-            return meter_of(parse_outline(document), self.settings.contracts.tenant)
+            outline = parse_outline(document)
+            if not outline.changes:
+                return meter_of(outline, tenant)
+            places = Places(of_tenant(parse_contract(document, accept_unknown=True), tenant))
         except ContractError:
             return None
+        return meter_at(places.at(time.time_ns() // 1_000_000))
 
 
 def contract_marks_function(settings: Settings) -> Any:

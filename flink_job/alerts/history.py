@@ -15,7 +15,7 @@ from flink_job.metering.changes import Places
 from flink_job.metering.contract import Contract
 from flink_job.metering.packing import QuantityError, multiplied, unpack
 from flink_job.metering.reading import ParsedReading, parse_reading
-from flink_job.metering.site import Entity, meter_of
+from flink_job.metering.site import Entity, meter_at
 from flink_job.metering.units import MICRO
 
 
@@ -37,7 +37,7 @@ def batches_of_records(records: Iterable[bytes], contracts: dict[str, Contract],
         values |= _powers(reading, place)
         if values:
             sample = Sample(reading.start_ms, reading.interval_s, reading.revision or 0, 0, values)
-            yield _batch(meter_of(place), "reading", "meter", 0, arrival_ms, "", sample)
+            yield _batch(meter_at(place), "reading", "meter", 0, arrival_ms, "", sample)
 
 
 def _powers(reading: ParsedReading, contract: Contract) -> dict[str, float]:

@@ -85,13 +85,13 @@ def rate(
     started = time.monotonic()
     with explained():
         pricing = make_pricing(tariff, timezone, currency, cycle_day, cycle_start, prices, contracted_kw, any_date)
-        found = read([*readings, *(more or ())], pricing.terms.zone)
+        found = read([*readings, *(more or ())], ZoneInfo(pricing.terms.zone.key))
         with progress_bar("rating", found.count) as progress:
             totals, bills = write_results(rate_meters(pricing, found.meters, True, progress), out)
         if chart is not None:
             from flink_job.commands.bill_chart import draw_bills
 
-            draw_bills(bills, found.meters, pricing.terms.zone, chart)
+            draw_bills(bills, found.meters, ZoneInfo(pricing.terms.zone.key), chart)
     _summary(totals, pricing.versions[0].currency)
     _note_estimates(pricing, found.meters)
     console.print(

@@ -43,8 +43,9 @@ def parse_contract(payload: bytes | str, accept_unknown: bool = False) -> Contra
         raise ContractError(
             f"contract of {contract.meter_id}: interval_s is {contract.interval_s}; it must be in 0..86400"
         )
-    for values in (contract, *contract.changes):
-        _check_values(contract.meter_id, values)
+    _check_values(contract.meter_id, contract)
+    for change in contract.changes:
+        _check_values(contract.meter_id, change)
     if contract.issued_at is not None and contract.issued_at.tzinfo is None:
         raise ContractError(f"contract of {contract.meter_id}: issued_at must have a UTC offset")
     if contract.cycle_starts and list(contract.cycle_starts) != sorted(set(contract.cycle_starts)):
@@ -96,7 +97,8 @@ def _check_distinct_dates(contract: Contract) -> None:
 
 def _check_assignments(contract: Contract) -> None:
     """Check the dates and contracted powers of the assignments. Raises ContractError."""
-    days: list[date] = [*contract.cycle_starts, *(e.valid_from for e in (*contract.assignments, *contract.changes))]
+    days: list[date] = [*contract.cycle_starts, *(assignment.valid_from for assignment in contract.assignments)]
+    days += [change.valid_from for change in contract.changes]
     if any(day.year not in CONTRACT_YEARS for day in days):
         raise ContractError(
             f"contract of {contract.meter_id}: years must be in {CONTRACT_YEARS.start}..{CONTRACT_YEARS.stop - 1}"

@@ -33,8 +33,16 @@ class Entity(NamedTuple):
 def meter_of(contract: Contract | Outline, otherwise: str = DEFAULT) -> Entity:
     """Return the meter of a contract as an entity; `otherwise` is the tenant of a contract without one."""
     tenant = contract.tenant or otherwise
-    tags = ";".join(f"{name}={value}" for name, value in sorted(contract.tags.items())) if contract.tags else ""
-    return Entity(qualified(tenant, contract.meter_id), qualified(tenant, contract.site_path), tags)
+    return Entity(qualified(tenant, contract.meter_id), qualified(tenant, contract.site_path), _tags(contract.tags))
+
+
+def meter_at(place: Contract) -> Entity:
+    """Return the meter of a contract that is qualified by its tenant (see flink_job.metering.changes.Places)."""
+    return Entity(place.meter_id, place.site_path, _tags(place.tags))
+
+
+def _tags(tags: dict[str, str]) -> str:
+    return ";".join(f"{name}={value}" for name, value in sorted(tags.items())) if tags else ""
 
 
 def tag_pairs(tags: str) -> list[tuple[str, str]]:

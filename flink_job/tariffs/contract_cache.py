@@ -11,7 +11,7 @@ from flink_job.metering.changes import Places, billing_days, zone_of
 from flink_job.metering.contract import Contract, of_tenant
 from flink_job.metering.contract_document import parse_contract, parse_outline
 from flink_job.metering.packing import ABSENT
-from flink_job.metering.site import Entity, meter_of
+from flink_job.metering.site import Entity, meter_at, meter_of
 from flink_job.metering.units import to_micro
 from flink_job.tariffs.calendar import Timeline
 from flink_job.tariffs.cycle import Segment
@@ -149,7 +149,7 @@ class ContractCache:
         places, timeline = Places(contract), self._timeline(contract)
         first, *later = (
             ResolvedContract(
-                Entity(place.meter_id, place.site_path, meter_of(place).tags),
+                meter_at(place),
                 ContractTerms(place, timeline, self.registry),
                 frozenset(contract.devices),
             )

@@ -142,14 +142,9 @@ def test_rerating_replaces_the_cycles_that_the_days_cover(tmp_path: Path) -> Non
     selection = Selection(first=date(2026, 1, 31), last=date(2026, 3, 1))
     cycles = [(date(2026, month, 1), date(2026, month + 1, 1)) for month in (1, 2, 3)]
     assert [is_covered(start, end, selection) for start, end in cycles] == [False, True, False]
-<<<<<<< HEAD
     starts, ends = [str(s) for s, _ in cycles], [str(e) for _, e in cycles]
     names = {"tenant": ["default"] * 3, "meter_id": ["m"] * 3}
     table = pa.table({**names, "cycle_start": starts, "cycle_end": ends})
-=======
-    days = {"cycle_start": [str(s) for s, _ in cycles], "cycle_end": [str(e) for _, e in cycles]}
-    table = pa.table({"tenant": ["default"] * 3, "meter_id": ["m"] * 3, **days})
->>>>>>> fc5135f (Meters that never sent store nothing: their day is their only window, and changes are combined before they are spread over levels)
     pq.write_table(table, tmp_path / "adjustments.parquet")
     kept = kept_adjustments(tmp_path, lambda start, end: is_covered(start, end, selection))
     assert kept is not None
