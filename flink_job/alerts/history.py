@@ -73,7 +73,7 @@ def batches_of_costs(rows: Iterable[Any], contracts: dict[str, Contract]) -> Ite
         if revision:
             continue
         contract = contracts.get(meter)
-        entity = meter_of(contract) if contract else Entity(meter, path)
+        entity = meter_at(contract) if contract else Entity(meter, path)
         hours = interval_s / 3600
         values = {"power_kw": kwh / hours, "export_kw": export / hours, "cost": cost}
         values[CLOCK_AHEAD] = clock_ahead_s(start, interval_s, arrival)
