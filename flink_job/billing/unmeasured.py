@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flink_job.billing.adjustments import Key
-from flink_job.metering.contract import local_midnight_ms
+from flink_job.metering.zones import local_midnight_ms
 from flink_job.tariffs.history import Bill, BillingTerms, History, Intervals
 
 
