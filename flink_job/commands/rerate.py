@@ -14,7 +14,6 @@ from flink_job.commands.rate import Prices, explained
 from flink_job.tenants import DEFAULT, plain, split
 
 if TYPE_CHECKING:
-    from flink_job.batch.contracts import contracts_in_force
     from flink_job.billing.adjustments import Adjustment
     from flink_job.billing.rerate import Rerated
 
@@ -51,6 +50,7 @@ def rerate(
     \b
       python -m flink_job rerate out --contracts contracts.ndjson --tariffs tariffs
     """
+    from flink_job.batch.contracts import contracts_in_force
     from flink_job.billing.adjustments import kept_adjustments, write_adjustments
     from flink_job.billing.documents import load_series
     from flink_job.billing.rerate import is_covered, selected

@@ -1,4 +1,4 @@
-"""What the changes of a contract mean by date: its time zone, billing days, and its place and multiplier."""
+"""Time zone, billing days, place and multiplier of a contract by date, as its changes say."""
 
 from __future__ import annotations
 
