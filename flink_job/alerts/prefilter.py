@@ -53,7 +53,7 @@ class Prefilter:
         self.source, self.level, self.window_s = source, level, window_s
         self.signals = tuple(sorted({rule.signal for rule in rules}))
         self.has_channels = any(signal in MEASURED_CHANNELS for signal in self.signals)
-        self.has_clock_rule = CLOCK_AHEAD in self.signals
+        self.has_clock_rule = self.checks_clock = CLOCK_AHEAD in self.signals
         self.rates = Rates(rules)
         self.clock = Clock()
         self.clear_bands = {series: _clear_band(rules, series) for series in {rule.series for rule in rules}}
@@ -82,11 +82,13 @@ class Prefilter:
 
         `values` is modified: rates of change and the distance of the clock are added.
         """
-        is_ahead = at_ms > arrival_ms + CLOCK_TOLERANCE_MS
-        if (is_ahead or self.clock.is_ahead) and not self.clock.counts(at_ms, arrival_ms):
-            return None
-        if self.has_clock_rule:
-            values[CLOCK_AHEAD] = clock_ahead_s(at_ms, interval_s, arrival_ms)
+        if self.checks_clock or at_ms > arrival_ms + CLOCK_TOLERANCE_MS:
+            is_counted = self.clock.counts(at_ms, arrival_ms)
+            self.checks_clock = self.has_clock_rule or self.clock.is_ahead
+            if not is_counted:
+                return None
+            if self.has_clock_rule:
+                values[CLOCK_AHEAD] = clock_ahead_s(at_ms, interval_s, arrival_ms)
         if at_ms > self.newest_ms >= 0 and self.unsettled_ms <= 0 and self.settled and not self.rates.rules:
             # The fast path, for nearly every reading.
             bands = self.clear_bands
