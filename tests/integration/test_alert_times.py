@@ -101,7 +101,7 @@ def test_a_wild_time_stamp_raises_nothing(lake: Path) -> None:
 
 
 def test_the_hours_of_a_backlog_are_one_alert(lake: Path) -> None:
-    """Five hours were emitted with nothing. Then four of them have 12 kWh, and 02:00 UTC has 1 kWh."""
+    """The meter is heard for the first time: four of its hours have 12 kWh, and 02:00 UTC has 1 kWh."""
     sql = (
         "SELECT COUNT(DISTINCT alert_id), strftime(MIN(episode_start), '%H:%M'), MAX(cost), "
         "strftime(MAX(event_time), '%H:%M') "

@@ -160,7 +160,10 @@ public final class ExpectedRollup extends WindowRollup
    * not.
    */
   @Override
-  void hear(RollupProgress at, long groupMs) throws Exception {
+  boolean hear(RollupProgress at, long groupMs) throws Exception {
+    if (at.heardMs != RollupProgress.NONE && groupMs >= at.firstMs) {
+      return false;
+    }
     if (at.heardMs == RollupProgress.NONE) {
       at.heardMs = Math.max(at.closedMs, RollupProgress.NONE + 1);
     }
@@ -171,6 +174,7 @@ public final class ExpectedRollup extends WindowRollup
         openGroups(at, floor(Math.max(at.expectedFromMs, groupMs)), untilMs);
       }
     }
+    return true;
   }
 
   /** Adds the groups of a key in which rows are expected. */

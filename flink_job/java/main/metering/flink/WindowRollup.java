@@ -95,7 +95,7 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
     long slotMs = floor(startMs);
     RollupProgress at = progress();
     long dayStartMs = row.getLong(columns.dayStart);
-    hear(at, start(slotMs, dayStartMs));
+    boolean isHeard = hear(at, start(slotMs, dayStartMs));
     long groupMs = load(at, slotMs, dayStartMs, row.getInt(columns.dayLength) * 1000L);
     int slot = (int) ((slotMs - groupMs) / SLOT_MS);
     columns.add(row, group, slot);
@@ -110,7 +110,7 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
     store(groupMs);
     boolean isNew = markPending(at, groupMs);
     long timeMs = isLate ? timers.currentWatermark() + correctionDelayMs : slotMs + SLOT_MS;
-    if (!schedule(at, timeMs) && isNew) {
+    if (!schedule(at, timeMs) && (isNew || isHeard)) {
       write(at);
     }
   }
@@ -149,8 +149,10 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
     return Long.MAX_VALUE;
   }
 
-  /** Processes that there is a row in a group. */
-  void hear(RollupProgress at, long groupMs) throws Exception {}
+  /** Processes that there is a row in a group; returns whether that changes the progress. */
+  boolean hear(RollupProgress at, long groupMs) throws Exception {
+    return false;
+  }
 
   /** Adds to {@link #group}, which is not stored, the rows that were expected in its slots. */
   void addUnheard(RollupProgress at, long groupMs) throws Exception {}
