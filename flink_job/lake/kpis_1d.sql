@@ -1,6 +1,7 @@
 -- Local days, 23 to 25 hours long, of every entity: sums of quarter hours; the demand is the highest quarter hour.
 -- Expected readings are those that the job expected, by contract, whether a reading arrived or not. A window that the job
--- has not emitted yet counts those of the meters that reported in it.
+-- has not emitted yet counts those of the meters that reported in it. A window whose readings settlement moved elsewhere, as
+-- to the days of another time zone, has no row.
 WITH parts AS (
   SELECT
     tenant,
@@ -14,6 +15,7 @@ WITH parts AS (
     SUM(readings) AS readings,
     CAST(NULL AS BIGINT) AS reported_readings,
     CAST(NULL AS BIGINT) AS expected_readings,
+    CAST(NULL AS BIGINT) AS emitted_readings,
     SUM(energy_kwh) AS energy_kwh,
     SUM(export_kwh) AS export_kwh,
     SUM(reactive_kvarh) AS reactive_kvarh,
@@ -35,6 +37,7 @@ WITH parts AS (
     0 AS readings,
     GREATEST(1, CAST(FLOOR(MAX(day_s) * 1.0 / MAX(interval_s)) AS INTEGER)) AS reported_readings,
     CAST(NULL AS BIGINT) AS expected_readings,
+    CAST(NULL AS BIGINT) AS emitted_readings,
     0 AS energy_kwh,
     0 AS export_kwh,
     0 AS reactive_kvarh,
@@ -56,6 +59,7 @@ WITH parts AS (
     0 AS readings,
     CAST(NULL AS BIGINT) AS reported_readings,
     expected_readings,
+    readings AS emitted_readings,
     0 AS energy_kwh,
     0 AS export_kwh,
     0 AS reactive_kvarh,
@@ -78,6 +82,7 @@ sums AS (
     day_s,
     SUM(readings) AS readings,
     COALESCE(SUM(expected_readings), SUM(reported_readings)) AS expected_readings,
+    COALESCE(SUM(emitted_readings), 0) AS emitted_readings,
     SUM(energy_kwh) AS energy_kwh,
     SUM(export_kwh) AS export_kwh,
     SUM(reactive_kvarh) AS reactive_kvarh,
@@ -114,3 +119,4 @@ SELECT
         / SQRT(POWER(CAST(energy_kwh AS DOUBLE), 2) + POWER(CAST(reactive_kvarh AS DOUBLE), 2))
   END AS power_factor
 FROM sums
+WHERE readings <> 0 OR cost <> 0 OR energy_kwh <> 0 OR emitted_readings = 0

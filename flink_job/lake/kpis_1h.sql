@@ -1,6 +1,7 @@
 -- Hours of every entity: sums of quarter hours; the demand is the highest quarter hour.
 -- Expected readings are those that the job expected, by contract, whether a reading arrived or not. A window that the job
--- has not emitted yet counts those of the meters that reported in it.
+-- has not emitted yet counts those of the meters that reported in it. A window whose readings settlement moved elsewhere, as
+-- to the days of another time zone, has no row.
 WITH parts AS (
   SELECT
     tenant,
@@ -15,6 +16,7 @@ WITH parts AS (
     SUM(readings) AS readings,
     CAST(NULL AS BIGINT) AS reported_readings,
     CAST(NULL AS BIGINT) AS expected_readings,
+    CAST(NULL AS BIGINT) AS emitted_readings,
     SUM(energy_kwh) AS energy_kwh,
     SUM(export_kwh) AS export_kwh,
     SUM(reactive_kvarh) AS reactive_kvarh,
@@ -37,6 +39,7 @@ WITH parts AS (
     0 AS readings,
     GREATEST(1, CAST(FLOOR(3600.0 / MAX(interval_s)) AS INTEGER)) AS reported_readings,
     CAST(NULL AS BIGINT) AS expected_readings,
+    CAST(NULL AS BIGINT) AS emitted_readings,
     0 AS energy_kwh,
     0 AS export_kwh,
     0 AS reactive_kvarh,
@@ -59,6 +62,7 @@ WITH parts AS (
     0 AS readings,
     CAST(NULL AS BIGINT) AS reported_readings,
     expected_readings,
+    readings AS emitted_readings,
     0 AS energy_kwh,
     0 AS export_kwh,
     0 AS reactive_kvarh,
@@ -82,6 +86,7 @@ sums AS (
     event_date,
     SUM(readings) AS readings,
     COALESCE(SUM(expected_readings), SUM(reported_readings)) AS expected_readings,
+    COALESCE(SUM(emitted_readings), 0) AS emitted_readings,
     SUM(energy_kwh) AS energy_kwh,
     SUM(export_kwh) AS export_kwh,
     SUM(reactive_kvarh) AS reactive_kvarh,
@@ -119,3 +124,4 @@ SELECT
         / SQRT(POWER(CAST(energy_kwh AS DOUBLE), 2) + POWER(CAST(reactive_kvarh AS DOUBLE), 2))
   END AS power_factor
 FROM sums
+WHERE readings <> 0 OR cost <> 0 OR energy_kwh <> 0 OR emitted_readings = 0

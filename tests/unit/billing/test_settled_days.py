@@ -64,6 +64,15 @@ def unpriced(hour: int, kwh: str, reason: str = "batch_only_tariff", **more: Any
     return {**names, **where, "interval_start": start, "interval_s": 3600}
 
 
+def kpi(day: int, readings: int) -> dict[str, Any]:
+    """A row of `kpis`: a day of June of meter m, in Madrid."""
+    start = MIDNIGHT + timedelta(days=day - 1)
+    names = {"tenant": "default", "kpi_id": f"{day}", "level": "meter", "entity": "m", "site_path": "f/p/l1/m"}
+    window = {"window_start": start, "window_end": start + timedelta(days=1), "window_s": 86_400, "currency": "EUR"}
+    counts = {"day_start": start, "day_s": 86_400, "readings": readings, "expected_readings": 24}
+    return {**names, **window, **counts}
+
+
 class Site:
     """A lake with a meter, its contract and its tariffs."""
 
@@ -92,7 +101,7 @@ class Site:
     def ask(self, sql: str) -> list[tuple[object, ...]]:
         return query(self.lake, sql)[1]
 
-    def days(self, level: str = "meter", columns: str = "cost") -> Mapping[tuple[int, str], tuple[object, ...]]:
+    def days(self, level: str = "meter", columns: str = "cost") -> Mapping[tuple[int, str], tuple[Any, ...]]:
         """Columns of the local days of June 2026 by (day of June, entity)."""
         sql = f"SELECT window_start, entity, {columns} FROM kpis_1d WHERE level = '{level}' ORDER BY ALL"
         return {((row[0] - MIDNIGHT).days + 1, str(row[1])): row[2:] for row in self.ask(sql)}  # type: ignore[operator]
@@ -180,17 +189,20 @@ def test_nothing_is_adjusted_where_the_stream_is_exact(tmp_path: Path) -> None:
 def test_days_follow_the_zone_of_settlement(tmp_path: Path, zone: str, hours: tuple[str, ...]) -> None:
     """Three days of 1 kWh an hour from 22:00 UTC, costed by days of Madrid; 72 kWh, 7.20.
 
-    The first hour begins at 23:00 in London and at 03:45 in Kathmandu. No day of Madrid is left.
+    The first hour begins at 23:00 in London and at 03:45 in Kathmandu. No day of Madrid is left, although the job
+    emitted three; that of 4 June, in which it expected readings and none came, is.
     """
-    site = Site(tmp_path, [flat("t", "1", "0.10")], costs=[cost(hour, "1", "0.10") for hour in range(72)])
+    emitted = [kpi(day, 24 if day < 4 else 0) for day in (1, 2, 3, 4)]
+    rows = [cost(hour, "1", "0.10") for hour in range(72)]
+    site = Site(tmp_path, [flat("t", "1", "0.10")], costs=rows, kpis=emitted)
     site.settle(timezone=zone)
     assert site.ask("SELECT SUM(cost), SUM(energy_kwh) FROM bills") == [amounts("7.2", "72")]
     found = site.ask("SELECT energy_kwh FROM kpis_1d WHERE level = 'meter' ORDER BY window_start")
-    assert found == [amounts(kwh) for kwh in hours]
+    assert sorted(found) == sorted(amounts(kwh) for kwh in (*hours, "0"))
     site.check()
 
 
-TIERED = {"energy": {"periods": {"all": [{"price": "0.10", "max": "100"}, {"price": "0.30"}]}}}
+TIERED: dict[str, Any] = {"energy": {"periods": {"all": [{"price": "0.10", "max": "100"}, {"price": "0.30"}]}}}
 DEMAND = {"window_s": 3600, "flat": [{"price": "10"}]}
 DEARER = {"window_s": 3600, "flat": [{"price": "20"}]}
 
@@ -236,7 +248,7 @@ def test_a_day_without_readings_has_its_fixed_charges(tmp_path: Path) -> None:
     readings; the lake ends there, so four days are charged: 4.84. Before, 2 June had 1.21 x (1 + 5 / 24) of them.
     """
     vat = {"name": "VAT", "rate": "0.21", "base": ["energy", "fixed"]}
-    more = {"fixed": [{"name": "a", "amount": "30", "per": "month"}], "taxes": [vat]}
+    more: dict[str, Any] = {"fixed": [{"name": "a", "amount": "30", "per": "month"}], "taxes": [vat]}
     site = Site(tmp_path, [flat("t", "1", "0", **more)], costs=[cost(28, "1", "0"), cost(95, "1", "0")])
     site.settle()
     days = {day: amounts("1.21") for day in ((1, "m"), (2, "m"), (3, "m"), (4, "m"))}

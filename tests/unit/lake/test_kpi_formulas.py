@@ -36,7 +36,7 @@ def views() -> Iterator[duckdb.DuckDBPyConnection]:
         connection.execute(
             "CREATE TABLE kpis (tenant VARCHAR, level VARCHAR, entity VARCHAR, site_path VARCHAR, currency VARCHAR, "
             "window_start TIMESTAMP, window_s INTEGER, day_start TIMESTAMP, day_s INTEGER, event_date VARCHAR, "
-            "expected_readings BIGINT)"
+            "readings BIGINT, expected_readings BIGINT)"
         )
         for number, (kwh, kvarh, (interval_s, readings)) in enumerate(product(ENERGIES, REACTIVES, READINGS)):
             name = f"m{number}"
@@ -79,7 +79,7 @@ def test_views_have_the_readings_that_the_job_expected(
     with views.cursor() as connection:
         connection.execute("BEGIN")
         for name in ("m0", "silent"):
-            row = ["default", "meter", name, f"f/p/l/{name}", "EUR", DAY, window_s, DAY, DAY_S, "2026-03-28", 96]
+            row = ["default", "meter", name, f"f/p/l/{name}", "EUR", DAY, window_s, DAY, DAY_S, "2026-03-28", 0, 96]
             connection.execute(f"INSERT INTO kpis VALUES ({', '.join('?' * len(row))})", row)
         columns = "entity, readings, expected_readings, completeness, site"
         sql = f"SELECT {columns} FROM {view} WHERE entity IN ('m0', 'silent')"
