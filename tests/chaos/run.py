@@ -262,7 +262,8 @@ def _deployed(fault: Fault, work: Path, package: Path) -> Iterator[tuple[Cluster
         triggers = () if fault.kinesalite else ("notifier",)
         options = {"shards": fault.shards, "triggers": triggers}
         # Half of the contracts are only in the snapshot: after a fault they must be in the restored state.
-        fixture = set_up(work, names, url, contracts[::2], package, streams, create_options=options)
+        # Readings wait for contracts at every restart: not until the load has ended.
+        fixture = set_up(work, names, url, contracts[::2], package, streams, options, contracts_idle_s=2)
         _store(fixture, contracts[1::2])
         fixture.change(**{group: {"endpoint": proxy.url} for group in ("readings", "contracts", "outputs")})
         fixture.change(**fault.properties)

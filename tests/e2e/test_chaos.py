@@ -19,7 +19,7 @@ from tests.chaos.outcome import Outcome
 from tests.chaos.proxy import Dose
 from tests.chaos.run import Run, run
 
-RECORDS, RATE, SLOWLY = 4000, 250, 100
+RECORDS, RATE, SLOWLY = 4000, 250, 50
 #: Start reading at the latest position: a restart without restored positions would lose readings.
 LATEST = {"readings": {"initial_position": "LATEST"}}
 NO_CHECKPOINTS = {"execution.checkpointing.interval": "1 d"}
