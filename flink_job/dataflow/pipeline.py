@@ -27,6 +27,7 @@ from flink_job.dataflow.table_stream import (
 )
 from flink_job.dataflow.uids import Uid
 from flink_job.dataflow.views import Views
+from flink_job.metering.site import LEVEL_DEPTHS
 
 #: Sums of the KPI windows, in the order that Rollup requires.
 SUMS = ("readings", "expected_readings", "import_ukwh", "export_ukwh", "reactive_uvarh", "total_ucost", "mean_ukw")
@@ -139,7 +140,8 @@ def kpis(t_env: StreamTableEnvironment, views: Views, job: Job) -> None:
     meters, levels = Rollup(("meter_id", "site_path", "currency"), SUMS), Rollup(("entity", "currency"), SUMS)
     roll_up(t_env, "kpi_readings", "meter_windows", meters, job.state_days, Uid.KPIS_METERS, "expected_meters")
     views.add("kpis/path_changes")
-    combine(t_env, "path_changes", "combined_changes", Rollup(("path", "currency"), SUMS), Uid.KPIS_COMBINE)
+    lines = Rollup(("path", "currency"), SUMS)
+    combine(t_env, "path_changes", "combined_changes", lines, LEVEL_DEPTHS["line"], Uid.KPIS_COMBINE)
     views.add("kpis/level_changes")
     roll_up(t_env, "level_changes", "level_windows", levels, job.state_days, Uid.KPIS_LEVELS)
     views.add("kpis/windows", "kpis/kpis")

@@ -73,19 +73,21 @@ def roll_up(
     add_view(t_env, view, windows.uid(uid), with_same_watermarks("row_time"))
 
 
-def combine(t_env: StreamTableEnvironment, rows: str, view: str, rollup: Rollup, uid: Uid) -> None:
-    """Add as `view` the rows of the view `rows`, those of a key and quarter hour summed between two watermarks.
+def combine(t_env: StreamTableEnvironment, rows: str, view: str, rollup: Rollup, depth: int, uid: Uid) -> None:
+    """Add as `view` the rows of the view `rows`, summed between two watermarks: those of a key and quarter hour.
 
-    The columns are those of `rows`. Far fewer rows reach the rollup of levels that many meters share.
+    The first column of the key is a path, of which only the first `depth` parts remain. The columns are those of
+    `rows`. Far fewer rows reach the rollup of levels that many meters share.
     """
     jvm = get_gateway().jvm
     table = t_env.from_path(rows)
     schema = table._j_table.getResolvedSchema()
-    key = key_of(schema, [*rollup.key, "start_ms", "day_start_ms"])[0]
+    names, path = list(schema.getColumnNames()), rollup.key[0]
     kinds = [column.getLogicalType() for column in schema.getColumnDataTypes()]
     getters = [jvm.org.apache.flink.table.data.RowData.createFieldGetter(kind, at) for at, kind in enumerate(kinds)]
     fields = to_jarray(getattr(jvm.org.apache.flink.table.data, "RowData$FieldGetter"), getters)
-    combiner = jvm.metering.flink.ChangeCombiner(key, _columns(schema, rollup), fields)
+    key = names.index(path), depth, _positions(names, rollup.key[1:])
+    combiner = jvm.metering.flink.ChangeCombiner(*key, _columns(schema, rollup), fields)
     result = jvm.org.apache.flink.table.runtime.typeutils.ExternalTypeInfo.of(row_type(schema))
     combined = as_stream(t_env, table, uid.rows).transform(f"Combine({rows})", result, combiner).uid(uid)
     add_view(t_env, view, combined, with_same_watermarks("row_time"))

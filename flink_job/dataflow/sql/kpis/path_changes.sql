@@ -1,12 +1,6 @@
--- Changes of the quarter hours of meters, with the lowest level above the meter: the first three parts of the site path, as far as it
--- has them.
+-- Changes of the quarter hours of meters; of the path the parts above the meter remain (see pipeline.py).
 SELECT
-  CASE
-    WHEN site_path LIKE '%/%/%' THEN
-      CONCAT_WS('/', SPLIT_INDEX(site_path, '/', 0), SPLIT_INDEX(site_path, '/', 1), SPLIT_INDEX(site_path, '/', 2))
-    WHEN site_path LIKE '%/%' THEN CONCAT_WS('/', SPLIT_INDEX(site_path, '/', 0), SPLIT_INDEX(site_path, '/', 1))
-    ELSE site_path
-  END AS path,
+  site_path AS path,
   currency,
   start_ms,
   interval_s,
