@@ -29,6 +29,7 @@ RULES = [
     },
     {"rule_id": "factor", "signal": "kpi.power_factor", "window": "1h", "when": "< 0.9"},
     {"rule_id": "gaps", "signal": "kpi.completeness", "window": "1h", "when": "< 0.8", "scope": {"meters": ["holes"]}},
+    {"rule_id": "low", "signal": "kpi.energy_kwh", "window": "1h", "when": "< 3", "scope": {"meters": ["midnight"]}},
     {"rule_id": "line", "signal": "kpi.energy_kwh", "window": "1h", "per": "line", "when": "> 19"},
 ]
 
@@ -54,6 +55,7 @@ CONTRACTS = [
     contract("reactive"),
     contract("holes"),
     contract("late-in-month"),
+    contract("midnight", site_path="k/p/l/midnight", timezone="Asia/Kolkata"),
 ]
 RECORDS = [
     *(reading(meter, 15 * n, energy_kwh=5) for meter in ("plain", "press") for n in range(4)),
@@ -71,6 +73,7 @@ RECORDS = [
     ),
     *(reading("reactive", 15 * n, values={"import": 1, "reactive_import": 1}) for n in range(4)),
     *(reading("holes", minute, energy_kwh=1) for minute in (0, 45)),
+    *(reading("midnight", 17 * 60 + 15 * n, energy_kwh=1) for n in range(12)),
     reading("late-in-month", 0, day="02-21", energy_kwh=5),
 ]
 
@@ -92,6 +95,11 @@ def alerts(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], tu
     )
     assert not any(row[5] for row in rows)
     return {(str(row[0]), str(row[1])): row[2:5] for row in rows}
+
+
+def test_the_parts_of_an_hour_on_either_side_of_midnight_are_no_hours(alerts: Any) -> None:
+    """Each hour has 4 kWh. Midnight in Kolkata is at 18:30 UTC, so two parts have 2 kWh each."""
+    assert ("low", "midnight") not in alerts
 
 
 def test_power_is_the_mean_of_the_interval(alerts: Any) -> None:

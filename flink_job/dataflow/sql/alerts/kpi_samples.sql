@@ -1,5 +1,5 @@
 -- Totals of hours and local days, corrected ones too, with the output of the pre-filter of rules on KPIs. A window without a reading
--- counts as arrived at its end.
+-- counts as arrived at its end. An hour in which a day ends has a row for each day, neither of which is a whole hour: they are no samples.
 SELECT
   level,
   entity,
@@ -11,4 +11,6 @@ SELECT
     COALESCE(arrival, CAST(TO_TIMESTAMP_LTZ(start_ms + window_s * 1000, 3) AS TIMESTAMP(3)))
   ) AS sample
 FROM windows
-WHERE window_s > 900
+WHERE
+  window_s > 900
+  AND (window_s = 86400 OR day_start_ms <= start_ms AND day_start_ms + day_s * 1000 >= start_ms + window_s * 1000)
