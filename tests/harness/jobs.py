@@ -10,7 +10,7 @@ from pathlib import Path
 from flink_job.dataflow.environment import PROJECT
 
 SAMPLES = PROJECT / "sample_data"
-TIMEOUT_S = 300
+TIMEOUT_S = 600
 
 
 class RunFailedError(AssertionError):
