@@ -13,8 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deploy.local.demo import SAMPLES
-from flink_job.io.kinesis import client
+import yaml
+
+from deploy.kit.names import RULES
+from deploy.local.demo import SAMPLES, records_of
+from flink_job.io.kinesis import client, publish
 from tests.chaos import kinesis
 from tests.chaos.loads import Load, clean, disordered, duplicated, poisoned, skewed
 from tests.chaos.proxy import Dose
@@ -139,6 +142,40 @@ def new_version(run: Run) -> None:
     kill_task_manager(run)
 
 
+def republish(run: Run) -> None:
+    """Publish an older contract of every meter, with another tariff, and kill the TaskManager."""
+    older = {
+        "issued_at": "2026-01-01T00:00:00Z",
+        "assignments": [{"tariff_id": "eur-flat", "valid_from": "2026-01-01"}],
+    }
+    _publish_contracts(run, older)
+    kill_task_manager(run)
+
+
+def move(run: Run) -> None:
+    """Move every meter to another line from a day of the load on, and kill the TaskManager."""
+    _publish_contracts(run, {"changes": [{"valid_from": NEW_FROM, "site_path": "moved/process/line/meter"}]})
+    kill_task_manager(run)
+
+
+def _publish_contracts(run: Run, changed: dict[str, Any]) -> None:
+    documents = [json.loads(record) | changed for record in records_of(SAMPLES / "contracts.ndjson")]
+    contracts = (json.dumps(document).encode() for document in documents)
+    publish(run.fixture.names.contracts, contracts, lambda sent: None, run.fixture.streams)
+
+
+def edit_rules(run: Run) -> None:
+    """Replace the alert rules by those that are not in force, or by half of them, and kill the TaskManager."""
+    place = {"Bucket": run.fixture.names.registry, "Key": RULES}
+    registry = client("s3", run.fixture.url)
+    in_force = {rule["rule_id"] for rule in yaml.safe_load(registry.get_object(**place)["Body"].read())["rules"]}
+    document = yaml.safe_load((SAMPLES / "rules.yaml").read_text(encoding="utf-8"))
+    others = [rule for rule in document["rules"] if rule["rule_id"] not in in_force]
+    body = json.dumps(document | {"rules": others or document["rules"][::2]}).encode()
+    registry.put_object(**place, Body=body)
+    kill_task_manager(run)
+
+
 def times(count: int, pause_s: float, strike: Callable[[Run], None]) -> Callable[[Run], int]:
     """Strike `count` times, waiting `pause_s` seconds and for a healthy job before each."""
 
@@ -185,6 +222,12 @@ FAULTS = {
         Fault("pager", "20", "SNS answers 500 or loses the response after the call, and the TaskManager is killed",
               "30 %, 20 % of messages; 2 kills", times(2, 6, kill_task_manager),
               proxied=Dose(server_error=0.3, answer_lost=0.2, calls=("Publish",)), pager=True),
+        Fault("old_contracts", "22", "an older contract of every meter is published again; the TaskManager is killed on that",
+              "3 of each", times(3, 8, republish)),
+        Fault("moves", "23", "every meter moves to another line; the TaskManager is killed on that", "2 of each",
+              times(2, 8, move)),
+        Fault("rule_edits", "24", "half of the alert rules are removed; the TaskManager is killed on that", "3 of each",
+              times(3, 8, edit_rules), properties={"tariffs": {"rules_refresh_s": "1"}}),
         Fault("upgrade", "21", "stopped with a savepoint, the package started from it", "2", times(2, 8, upgrade)),
     )
 }  # fmt: skip
