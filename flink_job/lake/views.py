@@ -57,9 +57,6 @@ _POWERS = {
     "load_factor": "mean_kw divided by max_kw, 0 to 1; NULL without load",
     "power_factor": "kWh / sqrt(kWh^2 + kvarh^2), 0 to 1; NULL without imported active or reactive energy",
 }
-_POWER_PART = {
-    "quarter_kwh": "Imported energy by time: of a reading that ends in the next quarter hour only a part [kWh]",
-}
 _COUNTS = {
     "readings": "Intervals with a reading",
     "expected_readings": _EXPECTED,
@@ -79,13 +76,13 @@ METER_15M = View(
     "Quarter hours of each meter: `costs`, including late readings, plus the `adjustments` of settlement. A meter that "
     "moved within a quarter hour has one row per site path.",
     ("tenant", "meter_id", "site_path", "window_start", "currency", "day_start"),
-    {**_METER, **_QUARTER_HOUR, **_POWER_PART},
+    {**_METER, **_QUARTER_HOUR},
 )
 METER_LEVELS = View(
     "meter_levels",
     "Each row of `meter_15m` four times: for the meter, its line, its process and its factory.",
     ("tenant", "level", "entity", "meter_id", "site_path", "window_start", "currency", "day_start"),
-    {**_LEVEL, **_METER, **_QUARTER_HOUR, **_POWER_PART},
+    {**_LEVEL, **_METER, **_QUARTER_HOUR},
 )
 KPIS_15M = View(
     "kpis_15m",

@@ -28,10 +28,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
         reading("mixed", 30, 5),
         reading("mixed", 40, 1, interval_s=300),
         reading("silent", 21 * 60 + 45, 2),
-        *(reading("ten", 12 * 60 + 10 * number, 1, interval_s=600) for number in range(6)),
     ]
     contracts = [contract(meter, "eur-flat") for meter in (*meters, "never")]
-    contracts.append(contract("ten", "eur-flat").replace(b"f/p/l", b"g/p/l"))
     output = folder / "out"
     run_files(write_records(folder / "r.ndjson", records), write_records(folder / "c.ndjson", contracts), output)
     return output
@@ -63,14 +61,6 @@ def test_a_line_has_the_power_of_all_its_meters(lake: Path) -> None:
 
 def test_shorter_readings_are_summed(lake: Path) -> None:
     assert windows(lake, "short", 900) == [(3, 3, 7, 28, 28)]
-
-
-def test_a_reading_that_straddles_two_quarter_hours_has_power_in_both(lake: Path) -> None:
-    """1 kWh in every ten minutes are 6 kW. The second and fifth reading end five minutes into the next quarter hour."""
-    assert windows(lake, "ten", 3600) == [(6, 6, 6, 6, 6)]
-    for entity in ("ten", "g/p/l"):
-        (row,) = query(lake, f"SELECT max_kw, min_kw FROM kpis_1h WHERE entity = '{entity}' AND readings > 0")[1]
-        assert row == (6, 6)
 
 
 def test_readings_of_different_length_are_in_one_quarter_hour(lake: Path) -> None:

@@ -1,5 +1,5 @@
--- What each costed record adds to the KPIs of its meter. Its power is its energy over the quarter hour in which it starts, or over its
--- interval if that is longer; the rest of a reading that ends in the next quarter hour adds to the power of that one.
+-- What each costed record adds to the KPIs of its meter. Power counts in the quarter hour in which the reading starts: its energy over
+-- the quarter hour, or over its interval if that is longer.
 SELECT
   meter_id,
   site_path,
@@ -15,28 +15,7 @@ SELECT
   export_ukwh,
   reactive_import_uvarh AS reactive_uvarh,
   total_ucost,
-  (import_ukwh - next_ukwh) * 3600 / GREATEST(900, interval_s) AS mean_ukw,
+  import_ukwh * 3600 / GREATEST(900, interval_s) AS mean_ukw,
   SPLIT_INDEX(site_path, '/', 0) AS site,
   event_time
-FROM kpi_parts
-UNION ALL
-SELECT
-  meter_id,
-  site_path,
-  currency,
-  next_ms AS start_ms,
-  0 AS interval_s,
-  day_start_ms,
-  day_s,
-  arrival,
-  CAST(0 AS BIGINT) AS readings,
-  CAST(0 AS BIGINT) AS expected_readings,
-  CAST(0 AS BIGINT) AS import_ukwh,
-  CAST(0 AS BIGINT) AS export_ukwh,
-  CAST(0 AS BIGINT) AS reactive_uvarh,
-  CAST(0 AS BIGINT) AS total_ucost,
-  next_ukwh * 4 AS mean_ukw,
-  SPLIT_INDEX(site_path, '/', 0) AS site,
-  event_time
-FROM kpi_parts
-WHERE next_ukwh <> 0
+FROM costed
