@@ -169,8 +169,11 @@ def test_the_register_rolls_over_without_a_jump(sample_run: Path) -> None:
 
 
 def test_every_alert_begins_with_a_raise_and_ends_at_most_once(sample_run: Path) -> None:
+    """A past episode that older readings change has further changes, of which the last one counts."""
     _, rows = query(
-        sample_run, "SELECT rule_id, list(state ORDER BY change_number) FROM alerts GROUP BY alert_id, rule_id"
+        sample_run,
+        "SELECT rule_id, list(state ORDER BY change_number) FROM alerts "
+        "WHERE NOT (historical AND detail = 'older readings arrived') GROUP BY alert_id, rule_id",
     )
     assert {rule for rule, _ in rows} == {"casting-power-high", "forging-power-low", "hot", "line-spend"}
     for _, states in rows:
