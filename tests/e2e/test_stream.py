@@ -248,7 +248,10 @@ def test_merged_kpis_are_the_same(lakes: dict[str, Any]) -> None:
 
 
 def test_expected_readings_are_the_same(lakes: dict[str, Any]) -> None:
-    """In the hours between a site's first and last one: a run of files expects none before and after."""
+    """In the hours between a site's first two and last one: a run of files expects none before and after.
+
+    At first a meter is expected to have the interval of its readings so far, which arrive in another order.
+    """
     bounds = "OVER (PARTITION BY site)"
     sql = f"""
         SELECT level, entity, window_start, expected_readings FROM (
@@ -256,17 +259,19 @@ def test_expected_readings_are_the_same(lakes: dict[str, Any]) -> None:
                 MIN(window_start) FILTER (WHERE readings > 0) {bounds} AS first_hour,
                 MAX(window_start) FILTER (WHERE readings > 0) {bounds} AS last_hour
             FROM kpis_1h
-        ) WHERE window_start > first_hour AND window_start < last_hour AND entity NOT LIKE 'ahead%'
+        ) WHERE window_start > first_hour + INTERVAL '1' HOUR AND window_start < last_hour AND entity NOT LIKE 'ahead%'
     """
     assert len(same(lakes, sql)) > 1000
 
 
 def test_alerts_reach_the_lake_and_the_stream(lakes: dict[str, Any]) -> None:
     """A stop in mid-episode and the empty gates after it change nothing: no early raise, no second one."""
-    # What is found in late readings depends on which have been read, until all have: the last change counts.
+    # Of live alerts the last change counts. The end of a past episode may differ after a restart, when the pre-filter
+    # does not know what it has dropped.
     columns = ("severity", "state", "value", "episode_start", "event_time", "historical")
     last = ", ".join(f"arg_max({column}, change_number)" for column in columns)
-    assert same(lakes, f"SELECT alert_id, {last} FROM alerts WHERE rule_id IN ('casting-power-high', 'hot') GROUP BY 1")
+    which = "rule_id IN ('casting-power-high', 'hot') AND NOT historical"
+    assert same(lakes, f"SELECT alert_id, {last} FROM alerts WHERE {which} GROUP BY 1")
     _, rows = query(
         lakes["stream"],
         "SELECT entity, list(state ORDER BY change_number), list(strftime(event_time, '%H:%M') ORDER BY change_number) "
