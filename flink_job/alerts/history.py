@@ -25,15 +25,16 @@ def batches_of_records(records: Iterable[bytes], contracts: dict[str, Contract],
     Files have no times of arrival: a record is assumed to arrive when the latest interval so far ends. So a reading
     after newer ones of any meter is late. Readings after `now_ms` are rejected, as from a wrong clock.
     """
+    places = {name: Places(contract) for name, contract in contracts.items()}
     arrival_ms = 0
     for payload in records:
         reading = parse_reading(payload, now_ms, MAX_RECORD_BYTES, MAX_FUTURE_S)
-        contract = contracts.get(reading.meter_id or "")
-        if reading.reason is not None or contract is None or reading.start_ms is None or reading.interval_s is None:
+        moves = places.get(reading.meter_id or "")
+        if reading.reason is not None or moves is None or reading.start_ms is None or reading.interval_s is None:
             continue
         arrival_ms = max(arrival_ms, reading.start_ms + reading.interval_s * 1000)
         values = json.loads(reading.measurements) if reading.measurements else {}
-        place = Places(contract).at(reading.start_ms) if contract.changes else contract
+        place = moves.at(reading.start_ms)
         values |= _powers(reading, place)
         if values:
             sample = Sample(reading.start_ms, reading.interval_s, reading.revision or 0, 0, values)

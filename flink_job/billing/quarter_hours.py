@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Mapping
 from typing import Any
 
 import duckdb
@@ -14,7 +13,8 @@ from numpy.typing import NDArray
 from flink_job.metering.changes import Places
 from flink_job.metering.zones import Zone, local_midnight_ms
 from flink_job.tariffs.bill_lines import COST_COLUMNS
-from flink_job.tariffs.history import Bill, History
+from flink_job.tariffs.history import History
+from flink_job.tariffs.resolve import local_days
 from flink_job.tenants import plain
 
 WINDOW_MS = 900_000
@@ -99,12 +99,12 @@ def _exact(
     segment = np.append(history.segment, empty).astype(np.int64)
     starts = np.append(data.start_ms, [local_midnight_ms(bills[i].start, zone) for i in empty]).astype(np.int64)
     nothing = np.zeros(len(empty), dtype=np.int64)
-    day_start_ms, day_s = _local_days(bills, zone, starts)
+    day_start_ms, day_end_ms = local_days(zone.key).days_at(starts)
     columns: dict[str, Any] = {
         "site_path": [places.get(start) or plain(moves.at(start).site_path) for start in starts.tolist()],
         "window_ms": starts // WINDOW_MS * WINDOW_MS,
         "day_start_ms": day_start_ms,
-        "day_s": day_s,
+        "day_s": (day_end_ms - day_start_ms) // 1000,
         "cycle_start": np.array([bill.cycle_start.isoformat() for bill in bills], dtype=object)[segment],
         "tariff_id": np.array([plain(bill.tariff_id) for bill in bills], dtype=object)[segment],
         "tariff_version": np.array([bill.version for bill in bills], dtype=object)[segment],
@@ -119,14 +119,3 @@ def _exact(
     columns["exact_cost"] = np.sum([columns[name] for name in COST_COLUMNS], axis=0)
     columns["streamed_cost"] = 0
     return pd.DataFrame(columns)
-
-
-def _local_days(
-    bills: Sequence[Bill], zone: Zone, starts: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return (beginning [epoch ms], length [s]) of the local day of each instant."""
-    first, last = bills[0].start, bills[-1].end
-    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-    midnights = np.array([local_midnight_ms(day, zone) for day in days], dtype=np.int64)
-    day = np.searchsorted(midnights, starts, "right") - 1
-    return midnights[day], np.diff(midnights)[day] // 1000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cache
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
@@ -85,6 +85,5 @@ def local_midnight_ms(day: date, zone: tzinfo) -> int:
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    """Return the beginning of a local day as UTC time."""
-    local = datetime(day.year, day.month, day.day)
-    return local - (zone.utcoffset(local) or timedelta())
+    """Return the beginning of a local day as UTC time, without a zone."""
+    return datetime.fromtimestamp(local_midnight_ms(day, zone) / 1000, UTC).replace(tzinfo=None)

@@ -88,13 +88,6 @@ Changes: TypeAlias = Sequence[tuple[date, int]]
 """Later billing days, each with the date from which it applies; sorted."""
 
 
-def between_changes(day: date, changes: Changes) -> tuple[date, date]:
-    """Return the days [first, end) that have the billing day of a local day; a change cuts a cycle."""
-    dates = [date.min, *(since for since, _ in changes), date.max]
-    found = bisect_right(dates, day)
-    return dates[found - 1], dates[min(found, len(dates) - 1)]
-
-
 class CycleError(MeteringError, ValueError):
     """A day without a billing cycle or without a tariff version in force."""
 
@@ -115,6 +108,14 @@ def cycle_at(
         known = f"{cycle_starts[0]} to {cycle_starts[-1]}"
         raise CycleError(f"no billing cycle contains {day}: cycle starts cover {known}; give more cycle starts")
     return cycle_starts[found - 1], cycle_starts[found]
+
+
+def part_at(day: date, cycle: tuple[date, date], cycle_starts: Sequence[date], changes: Changes) -> tuple[date, date]:
+    """Return the part [start, end) of the cycle of a local day that no change of the billing day cuts."""
+    start, end = cycle
+    for since, _ in () if cycle_starts else changes:
+        start, end = (max(start, since), end) if since <= day else (start, min(end, since))
+    return start, end
 
 
 def _begin(year: int, month: int, billing_day: int) -> date:

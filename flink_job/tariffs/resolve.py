@@ -16,7 +16,7 @@ from flink_job.metering.contract import Assignment, Contract
 from flink_job.metering.reasons import Unpriced
 from flink_job.metering.zones import local_midnight_ms, zone_named
 from flink_job.tariffs.calendar import Timeline
-from flink_job.tariffs.cycle import CycleError, Segment, between_changes, cycle_at, segment_between
+from flink_job.tariffs.cycle import CycleError, Segment, cycle_at, part_at, segment_between
 from flink_job.tariffs.model import Tariff
 from flink_job.tariffs.registry import TariffRegistry, UnknownTariffError
 
@@ -71,14 +71,15 @@ class LocalDays:
             found = bisect_right(starts, instant_ms)
         return starts[found - 1], starts[found]
 
-    def starts_at(self, instants_ms: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the starts of the local days that contain sorted instants [epoch ms], shape (n,)."""
+    def days_at(self, instants_ms: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return (starts, ends) of the local days that contain instants [epoch ms], each of shape (n,)."""
         if not len(instants_ms):
-            return instants_ms
-        self.day_of(int(instants_ms[0]))
-        self.day_of(int(instants_ms[-1]))
+            return instants_ms, instants_ms
+        self.day_of(int(instants_ms.min()))
+        self.day_of(int(instants_ms.max()))
         starts = np.array(self._starts, dtype=np.int64)
-        return np.asarray(starts[np.searchsorted(starts, instants_ms, "right") - 1])
+        found = np.searchsorted(starts, instants_ms, "right")
+        return starts[found - 1], starts[found]
 
     def _cover(self, instant_ms: int) -> None:
         year = datetime.fromtimestamp(instant_ms / 1000, self.zone).year
@@ -170,9 +171,9 @@ class ContractTimeline:
             cycle = cycle_at(day, contract.billing_day, contract.cycle_starts, self.billing_days)
         except CycleError as error:
             raise UnknownTariffError(Unpriced.NO_BILLING_CYCLE, str(error)) from None
-        changed, changes = between_changes(day, () if contract.cycle_starts else self.billing_days)
-        start = max(cycle[0], assignment.valid_from, version_from, changed)
-        end = min(d for d in (cycle[1], assigned_until, version_until, changes) if d is not None)
+        part = part_at(day, cycle, contract.cycle_starts, self.billing_days)
+        start = max(part[0], assignment.valid_from, version_from)
+        end = min(d for d in (part[1], assigned_until, version_until) if d is not None)
         segment = segment_between(tariff.tariff_id, tariff.version, cycle, start, end, zone)
         shared = (tariff.tariff_id, tariff.version, self.zone)
         timeline = self.timelines.setdefault(shared, Timeline(tariff.calendar, zone))

@@ -50,7 +50,7 @@ def measure(context: SegmentContext) -> Peaks:
     tariff, data = context.tariff, context.data
     window_ms = tariff.demand_window_s * 1000
     days = local_days(context.terms.zone.key)
-    day_start = days.starts_at(data.start_ms)
+    day_start = days.days_at(data.start_ms)[0]
     window_start = day_start + (data.start_ms - day_start) // window_ms * window_ms
     longer = data.interval_ms > window_ms
     energy = data.import_ukwh
@@ -70,7 +70,7 @@ def measure(context: SegmentContext) -> Peaks:
         inserted, next_start = last[is_split], (window_start + window_ms)[is_split]
         energy, start, window_start = (np.repeat(column, parts) for column in (energy, start, window_start))
         energy[inserted], start[inserted], window_start[inserted] = second[is_split], next_start, next_start
-        day_start = days.starts_at(start)
+        day_start = days.days_at(start)[0]
     window = running_by(window_start, energy)
     return Peaks(start, np.maximum(window, 0), window_start, day_start, last)
 
@@ -80,7 +80,7 @@ def count_straddling(data: Intervals, tariff: Tariff, zone: Zone) -> int:
     if not tariff.has_demand or tariff.demand.slide_s:
         return 0
     window_ms = tariff.demand_window_s * 1000
-    into_window = (data.start_ms - local_days(zone.key).starts_at(data.start_ms)) % window_ms
+    into_window = (data.start_ms - local_days(zone.key).days_at(data.start_ms)[0]) % window_ms
     return int(np.count_nonzero((data.interval_ms <= window_ms) & (into_window + data.interval_ms > window_ms)))
 
 

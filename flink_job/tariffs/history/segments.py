@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from flink_job.metering.zones import Zone, local_midnight_ms
-from flink_job.tariffs.cycle import Changes, CycleError, Segment, between_changes, cycle_at, segment_between
+from flink_job.tariffs.cycle import Changes, CycleError, Segment, cycle_at, part_at, segment_between
 from flink_job.tariffs.model import Tariff
 
 
@@ -47,9 +47,7 @@ class BillingTerms:
 
     def part_at(self, day: date) -> tuple[date, date]:
         """Return the part [start, end) of a local day's cycle that no change cuts. Raises CycleError."""
-        start, end = self.cycle_at(day)
-        first, last = between_changes(day, () if self.cycle_starts else self.changes)
-        return max(start, first), min(end, last)
+        return part_at(day, self.cycle_at(day), self.cycle_starts, self.changes)
 
     def cycle_end(self, cycle_start: date) -> date:
         """Return the end of the cycle that begins on a day. Raises CycleError."""

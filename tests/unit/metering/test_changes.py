@@ -15,7 +15,7 @@ from flink_job.metering.changes import Places, billing_days, zone_of
 from flink_job.metering.contract import Contract, ContractError, of_tenant
 from flink_job.metering.contract_document import parse_contract
 from flink_job.metering.zones import DatedZone, local_midnight_ms, zone_named
-from flink_job.tariffs.cycle import between_changes, cycle_at
+from flink_job.tariffs.cycle import cycle_at, part_at
 from flink_job.tariffs.history.segments import BillingTerms
 from flink_job.tariffs.resolve import local_days
 
@@ -100,7 +100,9 @@ def test_a_change_of_the_billing_day_cuts_the_cycle() -> None:
     assert terms.part_at(date(2026, 6, 5)) == (date(2026, 6, 5), date(2026, 7, 3))
     assert terms.cycle_end(date(2026, 6, 1)) == date(2026, 7, 1)
     assert terms.cycle_end(date(2026, 6, 3)) == date(2026, 7, 3)
-    assert between_changes(date(2026, 6, 5), ()) == (date.min, date.max)
+    cycle = date(2026, 6, 1), date(2026, 7, 1)
+    assert part_at(date(2026, 6, 5), cycle, (), ()) == cycle
+    assert part_at(date(2026, 6, 5), cycle, cycle, changes) == cycle
 
 
 def test_the_version_is_the_time_of_issue_but_not_after_the_arrival() -> None:

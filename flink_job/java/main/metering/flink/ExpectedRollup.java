@@ -161,18 +161,16 @@ public final class ExpectedRollup extends WindowRollup
    */
   @Override
   boolean hear(RollupProgress at, long groupMs) throws Exception {
-    if (at.heardMs != RollupProgress.NONE && groupMs >= at.firstMs) {
+    if (groupMs >= at.firstMs) {
       return false;
     }
     if (at.heardMs == RollupProgress.NONE) {
       at.heardMs = Math.max(at.closedMs, RollupProgress.NONE + 1);
     }
-    if (groupMs < at.firstMs) {
-      long untilMs = Math.min(at.firstMs, at.closedMs);
-      at.firstMs = groupMs;
-      if (at.expectedFromMs != RollupProgress.NONE) {
-        openGroups(at, floor(Math.max(at.expectedFromMs, groupMs)), untilMs);
-      }
+    long untilMs = Math.min(at.firstMs, at.closedMs);
+    at.firstMs = groupMs;
+    if (at.expectedFromMs != RollupProgress.NONE) {
+      openGroups(at, floor(Math.max(at.expectedFromMs, groupMs)), untilMs);
     }
     return true;
   }
