@@ -22,6 +22,8 @@ from tests.bench.data import Input
 from udfs import job_functions
 
 _NOW = "CURRENT_ROW_TIMESTAMP()"
+#: Long before every reading. It depends on the row: a vectorised function does not receive a constant as a column.
+_LONG_AGO = "TO_TIMESTAMP_LTZ(CHAR_LENGTH(DECODE(`payload`, 'UTF-8')), 3)"
 _RECORD = "`shard` AS 'shardId-000000000000',\n  `record_position` AS '49654321'"
 BLACKHOLE = {"connector": "blackhole"}
 #: Stages of the job by the view that they end with, in dataflow order.
@@ -111,7 +113,7 @@ def raw_sources(data: Input) -> list[str]:
     watched = {"source.monitor-interval": "1 s"} if data.later else {}
     return [
         raw_source(READINGS, data.later or data.readings_file.parent, _NOW, watched),
-        raw_source(CONTRACTS, data.contracts_file.parent, "TO_TIMESTAMP_LTZ(0, 3)", watched),
+        raw_source(CONTRACTS, data.contracts_file.parent, _LONG_AGO, watched),
         tick_source(bounded=True),
     ]
 
