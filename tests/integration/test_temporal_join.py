@@ -42,7 +42,8 @@ def add_versions(t_env: StreamTableEnvironment, *rows: tuple[str, str, int, str]
     t_env.create_temporary_view(
         "versions",
         t_env.sql_query(
-            """SELECT version_key, version_value, TO_TIMESTAMP_LTZ(version_ms, 3) AS version_time, version_position
+            """SELECT version_key, version_value, TO_TIMESTAMP_LTZ(version_ms, 3) AS version_time, version_position,
+            TO_TIMESTAMP_LTZ(version_ms, 3) AS version_arrival
             FROM version_rows"""
         ),
     )
