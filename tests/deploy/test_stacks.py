@@ -182,7 +182,7 @@ def test_the_notifier_hands_back_what_it_could_not_note(templates: Templates) ->
 @pytest.mark.parametrize("environment", DEPLOYED)
 def test_every_route_of_the_api_wants_a_token(templates: Templates, environment: str) -> None:
     routes = of_kind(templates[f"metering-{environment}-pipeline"], "AWS::ApiGatewayV2::Route").values()
-    assert len(routes) == 11
+    assert len(routes) == 12
     assert {route["AuthorizationType"] for route in routes} == {"JWT"}
 
 
