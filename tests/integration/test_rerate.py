@@ -214,10 +214,14 @@ def test_a_part_of_the_contracts_or_tariffs_does_not_forget_adjustments(lake: Pa
     assert query(lake, "SELECT * FROM bills ORDER BY meter_id")[1] == before
 
 
-def test_what_the_stream_prices_exactly_is_not_adjusted(sample_run: Path, sample_oracle: Oracle) -> None:
+def test_what_the_stream_prices_exactly_is_not_adjusted(
+    sample_run: Path, sample_oracle: Oracle, tmp_path: Path
+) -> None:
     """Of the sample's 310 bills only time without readings, its taxes, shrunken peaks and late reads are adjusted."""
+    # Adjustments change the KPIs: other tests see the lake as it is without them.
+    lake = shutil.copytree(sample_run, tmp_path / "lake")
     contracts, registry = SAMPLES / "contracts.ndjson", SAMPLES / "tariffs"
-    answer = command("rerate", sample_run, "--contracts", contracts, "--tariffs", registry)
+    answer = command("rerate", lake, "--contracts", contracts, "--tariffs", registry)
     assert f"{len(sample_oracle.costs())} cycles" in answer
     cycles = (
         "(SELECT meter_id, cycle_start, reason, SUM(energy_cost) AS energy, SUM(demand_cost) AS demand, "
@@ -225,15 +229,15 @@ def test_what_the_stream_prices_exactly_is_not_adjusted(sample_run: Path, sample
         "FROM adjustments GROUP BY ALL)"
     )
     _, rows = query(
-        sample_run,
+        lake,
         "SELECT COUNT(*) FILTER (WHERE energy <> 0 AND reason NOT LIKE '%reads of a register%'), "
         "SUM(ABS(export)), SUM(ABS(other)), "
         "COUNT(*) FILTER (WHERE demand <> 0 AND reason NOT LIKE '%a peak cannot shrink%'), "
         f"COUNT(*) FILTER (WHERE fixed <> 0 AND reason NOT LIKE '%h without readings%') FROM {cycles}",
     )
     assert rows == [(0, 0, 0, 0, 0)]
-    _, rows = query(sample_run, f"SELECT COUNT(DISTINCT meter_id) FROM {cycles} WHERE energy <> 0")
+    _, rows = query(lake, f"SELECT COUNT(DISTINCT meter_id) FROM {cycles} WHERE energy <> 0")
     assert rows == [(1,)]
-    _, rows = query(sample_run, "SELECT COUNT(*) FROM adjustments WHERE streamed_cost + cost <> exact_cost")
+    _, rows = query(lake, "SELECT COUNT(*) FROM adjustments WHERE streamed_cost + cost <> exact_cost")
     assert rows == [(0,)]
-    assert days(sample_run) == bills(sample_run)
+    assert days(lake) == bills(lake)
