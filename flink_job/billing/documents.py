@@ -31,8 +31,13 @@ class Document:
     is_urdb: bool
 
 
-def load_document(name: str, timezone: str, currency: str) -> Document:
-    """Load the tariff in a JSON file. Raises TariffError or InputError; the message names the file."""
+def load_document(
+    name: str, timezone: str, currency: str, without: Sequence[str] = (), no_export: bool = False
+) -> Document:
+    """Load the tariff in a JSON file. Raises TariffError or InputError; the message names the file.
+
+    `without`, `no_export`: what a URDB record is imported without, see `from_urdb`.
+    """
     try:
         with open_input(name) as stream:
             text = stream.read(MAX_DOCUMENT_BYTES + 1)
@@ -50,7 +55,7 @@ def load_document(name: str, timezone: str, currency: str) -> Document:
         raise TariffError(short, ["a tariff document must be a JSON object"])
     if not is_urdb(content):
         return Document(read_tariff(content, short), content, False)
-    ours = from_urdb(content, timezone, currency, short)
+    ours = from_urdb(content, timezone, currency, short, without, no_export)
     return Document(read_tariff(ours, short), ours, True)
 
 

@@ -111,10 +111,15 @@ def import_urdb(
     timezone: Annotated[str, typer.Option(help="IANA time zone of the utility; URDB has none.")],
     currency: Annotated[str, typer.Option(help="ISO 4217 code; URDB has none.")],
     out: Out = None,
+    without: Annotated[
+        list[str] | None, typer.Option(help="Leave out a field, for example a charge that is an error. Repeatable.")
+    ] = None,
+    no_export: Annotated[bool, typer.Option(help="Credit nothing for exported energy.")] = False,
 ) -> None:
     """Convert a URDB record to a tariff document.
 
-    Converts a record of OpenEI's Utility Rate Database. A rule that tariff documents cannot represent is an error.
+    Converts a record of OpenEI's Utility Rate Database. A rule that tariff documents cannot represent is an error that
+    names the field; --without imports the rest, and the document's source then names what was left out.
 
     \b
       python -m flink_job tariffs import-urdb record.json \\
@@ -125,7 +130,7 @@ def import_urdb(
 
     parse_zone(timezone)
     with explained():
-        document = load_document(file, timezone, currency)
+        document = load_document(file, timezone, currency, without or (), no_export)
         if not document.is_urdb:
             raise InputError(f"{file}: not a URDB record")
     _write(document.content, out)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from datetime import UTC, date, datetime
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Any
 
 
@@ -32,14 +32,19 @@ def text(value: Any) -> str:
     return f"{rounded:f}"
 
 
-def day(value: Any) -> str | None:
-    """Return an ISO date from epoch seconds (the API's format) or ISO 8601 (the format of exports)."""
+def day(value: Any) -> date | None:
+    """Return a date from epoch seconds (the API's format, also as a float) or ISO 8601 (the format of exports).
+
+    Raises ValueError or OverflowError.
+    """
     if value in (None, ""):
         return None
     text = str(value)
-    if text.lstrip("-").isdecimal():
-        return datetime.fromtimestamp(int(text), UTC).date().isoformat()
-    return datetime.fromisoformat(text).date().isoformat()
+    try:
+        seconds = Decimal(text)
+    except InvalidOperation:
+        return datetime.fromisoformat(text).date()
+    return datetime.fromtimestamp(int(seconds), UTC).date()
 
 
 def charges(value: Any) -> bool:
