@@ -47,11 +47,13 @@ class PrefilterKpi(ScalarFunction):  # type: ignore[misc]
         cost_u: pd.Series,
         max_ukw: pd.Series,
         arrival: pd.Series,
+        is_partial: pd.Series,
     ) -> pd.DataFrame:
         """Pre-filter a batch of windows.
 
         `window_s` is the nominal length (86400 for a local day) and `duration_s` the real one; quantities are in 1e-6
-        kWh, kvarh and kW, `cost_u` in 1e-6 of `currency`. `arrival` is that of the last reading in the window.
+        kWh, kvarh and kW, `cost_u` in 1e-6 of `currency`. `arrival` is that of the last reading in the window;
+        `is_partial`: the input ended before all of them were known.
         """
         self.prefilters.refresh()
         rows = [NOTHING] * len(entity)
@@ -64,14 +66,14 @@ class PrefilterKpi(ScalarFunction):  # type: ignore[misc]
             signals = kpi_signals(
                 np.asarray(durations), readings.to_numpy(float), expected_readings.to_numpy(float), *quantities
             )
-            keys = zip(entity, site_path, levels, windows, currency, strict=True)
+            keys = zip(entity, site_path, levels, windows, currency, is_partial, strict=True)
             times = zip(_epoch_ms(starts_at), durations, _epoch_ms(arrival), strict=True)
             for row, (key, when) in enumerate(zip(keys, times, strict=True)):
                 rows[row] = self._observe(key, when, int(cost_u.iat[row]), signals, row)
         return frame(list(ALERT_COLUMNS), rows)
 
     def _observe(self, key: Any, when: tuple[int, int, int], cost_u: int, signals: Any, row: int) -> tuple[Any, ...]:
-        entity, site_path, level, window_s, currency = key
+        entity, site_path, level, window_s, currency, is_partial = key
         prefilter = self.prefilters.of(Entity(entity, site_path), level, window_s)
         if prefilter is None:
             return NOTHING
@@ -81,6 +83,8 @@ class PrefilterKpi(ScalarFunction):  # type: ignore[misc]
         at_ms, duration_s, arrival_ms = when
         # A window is complete at its end at the earliest, even if the clock of a device is ahead.
         arrival_ms = max(arrival_ms, at_ms + duration_s * 1000)
+        if is_partial:
+            return columns_of(prefilter.observe_partial(at_ms, duration_s, cost_u, arrival_ms, currency, values))
         return columns_of(prefilter.observe(at_ms, duration_s, 0, cost_u, arrival_ms, currency, values))
 
 

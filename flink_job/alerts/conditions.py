@@ -39,6 +39,10 @@ class Condition(NamedTuple):
         below = value < self.high or (self.high_counts and value == self.high)
         return (above and below) != self.outside
 
+    def holds_from(self, value: float) -> bool:
+        """True if the value and every greater one satisfy the condition."""
+        return self.holds(value) and (value > self.low if self.outside else self.high == inf)
+
     def threshold(self, value: float) -> float:
         """The limit that `value` is compared with; of a band, the nearer one."""
         if self.low == -inf:

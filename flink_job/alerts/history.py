@@ -70,11 +70,12 @@ FROM kpis WHERE window_s > 900 ORDER BY window_end, entity
 
 def batches_of_costs(rows: Iterable[Any], contracts: dict[str, Contract]) -> Iterator[Batch]:
     """Yield a batch per row of COSTED_SQL. Corrections are skipped: their rows hold differences."""
+    places = {name: Places(contract) for name, contract in contracts.items()}
     for meter, path, start, interval_s, revision, arrival, currency, cost, kwh, export in rows:
         if revision:
             continue
-        contract = contracts.get(meter)
-        entity = meter_at(contract) if contract else Entity(meter, path)
+        moves = places.get(meter)
+        entity = meter_at(moves.at(start)) if moves else Entity(meter, path)
         hours = interval_s / 3600
         values = {"power_kw": kwh / hours, "export_kw": export / hours, "cost": cost}
         values[CLOCK_AHEAD] = clock_ahead_s(start, interval_s, arrival)

@@ -114,6 +114,18 @@ class Prefilter:
             return self._settle()
         return self._forward(sample, is_clear, is_late, arrival_ms, currency)
 
+    def observe_partial(
+        self, at_ms: int, interval_s: int, cost_u: int, arrival_ms: int, currency: str, values: dict[str, float]
+    ) -> PrefilterOutput | None:
+        """Return a window whose readings are not all known if it breaches for certain, or None."""
+        if not any(rule.is_certain(values[rule.series]) for rule in self.rules if rule.series in values):
+            return None
+        self.certain, self.settled = True, False
+        self.unsettled_ms = max(self.unsettled_ms, self._memory(interval_s))
+        known = [Sample(*fields) for fields in self._context(False)]
+        partial = Sample(at_ms, interval_s, 0, cost_u, values, is_partial=True)
+        return PrefilterOutput(self._batch(arrival_ms, currency, *known, partial), True, 1)
+
     def _is_clear(self, values: dict[str, float], at_ms: int) -> bool:
         for series, value in values.items():
             low, high = self.clear_bands.get(series, (-inf, inf))
@@ -140,11 +152,14 @@ class Prefilter:
         self.recent.append(forwarded)
         if sample[0] == self.newest_ms:
             self.newest = (forwarded,)
-        batch = Batch(
-            self.entity.name, self.entity.site_path, self.entity.tags, self.source, self.level, self.window_s,
-            arrival_ms, currency, tuple(Sample(*fields) for fields in samples),
-        )  # fmt: skip
-        return PrefilterOutput(encode_batch(batch), certain, None if is_clear else 1)
+        batch = self._batch(arrival_ms, currency, *(Sample(*fields) for fields in samples))
+        return PrefilterOutput(batch, certain, None if is_clear else 1)
+
+    def _batch(self, arrival_ms: int, currency: str, *samples: Sample) -> str:
+        entity, path, tags = self.entity
+        return encode_batch(
+            Batch(entity, path, tags, self.source, self.level, self.window_s, arrival_ms, currency, samples)
+        )
 
     def _context(self, is_late: bool) -> tuple[_SampleFields, ...]:
         """Samples to forward before a breach, in order of arrival: the newest, or all recent ones if it is late.

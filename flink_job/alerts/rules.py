@@ -9,6 +9,7 @@ from typing import NamedTuple
 from flink_job.alerts.calendars import Calendar
 from flink_job.alerts.conditions import Condition
 from flink_job.alerts.monitored import monitored_entities
+from flink_job.alerts.signals import SIGNALS
 from flink_job.metering.site import LEVEL_DEPTHS, Entity, depth_of, factory_of, path_prefix, tag_pairs
 from flink_job.tenants import DEFAULT, plain, tenant_of
 
@@ -102,6 +103,12 @@ class Rule:
             if level.condition is not None and level.condition.holds(value):
                 return level.rank
         return CLEAR if self.clear is None or self.clear.holds(value) else HELD
+
+    def is_certain(self, value: float) -> bool:
+        """True if the value of a partial window breaches, and no further reading can change that."""
+        signal = SIGNALS.get(self.signal)
+        grows = signal is not None and signal.grows and not self.change_per_ms
+        return grows and any(level.condition is not None and level.condition.holds_from(value) for level in self.levels)
 
     def applies(self, instant_ms: int) -> bool:
         """True if the rule is active at the instant [epoch ms] by its `active` calendar."""

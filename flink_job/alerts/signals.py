@@ -17,7 +17,10 @@ KPI_WINDOWS = {"1h": 3600, "1d": 86_400}
 
 @dataclass(frozen=True)
 class Signal:
-    """A signal. A rule with a limit beyond `lowest` and `highest` would never fire or never clear."""
+    """A signal. A rule with a limit beyond `lowest` and `highest` would never fire or never clear.
+
+    `grows`: with each reading of a window (a cost, unless energy is exported).
+    """
 
     name: str
     unit: str
@@ -25,6 +28,7 @@ class Signal:
     doc: str
     lowest: float = -inf
     highest: float = inf
+    grows: bool = False
 
 
 _CHANNEL_RANGES = {
@@ -55,9 +59,9 @@ _READING = (
     ),
 )
 _KPI = (
-    Signal("kpi.cost", "currency", KPI, "Cost of the window"),
-    Signal("kpi.energy_kwh", "kWh", KPI, "Imported energy of the window"),
-    Signal("kpi.max_kw", "kW", KPI, "Highest mean power of a quarter hour in the window"),
+    Signal("kpi.cost", "currency", KPI, "Cost of the window", grows=True),
+    Signal("kpi.energy_kwh", "kWh", KPI, "Imported energy of the window", grows=True),
+    Signal("kpi.max_kw", "kW", KPI, "Highest mean power of a quarter hour in the window", grows=True),
     Signal("kpi.completeness", "", KPI, "Readings of the window as a share of the expected readings", 0, 1),
     Signal("kpi.power_factor", "", KPI, "kWh / sqrt(kWh^2 + kvarh^2) of the window", 0, 1),
     Signal("kpi.load_factor", "", KPI, "Mean power as a share of the highest quarter hour", 0, 1),

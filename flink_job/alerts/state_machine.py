@@ -11,7 +11,7 @@ from flink_job.alerts.endings import reason_to_end, rule_of_ended
 from flink_job.alerts.episodes import close, is_idle, restore, step
 from flink_job.alerts.points import Point
 from flink_job.alerts.rules import CLEAR, Rule, RuleSet
-from flink_job.alerts.samples import GONE, MOVED, Batch
+from flink_job.alerts.samples import GONE, MOVED, Batch, Sample
 from flink_job.alerts.tracks import RuleState
 from flink_job.metering.site import Entity
 from flink_job.tenants import tenant_of
@@ -71,14 +71,14 @@ def observe(rules: tuple[Rule, ...], states: States, batch: Batch) -> Iterator[t
     for rule in rules:
         state = states.get(rule.rule_id)
         is_new = state is None
-        points = list(points_for(rule, batch))
+        points = [pair for pair in points_for(rule, batch) if _counts(rule, state, *pair)]
         if state is None:
             if all(rule.rank_of(point.value) == CLEAR for point, _ in points):
                 continue  # no state, and clear samples create none
             state = RuleState()
         state.subject = rule.subject
-        for point, is_resent in points:
-            if not is_resent:
+        for point, sample in points:
+            if not sample.is_resent:
                 for change in step(rule, batch.entity, state, point, batch.arrival_ms):
                     yield rule, change
             elif is_new:
@@ -142,9 +142,15 @@ def is_clear_or_inactive(rules: tuple[Rule, ...], series: str, value: float, at_
     return all(rule.rank_of(value) == CLEAR or not rule.applies(at_ms) for rule in rules if rule.series == series)
 
 
-def points_for(rule: Rule, batch: Batch) -> Iterator[tuple[Point, bool]]:
-    """Yield (point, is resent) for each sample of a batch that has a value for the rule."""
+def points_for(rule: Rule, batch: Batch) -> Iterator[tuple[Point, Sample]]:
+    """Yield each sample of a batch that has a value for the rule, as a point; of partial windows, if it is certain."""
     for sample in batch.samples:
         value = sample.values.get(rule.series)
-        if value is not None:
-            yield Point(sample.at_ms, sample.interval_s, sample.revision, value, sample.cost_u), sample.is_resent
+        if value is not None and (not sample.is_partial or rule.is_certain(value)):
+            yield Point(sample.at_ms, sample.interval_s, sample.revision, value, sample.cost_u), sample
+
+
+def _counts(rule: Rule, state: RuleState | None, point: Point, sample: Sample) -> bool:
+    """False for a partial window during an alert: it may only escalate it."""
+    opened = state.live.episode if state is not None and sample.is_partial else None
+    return opened is None or rule.rank_of(point.value) > opened.rank

@@ -257,4 +257,4 @@ def _points(rule: Rule, entity: str, batch: Batch) -> Iterator[tuple[Point, int]
     from flink_job.alerts.state_machine import points_for, rules_for
 
     if batch.entity == entity and rules_for(RuleSet("", (rule,)), batch):
-        yield from ((point, batch.arrival_ms) for point, is_resent in points_for(rule, batch) if not is_resent)
+        yield from ((point, batch.arrival_ms) for point, sample in points_for(rule, batch) if not sample.is_resent)

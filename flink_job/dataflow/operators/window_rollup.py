@@ -25,6 +25,8 @@ CORRECTION_DELAY_MS = 1_000
 DEFAULT_INTERVAL_S = 900
 #: Columns of a row that are not summed.
 _ROW = ("start_ms", "interval_s", "day_start_ms", "day_s", "arrival")
+#: Columns that changes of windows have.
+_PARTIAL = ("is_partial", "is_day_partial")
 _TERMS = ("zone", "from_ms", "until_ms", "site", "interval_s")
 
 
@@ -46,8 +48,8 @@ def roll_up(
     """Add as `view` the windows of the view `rows`, whose watermarks go on as `row_time`.
 
     For the columns of `view` see `RollupOutput.java`: the key, `day_start_ms`, `day_s`, `start_ms`, `window_s`,
-    `is_total`, `is_change`, `is_corrected`, `interval_s`, the sums, the least and greatest of the last one,
-    and `arrival`. The view `expected`, if given, has the key and the columns `zone`, `from_ms`, `until_ms`, `site` and
+    `is_total`, `is_change`, `is_corrected`, `is_partial`, `is_day_partial`, `interval_s`, the sums, the least and
+    greatest of the last one, and `arrival`. The view `expected`, if given, has the key and the columns `zone`, `from_ms`, `until_ms`, `site` and
     `interval_s`: rows of a key are expected between these times; in a bounded run, between the first and the last row
     of its site, which both views name.
     The sums of a quarter hour expire `ttl_days` after its last row.
@@ -96,8 +98,9 @@ def combine(t_env: StreamTableEnvironment, rows: str, view: str, rollup: Rollup,
 def _columns(schema: JavaObject, rollup: Rollup) -> JavaObject:
     """The (Java) positions of the columns of a rollup."""
     names = list(schema.getColumnNames())
-    positions = (names.index(name) for name in _ROW)
-    return get_gateway().jvm.metering.flink.RollupColumns(*positions, _positions(names, rollup.sums))
+    positions = [names.index(name) for name in _ROW]
+    flags = [names.index(name) for name in _PARTIAL if name in names]
+    return get_gateway().jvm.metering.flink.RollupColumns(*positions, _positions(names, rollup.sums), *flags)
 
 
 def _positions(names: Sequence[str], wanted: Sequence[str]) -> JavaObject:
@@ -120,6 +123,7 @@ def _result_type(schema: JavaObject, rollup: Rollup) -> JavaObject:
         "is_total": boolean,
         "is_change": boolean,
         "is_corrected": boolean,
+        **dict.fromkeys(_PARTIAL, boolean),
         "interval_s": integer,
         **dict.fromkeys(rollup.sums, long),
         f"min_{last}": types.BIGINT(),

@@ -8,7 +8,7 @@ SELECT
     level, entity, site_path, window_s, CAST(TO_TIMESTAMP_LTZ(start_ms, 3) AS TIMESTAMP(3)),
     CASE WHEN window_s = 86400 THEN day_s ELSE window_s END, currency,
     readings, expected_readings, import_ukwh, reactive_uvarh, total_ucost, COALESCE(max_mean_ukw, 0),
-    COALESCE(arrival, CAST(TO_TIMESTAMP_LTZ(start_ms + window_s * 1000, 3) AS TIMESTAMP(3)))
+    COALESCE(arrival, CAST(TO_TIMESTAMP_LTZ(start_ms + window_s * 1000, 3) AS TIMESTAMP(3))), is_partial
   ) AS sample
 FROM windows
 WHERE

@@ -7,6 +7,8 @@ SELECT
   c.interval_s,
   c.day_start_ms,
   c.day_s,
+  c.is_partial,
+  c.is_day_partial,
   c.arrival,
   c.readings,
   c.expected_readings,

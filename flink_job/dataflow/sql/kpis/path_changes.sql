@@ -6,6 +6,8 @@ SELECT
   interval_s,
   day_start_ms,
   day_s,
+  is_partial,
+  is_day_partial,
   arrival,
   readings,
   expected_readings,

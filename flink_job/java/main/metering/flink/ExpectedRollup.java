@@ -6,6 +6,8 @@ import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.java.tuple.Tuple5;
+import org.apache.flink.runtime.state.VoidNamespace;
+import org.apache.flink.runtime.state.VoidNamespaceSerializer;
 import org.apache.flink.streaming.api.operators.TwoInputStreamOperator;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
@@ -43,6 +45,7 @@ public final class ExpectedRollup extends WindowRollup
 
   private transient ValueState<Tuple5<String, Long, Long, String, Integer>> terms;
   private transient Map<StringData, long[]> spans;
+  private transient InputEnds ends;
   private transient boolean rowsEnded;
   private transient boolean termsEnded;
 
@@ -106,6 +109,36 @@ public final class ExpectedRollup extends WindowRollup
     ExpectedTerms current = ExpectedTerms.of(terms.value());
     long[] span = current == null ? null : spans.get(StringData.fromString(current.peers));
     return span == null ? Long.MIN_VALUE : floor(span[1]);
+  }
+
+  @Override
+  boolean isPartial(boolean isMarked, long startMs, long endMs) throws Exception {
+    ExpectedTerms known = hasWatermarks() ? null : ExpectedTerms.of(terms.value());
+    if (known == null) {
+      return super.isPartial(false, startMs, endMs);
+    }
+    StringData name = StringData.fromString(known.peers);
+    long[] span = spans.get(name);
+    return span != null && ends.cut(name, span[1], startMs, endMs);
+  }
+
+  /** Collects where the rows of each key end. */
+  private InputEnds endsOfKeys() throws Exception {
+    InputEnds found = new InputEnds();
+    getKeyedStateBackend()
+        .applyToAllKeys(
+            VoidNamespace.INSTANCE,
+            VoidNamespaceSerializer.INSTANCE,
+            progressDescriptor(),
+            (key, state) -> {
+              ExpectedTerms known = ExpectedTerms.of(terms.value());
+              long endMs = endOfRows(RollupProgress.read(state));
+              if (known != null && endMs != RollupProgress.NONE) {
+                found.add(StringData.fromString(known.peers), endMs);
+              }
+            });
+    found.complete();
+    return found;
   }
 
   @Override
@@ -209,6 +242,7 @@ public final class ExpectedRollup extends WindowRollup
       long endMs = end(groupMs, day[0] + day[1]);
       group.clear(day[0], day[1]);
       addUntil(at, known.intervalS, groupMs, reachedMs);
+      markPartial(groupMs, endMs, watermark() == Long.MAX_VALUE);
       for (; slotMs < Math.min(endMs, reachedMs); slotMs += SLOT_MS) {
         int slot = (int) ((slotMs - groupMs) / SLOT_MS);
         if (!group.isEmpty(slot)) {
@@ -274,7 +308,7 @@ public final class ExpectedRollup extends WindowRollup
   public void processWatermark1(Watermark mark) throws Exception {
     rowsEnded = mark.equals(Watermark.MAX_WATERMARK);
     if (!rowsEnded || termsEnded) {
-      processWatermark(mark);
+      advance(mark);
     }
   }
 
@@ -282,7 +316,14 @@ public final class ExpectedRollup extends WindowRollup
   public void processWatermark2(Watermark mark) throws Exception {
     termsEnded = mark.equals(Watermark.MAX_WATERMARK);
     if (rowsEnded && termsEnded) {
-      processWatermark(mark);
+      advance(mark);
     }
+  }
+
+  private void advance(Watermark mark) throws Exception {
+    if (rowsEnded && !hasWatermarks()) {
+      ends = endsOfKeys();
+    }
+    processWatermark(mark);
   }
 }

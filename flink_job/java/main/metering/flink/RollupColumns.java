@@ -5,8 +5,8 @@ import org.apache.flink.table.data.RowData;
 
 /**
  * Positions of the columns of a rollup's rows: start (BIGINT, epoch ms), interval (INT, s; 0 for
- * none), start of the day (BIGINT, epoch ms) and its length (INT, s), arrival (TIMESTAMP(3)), and
- * the columns to sum (BIGINT).
+ * none), start of the day (BIGINT, epoch ms) and its length (INT, s), arrival (TIMESTAMP(3)), the
+ * columns to sum (BIGINT), and of changes whether their hour and their day are partial (BOOLEAN).
  *
  * <p>The first sum counts rows, the second one expected rows, and the last one is the value whose
  * least and greatest sums over a slot are emitted.
@@ -16,22 +16,42 @@ public final class RollupColumns implements Serializable {
   static final int ROWS = 0;
   static final int EXPECTED = 1;
 
+  /** Position of a column that the rows do not have. */
+  private static final int NONE = -1;
+
   final int start;
   final int interval;
   final int dayStart;
   final int dayLength;
   final int arrival;
   final int[] sums;
+  private final int partial;
+  private final int dayPartial;
+
+  /** Creates positions for rows that are never partial. */
+  public RollupColumns(
+      int start, int interval, int dayStart, int dayLength, int arrival, int[] sums) {
+    this(start, interval, dayStart, dayLength, arrival, sums, NONE, NONE);
+  }
 
   /** Creates positions. */
   public RollupColumns(
-      int start, int interval, int dayStart, int dayLength, int arrival, int[] sums) {
+      int start,
+      int interval,
+      int dayStart,
+      int dayLength,
+      int arrival,
+      int[] sums,
+      int partial,
+      int dayPartial) {
     this.start = start;
     this.interval = interval;
     this.dayStart = dayStart;
     this.dayLength = dayLength;
     this.arrival = arrival;
     this.sums = sums;
+    this.partial = partial;
+    this.dayPartial = dayPartial;
   }
 
   /** Adds a row to a slot of its group. */
@@ -41,6 +61,10 @@ public final class RollupColumns implements Serializable {
     }
     group.intervals[slot] = shorter(group.intervals[slot], row.getInt(interval));
     group.arrivalMs = Math.max(group.arrivalMs, arrivalMs(row));
+    if (partial != NONE) {
+      group.isPartial |= row.getBoolean(partial);
+      group.isDayPartial |= row.getBoolean(dayPartial);
+    }
   }
 
   /** Returns the shorter of two intervals in seconds, of which 0 is none. */

@@ -18,6 +18,8 @@ import org.apache.flink.table.data.utils.JoinedRowData;
  *   <li>is_change (BOOLEAN): the row is to be added to the slot of a higher level. The first total
  *       of a slot is also its change;
  *   <li>is_corrected (BOOLEAN): the window has been emitted before;
+ *   <li>is_partial (BOOLEAN): the input ended before all rows of the window were known, of a change
+ *       those of its hour; is_day_partial (BOOLEAN): those of its day;
  *   <li>interval (INT, s): the shortest interval of the rows, 0 without rows;
  *   <li>the sums (BIGINT), and the least and the greatest last sum of a slot with rows (BIGINT, or
  *       NULL);
@@ -27,7 +29,7 @@ import org.apache.flink.table.data.utils.JoinedRowData;
  * <p>Their timestamp is the end of the window.
  */
 final class RollupOutput {
-  private static final int FIXED = 8;
+  private static final int FIXED = 10;
   private static final long DAY_MS = 86_400_000;
 
   private final Output<StreamRecord<RowData>> output;
@@ -79,6 +81,7 @@ final class RollupOutput {
             slotMs,
             WindowRollup.SLOT_MS);
     flags(values, false, true, true, row.getInt(columns.interval));
+    partial(values, false, false);
     emit(values, sums, new Peaks(), columns.arrivalMs(row));
   }
 
@@ -92,6 +95,7 @@ final class RollupOutput {
       boolean isCorrected) {
     GenericRowData values = values(group.dayStartMs, group.dayMs, slotMs, WindowRollup.SLOT_MS);
     flags(values, isTotal, isChange, isCorrected, (int) group.intervals[slot]);
+    partial(values, group.isPartial, group.isDayPartial);
     Peaks peaks = new Peaks();
     peaks.add(group, slot);
     emit(values, group.sums[slot], peaks, group.arrivalMs);
@@ -105,6 +109,7 @@ final class RollupOutput {
         values(
             group.dayStartMs, group.dayMs, Math.floorDiv(startMs, lengthMs) * lengthMs, lengthMs);
     flags(values, true, false, isCorrected, group.interval());
+    partial(values, group.isPartial, group.isDayPartial);
     emit(values, group.total(), peaks, group.arrivalMs);
   }
 
@@ -112,6 +117,7 @@ final class RollupOutput {
   void day(SlotGroup day, Peaks peaks, boolean isCorrected) {
     GenericRowData values = values(day.dayStartMs, day.dayMs, day.dayStartMs, DAY_MS);
     flags(values, true, false, isCorrected, day.interval());
+    partial(values, day.isDayPartial, day.isDayPartial);
     emit(values, day.total(), peaks, day.arrivalMs);
   }
 
@@ -129,7 +135,12 @@ final class RollupOutput {
     values.setField(4, isTotal);
     values.setField(5, isChange);
     values.setField(6, isCorrected);
-    values.setField(7, interval);
+    values.setField(9, interval);
+  }
+
+  private void partial(GenericRowData values, boolean isPartial, boolean isDayPartial) {
+    values.setField(7, isPartial);
+    values.setField(8, isDayPartial);
   }
 
   private void emit(GenericRowData values, long[] sums, Peaks peaks, long arrivalMs) {

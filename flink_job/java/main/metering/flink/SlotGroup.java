@@ -11,6 +11,9 @@ import java.util.Arrays;
 final class SlotGroup {
   static final int SLOTS = 4;
 
+  private static final int PARTIAL = 1 << SLOTS;
+  private static final int DAY_PARTIAL = PARTIAL << 1;
+
   /** Fields of the group itself, before those of the slots. */
   private static final int HEADER = 4;
 
@@ -22,6 +25,11 @@ final class SlotGroup {
 
   /** Bits of the slots that changed after they were emitted. */
   long corrected;
+
+  /** Whether the input ended before all rows of the group, or of its day, were known. */
+  boolean isPartial;
+
+  boolean isDayPartial;
 
   final long[][] sums;
 
@@ -45,6 +53,8 @@ final class SlotGroup {
     dayMs = newDayMs;
     arrivalMs = 0;
     corrected = 0;
+    isPartial = false;
+    isDayPartial = false;
     Arrays.fill(intervals, 0);
     for (long[] slot : sums) {
       Arrays.fill(slot, 0);
@@ -94,6 +104,7 @@ final class SlotGroup {
     }
     intervals[0] = RollupColumns.shorter(intervals[0], other.interval());
     arrivalMs = Math.max(arrivalMs, other.arrivalMs);
+    isDayPartial |= other.isPartial || other.isDayPartial;
   }
 
   byte[] pack() {
@@ -101,7 +112,7 @@ final class SlotGroup {
     packed[at++] = dayStartMs / 1000;
     packed[at++] = dayMs / 1000;
     packed[at++] = arrivalMs;
-    packed[at++] = corrected;
+    packed[at++] = corrected | (isPartial ? PARTIAL : 0) | (isDayPartial ? DAY_PARTIAL : 0);
     for (int slot = 0; slot < SLOTS; slot++) {
       packed[at++] = intervals[slot];
       System.arraycopy(sums[slot], 0, packed, at, columns);
@@ -116,7 +127,10 @@ final class SlotGroup {
     dayStartMs = packed[at++] * 1000;
     dayMs = packed[at++] * 1000;
     arrivalMs = packed[at++];
-    corrected = packed[at++];
+    long flags = packed[at++];
+    corrected = flags & (PARTIAL - 1);
+    isPartial = (flags & PARTIAL) != 0;
+    isDayPartial = (flags & DAY_PARTIAL) != 0;
     for (int slot = 0; slot < SLOTS; slot++) {
       intervals[slot] = packed[at++];
       System.arraycopy(packed, at, sums[slot], 0, columns);

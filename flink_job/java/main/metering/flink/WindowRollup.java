@@ -16,6 +16,7 @@ import org.apache.flink.streaming.api.operators.InternalTimer;
 import org.apache.flink.streaming.api.operators.InternalTimerService;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
 import org.apache.flink.streaming.api.operators.Triggerable;
+import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.table.data.RowData;
 
@@ -25,7 +26,7 @@ import org.apache.flink.table.data.RowData;
  *
  * <p>A row has the columns of {@link RollupColumns} and belongs to the slot in which it starts and
  * to the day that it names. For the emitted rows see {@link RollupOutput}. At the end of the input
- * all windows are emitted.
+ * all windows are emitted, and marked as partial if the watermark had not passed their end.
  *
  * <p>A late row, one of a slot that has been emitted, is emitted at once as a change, so that it
  * reaches the windows of higher levels that are still open. The corrected totals of its windows
@@ -55,6 +56,7 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
   transient RollupOutput rows;
   private transient Counter late;
   transient SlotGroup group;
+  private transient long watermarkMs;
 
   /**
    * Creates a rollup.
@@ -77,15 +79,20 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
             "groups", Types.LONG, PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO);
     packed.enableTimeToLive(StateTtlConfig.newBuilder(Duration.ofMillis(ttlMs)).build());
     groups = getRuntimeContext().getMapState(packed);
-    progress =
-        getRuntimeContext()
-            .getState(
-                new ValueStateDescriptor<>(
-                    "progress", PrimitiveArrayTypeInfo.LONG_PRIMITIVE_ARRAY_TYPE_INFO));
+    progress = getRuntimeContext().getState(progressDescriptor());
     timers = getInternalTimerService("windows", VoidNamespaceSerializer.INSTANCE, this);
     rows = new RollupOutput(output, columns);
     late = getRuntimeContext().getMetricGroup().counter("late");
     group = new SlotGroup(columns.sums.length);
+    watermarkMs = Long.MIN_VALUE;
+  }
+
+  @Override
+  public void processWatermark(Watermark mark) throws Exception {
+    if (!mark.equals(Watermark.MAX_WATERMARK)) {
+      watermarkMs = mark.getTimestamp();
+    }
+    super.processWatermark(mark);
   }
 
   @Override
@@ -163,6 +170,19 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
   /** Learns the interval of a late row, which no closing slot will show. */
   void observeLate(RollupProgress at, int intervalS) throws Exception {}
 
+  /**
+   * Whether the input ended before all rows of a window were known. A run of files has no
+   * watermarks until its end: those that it has are before 1970. There, the changes that the window
+   * received are marked.
+   */
+  boolean isPartial(boolean isMarked, long startMs, long endMs) throws Exception {
+    return hasWatermarks() ? endMs > watermarkMs : isMarked;
+  }
+
+  boolean hasWatermarks() {
+    return watermarkMs > 0;
+  }
+
   /** Whether a slot without rows has a total. */
   boolean hasEmptyTotals() {
     return true;
@@ -177,6 +197,7 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
     }
     group.unpack(packed);
     long endMs = end(groupMs, group.dayStartMs + group.dayMs);
+    markPartial(groupMs, endMs, isEnd);
     for (int slot = 0; groupMs + slot * SLOT_MS < endMs; slot++) {
       long slotMs = groupMs + slot * SLOT_MS;
       if (slotMs + SLOT_MS <= at.closedMs) {
@@ -198,6 +219,13 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
     group.corrected = 0;
     store(groupMs);
     return isClosed;
+  }
+
+  /** Marks {@link #group} if the end of the input cuts it or its day. */
+  void markPartial(long groupMs, long endMs, boolean isEnd) throws Exception {
+    long dayEndMs = group.dayStartMs + group.dayMs;
+    group.isPartial = isEnd && isPartial(group.isPartial, groupMs, endMs);
+    group.isDayPartial = isEnd && isPartial(group.isDayPartial, group.dayStartMs, dayEndMs);
   }
 
   /** Emits the groups up to a time; returns the end of the next slot. */
@@ -222,7 +250,7 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
     for (int pair = 0; pair < at.days.length; pair += 2) {
       long endMs = at.days[pair + 1];
       if (endMs <= reachedMs || isEnd) {
-        emitDay(at, at.days[pair], endMs);
+        emitDay(at, at.days[pair], endMs, isEnd);
       } else {
         open = RollupProgress.with(open, at.days[pair], endMs);
         nextMs = Math.min(nextMs, endMs);
@@ -232,7 +260,8 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
     return nextMs;
   }
 
-  private void emitDay(RollupProgress at, long startMs, long endMs) throws Exception {
+  private void emitDay(RollupProgress at, long startMs, long endMs, boolean isEnd)
+      throws Exception {
     SlotGroup day = new SlotGroup(columns.sums.length);
     day.clear(startMs, endMs - startMs);
     RollupOutput.Peaks peaks = new RollupOutput.Peaks();
@@ -241,6 +270,7 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
       day.merge(group);
       peaks.add(group);
     }
+    day.isDayPartial = isEnd && (day.isDayPartial || isPartial(false, startMs, endMs));
     if (!day.isEmpty()) {
       rows.day(day, peaks, endMs <= at.closedMs);
     }
@@ -290,6 +320,24 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
     at.timerMs = timeMs;
     write(at);
     return true;
+  }
+
+  /** The end of the last row of a key whose windows have not been emitted; NONE without one. */
+  long endOfRows(RollupProgress at) throws Exception {
+    for (int pair = at.groups.length - 2; pair >= 0; pair -= 2) {
+      group.unpack(groups.get(at.groups[pair]));
+      for (int slot = SlotGroup.SLOTS - 1; slot >= 0; slot--) {
+        if (group.intervals[slot] != 0) {
+          return at.groups[pair] + slot * SLOT_MS + Math.max(SLOT_MS, group.intervals[slot] * 1000);
+        }
+      }
+    }
+    return RollupProgress.NONE;
+  }
+
+  static ValueStateDescriptor<long[]> progressDescriptor() {
+    return new ValueStateDescriptor<>(
+        "progress", PrimitiveArrayTypeInfo.LONG_PRIMITIVE_ARRAY_TYPE_INFO);
   }
 
   RollupProgress progress() throws Exception {

@@ -2,6 +2,7 @@ package metering.flink;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.time.Instant;
 import java.util.List;
@@ -28,7 +29,7 @@ import org.junit.jupiter.api.Test;
  * Rows of these tests: key, start, interval, day start and length, arrival, and the sums rows,
  * expected rows, energy, and the name of the peers. Emitted rows are written as {@code minute of
  * the window's start + its minutes, flags, rows/expected rows, energy, least to greatest}; the
- * flags are T (total), C (change) and R (corrected).
+ * flags are T (total), C (change), R (corrected), and P (partial).
  */
 class WindowRollupTest {
   private static final LogicalType STRING = VarCharType.STRING_TYPE;
@@ -190,19 +191,72 @@ class WindowRollupTest {
       assertEquals(List.of(), rollup.emitted());
       rollup.processWatermark2(Watermark.MAX_WATERMARK);
       assertEquals(
-          List.of("0+1440 T 0/3 0 null..null"),
+          List.of("0+1440 TP 0/3 0 null..null"),
           rollup.emittedOf("b").stream()
               .filter(row -> row.contains("T"))
               .collect(Collectors.toList()));
       assertEquals(
           List.of(
-              "60+15 TC 1/1 1 1..1",
-              "75+15 C 0/1 0 null..null",
-              "90+15 TC 1/1 2 2..2",
-              "60+60 T 2/3 3 1..2",
-              "0+1440 T 2/3 3 1..2"),
+              "60+15 TCP 1/1 1 1..1",
+              "75+15 CP 0/1 0 null..null",
+              "90+15 TCP 1/1 2 2..2",
+              "60+60 TP 2/3 3 1..2",
+              "0+1440 TP 2/3 3 1..2"),
           rollup.emittedOf("a"));
       assertEquals(List.of(), rollup.emittedOf("elsewhere"));
+    }
+  }
+
+  @Test
+  void aWindowIsPartialIfTheInputEndsBeforeIt() throws Exception {
+    // Until 120: the hours are complete, the day is not.
+    assertEquals(
+        List.of("0+60 T 4/4 4 1..1", "60+60 T 4/4 4 1..1", "0+1440 TP 8/8 8 1..1"),
+        totalsAtTheEnd(0, 0, 0));
+  }
+
+  @Test
+  void aClockThatIsAheadEndsNoWindow() throws Exception {
+    // Two of three meters end at 120, one at 170 or 180: most know nothing of the hour from 120.
+    for (int aheadMin : new int[] {50, 60}) {
+      List<String> ahead = totalsAtTheEnd(0, 0, aheadMin);
+      assertTrue(ahead.contains("60+60 T 4/4 4 1..1"), ahead.toString());
+      String last = ahead.stream().filter(row -> row.startsWith("120+60")).findFirst().orElse("");
+      assertTrue(last.startsWith("120+60 TP "), ahead.toString());
+    }
+    // Most end at 180: one is silent in the last hour.
+    assertTrue(totalsAtTheEnd(0, 60, 60).contains("120+60 T 4/4 4 1..1"));
+  }
+
+  @Test
+  void aWindowIsPartialIfTheWatermarkHasNotPassedIt() throws Exception {
+    try (Harness rollup = new Harness()) {
+      rollup.open();
+      rollup.row("a", 0, 900, 1);
+      rollup.row("a", 60, 900, 2);
+      rollup.watermark(75);
+      assertTrue(rollup.emitted().contains("0+60 T 1/1 1 1..1"));
+      rollup.processWatermark2(Watermark.MAX_WATERMARK);
+      rollup.processWatermark1(Watermark.MAX_WATERMARK);
+      assertEquals(List.of("60+60 TP 1/1 2 2..2", "0+1440 TP 2/2 3 1..2"), rollup.emitted());
+    }
+  }
+
+  /** The totals of the last of three meters, whose clocks are ahead by some minutes. */
+  private static List<String> totalsAtTheEnd(int... aheadMin) throws Exception {
+    try (Harness rollup = new Harness()) {
+      rollup.open();
+      for (int meter = 0; meter < aheadMin.length; meter++) {
+        rollup.terms("m" + meter, "UTC", 0, Long.MAX_VALUE / MINUTE_MS);
+        for (int minute = 0; minute < 120; minute += 15) {
+          rollup.row("m" + meter, minute + aheadMin[meter], 900, 1);
+        }
+      }
+      rollup.processWatermark2(Watermark.MAX_WATERMARK);
+      rollup.processWatermark1(Watermark.MAX_WATERMARK);
+      return rollup.emittedOf("m" + (aheadMin.length - 1)).stream()
+          .filter(row -> row.contains(" T") && !row.contains("+15 "))
+          .collect(Collectors.toList());
     }
   }
 
@@ -344,6 +398,8 @@ class WindowRollupTest {
                   new BooleanType(),
                   new BooleanType(),
                   new BooleanType(),
+                  new BooleanType(),
+                  new BooleanType(),
                   new IntType(),
                   new BigIntType(),
                   new BigIntType(),
@@ -403,17 +459,18 @@ class WindowRollupTest {
 
     private static String text(RowData row) {
       return String.format(
-          "%d+%d %s%s%s %d/%d %d %s..%s",
+          "%d+%d %s%s%s%s %d/%d %d %s..%s",
           row.getLong(3) / MINUTE_MS,
           row.getInt(4) / 60,
           row.getBoolean(5) ? "T" : "",
           row.getBoolean(6) ? "C" : "",
           row.getBoolean(7) ? "R" : "",
-          row.getLong(9),
-          row.getLong(10),
+          row.getBoolean(8) ? "P" : "",
           row.getLong(11),
-          row.isNullAt(12) ? "null" : row.getLong(12),
-          row.isNullAt(13) ? "null" : row.getLong(13));
+          row.getLong(12),
+          row.getLong(13),
+          row.isNullAt(14) ? "null" : row.getLong(14),
+          row.isNullAt(15) ? "null" : row.getLong(15));
     }
   }
 }
