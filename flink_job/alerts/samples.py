@@ -12,8 +12,8 @@ class Sample(msgspec.Struct, frozen=True, array_like=True):
     """The signals of a reading's interval or a KPI window.
 
     Event time `at_ms` is the start of the interval [epoch ms]; `cost_u` is its cost in 1e-6 of the currency.
-    `is_resent`: an earlier batch contained the sample, so a state machine with state has processed it. `is_partial`: the
-    input ended before all readings of the window were known.
+    `is_resent`: an earlier batch contained the sample, so a state machine with state has processed it.
+    `is_partial`: the input ended before all readings of the window were known.
     """
 
     at_ms: int
