@@ -20,6 +20,7 @@ from flink_job.batch.account import ONE_REJECTED_READING
 from flink_job.batch.upload import Checked, Published, Refusal, check, publish_file
 from flink_job.config import Job
 from flink_job.errors import MeteringError
+from flink_job.io.isolated import isolated_records
 from flink_job.io.kinesis import client
 from flink_job.io.records import InputError, open_input
 from flink_job.lake.database import each_record_once
@@ -77,12 +78,13 @@ def publish_once(file: str, tenant: str, job: Job, stream: str, receipts: str, p
         if earlier and earlier.status == PUBLISHED:
             return earlier, False
         now_ms = int(time.time() * 1000)
-        checked = check(str(path), tenant, job, now_ms)
-        records: list[Published] = []
-        if not checked.why:
-            for round_ in publish_file(str(path), tenant, job, now_ms, stream, pace):
-                records += round_
-        receipt = _receipt(file, digest, tenant, checked, records)
+        published: list[Published] = []
+        with isolated_records(path) as records:
+            checked = check(records(), tenant, job, now_ms)
+            if not checked.why:
+                for round_ in publish_file(records(), tenant, job, now_ms, stream, pace):
+                    published += round_
+        receipt = _receipt(file, digest, tenant, checked, published)
         _write(target, msgspec.json.encode(receipt))
         return receipt, True
 

@@ -19,7 +19,6 @@ import msgspec
 
 from flink_job.config import Job
 from flink_job.io.kinesis import client, put
-from flink_job.io.records import read_records
 from flink_job.metering.bounds import MAX_RECORD_BYTES
 from flink_job.metering.envelope import enclose
 from flink_job.metering.framing import parts
@@ -82,11 +81,11 @@ class _Row(NamedTuple):
     reading: ParsedReading
 
 
-def check(file: str, tenant: str, job: Job, now_ms: int) -> Checked:
-    """Check a file of a tenant. Raises InputError if it cannot be read."""
+def check(records: Iterable[tuple[int, bytes]], tenant: str, job: Job, now_ms: int) -> Checked:
+    """Check the records of a tenant's file, each with its line number. Raises InputError if one cannot be read."""
     days = max(0, job.state_days - LONGEST_CYCLE_DAYS)
     checked = Checked(now_ms - days * _DAY_MS)
-    for line, _, reading in _rows(file, tenant, job, now_ms):
+    for line, _, reading in _rows(records, tenant, job, now_ms):
         checked.rows += 1
         if checked.rows > MAX_READINGS:
             checked.why = f"more than {MAX_READINGS:,} rows: split the file"
@@ -111,20 +110,22 @@ def check(file: str, tenant: str, job: Job, now_ms: int) -> Checked:
     return checked
 
 
-def publish_file(file: str, tenant: str, job: Job, now_ms: int, stream: str, pace: int) -> Iterator[list[Published]]:
-    """Publish the valid readings of a file, at most `pace` per second. Yields the records of each call.
+def publish_file(
+    records: Iterable[tuple[int, bytes]], tenant: str, job: Job, now_ms: int, stream: str, pace: int
+) -> Iterator[list[Published]]:
+    """Publish the valid readings of a file's records, at most `pace` per second. Yields the records of each call.
 
     Raises PublishError if records still fail after several attempts.
     """
     kinesis = client("kinesis")
     readings = (
-        (row.reading.meter_id or "", row.payload) for row in _rows(file, tenant, job, now_ms) if row.reading.meter_id
+        (row.reading.meter_id or "", row.payload) for row in _rows(records, tenant, job, now_ms) if row.reading.meter_id
     )
     for packs in packed(readings, min(PACKS * 500, max(1, pace))):
         started = time.monotonic()
-        records = [(f"upload-{number}", record) for number, pack in packs.items() for record in _framed(pack)]
-        for first in range(0, len(records), _CALL):
-            call = records[first : first + _CALL]
+        keyed = [(f"upload-{number}", record) for number, pack in packs.items() for record in _framed(pack)]
+        for first in range(0, len(keyed), _CALL):
+            call = keyed[first : first + _CALL]
             entries = [{"Data": enclose(b"\n".join(record), tenant), "PartitionKey": key} for key, record in call]
             results = put(kinesis, stream, entries)
             yield [
@@ -159,9 +160,9 @@ def _framed(pack: list[bytes]) -> list[list[bytes]]:
     return [pack] if parts(b"\n".join(pack)) == pack else [[payload] for payload in pack]
 
 
-def _rows(file: str, tenant: str, job: Job, now_ms: int) -> Iterator[_Row]:
-    """Yield each row of a file; a line that is an array holds several rows. Raises InputError."""
-    for number, record in read_records(file):
+def _rows(records: Iterable[tuple[int, bytes]], tenant: str, job: Job, now_ms: int) -> Iterator[_Row]:
+    """Yield each row of a file; a line that is an array holds several rows."""
+    for number, record in records:
         for part, payload in enumerate(parts(record), start=1):
             reading = parse_reading(
                 payload, now_ms, min(job.max_record_bytes, MAX_RECORD_BYTES), job.max_future_s, tenant

@@ -69,24 +69,33 @@ def stage(
 
 def read_records(name: str) -> Iterator[tuple[int, bytes]]:
     """Yield (line or row number from 1, payload) of each record of a file. Raises InputError."""
-    plain = name.removesuffix(".gz")
-    suffix = Path(plain).suffix.lower()
-    readers: dict[str, Callable[[IO[bytes]], Iterator[tuple[int, bytes]]]] = {
-        ".ndjson": _lines,
-        ".jsonl": _lines,
-        ".json": _lines,
-        ".csv": _csv_lines,
-        ".parquet": _parquet_rows,
-    }
-    if suffix not in readers:
-        raise InputError(f"{name}: the name must end in one of {', '.join(readers)}, with .gz or not")
+    _check_suffix(name)
     try:
-        with open_input(name) as raw, gzip.open(raw) if name != plain else raw as stream:
-            yield from readers[suffix](stream)  # type: ignore[arg-type]
+        with open_input(name) as raw:
+            yield from records_in(name, raw)
     except (FileNotFoundError, IsADirectoryError):
         raise InputError(f"{name}: no such file") from None
+
+
+def records_in(name: str, raw: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yield (line or row number from 1, payload) of each record of an open file in the format of its name.
+
+    Raises InputError.
+    """
+    reader, plain = READERS[_check_suffix(name)], name.removesuffix(".gz")
+    try:
+        with gzip.open(raw) if name != plain else raw as stream:
+            yield from reader(stream)  # type: ignore[arg-type]
     except (EOFError, gzip.BadGzipFile, zlib.error, ParquetError, _HeaderError) as error:
         raise InputError(f"{name}: {error}") from None
+
+
+def _check_suffix(name: str) -> str:
+    """Return the suffix that tells the format. Raises InputError."""
+    suffix = Path(name.removesuffix(".gz")).suffix.lower()
+    if suffix not in READERS:
+        raise InputError(f"{name}: the name must end in one of {', '.join(READERS)}, with .gz or not")
+    return suffix
 
 
 def read_parts(name: str) -> Iterator[tuple[int, bytes]]:
@@ -132,6 +141,15 @@ def _parquet_rows(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     """Yield (number, JSON object) of each row, without NULL values. Raises ParquetError."""
     for number, row in enumerate(rows_in(stream), start=1):
         yield number, _encoded({k: v for k, v in row.items() if v is not None})[:_LINE_LIMIT]
+
+
+READERS: dict[str, Callable[[IO[bytes]], Iterator[tuple[int, bytes]]]] = {
+    ".ndjson": _lines,
+    ".jsonl": _lines,
+    ".json": _lines,
+    ".csv": _csv_lines,
+    ".parquet": _parquet_rows,
+}
 
 
 def _encoded(row: dict[str, Any]) -> bytes:

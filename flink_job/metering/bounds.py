@@ -16,6 +16,8 @@ MAX_DOCUMENT_BYTES = 4_194_304
 MAX_HEADER_BYTES = 16_384
 #: Largest S3 object that is read as an input file [bytes]. It is copied to a temporary file, not into memory.
 MAX_INPUT_BYTES = 8 << 30
+#: Largest size of the records of an uploaded file, after decompression [bytes].
+MAX_STAGED_BYTES = 16 << 30
 #: Largest table that is loaded into memory, after decompression [bytes].
 MAX_TABLE_BYTES = 4 << 30
 #: Deepest nesting of a document.

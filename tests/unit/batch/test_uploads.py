@@ -15,6 +15,7 @@ from flink_job.batch.receipt import ReceiptError, read_receipt
 from flink_job.batch.upload import LONGEST_CYCLE_DAYS, PACK_BYTES, check, packed
 from flink_job.commands.uploads import tenant_of
 from flink_job.config import Job
+from flink_job.io.records import read_records
 from flink_job.metering.framing import parts
 from flink_job.metering.reading import parse_reading
 
@@ -27,16 +28,16 @@ def reading(start_ms: int, **more: object) -> str:
     return json.dumps({"meter_id": "m", "interval_start": start_ms, "interval_s": 900, "energy_kwh": 1, **more})
 
 
-def ndjson(folder: Path, *lines: str) -> str:
+def records(folder: Path, *lines: str) -> list[tuple[int, bytes]]:
     path = folder / "readings.ndjson"
     path.write_text("\n".join(lines) + "\n")
-    return str(path)
+    return list(read_records(str(path)))
 
 
 def test_rows_are_taken_or_refused_by_line(tmp_path: Path) -> None:
     start = NOW_MS - DAY_MS
     array = f"[{reading(start)}, 5, {reading(start + 900_000)}]"
-    file = ndjson(tmp_path, reading(start), "", "no JSON", array, reading(NOW_MS + DAY_MS))
+    file = records(tmp_path, reading(start), "", "no JSON", array, reading(NOW_MS + DAY_MS))
     checked = check(file, "default", JOB, NOW_MS)
     assert (checked.rows, checked.taken, checked.why) == (6, 3, "")
     assert [(row.line, row.reason) for row in checked.refusals] == [
@@ -47,15 +48,15 @@ def test_rows_are_taken_or_refused_by_line(tmp_path: Path) -> None:
 
 
 def test_a_receipt_lists_the_first_refusals_and_counts_all(tmp_path: Path) -> None:
-    checked = check(ndjson(tmp_path, reading(NOW_MS), *["x"] * 1500), "default", JOB, NOW_MS)
+    checked = check(records(tmp_path, reading(NOW_MS), *["x"] * 1500), "default", JOB, NOW_MS)
     assert (len(checked.refusals), checked.reasons.total()) == (1000, 1500)
 
 
 def test_readings_older_than_the_state_refuse_the_file(tmp_path: Path) -> None:
     """The job would no longer know that it has billed them: publishing twice would bill twice."""
     limit = NOW_MS - (JOB.state_days - LONGEST_CYCLE_DAYS) * DAY_MS
-    assert check(ndjson(tmp_path, reading(limit)), "default", JOB, NOW_MS).why == ""
-    file = ndjson(tmp_path, reading(NOW_MS), reading(limit - 1))
+    assert check(records(tmp_path, reading(limit)), "default", JOB, NOW_MS).why == ""
+    file = records(tmp_path, reading(NOW_MS), reading(limit - 1))
     checked = check(file, "default", JOB, NOW_MS)
     assert checked.too_old == 1
     assert "1 readings began more than 65 days ago" in checked.why
@@ -63,18 +64,18 @@ def test_readings_older_than_the_state_refuse_the_file(tmp_path: Path) -> None:
 
 
 def test_a_file_without_readings_is_refused(tmp_path: Path) -> None:
-    assert check(ndjson(tmp_path, "x"), "default", JOB, NOW_MS).why == "it holds no reading"
+    assert check(records(tmp_path, "x"), "default", JOB, NOW_MS).why == "it holds no reading"
 
 
 def test_a_file_of_too_many_rows_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upload, "MAX_READINGS", 2)
-    assert "split the file" in check(ndjson(tmp_path, *[reading(NOW_MS)] * 3), "default", JOB, NOW_MS).why
+    assert "split the file" in check(records(tmp_path, *[reading(NOW_MS)] * 3), "default", JOB, NOW_MS).why
 
 
 def test_a_csv_row_is_the_same_reading_as_json(tmp_path: Path) -> None:
     path = tmp_path / "readings.csv"
     path.write_text('meter_id,ts,interval_s,kwh\n"m, ""1""",2026-03-28T10:00:00+01:00,900,-1.500\nx,2026,900,1\n')
-    rows = list(upload._rows(str(path), "acme", JOB, NOW_MS))
+    rows = list(upload._rows(read_records(str(path)), "acme", JOB, NOW_MS))
     assert [row.reading.reason for row in rows] == [None, "bad_timestamp"]
     assert parse_reading(rows[0].payload, NOW_MS, 10_000, 3600, "acme") == rows[0].reading
     assert rows[0].payload.startswith(b"{")
