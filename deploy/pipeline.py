@@ -15,7 +15,8 @@ from deploy.batch.image import image_tag
 from deploy.canary.infrastructure import Canary
 from deploy.contracts.infrastructure import ContractStore
 from deploy.ingest.devices import Devices
-from deploy.ingest.uploads import Network, Uploads
+from deploy.ingest.network import Network
+from deploy.ingest.uploads import Uploads
 from deploy.kit.deployment import Deployment, names_of
 from deploy.kit.function import Function
 from deploy.kit.grants import allow, read_objects

@@ -109,6 +109,11 @@ class Environment:
         return f"{APPLICATION}-{self.name}"
 
     @property
+    def zones(self) -> int:
+        """Availability zones of the network; each has interface endpoints, which are charged for by the hour."""
+        return 2 if self.retain else 1
+
+    @property
     def max_parallelism(self) -> int:
         """Upper limit of the job's parallelism; it cannot change without dropping state."""
         return int(self.job.get("max_parallelism", "128"))

@@ -13,6 +13,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
+from deploy.ingest.network import Network
 from deploy.kit.deployment import Deployment
 from deploy.kit.grants import allow, read_objects, use_key, write_objects
 from deploy.kit.logs import log_group
@@ -29,34 +30,6 @@ LIMIT = Duration.hours(6)
 def machine_name(names: Names) -> str:
     """Name of the state machine; alarms refer to it."""
     return f"{names.prefix}-uploads"
-
-
-class Network(Construct):
-    """VPC with two public subnets: tasks reach S3 and ECR without a NAT gateway, and accept no inbound traffic."""
-
-    def __init__(self, scope: Construct, id: str, deployment: Deployment) -> None:
-        super().__init__(scope, id)
-        public = ec2.SubnetConfiguration(name="public", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=24)
-        self.vpc = ec2.Vpc(
-            self,
-            "Vpc",
-            ip_addresses=ec2.IpAddresses.cidr("10.40.0.0/20"),
-            max_azs=2,
-            nat_gateways=0,
-            subnet_configuration=[public],
-            restrict_default_security_group=False,
-            gateway_endpoints={"S3": {"service": ec2.GatewayVpcEndpointAwsService.S3}},
-        )
-        log = log_group(self, "FlowLog", deployment)
-        self.vpc.add_flow_log("Flows", destination=ec2.FlowLogDestination.to_cloud_watch_logs(log))
-        self.group = ec2.SecurityGroup(
-            self,
-            "Group",
-            vpc=self.vpc,
-            allow_all_outbound=False,
-            description="Tasks that publish uploaded files: outbound HTTPS only",
-        )
-        self.group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "HTTPS to AWS")
 
 
 class Uploads(Construct):
@@ -86,21 +59,12 @@ class Uploads(Construct):
             self, "Task", cpu=CPU, memory_limit_mib=MEMORY_MIB, ephemeral_storage_gib=DISK_GIB
         )
         log = log_group(self, "TaskLog", self._deployment)
-        secret = self._deployment.environment.sentry_secret_arn
         self._container = task.add_container(
             "run",
             image=ecs.ContainerImage.from_ecr_repository(image, tag),
-            environment={"SENTRY_SECRET": secret, "DEPLOYMENT": self._names.prefix} if secret else {},
             logging=ecs.LogDrivers.aws_logs(stream_prefix="run", log_group=log),
         )
         use_key(task.task_role, self._key)
-        if secret:
-            allow(task.task_role, ["secretsmanager:GetSecretValue"], secret)
-            accept(
-                task,
-                "AwsSolutions-ECS2",
-                "The variables contain the ARN of a secret and the deployment's name, no secrets.",
-            )
         accept(
             task.obtain_execution_role(),
             _EVERYTHING,
@@ -126,8 +90,8 @@ class Uploads(Construct):
             task_definition=self.task,
             launch_target=tasks.EcsFargateLaunchTarget(platform_version=ecs.FargatePlatformVersion.LATEST),
             security_groups=[network.group],
-            subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC),
-            assign_public_ip=True,
+            subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED),
+            assign_public_ip=False,
             container_overrides=[
                 tasks.ContainerOverride(
                     container_definition=self._container,

@@ -59,7 +59,7 @@ def bill(plan: Plan, prices: Prices) -> dict[str, float]:
         "Step Functions and Fargate": services.uploads(needed, prices),
         "ECR": services.ecr(needed, prices),
         "SNS and SQS": services.messages(needed, prices),
-        "VPC endpoints": services.endpoints(prices, deployed),
+        "VPC endpoints": services.endpoints(environment, prices, deployed),
         "Secrets Manager": services.secrets(environment, prices),
     }
 

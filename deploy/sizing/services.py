@@ -120,9 +120,9 @@ def messages(size: Size, prices: Prices) -> float:
     return size.alert_rows_month / 1e6 * (prices["sns_million_requests"] + prices["sqs_million_requests"])
 
 
-def endpoints(prices: Prices, deployed: Mapping[str, float]) -> float:
-    """Interface endpoints; the gateway endpoint of S3 is free."""
-    return deployed["interface_endpoints"] * HOURS_MONTH * prices["endpoint_interface_hour"]
+def endpoints(environment: Environment, prices: Prices, deployed: Mapping[str, float]) -> float:
+    """Interface endpoints, each in every availability zone; the gateway endpoint of S3 is free."""
+    return deployed["interface_endpoints"] * environment.zones * HOURS_MONTH * prices["endpoint_interface_hour"]
 
 
 def secrets(environment: Environment, prices: Prices) -> float:

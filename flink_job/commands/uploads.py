@@ -40,13 +40,12 @@ def publish(
     from flink_job.batch.receipt import REFUSED, publish_once
     from flink_job.io.kinesis import PublishError
     from flink_job.io.records import InputError
-    from flink_job.sentry import destination_from_environment, report_errors
 
     tenant = tenant_of(file, inbox) or tenant
     if not is_tenant(tenant):
         fail(f"tenant is {tenant!r}; it must be {RIGHT}")
     try:
-        with errors.status(f"publishing {file}"), report_errors(destination_from_environment().resolve_dsn(), "files"):
+        with errors.status(f"publishing {file}"):
             receipt, is_new = publish_once(file, tenant, Job(), stream, receipts, pace)
     except (InputError, PublishError) as error:
         fail(str(error))

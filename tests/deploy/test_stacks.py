@@ -171,6 +171,33 @@ def test_readings_that_a_rule_cannot_deliver_are_kept(templates: Templates) -> N
     assert rule["TopicRulePayload"]["Actions"][0]["Kinesis"]["PartitionKey"] == "${topic(3)}"
 
 
+@pytest.mark.parametrize("environment", DEPLOYED)
+def test_tasks_reach_nothing_but_the_endpoints_of_what_they_call(templates: Templates, environment: str) -> None:
+    """Whatever a file makes a task do, its bytes stay in the account: no route out, no foreign credentials."""
+    pipeline = templates[f"metering-{environment}-pipeline"]
+    for kind in ("InternetGateway", "NatGateway", "Route", "VPCGatewayAttachment"):
+        assert not of_kind(pipeline, f"AWS::EC2::{kind}")
+    assert not any(s["MapPublicIpOnLaunch"] for s in of_kind(pipeline, "AWS::EC2::Subnet").values())
+    # Without AssignPublicIp a task has no public address.
+    [machine] = of_kind(pipeline, "AWS::StepFunctions::StateMachine").values()
+    assert "AwsvpcConfiguration" in json.dumps(machine["DefinitionString"])
+    assert "AssignPublicIp" not in json.dumps(machine["DefinitionString"])
+    endpoints = of_kind(pipeline, "AWS::EC2::VPCEndpoint").values()
+    services = {shown(e["ServiceName"]).rpartition("<AWS::Region>.")[2]: e for e in endpoints}
+    assert set(services) == {"kinesis-streams", "ecr.api", "ecr.dkr", "logs", "s3"}
+    # A zone each where data are retained: two zones cost twice.
+    zones = {len(e["SubnetIds"]) for e in endpoints if e["VpcEndpointType"] == "Interface"}
+    assert zones == {ENVIRONMENTS[environment].zones}
+    own = {"StringEquals": {"aws:PrincipalAccount": {"Ref": "AWS::AccountId"}}}
+    open_to_all = [
+        shown(statement["Resource"])
+        for endpoint in endpoints
+        for statement in endpoint["PolicyDocument"]["Statement"]
+        if statement.get("Condition") != own
+    ]
+    assert open_to_all == ["arn:<AWS::Partition>:s3:::prod-<AWS::Region>-starport-layer-bucket/*"]
+
+
 def test_the_notifier_hands_back_what_it_could_not_note(templates: Templates) -> None:
     mappings = of_kind(templates["metering-prod-pipeline"], "AWS::Lambda::EventSourceMapping").values()
     [mapping] = [m for m in mappings if "notifier" in json.dumps(m["FunctionName"])]
@@ -264,8 +291,8 @@ def test_the_dsn_is_a_secret_that_each_part_reads_itself(with_operators: Templat
     pipeline = with_operators["metering-notified-pipeline"]
     functions = of_kind(pipeline, "AWS::Lambda::Function").values()
     assert {"SENTRY_SECRET" in function["Environment"]["Variables"] for function in functions} == {True}
-    # Those of the functions, and of the container of uploaded files.
-    assert json.dumps(pipeline).count("secretsmanager:GetSecretValue") == len(functions) + 1
+    # The container of uploaded files has no way to Sentry, so it does not read the secret.
+    assert json.dumps(pipeline).count("secretsmanager:GetSecretValue") == len(functions)
 
 
 def test_cdk_runs_in_the_node_that_was_installed_with_it() -> None:

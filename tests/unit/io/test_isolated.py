@@ -13,7 +13,7 @@ from flink_job.io import isolated
 from flink_job.io.isolated import isolated_records
 from flink_job.io.records import InputError, read_records
 
-#: Code that a file might run: it looks for credentials in its environment and in the process that started it, and writes
+#: Code that a file might run: it looks for credentials in its environment and in its parent process, and writes
 #: what it finds as records.
 HOSTILE = """
 import os, struct, sys
