@@ -2,7 +2,7 @@
 
 Readers of files run native code (decompression, Parquet) on untrusted bytes. If a file exploits a fault there, the code
 that it runs has no credentials in its environment, cannot read the memory of this process, and is what the kernel ends
-first if memory runs out. Whatever it returns, the caller parses as records of this file's tenant.
+first if memory runs out. The caller parses what it returns as records of the tenant of the file.
 
 Run as a program, this module is the reader: the file is its standard input, the records are its standard output.
 """
@@ -105,7 +105,7 @@ def _give_up_rights() -> None:
 
 
 def main(name: str) -> None:
-    """Write the records of the file on the standard input; `name` tells its format."""
+    """Write the records of the file on the standard input; its format follows from `name`."""
     _give_up_rights()
     out = sys.stdout.buffer
     try:

@@ -91,7 +91,7 @@ def records_in(name: str, raw: IO[bytes]) -> Iterator[tuple[int, bytes]]:
 
 
 def _check_suffix(name: str) -> str:
-    """Return the suffix that tells the format. Raises InputError."""
+    """Return the suffix, which states the format. Raises InputError."""
     suffix = Path(name.removesuffix(".gz")).suffix.lower()
     if suffix not in READERS:
         raise InputError(f"{name}: the name must end in one of {', '.join(READERS)}, with .gz or not")

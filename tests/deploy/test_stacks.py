@@ -173,7 +173,7 @@ def test_readings_that_a_rule_cannot_deliver_are_kept(templates: Templates) -> N
 
 @pytest.mark.parametrize("environment", DEPLOYED)
 def test_tasks_reach_nothing_but_the_endpoints_of_what_they_call(templates: Templates, environment: str) -> None:
-    """Whatever a file makes a task do, its bytes stay in the account: no route out, no foreign credentials."""
+    """Code in a file cannot send data out of the account: no route to the internet, no foreign credentials."""
     pipeline = templates[f"metering-{environment}-pipeline"]
     for kind in ("InternetGateway", "NatGateway", "Route", "VPCGatewayAttachment"):
         assert not of_kind(pipeline, f"AWS::EC2::{kind}")
@@ -200,7 +200,8 @@ def test_tasks_reach_nothing_but_the_endpoints_of_what_they_call(templates: Temp
         for statement in endpoint["PolicyDocument"]["Statement"]
         if statement.get("Condition") != own
     ]
-    assert open_to_all == ["arn:<AWS::Partition>:s3:::prod-<AWS::Region>-starport-layer-bucket/*"]
+    region = ENVIRONMENTS[environment].region
+    assert open_to_all == [f"arn:<AWS::Partition>:s3:::prod-{region}-starport-layer-bucket/*"]
 
 
 def test_the_notifier_hands_back_what_it_could_not_note(templates: Templates) -> None:
