@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flink_job.metering.zones import Zone
+from flink_job.tariffs.calendar import Calendar
 from flink_job.tariffs.charges import demand_amount
 from flink_job.tariffs.exact import Ints, times
 from flink_job.tariffs.history.intervals import Intervals, running_by, starts_of, with_close
@@ -26,7 +28,8 @@ class Peaks:
 
     A reading that straddles two demand intervals has two parts, any other reading one. `start`: start of the part.
     `window_ukwh`: energy of its demand interval up to the part [1e-6 kWh]. `window_start`, `day_start`: start of the
-    demand interval and of its local day. `last`: index of the last part of each reading, shape (n,).
+    demand interval and of its local day. `last`: index of the last part of each reading, shape (n,). `slot`: demand
+    slot by the start of the demand interval, 0 outside every demand period.
     """
 
     start: NDArray[np.int64]
@@ -34,6 +37,7 @@ class Peaks:
     window_start: Ints
     day_start: NDArray[np.int64]
     last: NDArray[np.int64]
+    slot: Ints
 
     def by_reading(self, values: Ints) -> Ints:
         """Return the running values after each reading and at the close, shape (n + 1,), from those after each part."""
@@ -59,7 +63,7 @@ def measure(context: SegmentContext) -> Peaks:
     last = np.arange(len(energy))
     if tariff.demand.slide_s:
         window = np.maximum(_sliding(data, energy, window_ms, longer), 0)
-        return Peaks(data.start_ms, window, window_start, day_start, last)
+        return Peaks(data.start_ms, window, window_start, day_start, last, _slots(context, data.start_ms))
     start = data.start_ms
     beyond_ms = np.where(longer, 0, np.maximum(data.end_ms - window_start - window_ms, 0))
     if beyond_ms.any():
@@ -72,7 +76,7 @@ def measure(context: SegmentContext) -> Peaks:
         energy[inserted], start[inserted], window_start[inserted] = second[is_split], next_start, next_start
         day_start = days.days_at(start)[0]
     window = running_by(window_start, energy)
-    return Peaks(start, np.maximum(window, 0), window_start, day_start, last)
+    return Peaks(start, np.maximum(window, 0), window_start, day_start, last, _slots(context, window_start))
 
 
 def count_straddling(data: Intervals, tariff: Tariff, zone: Zone) -> int:
@@ -102,48 +106,52 @@ def _sliding(data: Intervals, energy: Ints, window_ms: int, longer: NDArray[np.b
     return np.asarray(window + share(energy[before], inside_ms, np.maximum(data.interval_ms[before], 1)))
 
 
-def peak_ukw(context: SegmentContext, peaks: Peaks) -> Ints:
-    """Return the running peak demand [1e-6 kW], shape (n + 1,)."""
-    highest = peaks.by_reading(np.maximum.accumulate(peaks.window_ukwh))
-    return np.asarray(highest * HOUR_S // context.tariff.demand_window_s)
+def highest_ukwh(context: SegmentContext, peaks: Peaks) -> dict[str, Ints]:
+    """Return the running energy [1e-6 kWh] of the demand interval with the highest demand, shape (n + 1,).
+
+    By name of the demand period, `flat` first.
+    """
+    window = peaks.window_ukwh
+    energies = {FLAT: window}
+    energies |= {name: np.where(peaks.slot == slot, window, 0) for name, slot in context.tariff.demand_periods.items()}
+    return {name: np.maximum(peaks.by_reading(np.maximum.accumulate(energy)), 0) for name, energy in energies.items()}
 
 
-def floor_ukw(context: SegmentContext, carry_over: CarryOver) -> int:
-    """Return the minimum billed demand of the cycle [1e-6 kW]: the tariff's minimum or the ratchet."""
+def demand_ukw(context: SegmentContext, energy: Ints) -> Ints:
+    """Return the demand [1e-6 kW] of the energy of a demand interval."""
+    return np.asarray(energy * HOUR_S // context.tariff.demand_window_s)
+
+
+def floors_ukw(context: SegmentContext, carry_over: CarryOver) -> dict[str, int]:
+    """Return the minimum billed demand of the cycle [1e-6 kW] of `flat` and of each demand period.
+
+    It is the tariff's minimum, or the ratchet's share of the highest earlier peak of the same period.
+    """
     demand = context.tariff.demand
-    floor = demand.minimum_u
-    if demand.ratchet is not None:
-        recent = carry_over.peaks_ukw[-demand.ratchet.months_back :]
-        highest = max((peak for month, peak in recent if month in demand.ratchet.months), default=0)
-        floor = max(floor, highest * demand.ratchet.share_e9 // 1_000_000_000)
-    return floor
+    if demand.ratchet is None:
+        return {FLAT: demand.minimum_u}
+    months = demand.ratchet.months
+    recent = [peaks for month, peaks in carry_over.peaks_ukw[-demand.ratchet.months_back :] if month in months]
+    floors = {FLAT: demand.minimum_u}
+    for name in (FLAT, *context.tariff.demand_periods):
+        if name in demand.ratchet.applies_to:
+            highest = max((peaks.get(name, 0) for peaks in recent), default=0)
+            floors[name] = max(demand.minimum_u, highest * demand.ratchet.share_e9 // 1_000_000_000)
+    return floors
 
 
-def demand_line(context: SegmentContext, peaks: Peaks, floor: int) -> Ints:
+def demand_line(context: SegmentContext, peaks: Peaks, highest: Mapping[str, Ints], floors: Mapping[str, int]) -> Ints:
     """Return the running demand charge: the part of the minimum accrues with time, the excess with the peak."""
     if not context.tariff.has_demand:
         return np.zeros(len(context.at_ms), dtype=np.int64)
     if context.tariff.demand.daily:
         return _daily(context, peaks)
     window_s = context.tariff.demand_window_s
-    slots, window = _slots(context, peaks), peaks.window_ukwh
-    of_slot = [window, *(np.where(slots == s, window, 0) for s in _range(context)[1:])]
-    highest = [peaks.by_reading(np.maximum.accumulate(energy)) for energy in of_slot]
-    least = floor * window_s // HOUR_S
-    billed = _ratcheted(context, [np.maximum(p, 0) for p in highest], np.maximum(highest[0], least))
-    at_floor = _ratcheted(context, [np.zeros(1, np.int64) for _ in highest], np.array([least], dtype=np.int64))
-    base = int(_amount(context, at_floor)[0]) if floor else 0
+    least = {name: floors.get(name, 0) * window_s // HOUR_S for name in highest}
+    billed = [np.maximum(energy, least[name]) for name, energy in highest.items()]
+    at_floor = [np.array([floor], dtype=np.int64) for floor in least.values()]
+    base = int(_amount(context, at_floor)[0]) if any(least.values()) else 0
     return _amount(context, billed) - base + context.accrued(base)
-
-
-def _ratcheted(context: SegmentContext, own: list[Ints], billed: Ints) -> list[Ints]:
-    """Return the peaks, with the billed demand in place of those that the ratchet applies to."""
-    demand = context.tariff.demand
-    if demand.ratchet is None:
-        return [billed, *own[1:]]
-    applies = demand.ratchet.applies_to
-    names = [FLAT, *context.tariff.demand_periods]
-    return [billed if name in applies else peak for name, peak in zip(names, own, strict=True)]
 
 
 def _amount(context: SegmentContext, peaks: list[Ints]) -> Ints:
@@ -154,17 +162,22 @@ def _range(context: SegmentContext) -> range:
     return range(len(context.tariff.tou_demand) + 1)
 
 
-def _slots(context: SegmentContext, peaks: Peaks) -> Ints:
-    """Return the demand slot of each part of a reading, by the start of its demand interval; 0 outside every period."""
-    calendar = context.tariff.demand.calendar or context.tariff.calendar
-    starts = peaks.start if context.tariff.demand.slide_s else peaks.window_start
+def _slots(context: SegmentContext, starts: Ints) -> Ints:
+    """Return the demand slot at the starts of demand intervals; 0 outside every period."""
+    if not context.tariff.demand_periods:
+        return np.zeros(len(starts), dtype=np.int64)
+    calendar = _calendar(context.tariff)
     of_period = np.array([context.tariff.demand_periods.get(name, 0) for name in calendar.periods], dtype=np.int64)
-    return np.asarray(of_period[context.timeline(calendar, context.terms.zone).periods_at(starts)])
+    return np.asarray(of_period[context.periods_at(_calendar, starts)])
+
+
+def _calendar(tariff: Tariff) -> Calendar:
+    return tariff.demand.calendar or tariff.calendar
 
 
 def _daily(context: SegmentContext, peaks: Peaks) -> Ints:
     """Return the running charge of daily demand: the peaks of earlier days plus the running peak of the day."""
-    slots, window = _slots(context, peaks), peaks.window_ukwh
+    slots, window = peaks.slot, peaks.window_ukwh
     first = starts_of(peaks.day_start)
     columns = [_highest_within(np.where(slots == s, window, 0) if s else window, first) for s in _range(context)]
     full_cycle = replace(context.basis, segment_days=context.basis.cycle_days)

@@ -12,7 +12,7 @@ from flink_job.tariffs.exact import Ints, round_div, running_round_div, times, t
 from flink_job.tariffs.history.intervals import with_close
 from flink_job.tariffs.history.segment_context import SegmentContext
 from flink_job.tariffs.model import PER_KW_UNITS, Dynamic
-from flink_job.tariffs.prices import PriceSeries
+from flink_job.tariffs.prices import PriceError, PriceSeries
 from flink_job.tariffs.state import Basis, State
 
 
@@ -81,8 +81,12 @@ def _extra_price(context: SegmentContext) -> Ints:
     if tariff.adjustment_e9:
         extra = extra + np.array(tariff.adjustment_e9, dtype=np.int64)[context.interval_month]
     if tariff.dynamic is not None:
-        series = context.series[tariff.dynamic.series]
-        extra = extra + dynamic_price(tariff.dynamic, series, context.data.start_ms, context.data.interval_ms)
+        series, data = context.series[tariff.dynamic.series], context.data
+        try:
+            return extra + dynamic_price(tariff.dynamic, series, data.start_ms, data.interval_ms)
+        except PriceError:  # the prices of another version's series need not be in this one
+            own = context.is_own
+            extra[own] += dynamic_price(tariff.dynamic, series, data.start_ms[own], data.interval_ms[own])
     return extra
 
 

@@ -7,11 +7,12 @@ from math import isqrt
 import numpy as np
 
 from flink_job.errors import MeteringError
+from flink_job.tariffs.calendar import Calendar
 from flink_job.tariffs.exact import Ints, round_div, times, total
 from flink_job.tariffs.history.demand import Peaks
 from flink_job.tariffs.history.intervals import previous_by
 from flink_job.tariffs.history.segment_context import SegmentContext
-from flink_job.tariffs.model import Contracted, FixedCharge
+from flink_job.tariffs.model import Contracted, FixedCharge, Tariff
 
 HOUR_S = 3600
 _MICRO = 1_000_000
@@ -54,8 +55,8 @@ def excess_line(context: SegmentContext, peaks: Peaks, power: dict[str, int]) ->
     contracted = context.tariff.contracted
     if contracted is None or contracted.excess_rule is None or not len(peaks.window_ukwh):
         return np.zeros(len(context.at_ms), dtype=np.int64)
-    calendar = contracted.calendar or context.tariff.calendar
-    period = context.timeline(calendar, context.terms.zone).periods_at(peaks.start)
+    calendar = _calendar(context.tariff)
+    period = context.periods_at(_calendar, peaks.start)
     demand_ukw = times(peaks.window_ukwh, HOUR_S) // context.tariff.demand_window_s
     amounts = []
     for name, price in contracted.excess_e9.items():
@@ -64,6 +65,10 @@ def excess_line(context: SegmentContext, peaks: Peaks, power: dict[str, int]) ->
         rule = _root_of_squares if contracted.excess_rule == "root_of_squares" else _maximeter
         amounts.append(rule(context, contracted, above, peaks, price))
     return peaks.by_reading(total(amounts).astype(np.int64))
+
+
+def _calendar(tariff: Tariff) -> Calendar:
+    return (tariff.contracted.calendar if tariff.contracted is not None else None) or tariff.calendar
 
 
 def _root_of_squares(context: SegmentContext, contracted: Contracted, above: Ints, peaks: Peaks, price_e9: int) -> Ints:

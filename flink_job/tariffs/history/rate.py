@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
@@ -15,14 +15,15 @@ from flink_job.metering.zones import Zone
 from flink_job.tariffs.bill_lines import LINES
 from flink_job.tariffs.calendar import Calendar, Timeline
 from flink_job.tariffs.exact import Ints
-from flink_job.tariffs.history.demand import demand_line, floor_ukw, measure, peak_ukw
+from flink_job.tariffs.history.chains import Cut, SoFar, chains, whole
+from flink_job.tariffs.history.demand import FLAT, demand_line, demand_ukw, floors_ukw, highest_ukwh, measure
 from flink_job.tariffs.history.export import settle
 from flink_job.tariffs.history.intervals import Intervals
 from flink_job.tariffs.history.power import contracted_power, excess_line, power_charges
 from flink_job.tariffs.history.reactive import reactive_line
 from flink_job.tariffs.history.segment_context import CarryOver, SegmentContext
 from flink_job.tariffs.history.segments import BillingSegment, BillingTerms, InForce, billing_segments
-from flink_job.tariffs.history.settle import accrued_fixed, minimum_line, rounded, tax_line
+from flink_job.tariffs.history.settle import accrued_fixed, minimum_line, tax_line
 from flink_job.tariffs.prices import PriceSeries
 
 
@@ -77,59 +78,89 @@ def rate_history(
     names: dict[str, int] = {}
     bills: list[Bill] = []
     carry_over = CarryOver()
-    for billing in billing_segments(in_force, terms, int(data.start_ms[0]), int(data.start_ms[-1])):
-        bounds = (billing.segment.segment_start_ms, billing.segment.segment_end_ms)
-        rows = slice(*np.searchsorted(data.start_ms, bounds))
-        context = _context(billing, terms, data.part(rows), series or {})
-        amounts = _rate_segment(context, carry_over)
-        for line, amount in amounts.items():
-            costs[line][rows] = _shares(amount)
-        segment[rows] = len(bills)
-        period[rows] = np.array([names.setdefault(n, len(names)) for n in context.tariff.periods])[context.period]
-        lines = {line: int(amount[-1]) for line, amount in amounts.items()}
-        bills.append(
-            Bill(
-                billing.tariff.tariff_id,
-                billing.tariff.version,
-                billing.segment.cycle_start,
-                billing.start,
-                billing.end,
-                lines,
-            )
-        )
+    for chain in chains(billing_segments(in_force, terms, int(data.start_ms[0]), int(data.start_ms[-1]))):
+        for context, amounts in _rate_chain(chain, terms, data, series or {}, carry_over):
+            rows = _rows(context.billing, data)
+            for line, amount in amounts.items():
+                costs[line][rows] = _shares(amount)
+            segment[rows] = len(bills)
+            period[rows] = np.array([names.setdefault(n, len(names)) for n in context.tariff.periods])[context.period]
+            bills.append(_bill(context.billing, amounts))
     return History(data, costs, segment, period, list(names), bills)
 
 
-def _rate_segment(context: SegmentContext, carry_over: CarryOver) -> dict[str, Ints]:
-    """Return the running amounts of each line, shape (n + 1,)."""
+def _bill(billing: BillingSegment, amounts: Mapping[str, Ints]) -> Bill:
+    lines = {line: int(amount[-1]) for line, amount in amounts.items()}
+    tariff = billing.tariff
+    return Bill(tariff.tariff_id, tariff.version, billing.segment.cycle_start, billing.start, billing.end, lines)
+
+
+def _rows(billing: BillingSegment, data: Intervals) -> slice:
+    bounds = (billing.segment.segment_start_ms, billing.segment.segment_end_ms)
+    return slice(*np.searchsorted(data.start_ms, bounds))
+
+
+def _rate_chain(
+    chain: list[BillingSegment],
+    terms: BillingTerms,
+    data: Intervals,
+    series: Mapping[str, PriceSeries],
+    carry_over: CarryOver,
+) -> Iterator[tuple[SegmentContext, dict[str, Ints]]]:
+    """Yield (context, running amounts of each line) of the segments of a chain; updates `carry_over` after the last."""
+    so_far = SoFar()
+    for number, own in enumerate(chain):
+        billing = whole(chain, number)
+        context = _context(billing, terms, data.part(_rows(billing, data)), series, chain)
+        is_last = number == len(chain) - 1
+        carried = carry_over if is_last else carry_over.copy()
+        part = context if len(chain) == 1 else _context(own, terms, context.data.part(_rows(own, context.data)), series)
+        yield part, _rate_segment(context, part, Cut.of(chain, number, context), carried, so_far)
+        carry_over.charged_in_year = carried.charged_in_year
+
+
+def _rate_segment(
+    chain: SegmentContext, context: SegmentContext, cut: Cut, carry_over: CarryOver, so_far: SoFar
+) -> dict[str, Ints]:
+    """Return the running amounts of each line of a segment, shape (n + 1,). `chain` has the readings of its chain."""
     tariff = context.tariff
-    peaks = measure(context)
-    floor = floor_ukw(context, carry_over)
-    highest = peak_ukw(context, peaks)
-    power = contracted_power(context)
-    settled = settle(context, np.maximum(highest, floor), carry_over)
-    demand = demand_line(context, peaks, floor) + excess_line(context, peaks, power)
+    peaks = measure(chain)
+    highest = highest_ukwh(chain, peaks)
+    floors = floors_ukw(chain, carry_over)
+    power = contracted_power(chain)
+    billed_ukw = np.maximum(demand_ukw(chain, highest[FLAT]), floors[FLAT])
+    settled = settle(chain, billed_ukw, carry_over)
+    energy, credit = cut.added(settled.energy), cut.added(settled.credit)
+    demand = demand_line(chain, peaks, highest, floors)
+    demand = cut.added(demand) if tariff.demand.daily else cut.by_days(demand)
+    demand = demand + cut.added(excess_line(chain, peaks, power))
     fixed = accrued_fixed(context, (*tariff.fixed, *power_charges(context, power)))
-    minimum = minimum_line(context, settled.energy + settled.credit + demand + fixed, carry_over)
-    credit = settled.credit + settled.year_end
+    minimum = minimum_line(context, energy + credit + demand + fixed, carry_over, so_far)
+    credit = credit + cut.added(settled.year_end)
     within = tariff.export.within_energy
     lines = {
-        "energy": settled.energy + credit if within else settled.energy,
+        "energy": energy + credit if within else energy,
         "demand": demand,
         "fixed": fixed,
         "minimum": minimum,
         "export": np.zeros_like(credit) if within else credit,
-        "reactive": reactive_line(context),
+        "reactive": cut.added(reactive_line(chain)),
     }
-    lines = {name: rounded(context, amount) for name, amount in lines.items()}
-    lines["tax"] = tax_line(context, lines)
+    amounts = {name: so_far.round(name, amount, tariff.rounding) for name, amount in lines.items()}
+    amounts["tax"] = tax_line(context, amounts, so_far)
+    so_far.add(amounts)
+    carry_over.raise_peaks({name: int(demand_ukw(chain, energy)[-1]) for name, energy in highest.items()})
     if context.billing.closes:
-        carry_over.peaks_ukw.append((context.month, int(highest[-1])))
-    return lines
+        carry_over.close_cycle(context.month)
+    return amounts
 
 
 def _context(
-    billing: BillingSegment, terms: BillingTerms, data: Intervals, series: Mapping[str, PriceSeries]
+    billing: BillingSegment,
+    terms: BillingTerms,
+    data: Intervals,
+    series: Mapping[str, PriceSeries],
+    parts: Sequence[BillingSegment] = (),
 ) -> SegmentContext:
     tariff = billing.tariff
     if tariff.dynamic is not None and tariff.dynamic.series not in series:
@@ -142,7 +173,7 @@ def _context(
     data = data.rounded(tariff.rounding)
     if tariff.export.rule in ("net_metering", "net_billing"):
         data = data.netted(tariff.export.netting)
-    return SegmentContext(billing, tariff, terms, data, series, _timelines())
+    return SegmentContext(billing, tariff, terms, data, series, _timelines(), parts)
 
 
 def _shares(running: Ints) -> Ints:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
@@ -24,15 +24,32 @@ from flink_job.tariffs.state import Basis
 class CarryOver:
     """Values carried over to the next billing cycle.
 
-    `peaks_ukw`: (month, peak [1e-6 kW]) of each cycle. `bank_ukwh`: banked energy by TOU period [1e-6 kWh] of
+    `peaks_ukw`: (month, highest demand [1e-6 kW] of each demand period and of `flat`) of each cycle; `cycle_peaks_ukw`:
+    those of the present one. `bank_ukwh`: banked energy by TOU period [1e-6 kWh] of
     `bank_segment`. `credit`, `charged_in_year`: 1e-6 currency.
     """
 
-    peaks_ukw: list[tuple[int, int]] = field(default_factory=list)
+    peaks_ukw: list[tuple[int, Mapping[str, int]]] = field(default_factory=list)
+    cycle_peaks_ukw: dict[str, int] = field(default_factory=dict)
     bank_ukwh: dict[int, int] = field(default_factory=dict)
     bank_segment: BillingSegment | None = None
     credit: int = 0
     charged_in_year: int = 0
+
+    def copy(self) -> CarryOver:
+        """Return a copy, for segments whose values a later segment of the cycle replaces."""
+        peaks, cycle_peaks, bank = list(self.peaks_ukw), dict(self.cycle_peaks_ukw), dict(self.bank_ukwh)
+        return replace(self, peaks_ukw=peaks, cycle_peaks_ukw=cycle_peaks, bank_ukwh=bank)
+
+    def raise_peaks(self, peaks_ukw: Mapping[str, int]) -> None:
+        """Keep the highest demand of the present cycle."""
+        for name, peak in peaks_ukw.items():
+            self.cycle_peaks_ukw[name] = max(peak, self.cycle_peaks_ukw.get(name, 0))
+
+    def close_cycle(self, month: int) -> None:
+        """Keep the peaks of a complete cycle for later ratchets."""
+        self.peaks_ukw.append((month, self.cycle_peaks_ukw))
+        self.cycle_peaks_ukw = {}
 
 
 @dataclass(frozen=True)
@@ -40,7 +57,8 @@ class SegmentContext:
     """A billing segment with the n readings in it.
 
     The functions of bill lines return running amounts [1e-6 currency] of shape (n + 1,): after each reading, and at the
-    close of the segment.
+    close of the segment. `parts` are the segments of a chain (flink_job.tariffs.history.chains), if it is one: a
+    reading has the TOU period of the version in force at its time.
     """
 
     billing: BillingSegment
@@ -49,6 +67,7 @@ class SegmentContext:
     data: Intervals
     series: Mapping[str, PriceSeries]
     timeline: Callable[[Calendar, Zone], Timeline]
+    parts: Sequence[BillingSegment] = ()
 
     @cached_property
     def basis(self) -> Basis:
@@ -58,7 +77,27 @@ class SegmentContext:
     @cached_property
     def period(self) -> NDArray[np.int64]:
         """TOU period of each reading, by its start."""
-        return self.timeline(self.tariff.calendar, self.terms.zone).periods_at(self.data.start_ms)
+        return self.periods_at(lambda tariff: tariff.calendar, self.data.start_ms)
+
+    def periods_at(self, calendar_of: Callable[[Tariff], Calendar], instants_ms: Ints) -> NDArray[np.int64]:
+        """Return the periods at instants [epoch ms], as indices of the periods of the tariff's own calendar."""
+        own = calendar_of(self.tariff)
+        if len(self.parts) <= 1:
+            return self.timeline(own, self.terms.zone).periods_at(instants_ms)
+        found = np.zeros(len(instants_ms), dtype=np.int64)
+        for part in self.parts:
+            inside = (instants_ms >= part.segment.segment_start_ms) & (instants_ms < part.segment.segment_end_ms)
+            calendar = calendar_of(part.tariff)
+            index = np.array([own.periods.index(name) for name in calendar.periods], dtype=np.int64)
+            found[inside] = index[self.timeline(calendar, self.terms.zone).periods_at(instants_ms[inside])]
+        return found
+
+    @property
+    def is_own(self) -> NDArray[np.bool_]:
+        """True for the readings of the segment of a chain that this version prices; for all if it is no chain."""
+        own = [part.segment for part in self.parts if part.tariff is self.billing.tariff] or [self.billing.segment]
+        starts = self.data.start_ms
+        return (starts >= own[0].segment_start_ms) & (starts < own[-1].segment_end_ms)
 
     @cached_property
     def at_ms(self) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ import numpy as np
 from flink_job.metering.zones import local_midnight_ms
 from flink_job.tariffs.charges import TO_MICRO, fixed_amount, tax_amount
 from flink_job.tariffs.exact import RATE_SCALE, Ints, round_div, times, total
+from flink_job.tariffs.history.chains import SoFar
 from flink_job.tariffs.history.intervals import round_to
 from flink_job.tariffs.history.segment_context import CarryOver, SegmentContext
 from flink_job.tariffs.model import FixedCharge, Tax
@@ -25,46 +26,64 @@ def accrued_fixed(context: SegmentContext, charges: tuple[FixedCharge, ...]) -> 
     return np.broadcast_to(amount, context.at_ms.shape).astype(np.int64)
 
 
-def minimum_line(context: SegmentContext, covered: Ints, carry_over: CarryOver) -> Ints:
+def minimum_line(context: SegmentContext, covered: Ints, carry_over: CarryOver, so_far: SoFar) -> Ints:
     """Return the shortfall of the minimum charge, which accrues with time; a yearly minimum is charged at year end.
 
     `covered`: running amount of the charges that count towards the minimum; negative amounts count as zero.
     """
     monthly = tuple(m for m in context.tariff.minimum if m.per != "year")
-    covered = np.maximum(covered, 0)
-    missing = np.maximum(accrued_fixed(context, monthly) - covered, 0) if monthly else np.zeros_like(covered)
-    carry_over.charged_in_year += int(covered[-1] + missing[-1])
+    accrued_before, covered_before = so_far.minimum
+    accrued = accrued_before + (accrued_fixed(context, monthly) if monthly else np.zeros_like(covered))
+    all_covered = covered_before + covered
+    so_far.minimum = int(accrued[-1]), int(all_covered[-1])
+    missing_before = max(accrued_before - max(covered_before, 0), 0)
+    missing = np.maximum(accrued - np.maximum(all_covered, 0), 0) - missing_before
+    counted = max(int(all_covered[-1]), 0) - max(covered_before, 0)
+    carry_over.charged_in_year += counted + int(missing[-1])
     if context.billing.closes_year:
         yearly = sum(m.amount_e9 for m in context.tariff.minimum if m.per == "year") // 1_000
         missing[-1] += max(0, yearly - carry_over.charged_in_year)
         carry_over.charged_in_year = 0
-    return missing
+    return np.asarray(missing)
 
 
-def tax_line(context: SegmentContext, lines: dict[str, Ints]) -> Ints:
+def tax_line(context: SegmentContext, lines: dict[str, Ints], so_far: SoFar) -> Ints:
     """Return the running amount of all taxes.
 
     Constant rates are rounded separately for fixed charges and for the other lines, as in the stream. A floor applies
     to the whole bill; a tax with a validity applies to the amounts that were added in it.
     """
     if context.tariff.plain_taxes:
-        fixed = lines["fixed"]
-        others = {name: amount for name, amount in lines.items() if name != "fixed"}
-        both = np.asarray(tax_amount(context.tariff, **others) + tax_amount(context.tariff, fixed=fixed))
-        return rounded(context, both)
+        before = {name: np.array([so_far.rounded.get(name, 0)]) for name in lines}
+        added = _plain_tax(context, {name: before[name] + amount for name, amount in lines.items()})
+        return np.asarray(added - _plain_tax(context, before))
     bases = dict(lines)
     added = np.zeros(len(context.at_ms), dtype=np.int64)
     energy = context.imported()
-    for tax in context.tariff.taxes:
-        exempt = _exempt(context, tax)
+    for number, tax in enumerate(context.tariff.taxes):
         base = [_within(context, tax, amount) for name, amount in bases.items() if name in tax.base]
-        amount = round_div(times(total([*base, -exempt]), tax.rate_e12), RATE_SCALE) if base else np.zeros_like(added)
-        if tax.floor_e9:
-            amount = np.maximum(amount, round_div(times(_within(context, tax, energy), tax.floor_e9), TO_MICRO))
-        amount = rounded(context, amount.astype(np.int64))
+        taxable = total([*base, -_exempt(context, tax)]) if base else np.zeros_like(added)
+        base_before, energy_before = so_far.taxed.get(number, (0, 0))
+        taxable, taxed_energy = taxable + base_before, _within(context, tax, energy) + energy_before
+        amount = _tax_with_floor(context, tax, taxable, taxed_energy)
+        amount = amount - _tax_with_floor(context, tax, np.array([base_before]), np.array([energy_before]))
+        so_far.taxed[number] = int(taxable[-1]), int(taxed_energy[-1])
         bases[tax.name] = bases.get(tax.name, np.zeros_like(added)) + amount
         added = added + amount
     return added
+
+
+def _plain_tax(context: SegmentContext, lines: dict[str, Ints]) -> Ints:
+    others = {name: amount for name, amount in lines.items() if name != "fixed"}
+    both = tax_amount(context.tariff, **others) + tax_amount(context.tariff, fixed=lines["fixed"])
+    return rounded(context, np.asarray(both))
+
+
+def _tax_with_floor(context: SegmentContext, tax: Tax, base: Ints, energy: Ints) -> Ints:
+    amount = round_div(times(base, tax.rate_e12), RATE_SCALE)
+    if tax.floor_e9:
+        amount = np.maximum(amount, round_div(times(energy, tax.floor_e9), TO_MICRO))
+    return rounded(context, amount.astype(np.int64))
 
 
 def _exempt(context: SegmentContext, tax: Tax) -> Ints:
