@@ -66,7 +66,7 @@ def whole(chain: list[BillingSegment], number: int) -> BillingSegment:
 
 @dataclass
 class SoFar:
-    """Amounts that the earlier versions of a cycle have charged [1e-6 currency]: lines before rounding, and bases of taxes.
+    """Amounts of the earlier versions of a cycle [1e-6 currency]: lines before and after rounding, and bases of taxes.
 
     `minimum`: (accrued minimum, charges that count towards it). `taxed`: (base, energy) by number of the tax.
     """
