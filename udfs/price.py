@@ -15,7 +15,8 @@ from flink_job.config import Settings
 from flink_job.registries import rule_registry, tariff_registry
 from flink_job.tariffs.cycle import Segment, segment_of
 from flink_job.tariffs.exact import Ints
-from flink_job.tariffs.model import MAX_DEMAND_PERIODS, MAX_PERIODS, Tariff
+from flink_job.tariffs.model import Tariff
+from flink_job.tariffs.plan import BillPlan
 from flink_job.tariffs.rating import marginal
 from flink_job.tariffs.registry import UnknownTariffError
 from flink_job.tariffs.state import STREAM_LINES, Basis, State
@@ -37,15 +38,15 @@ PRICE = dict(
     **ALERT_COLUMNS,
 )
 _AMOUNTS = (*(f"{line}_ucost" for line in STREAM_LINES), "total_ucost")
-_SLOTS = MAX_DEMAND_PERIODS + 1
 
 
 class PriceInput(NamedTuple):
-    """Leading arguments of `price_reading`, columns of a batch; the accumulated state follows (see `_states`).
+    """Arguments of `price_reading`, columns of a batch.
 
     `import_total`, `export_total`: energy of the whole interval [1e-6 kWh], ABSENT if the record has none.
     `demand`: energy of the demand interval, of two the larger [1e-6 kWh]. `contracted`: power [1e-6 kW] or ABSENT.
-    `imported`, `exported`: energy that the record adds [1e-6 kWh], negative for a correction that lowers a quantity.
+    `imported`: energy that the record adds [1e-6 kWh], negative for a correction that lowers a quantity. `slots`: the
+    slots of the bill after and before the record (see flink_job.tariffs.plan), int64 as bytes.
     """
 
     meter_id: pd.Series
@@ -57,7 +58,6 @@ class PriceInput(NamedTuple):
     import_total: pd.Series
     export_total: pd.Series
     demand: pd.Series
-    demand_window_s: pd.Series
     contracted: pd.Series
     segment_key: pd.Series
     start_ms: pd.Series
@@ -66,7 +66,7 @@ class PriceInput(NamedTuple):
     is_overtaken: pd.Series
     tou_period: pd.Series
     imported: pd.Series
-    exported: pd.Series
+    slots: pd.Series
 
 
 class _Segments(NamedTuple):
@@ -96,7 +96,7 @@ class _Costs(NamedTuple):
 
 
 class PriceReading(ScalarFunction):  # type: ignore[misc]
-    """Vectorised SQL function with the arguments of PriceInput and the state, and the result columns PRICE.
+    """Vectorised SQL function with the arguments of PriceInput and the result columns PRICE.
 
     A reading costs the bill after it minus the bill before it (see flink_job.tariffs.rating). Costed readings then pass
     the pre-filters of alert rules. Raises UnknownTariffError if a resolved tariff version is no longer in the registry.
@@ -114,18 +114,16 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
 
     def eval(self, *columns: pd.Series) -> pd.DataFrame:
         """Price a batch of readings."""
-        width = len(PriceInput._fields)
-        batch, accumulated = PriceInput(*columns[:width]), columns[width:]
+        batch = PriceInput(*columns)
         self.registry.refresh()
         self.prefilters.refresh()
         codes, keys = pd.factorize(batch.segment_key)
         segments = [segment_of(key) for key in keys]
         resolved = _Segments(codes, segments, [self._tariff(segment) for segment in segments])
-        before, after = _states(batch, [column.to_numpy(np.int64) for column in accumulated])
-        costs = _costs(batch, resolved, before, after, bool(self.prefilters.signals & BILLS))
+        costs = _costs(batch, resolved, bool(self.prefilters.signals & BILLS))
         self.counters.add({"costed": len(codes)})
         currencies = resolved.column([tariff.currency for tariff in resolved.tariffs])
-        samples = self._alert_samples(batch, costs, currencies)
+        samples = self._alert_samples(batch, costs, resolved, currencies)
         return pd.DataFrame(
             {
                 "tariff_id": resolved.column([plain(s.tariff_id) for s in segments]),
@@ -142,7 +140,9 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
             }
         )
 
-    def _alert_samples(self, batch: PriceInput, costs: _Costs, currencies: Any) -> list[tuple[Any, ...]]:
+    def _alert_samples(
+        self, batch: PriceInput, costs: _Costs, resolved: _Segments, currencies: Any
+    ) -> list[tuple[Any, ...]]:
         """Return the values of ALERT_COLUMNS by row: the samples that the pre-filters forward."""
         if not self.prefilters.signals:
             return [NOTHING] * len(currencies)
@@ -152,7 +152,7 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
             batch.import_total.to_numpy(np.int64),
             batch.export_total.to_numpy(np.int64),
             batch.demand.to_numpy(np.int64),
-            batch.demand_window_s.to_numpy(float),
+            np.array([float(tariff.demand_window_s) for tariff in resolved.tariffs])[resolved.codes],
             batch.contracted.to_numpy(np.int64),
             totals,
             batch.is_first.to_numpy(bool),
@@ -208,25 +208,14 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
             return self.registry.version(segment.tariff_id, segment.tariff_version)
 
 
-def _states(batch: PriceInput, accumulated: list[Ints]) -> tuple[State, State]:
-    """Return the accumulators (before, after) each reading.
-
-    `accumulated` are the energy sums after the reading by TOU period (import, export) and the peaks by demand slot
-    (after, before). The sum before a reading is the sum after it minus its own energy in its own TOU period.
-    """
-    periods, imported, exported = (c.to_numpy(np.int64) for c in (batch.tou_period, batch.imported, batch.exported))
-    imports, exports = accumulated[:MAX_PERIODS], accumulated[MAX_PERIODS : 2 * MAX_PERIODS]
-    peaks = accumulated[2 * MAX_PERIODS :]
-    after = State(tuple(imports), tuple(exports), tuple(peaks[:_SLOTS]))
-    before = State(
-        tuple(s - np.where(periods == p, imported, 0) for p, s in enumerate(imports)),
-        tuple(s - np.where(periods == p, exported, 0) for p, s in enumerate(exports)),
-        tuple(peaks[_SLOTS:]),
-    )
-    return before, after
+def _states(plan: BillPlan, slots: list[bytes]) -> tuple[State, State]:
+    """Return the accumulators of bills (before, after) each reading."""
+    values = np.frombuffer(b"".join(slots), dtype="<i8").reshape(len(slots), 2, plan.slots)
+    after, before = np.ascontiguousarray(values.transpose(1, 2, 0))
+    return plan.state(before), plan.state(after)
 
 
-def _costs(batch: PriceInput, resolved: _Segments, before: State, after: State, with_bills: bool) -> _Costs:
+def _costs(batch: PriceInput, resolved: _Segments, with_bills: bool) -> _Costs:
     """Price the readings of each tariff version together; `with_bills`: compute bills for alert rules."""
     count = len(resolved.codes)
     periods = batch.tou_period.to_numpy(np.int64)
@@ -236,11 +225,12 @@ def _costs(batch: PriceInput, resolved: _Segments, before: State, after: State, 
     amounts = np.zeros((len(_AMOUNTS), count), dtype=np.int64)
     provisional = batch.is_overtaken.to_numpy(bool).copy()
     names = np.empty(count, dtype=object)
-    bills = np.full((2, count), np.nan)
+    bills, slots = np.full((2, count), np.nan), batch.slots.to_numpy()
     for tariff, rows in resolved.by_tariff():
-        basis, state = Basis.of(resolved.segments, resolved.codes[rows]), _take(after, rows)
+        basis = Basis.of(resolved.segments, resolved.codes[rows])
+        before, state = _states(BillPlan(tariff), slots[rows].tolist())
         interval_ms = (start_ms[rows], end_ms[rows])
-        charges = marginal(tariff, basis, _take(before, rows), state, interval_ms, is_first[rows])
+        charges = marginal(tariff, basis, before, state, interval_ms, is_first[rows])
         for line, amount in enumerate((*charges, charges.cost)):
             amounts[line, rows] = amount
         # A correction that lowers a quantity cannot lower a peak in the stream.
@@ -250,11 +240,6 @@ def _costs(batch: PriceInput, resolved: _Segments, before: State, after: State, 
         if with_bills and not tariff.depends_on_order:
             bills[:, rows] = bills_of(tariff, resolved.segments, resolved.codes[rows], state, end_ms[rows])
     return _Costs(amounts, provisional, names, bills)
-
-
-def _take(state: State, rows: Ints) -> State:
-    """Return the accumulators of some rows."""
-    return State(*(tuple(column[rows] for column in part) for part in state))
 
 
 def price_reading(settings: Settings) -> Any:

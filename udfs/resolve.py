@@ -22,8 +22,7 @@ from flink_job.registries import rule_registry, tariff_registry
 from flink_job.tariffs.calendar import CalendarError
 from flink_job.tariffs.contract_cache import ContractCache, ResolvedContract
 from flink_job.tariffs.registry import UnknownTariffError
-from flink_job.tariffs.resolve import NO_NEXT_INTERVAL
-from udfs.columns import ALERT_COLUMNS, BIGINT, INT, STRING, row_type
+from udfs.columns import ALERT_COLUMNS, BIGINT, BOOLEAN, INT, STRING, row_type
 from udfs.metrics import Counters
 from udfs.worker_memory import settle_memory
 
@@ -37,10 +36,8 @@ RESOLVED = dict(
     bill_key=STRING,
     site_path=STRING,  # qualified by the tenant
     tou_period=INT,  # index in Tariff.periods
-    demand_slot=INT,
-    demand_start_ms=BIGINT,
-    demand_window_s=INT,
-    demand_next_slot=INT,  # slot of the second demand interval of a reading that straddles two, else below 0
+    updates=DataTypes.BYTES(),  # of the state of the bill, see flink_job.tariffs.plan
+    demand_estimated=BOOLEAN,  # straddles two demand intervals
     day_start_ms=BIGINT,
     day_s=INT,
     import_packed=BIGINT,  # quantities times the multiplier of the contract (see flink_job.metering.packing)
@@ -59,9 +56,8 @@ _POSITION_COLUMNS = (
     "segment_key",
     "bill_key",
     "tou_period",
-    "demand_slot",
-    "demand_start_ms",
-    "demand_window_s",
+    "updates",
+    "demand_estimated",
     "day_start_ms",
     "day_s",
 )
@@ -130,14 +126,21 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
         self._refresh_cache()
         problems: _Problems = {}
         resolutions = [
-            self._resolve(document, sender, start, row, problems)
-            for row, (document, sender, start) in enumerate(
-                zip(batch.contract, batch.device, batch.start_ms.tolist(), strict=True)
+            self._resolve(document, sender, interval, row, problems)
+            for row, (document, sender, *interval) in enumerate(
+                zip(
+                    batch.contract,
+                    batch.device,
+                    batch.start_ms.tolist(),
+                    batch.interval_s.tolist(),
+                    (batch.register_packed.to_numpy(np.int64) != ABSENT).tolist(),
+                    strict=True,
+                )
             )
         ]
         quantities = {name: getattr(batch, name).to_numpy(np.int64) for name in _QUANTITIES}
         products = _multiplied(resolutions, quantities, problems)
-        placed = self._placed(resolutions, batch, problems)
+        placed = self.cache.columns([number for _, number in resolutions], _POSITION_COLUMNS)
         self._count(len(resolutions), problems)
         alerts = self._alert_columns(resolutions, batch, quantities)
         return self._frame(resolutions, problems, placed, products, alerts)
@@ -153,8 +156,13 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
             self.cache = ContractCache(self.registry, self.settings.contracts.tenant)
         self.cache.start_batch()
 
-    def _resolve(self, document: Any, device: str | None, start_ms: int, row: int, problems: _Problems) -> _Resolution:
-        """Resolve one reading; if it cannot be resolved, add the reason to `problems`."""
+    def _resolve(
+        self, document: Any, device: str | None, interval: list[Any], row: int, problems: _Problems
+    ) -> _Resolution:
+        """Resolve one reading; if it cannot be resolved, add the reason to `problems`.
+
+        `interval`: start [epoch ms], length [s], and whether it reads a register.
+        """
         if document is None:
             problems[row] = (
                 Unpriced.NO_CONTRACT.value,
@@ -163,12 +171,12 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
             return None, _NO_POSITION
         found = None
         try:
-            contract = self.cache.get(document, start_ms)
+            contract = self.cache.get(document, interval[0])
             if not contract.accepts(device):
                 problems[row] = (FOREIGN_DEVICE, f"device {device} is not listed in the contract of the meter")
                 return None, _NO_POSITION
             found = contract
-            return contract, self.cache.position(contract.terms.timeline, start_ms)
+            return contract, self.cache.position(contract.terms.timeline, *interval)
         except UnknownTariffError as error:
             problems[row] = (error.code, str(error))
         except CalendarError as error:
@@ -177,16 +185,6 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
             log.exception("a reading cannot be resolved")
             problems[row] = (Unpriced.UNRESOLVABLE.value, f"{type(error).__name__}: {error}"[:MAX_DETAIL])
         return found, _NO_POSITION
-
-    def _placed(self, resolutions: list[_Resolution], batch: ResolveInput, problems: _Problems) -> dict[str, Any]:
-        """Return the columns of positions, and the slots of second demand intervals."""
-        placed = self.cache.columns([number for _, number in resolutions], _POSITION_COLUMNS)
-        intervals = batch.start_ms.to_numpy(np.int64), batch.interval_s.to_numpy(np.int64)
-        known = len(problems)
-        placed["demand_next_slot"] = _next_slots(resolutions, placed, *intervals, problems)
-        if len(problems) > known:
-            placed |= self.cache.columns([number for _, number in resolutions], _POSITION_COLUMNS)
-        return placed
 
     def _count(self, readings: int, problems: _Problems) -> None:
         unpriced = Counter(f"unpriced_{code}" for code, _ in problems.values() if code != FOREIGN_DEVICE)
@@ -260,30 +258,6 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
             for at, name in enumerate(ALERT_COLUMNS)
         }
         return {"heartbeats": _sparse(count, marks), **alerts}
-
-
-def _next_slots(
-    resolutions: list[_Resolution], placed: dict[str, Any], start_ms: Any, interval_s: Any, problems: _Problems
-) -> Any:
-    """Return the slot of the second demand interval of each reading that straddles two; a longer reading does not.
-
-    A reading whose second interval is in a year without holidays becomes unresolved, with the reason in `problems`.
-    """
-    slots = np.full(len(resolutions), NO_NEXT_INTERVAL, dtype=np.int64)
-    window_s, window_ms = placed["demand_window_s"], placed["demand_start_ms"]
-    if window_s.dtype == object:  # no reading of the batch has a tariff
-        return slots
-    ends_after = start_ms - window_ms + (interval_s - window_s) * 1000 > 0
-    for row in np.flatnonzero(ends_after & (interval_s <= window_s)).tolist():
-        contract = resolutions[row][0]
-        assert contract is not None  # it has a demand interval
-        next_ms = int(window_ms[row]) + int(window_s[row]) * 1000
-        try:
-            slots[row] = contract.terms.timeline.timeline.next_demand_slot(int(start_ms[row]), next_ms)
-        except CalendarError as error:
-            problems[row] = (Unpriced.CALENDAR_YEAR_MISSING.value, str(error))
-            resolutions[row] = resolutions[row][0], _NO_POSITION
-    return slots
 
 
 def _multiplied(resolutions: list[Any], quantities: dict[str, Any], problems: _Problems) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flink_job.dataflow.operators.keyed_aggregate import Aggregate, KeyedAggregate, NextPart, PartialSum
-from flink_job.tariffs.model import MAX_DEMAND_PERIODS, MAX_PERIODS
+from flink_job.dataflow.operators.keyed_aggregate import Aggregate, KeyedAggregate
+from flink_job.dataflow.operators.keyed_updates import KeyedUpdates
 
 _QUANTITIES = ("import", "export", "reactive_import", "reactive_export", "register")
 
@@ -18,29 +18,12 @@ REVISIONS = KeyedAggregate(
     ),
 )
 
-#: Everything that a bill depends on: sums after a record, and peaks after and before it (a sum before a record is the
-#: sum after it minus the quantity of the record). One key per bill, so the state before a record is the state after its
-#: predecessor. Peak 0 is that of all hours of the day. A demand interval belongs to one bill; a demand interval of a
-#: single reading needs no state; a reading that straddles two demand intervals adds a part to each.
-BILL = KeyedAggregate(
+#: Everything that a bill depends on (see flink_job.tariffs.plan). One key per bill, so the state before a record is the
+#: state after its predecessor. Quantities are in the order of Quantity.
+BILL = KeyedUpdates(
     key=("meter_id", "bill_key"),
-    partial_sum=PartialSum(
-        "demand_ukwh",
-        total="demand_whole_ukwh",
-        part="demand_part_ukwh",
-        by="demand_start_ms",
-        next=NextPart("demand_next_ukwh", by="demand_next_ms", filter="demand_next_slot"),
-    ),
-    aggregates=(
-        *(
-            Aggregate(f"{direction}_{period}", "SUM", f"{direction}_ukwh", when=("tou_period", period))
-            for direction in ("import", "export")
-            for period in range(MAX_PERIODS)
-        ),
-        Aggregate("peak_0", "MAX", "demand_ukwh", before="previous_peak_0"),
-        *(
-            Aggregate(f"peak_{slot}", "MAX", "demand_ukwh", before=f"previous_peak_{slot}", when=("demand_slot", slot))
-            for slot in range(1, MAX_DEMAND_PERIODS + 1)
-        ),
-    ),
+    program="updates",
+    quantities=(("import_after_ukwh", "import_ukwh"), ("export_after_ukwh", "export_ukwh")),
+    slots="slots",
+    shown="demand_ukwh",
 )

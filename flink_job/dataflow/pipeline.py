@@ -15,6 +15,7 @@ from flink_job.dataflow.accumulators import BILL, REVISIONS
 from flink_job.dataflow.functions import Functions
 from flink_job.dataflow.operators.alert_states import alert_state_machines, detect_presence
 from flink_job.dataflow.operators.keyed_aggregate import aggregate_by_key
+from flink_job.dataflow.operators.keyed_updates import update_by_key
 from flink_job.dataflow.operators.split_records import split_records
 from flink_job.dataflow.operators.temporal_join import Start, StoredRows, join_as_of, join_latest
 from flink_job.dataflow.operators.window_rollup import Rollup, combine, roll_up
@@ -124,8 +125,8 @@ def revise(t_env: StreamTableEnvironment, views: Views, job: Job) -> None:
 
 def price(t_env: StreamTableEnvironment, views: Views, job: Job) -> None:
     """Changes to costs: the bill after each change minus the bill before it."""
-    views.add("price/demand")
-    aggregate_by_key(t_env, "demand", "accumulated", BILL, job.state_days, Uid.BILL)
+    views.add("price/changes")
+    update_by_key(t_env, "changes", "accumulated", BILL, job.state_days, Uid.BILL)
     views.materialize("price/priced", all_columns(), Uid.PRICE)
     views.materialize(
         "price/costed", with_event_time("event_time", ("start_ms", "observed_ms"), job.watermark_delay_s), Uid.COSTS

@@ -110,16 +110,16 @@ class ContractCache:
             self.by_document[document] = contract
         return contract.at(start_ms) if contract.changes else contract
 
-    def position(self, numbered: NumberedTimeline, start_ms: int) -> int:
-        """Return the number of the position of a reading that starts at an instant [epoch ms].
+    def position(self, numbered: NumberedTimeline, start_ms: int, interval_s: int, is_read: bool) -> int:
+        """Return the number of the position of a reading (see ContractTimeline.position).
 
         Raises UnknownTariffError or CalendarError.
         """
-        key = (numbered.number, start_ms)
+        key = (numbered.number, start_ms, interval_s, is_read)
         number = self.numbers.get(key)
         if number is None:
             number = len(self.positions)
-            self.positions.append(numbered.timeline.position(start_ms))
+            self.positions.append(numbered.timeline.position(start_ms, interval_s, is_read))
             self.numbers[key] = number
         return number
 
@@ -167,12 +167,12 @@ class ContractCache:
         return self.timelines[key]
 
     def _clear_positions(self) -> None:
-        self.numbers: dict[tuple[int, int], int] = {}
+        self.numbers: dict[tuple[int, int, int, bool], int] = {}
         self.positions: list[TariffPosition] = []
 
 
 def _by_code(values: list[Any], codes: Any) -> Any:
     """Return values by index: integers with ABSENT for None, or objects."""
-    if any(isinstance(value, int) for value in values):
+    if any(type(value) is int for value in values):  # not a boolean
         return np.array([ABSENT if value is None else value for value in values], dtype=np.int64)[codes]
     return np.array(values, dtype=object)[codes]

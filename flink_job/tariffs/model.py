@@ -10,9 +10,6 @@ from zoneinfo import ZoneInfo
 from flink_job.errors import MeteringError
 from flink_job.tariffs.calendar import Calendar
 
-#: Number of TOU periods and demand periods that the stream has accumulators for. Batch rating has no such limit.
-MAX_PERIODS = 6
-MAX_DEMAND_PERIODS = 3
 #: Name of the only period of a tariff without a calendar.
 ALL_HOURS = "all"
 
@@ -219,10 +216,6 @@ class Tariff:
 
     def beyond_stream(self) -> Iterator[str]:
         """Yield the rules that the stream does not support: it leaves readings of such a tariff unpriced."""
-        if len(self.periods) > MAX_PERIODS:
-            yield f"{len(self.periods)} TOU periods (at most {MAX_PERIODS})"
-        if len(self.demand_periods) > MAX_DEMAND_PERIODS:
-            yield f"{len(self.demand_periods)} demand periods (at most {MAX_DEMAND_PERIODS})"
         rules = {
             "a dynamic price": self.dynamic,
             "monthly price adjustments": self.adjustment_e9,

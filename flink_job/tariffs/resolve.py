@@ -1,4 +1,4 @@
-"""Resolves a reading to its tariff version, billing segment, TOU period, demand interval and local day."""
+"""Resolves a reading to its tariff version, billing segment, TOU period, local day and the updates of its bill."""
 
 from __future__ import annotations
 
@@ -18,40 +18,59 @@ from flink_job.metering.zones import local_midnight_ms, zone_named
 from flink_job.tariffs.calendar import Timeline
 from flink_job.tariffs.cycle import CycleError, Segment, cycle_at, part_at, segment_between
 from flink_job.tariffs.model import Tariff
+from flink_job.tariffs.plan import BillPlan, DemandPart
 from flink_job.tariffs.registry import TariffRegistry, UnknownTariffError
-
-#: Instead of the slot of the next demand interval: the reading ends in its own interval, or beyond its bill.
-NO_NEXT_INTERVAL, BEYOND_BILL = -1, -2
 
 
 class TariffPosition(NamedTuple):
-    """The tariff position of a reading. Instants are epoch ms; `demand_slot` is 0 outside every demand period."""
+    """The tariff position of a reading. `updates`: see flink_job.tariffs.plan. `day_start_ms` [epoch ms].
+
+    `demand_estimated`: the reading straddles two demand intervals and is divided by time.
+    """
 
     segment: Segment
     segment_key: str
     bill_key: str
     tou_period: int
-    demand_slot: int
-    demand_start_ms: int
-    demand_window_s: int
+    updates: bytes
+    demand_estimated: bool
     day_start_ms: int
     day_s: int
 
 
 @dataclass
 class _SegmentEntry:
-    """A billing segment with its state keys, tariff and compiled calendar."""
+    """A billing segment with its state keys, tariff, compiled calendar and bill plan."""
 
     segment: Segment
     key: str
     bill_key: str
     tariff: Tariff
     timeline: Timeline
+    plan: BillPlan
 
     def demand_slot_at(self, instant_ms: int) -> int:
         """Return the slot of a demand interval by its start, so that all its readings have the same one."""
+        if not self.tariff.demand_periods:
+            return 0
         period = self.tariff.periods[self.timeline.period_at(instant_ms)]
         return self.tariff.demand_periods.get(period, 0)
+
+    def demand_parts(self, start_ms: int, interval_s: int, window_ms: int) -> list[DemandPart]:
+        """Return the parts of a reading in demand intervals, of which the first begins at `window_ms` [epoch ms].
+
+        A reading that straddles two intervals is divided by time; its part in another bill is left out. A reading that
+        is longer than the interval has one part.
+        """
+        length_ms, end_ms = interval_s * 1000, window_ms + self.tariff.demand_window_s * 1000
+        beyond_ms = start_ms + length_ms - end_ms
+        first = self.demand_slot_at(window_ms)
+        if beyond_ms <= 0 or interval_s > self.tariff.demand_window_s:
+            return [DemandPart(first, window_ms, 0, length_ms)]
+        parts = [DemandPart(first, window_ms, 0, length_ms - beyond_ms)]
+        if end_ms < self.segment.segment_end_ms:
+            parts.append(DemandPart(self.demand_slot_at(end_ms), end_ms, length_ms - beyond_ms, length_ms))
+        return parts
 
 
 class LocalDays:
@@ -113,40 +132,28 @@ class ContractTimeline:
         self.days = local_days(self.zone)
         self.billing_days = billing_days(self.contract)
 
-    def position(self, instant_ms: int) -> TariffPosition:
-        """Return the position of a reading that starts at an instant [epoch ms].
+    def position(self, start_ms: int, interval_s: int, is_read: bool) -> TariffPosition:
+        """Return the position of a reading that starts at an instant [epoch ms]; `is_read`: it reads a register.
 
         Raises UnknownTariffError (no assignment, tariff or version) or CalendarError (a year without holidays).
         """
         entry = self._last
-        if entry is None or not entry.segment.segment_start_ms <= instant_ms < entry.segment.segment_end_ms:
-            entry = self._last = self._entry_at(instant_ms)
-        tariff = entry.tariff
-        period = entry.timeline.period_at(instant_ms)
-        day_start, day_end = self.days.day_of(instant_ms)
-        window_ms = tariff.demand_window_s * 1000
-        demand_start = day_start + (instant_ms - day_start) // window_ms * window_ms
+        if entry is None or not entry.segment.segment_start_ms <= start_ms < entry.segment.segment_end_ms:
+            entry = self._last = self._entry_at(start_ms)
+        period = entry.timeline.period_at(start_ms)
+        day_start, day_end = self.days.day_of(start_ms)
+        window_ms = entry.tariff.demand_window_s * 1000
+        parts = entry.demand_parts(start_ms, interval_s, day_start + (start_ms - day_start) // window_ms * window_ms)
         return TariffPosition(
             entry.segment,
             entry.key,
             entry.bill_key,
             period,
-            entry.demand_slot_at(demand_start) if tariff.demand_periods else 0,
-            demand_start,
-            tariff.demand_window_s,
+            entry.plan.updates(period, parts, interval_s, is_read),
+            parts[-1].to_ms < interval_s * 1000 or len(parts) > 1,
             day_start,
             (day_end - day_start) // 1000,
         )
-
-    def next_demand_slot(self, start_ms: int, next_ms: int) -> int:
-        """Return the slot of the demand interval that begins at `next_ms`, after that of a reading at `start_ms`.
-
-        BEYOND_BILL if it belongs to another billing segment. Instants are epoch ms. Raises CalendarError.
-        """
-        entry = self._entry_at(start_ms)
-        if next_ms >= entry.segment.segment_end_ms:
-            return BEYOND_BILL
-        return entry.demand_slot_at(next_ms) if entry.tariff.demand_periods else 0
 
     def _entry_at(self, instant_ms: int) -> _SegmentEntry:
         for entry in self._entries:
@@ -177,7 +184,7 @@ class ContractTimeline:
         segment = segment_between(tariff.tariff_id, tariff.version, cycle, start, end, zone)
         shared = (tariff.tariff_id, tariff.version, self.zone)
         timeline = self.timelines.setdefault(shared, Timeline(tariff.calendar, zone))
-        return _SegmentEntry(segment, segment.key(), segment.bill_key(), tariff, timeline)
+        return _SegmentEntry(segment, segment.key(), segment.bill_key(), tariff, timeline, BillPlan(tariff))
 
     def _assignment(self, day: date) -> tuple[Assignment, date | None]:
         assignments = self.contract.assignments

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pyflink.table import DataTypes
 
-from flink_job.dataflow.operators.keyed_aggregate import Aggregate, KeyedAggregate, PartialSum, aggregate_by_key
+from flink_job.dataflow.operators.keyed_aggregate import Aggregate, KeyedAggregate, aggregate_by_key
 from flink_job.dataflow.uids import Uid
 from tests.integration.table_environment import BACKENDS, rows_of, table_environment
 
@@ -65,22 +65,3 @@ def test_a_key_may_have_two_columns(returned: Returned) -> None:
     aggregate = KeyedAggregate(("name", "start_ms"), (Aggregate("seen", "COUNT"),))
     rows = [("a", 1), ("a", 2), ("b", 1), ("a", 1)]
     assert returned(aggregate, [NAME, ("start_ms", BIGINT)], *rows) == [(1,), (1,), (1,), (2,)]
-
-
-def test_partial_sums_are_by_group_unless_the_row_has_a_total(returned: Returned) -> None:
-    aggregate = KeyedAggregate(
-        ("name",),
-        (Aggregate("peak", "MAX", "demand", before="before"),),
-        PartialSum("demand", total="total", part="part", by="start_ms"),
-    )
-    columns = [NAME, ("start_ms", BIGINT), ("total", BIGINT), ("part", BIGINT)]
-    rows = [("a", 0, None, 4), ("a", 900, None, 3), ("a", 0, None, 5), ("a", 1800, 7, 70), ("a", 900, None, -8)]
-    # Group 0 is 4, then 4 + 5; group 900 is 3, and at least 0 after a correction by -8.
-    assert returned(aggregate, columns, *rows) == [
-        # peak, before, demand
-        (4, 0, 4),
-        (4, 4, 3),
-        (9, 4, 9),
-        (9, 9, 7),
-        (9, 9, 0),
-    ]

@@ -5,14 +5,11 @@ from collections.abc import Mapping
 from importlib.resources import files
 
 from flink_job.metering.units import QUANTITY_LIMIT
-from flink_job.tariffs.resolve import NO_NEXT_INTERVAL
 
 #: Constants that views refer to as `${NAME}`, so that SQL and Python share one definition.
 CONSTANTS: Mapping[str, int] = {
     # Packed quantities hold the revision above this (flink_job/metering/packing.py).
     "QUANTITY_LIMIT": QUANTITY_LIMIT,
-    # Values of demand_next_slot below the slots (flink_job/tariffs/resolve.py).
-    "NO_NEXT_INTERVAL": NO_NEXT_INTERVAL,
 }
 
 

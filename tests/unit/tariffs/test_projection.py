@@ -15,7 +15,7 @@ from flink_job.metering.zones import local_midnight_ms
 from flink_job.tariffs.calendar import Timeline
 from flink_job.tariffs.cycle import Segment
 from flink_job.tariffs.document import read_tariff
-from flink_job.tariffs.model import MAX_DEMAND_PERIODS, MAX_PERIODS, Tariff
+from flink_job.tariffs.model import Tariff
 from flink_job.tariffs.rating import bill
 from flink_job.tariffs.state import Basis, State
 
@@ -45,10 +45,10 @@ def history(used: Tariff, segment: Segment, first_ukwh: int) -> tuple[np.ndarray
     ukwh[0] = first_ukwh
     period = Timeline(used.calendar, MADRID).periods_at(start)
     slots = np.array([used.demand_periods.get(name, 0) for name in used.periods])[period]
-    imported = [np.cumsum(np.where(period == p, ukwh, 0)) for p in range(MAX_PERIODS)]
-    peaks = [np.maximum.accumulate(np.where(slots == s, ukwh, 0)) for s in range(MAX_DEMAND_PERIODS + 1)]
+    imported = [np.cumsum(np.where(period == p, ukwh, 0)) for p in range(len(used.periods))]
+    peaks = [np.maximum.accumulate(np.where(slots == s, ukwh, 0)) for s in range(len(used.tou_demand) + 1)]
     peaks[0] = np.maximum.accumulate(ukwh)
-    exported = [np.zeros(len(start), dtype=np.int64)] * MAX_PERIODS
+    exported = [np.zeros(len(start), dtype=np.int64)] * len(used.periods)
     return start + QUARTER_MS, State(tuple(imported), tuple(exported), tuple(peaks))
 
 

@@ -17,14 +17,15 @@ from hypothesis import strategies as st
 from flink_job.tariffs.cycle import Segment
 from flink_job.tariffs.document import read_tariff
 from flink_job.tariffs.exact import PrecisionError, round_div, scaled, times, total
-from flink_job.tariffs.model import MAX_DEMAND_PERIODS, MAX_PERIODS, Tariff, TariffError
+from flink_job.tariffs.model import Tariff, TariffError
 from flink_job.tariffs.rating import bill, marginal
 from flink_job.tariffs.state import Basis, Charges, State
 
 SAMPLES = Path(__file__).resolve().parents[3] / "sample_data" / "tariffs"
 DAY_MS = 86_400_000
 KWH = 1_000_000
-SLOTS = MAX_DEMAND_PERIODS + 1
+#: TOU periods and demand slots of the states of these tests.
+PERIODS, SLOTS = 6, 4
 HEAD = {"tariff_id": "t", "version": "1", "currency": "EUR", "valid_from": "2026-01-01"}
 TWO_PERIODS = {
     "days": [
@@ -59,7 +60,7 @@ def state(imported: dict[int, int] | None = None, peak: dict[int, int] | None = 
     def columns(values: dict[int, int], count: int) -> tuple[np.ndarray, ...]:
         return tuple(np.array([values.get(i, 0)], dtype=np.int64) for i in range(count))
 
-    return State(columns(imported or {}, MAX_PERIODS), columns({0: exported}, MAX_PERIODS), columns(peak or {}, SLOTS))
+    return State(columns(imported or {}, PERIODS), columns({0: exported}, PERIODS), columns(peak or {}, SLOTS))
 
 
 def charges(of: Tariff, at: State, until_days: float = 0, **of_basis: Any) -> dict[str, int]:
@@ -206,7 +207,7 @@ def run_through(of: Tariff, readings: list[Any], split: bool) -> tuple[Charges, 
     """Marginal costs of readings in this order: in one batch, or each by itself."""
     rows = len(readings)
     periods = len(of.periods)
-    imported, exported = np.zeros((MAX_PERIODS, rows + 1), np.int64), np.zeros((MAX_PERIODS, rows + 1), np.int64)
+    imported, exported = np.zeros((PERIODS, rows + 1), np.int64), np.zeros((PERIODS, rows + 1), np.int64)
     peaks = np.zeros((SLOTS, rows + 1), np.int64)
     for i, (period, delta, export, demand, slot, _) in enumerate(readings):
         for column in (imported, exported, peaks):
@@ -253,7 +254,7 @@ def test_costs_add_up_to_the_bill_in_any_order_and_any_batches(of: Tariff, readi
 def test_fixed_charges_of_a_whole_cycle_are_the_whole_charge() -> None:
     fixed = tariff(fixed=[{"name": "a", "amount": "100", "per": "month"}])
     starts = np.arange(2880, dtype=np.int64) * 900_000
-    zero = State(*(tuple(np.zeros(2880, np.int64) for _ in range(n)) for n in (MAX_PERIODS, MAX_PERIODS, SLOTS)))
+    zero = State(*(tuple(np.zeros(2880, np.int64) for _ in range(n)) for n in (PERIODS, PERIODS, SLOTS)))
     costs = marginal(fixed, basis(2880), zero, zero, (starts, starts + 900_000), np.ones(2880, bool))
     assert sum(costs.fixed.tolist()) == 100_000_000
 

@@ -17,7 +17,7 @@ SELECT
   priced.carried.day_start_ms AS day_start_ms,
   priced.carried.day_s AS day_s,
   is_first,
-  demand_next_slot <> ${NO_NEXT_INTERVAL} AS demand_estimated,
+  priced.carried.demand_estimated AS demand_estimated,
   import_ukwh,
   export_ukwh,
   reactive_import_uvarh,

@@ -3,7 +3,7 @@
 -- and `rerate` places its energy exactly. The energy of the interval for alerts (register_interval_ukwh, -1 if unknown) is
 -- known only if the previous read is one interval old.
 SELECT
-  carried, meter_id, start_ms, interval_s, bill_key, tou_period, demand_slot, demand_start_ms, demand_window_s,
+  carried, meter_id, start_ms, interval_s, bill_key, tou_period, updates,
   import_packed, export_packed, reactive_import_packed, reactive_export_packed, register_packed, register_energy_ukwh,
   CASE WHEN NOT is_overtaken AND start_ms - register_before_ms = interval_s * 1000 THEN register_energy_ukwh ELSE -1 END
     AS register_interval_ukwh,

@@ -7,9 +7,7 @@ SELECT
   rollover_ukwh,
   bill_key,
   tou_period,
-  demand_slot,
-  demand_start_ms,
-  demand_window_s,
+  updates,
   import_packed,
   export_packed,
   reactive_import_packed,
@@ -18,12 +16,12 @@ SELECT
   processed_at,
   CAST(
     ROW(reading_id, revision, quality, device_id, sequence_number, shard, record_position,
-      arrival, site_path, segment_key, day_start_ms, day_s, measurements, tags, contracted_uw, demand_next_slot)
+      arrival, site_path, segment_key, day_start_ms, day_s, measurements, tags, contracted_uw, demand_estimated)
     AS ROW<
       reading_id STRING, revision INT, quality STRING, device_id STRING, sequence_number BIGINT,
       shard STRING, record_position STRING, arrival TIMESTAMP(3), site_path STRING, segment_key STRING,
       day_start_ms BIGINT, day_s INT, measurements STRING, tags STRING, contracted_uw BIGINT,
-      demand_next_slot INT
+      demand_estimated BOOLEAN
     >
   ) AS carried
 FROM resolved

@@ -1,6 +1,6 @@
 -- What each record changes: the quantity after it minus the quantity before it (-1 is none; MOD unpacks, see
--- flink_job/metering/packing.py). A duplicate or an older revision changes nothing. interval_ukwh, the energy of the whole
--- interval, is unknown for register readings.
+-- flink_job/metering/packing.py). A duplicate or an older revision changes nothing. The energy of the whole interval is
+-- unknown for a register reading, whose import_after_ukwh is what it adds.
 SELECT
   carried,
   meter_id,
@@ -8,10 +8,7 @@ SELECT
   interval_s,
   bill_key,
   tou_period,
-  demand_slot,
-  demand_start_ms,
-  demand_window_s,
-  revised.carried.demand_next_slot AS demand_next_slot,
+  updates,
   records_seen = 1 AS is_first,
   records_seen > 1
     AND import_top = import_previous
@@ -28,7 +25,11 @@ SELECT
   - COALESCE(MOD(NULLIF(reactive_import_previous, -1), ${QUANTITY_LIMIT}), 0) AS reactive_import_uvarh,
   COALESCE(MOD(NULLIF(reactive_export_top, -1), ${QUANTITY_LIMIT}), 0)
   - COALESCE(MOD(NULLIF(reactive_export_previous, -1), ${QUANTITY_LIMIT}), 0) AS reactive_export_uvarh,
-  CASE WHEN register_packed IS NULL THEN COALESCE(MOD(NULLIF(import_top, -1), ${QUANTITY_LIMIT}), 0) END AS interval_ukwh,
+  CASE
+    WHEN register_packed IS NULL THEN COALESCE(MOD(NULLIF(import_top, -1), ${QUANTITY_LIMIT}), 0)
+    ELSE COALESCE(register_energy_ukwh, 0)
+  END AS import_after_ukwh,
+  COALESCE(MOD(NULLIF(export_top, -1), ${QUANTITY_LIMIT}), 0) AS export_after_ukwh,
   CASE
     WHEN register_packed IS NOT NULL THEN register_interval_ukwh
     WHEN import_packed >= 0 THEN MOD(import_top, ${QUANTITY_LIMIT})

@@ -20,9 +20,6 @@ final class Accumulator implements Serializable {
     COUNT
   }
 
-  /** Position that means the row's partial sum, see {@link KeyedAggregate#withPartialSum}. */
-  static final int PARTIAL_SUM = -1;
-
   /** Position that means no column. */
   static final int NONE = -2;
 
@@ -40,30 +37,18 @@ final class Accumulator implements Serializable {
     this.filterValue = filterValue;
   }
 
-  /** Returns the value after {@code row}; {@code partialSum} is the row's partial sum, if any. */
-  long updated(long before, RowData row, long partialSum) {
+  /** Returns the value after {@code row}. */
+  long updated(long before, RowData row) {
     if (filterColumn != NONE && row.getInt(filterColumn) != filterValue) {
       return before;
     }
     if (kind == Kind.COUNT) {
       return before + 1;
     }
-    if (column != PARTIAL_SUM && row.isNullAt(column)) {
+    if (row.isNullAt(column)) {
       return before;
     }
-    return with(before, column == PARTIAL_SUM ? partialSum : row.getLong(column));
-  }
-
-  /**
-   * Returns the value after the second part of a row, whose group has the sum {@code partialSum};
-   * {@code filter} is compared instead of the row's filter column.
-   */
-  long updatedByNextPart(long before, int filter, long partialSum) {
-    boolean isUpdated = column == PARTIAL_SUM && (filterColumn == NONE || filter == filterValue);
-    return isUpdated ? with(before, partialSum) : before;
-  }
-
-  private long with(long before, long value) {
+    long value = row.getLong(column);
     return kind == Kind.MAX ? Math.max(before, value) : before + value;
   }
 }

@@ -4,13 +4,10 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.api.common.functions.OpenContext;
-import org.apache.flink.api.common.state.MapState;
-import org.apache.flink.api.common.state.MapStateDescriptor;
 import org.apache.flink.api.common.state.StateTtlConfig;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
-import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.streaming.api.functions.KeyedProcessFunction;
 import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
@@ -25,15 +22,10 @@ import org.apache.flink.util.Collector;
  * operator with its own state. Here both come from one state access.
  *
  * <p>Added columns, all BIGINT NOT NULL: the accumulators in the order in which they were declared,
- * then their values before the row, then the row's partial sum if {@link #withPartialSum} was
- * called.
+ * then their values before the row.
  *
- * <p>State, by key, with a TTL from the last write in processing time:
- *
- * <ul>
- *   <li>{@code accumulators}: the values of all accumulators, packed (see {@link PackedLongs});
- *   <li>{@code partials}: the sums of {@link #withPartialSum}, by group.
- * </ul>
+ * <p>State, by key, with a TTL from the last write in processing time: {@code accumulators}, the
+ * values of all accumulators, packed (see {@link PackedLongs}).
  *
  * <p>After a restore the aggregates continue. The packed values have no names: accumulators must be
  * declared as they were when the state was written.
@@ -44,16 +36,8 @@ public final class KeyedAggregate extends KeyedProcessFunction<RowData, RowData,
   private final long ttlMs;
   private final List<Accumulator> accumulators = new ArrayList<>();
   private final List<Integer> emittedBefore = new ArrayList<>();
-  private boolean hasPartialSum;
-  private int totalColumn;
-  private int partColumn;
-  private int groupColumn;
-  private int nextPartColumn = Accumulator.NONE;
-  private int nextGroupColumn;
-  private int nextFilterColumn;
 
   private transient ValueState<byte[]> state;
-  private transient MapState<Long, Long> partials;
   private transient PackedLongs packing;
   private transient long[] values;
   private transient GenericRowData added;
@@ -65,37 +49,10 @@ public final class KeyedAggregate extends KeyedProcessFunction<RowData, RowData,
   }
 
   /**
-   * Declares the row's partial sum: BIGINT column {@code total} or, if that is NULL, the sum of
-   * {@code part} over the rows of the key that have the same value of {@code group} and no total,
-   * at least 0. {@code part} and {@code group} are BIGINT NOT NULL.
-   */
-  public KeyedAggregate withPartialSum(int total, int part, int group) {
-    hasPartialSum = true;
-    totalColumn = total;
-    partColumn = part;
-    groupColumn = group;
-    return this;
-  }
-
-  /**
-   * Declares a second part of a row, for another group: a row whose BIGINT column {@code part} is
-   * not NULL also adds it to the sum of the group {@code nextGroup} (BIGINT NOT NULL). Accumulators
-   * of the partial sum are then updated with both sums; for the second one the INT column {@code
-   * nextFilter} replaces their filter column. The row's partial sum is the larger of both.
-   */
-  public KeyedAggregate withNextPart(int part, int nextGroup, int nextFilter) {
-    nextPartColumn = part;
-    nextGroupColumn = nextGroup;
-    nextFilterColumn = nextFilter;
-    return this;
-  }
-
-  /**
    * Declares an accumulator.
    *
    * @param kind MAX, SUM or COUNT
-   * @param column BIGINT column; rows in which it is NULL are ignored. -1 for the row's partial
-   *     sum, -2 for no column (COUNT)
+   * @param column BIGINT column; rows in which it is NULL are ignored. -2 for no column (COUNT)
    * @param start the value before the first row
    * @param emitsBefore whether the value before each row is emitted as well
    * @param filterColumn INT column; rows in which it is not {@code filterValue} are ignored. -2 for
@@ -114,7 +71,7 @@ public final class KeyedAggregate extends KeyedProcessFunction<RowData, RowData,
 
   /** The number of columns added to a row. */
   public int addedColumns() {
-    return accumulators.size() + emittedBefore.size() + (hasPartialSum ? 1 : 0);
+    return accumulators.size() + emittedBefore.size();
   }
 
   @Override
@@ -125,12 +82,6 @@ public final class KeyedAggregate extends KeyedProcessFunction<RowData, RowData,
             "accumulators", PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO);
     packed.enableTimeToLive(ttl);
     state = getRuntimeContext().getState(packed);
-    if (hasPartialSum) {
-      MapStateDescriptor<Long, Long> sums =
-          new MapStateDescriptor<>("partials", Types.LONG, Types.LONG);
-      sums.enableTimeToLive(ttl);
-      partials = getRuntimeContext().getMapState(sums);
-    }
     packing = new PackedLongs(accumulators.stream().mapToLong(each -> each.start).toArray());
     values = new long[accumulators.size()];
     added = new GenericRowData(addedColumns());
@@ -145,45 +96,14 @@ public final class KeyedAggregate extends KeyedProcessFunction<RowData, RowData,
     for (int before : emittedBefore) {
       added.setField(at++, values[before]);
     }
-    long partialSum = hasPartialSum ? partialSum(row) : 0;
     for (int index = 0; index < values.length; index++) {
-      values[index] = accumulators.get(index).updated(values[index], row, partialSum);
-    }
-    if (nextPartColumn != Accumulator.NONE && !row.isNullAt(nextPartColumn)) {
-      partialSum = Math.max(partialSum, addNextPart(row));
+      values[index] = accumulators.get(index).updated(values[index], row);
     }
     for (int index = 0; index < values.length; index++) {
       added.setField(index, values[index]);
     }
-    if (hasPartialSum) {
-      added.setField(at, partialSum);
-    }
     state.update(packing.pack(values));
     joined.setRowKind(row.getRowKind());
     out.collect(joined.replace(row, added));
-  }
-
-  private long partialSum(RowData row) throws Exception {
-    if (!row.isNullAt(totalColumn)) {
-      return row.getLong(totalColumn);
-    }
-    return partialSum(row.getLong(groupColumn), row.getLong(partColumn));
-  }
-
-  private long partialSum(Long group, long part) throws Exception {
-    Long before = partials.get(group);
-    long sum = part + (before == null ? 0 : before);
-    partials.put(group, sum);
-    return Math.max(sum, 0);
-  }
-
-  /** Adds the second part of a row to its group and returns the sum of that group. */
-  private long addNextPart(RowData row) throws Exception {
-    long sum = partialSum(row.getLong(nextGroupColumn), row.getLong(nextPartColumn));
-    int filter = row.getInt(nextFilterColumn);
-    for (int index = 0; index < values.length; index++) {
-      values[index] = accumulators.get(index).updatedByNextPart(values[index], filter, sum);
-    }
-    return sum;
   }
 }

@@ -23,21 +23,14 @@ import org.apache.flink.table.types.logical.VarCharType;
 import org.apache.flink.types.RowKind;
 import org.junit.jupiter.api.Test;
 
-/**
- * Rows of these tests: name STRING, amount BIGINT, kind INT, total BIGINT, group BIGINT, and the
- * second part of the row: next BIGINT, next group BIGINT, next kind INT.
- */
+/** Rows of these tests: name STRING, amount BIGINT, kind INT, total BIGINT, group BIGINT. */
 class KeyedAggregateTest {
   private static final int NAME = 0;
   private static final int AMOUNT = 1;
   private static final int KIND = 2;
   private static final int TOTAL = 3;
   private static final int GROUP = 4;
-  private static final int NEXT = 5;
-  private static final int NEXT_GROUP = 6;
-  private static final int NEXT_KIND = 7;
-  private static final int COLUMNS = 8;
-  private static final int PARTIAL_SUM = Accumulator.PARTIAL_SUM;
+  private static final int COLUMNS = 5;
   private static final int NONE = Accumulator.NONE;
   private static final long TTL_MS = 1000;
 
@@ -70,49 +63,6 @@ class KeyedAggregateTest {
   }
 
   @Test
-  void partialSumsAreByGroupUnlessTheRowHasATotal() throws Exception {
-    UnaryOperator<KeyedAggregate> peak =
-        aggregate ->
-            aggregate
-                .withPartialSum(TOTAL, AMOUNT, GROUP)
-                .accumulate("MAX", PARTIAL_SUM, 0, true, NONE, 0);
-    try (Harness harness = new Harness(peak)) {
-      // peak, peak before, partial sum
-      assertArrayEquals(new long[] {4, 0, 4}, harness.added(row("a", 4L, 0, null, 0)));
-      assertArrayEquals(new long[] {4, 4, 3}, harness.added(row("a", 3L, 0, null, 900)));
-      assertArrayEquals(new long[] {9, 4, 9}, harness.added(row("a", 5L, 0, null, 0)));
-      assertArrayEquals(new long[] {9, 9, 7}, harness.added(row("a", 70L, 0, 7L, 900)));
-      // 3 - 8 is below 0
-      assertArrayEquals(new long[] {9, 9, 0}, harness.added(row("a", -8L, 0, null, 900)));
-    }
-  }
-
-  @Test
-  void theSecondPartOfARowIsAddedToItsOwnGroup() throws Exception {
-    UnaryOperator<KeyedAggregate> peak =
-        aggregate ->
-            aggregate
-                .withPartialSum(TOTAL, AMOUNT, GROUP)
-                .withNextPart(NEXT, NEXT_GROUP, NEXT_KIND)
-                .accumulate("MAX", PARTIAL_SUM, 0, true, NONE, 0)
-                .accumulate("MAX", PARTIAL_SUM, 0, false, KIND, 1)
-                .accumulate("MAX", PARTIAL_SUM, 0, false, KIND, 2)
-                .accumulate("SUM", AMOUNT, 0, false, NONE, 0);
-    try (Harness harness = new Harness(peak)) {
-      // peak, peak of kind 1, peak of kind 2, sum of amounts, peak before, partial sum
-      assertArrayEquals(
-          new long[] {4, 4, 0, 4, 0, 4}, harness.added(split("a", 4, 0, 1, null, 900, 2)));
-      assertArrayEquals(
-          new long[] {6, 6, 2, 6, 4, 6}, harness.added(split("a", 2, 0, 1, 2L, 900, 2)));
-      assertArrayEquals(
-          new long[] {7, 6, 7, 11, 6, 7}, harness.added(split("a", 5, 900, 2, null, 1800, 2)));
-      // Group 1800 is 9, more than group 900 with 7 + 1.
-      assertArrayEquals(
-          new long[] {9, 9, 8, 12, 7, 9}, harness.added(split("a", 1, 900, 2, 9L, 1800, 1)));
-    }
-  }
-
-  @Test
   void valuesContinueAfterASnapshotIsRestored() throws Exception {
     OperatorSubtaskState snapshot;
     try (Harness harness = new Harness(MAX_AND_COUNT)) {
@@ -134,25 +84,6 @@ class KeyedAggregateTest {
       assertArrayEquals(new long[] {5, 2, 5}, harness.added(row("a", 1L)));
       harness.operator.setStateTtlProcessingTime(2 * TTL_MS - 1);
       assertArrayEquals(new long[] {1, 1, -1}, harness.added(row("a", 1L)));
-    }
-  }
-
-  @Test
-  void partialSumsContinueAfterARestore() throws Exception {
-    UnaryOperator<KeyedAggregate> peak =
-        aggregate ->
-            aggregate
-                .withPartialSum(TOTAL, AMOUNT, GROUP)
-                .accumulate("MAX", PARTIAL_SUM, 0, true, NONE, 0);
-    OperatorSubtaskState snapshot;
-    try (Harness harness = new Harness(peak)) {
-      harness.added(row("a", 4L, 0, null, 0));
-      assertEquals(2, harness.operator.numKeyedStateEntries());
-      snapshot = harness.operator.snapshot(1, 1);
-    }
-    try (Harness harness = new Harness(peak, snapshot)) {
-      assertArrayEquals(new long[] {9, 4, 9}, harness.added(row("a", 5L, 0, null, 0)));
-      assertArrayEquals(new long[] {9, 9, 5}, harness.added(row("a", 5L, 0, null, 900)));
     }
   }
 
@@ -196,7 +127,6 @@ class KeyedAggregateTest {
     Arrays.fill(types, new BigIntType());
     types[NAME] = string();
     types[KIND] = new IntType();
-    types[NEXT_KIND] = new IntType();
     return types;
   }
 
@@ -209,13 +139,7 @@ class KeyedAggregateTest {
   }
 
   private static GenericRowData row(String name, Long amount, int kind, Long total, long group) {
-    return GenericRowData.of(StringData.fromString(name), amount, kind, total, group, null, 0L, 0);
-  }
-
-  private static GenericRowData split(
-      String name, long amount, long group, int kind, Long next, long nextGroup, int nextKind) {
-    return GenericRowData.of(
-        StringData.fromString(name), amount, kind, null, group, next, nextGroup, nextKind);
+    return GenericRowData.of(StringData.fromString(name), amount, kind, total, group);
   }
 
   /**

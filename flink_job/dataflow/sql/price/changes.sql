@@ -1,0 +1,21 @@
+-- Records that change something, with the updates of their bill (flink_job/tariffs/plan.py) and the quantities that these apply.
+SELECT
+  carried,
+  meter_id,
+  start_ms,
+  interval_s,
+  bill_key,
+  tou_period,
+  updates,
+  is_first,
+  is_overtaken,
+  import_ukwh,
+  export_ukwh,
+  reactive_import_uvarh,
+  reactive_export_uvarh,
+  import_after_ukwh,
+  export_after_ukwh,
+  import_total_ukwh,
+  export_total_ukwh
+FROM deltas
+WHERE NOT is_repeat

@@ -1,0 +1,217 @@
+package metering.flink;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.streaming.api.operators.KeyedProcessOperator;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
+import org.apache.flink.table.data.GenericRowData;
+import org.apache.flink.table.data.RowData;
+import org.apache.flink.table.data.StringData;
+import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
+import org.apache.flink.table.types.logical.BigIntType;
+import org.apache.flink.table.types.logical.LogicalType;
+import org.apache.flink.table.types.logical.VarBinaryType;
+import org.apache.flink.table.types.logical.VarCharType;
+import org.apache.flink.types.RowKind;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Rows of these tests: name STRING, program BYTES, and two quantities, each BIGINT after the row
+ * and BIGINT by the row.
+ */
+class KeyedUpdatesTest {
+  private static final int TAKE = 1;
+  private static final int PART = 2;
+  private static final int SCALE = 3;
+  private static final int GROUP = 4;
+  private static final int ADD = 5;
+  private static final int MAX = 6;
+  private static final int SHOW = 7;
+  private static final long TTL_MS = 1000;
+
+  @Test
+  void aSlotIsTheSumOfTheChangesOfItsKey() throws Exception {
+    try (Harness harness = new Harness()) {
+      byte[] program = program(2, TAKE, 0, ADD, 0, TAKE, 1, ADD, 1);
+      // slots after, slots before, shown
+      assertArrayEquals(new long[] {5, 7, 0, 0, 0}, harness.added("a", program, 5, 5, 7, 7));
+      // A correction of 5 to 3, and a new quantity of 4.
+      assertArrayEquals(new long[] {3, 11, 5, 7, 0}, harness.added("a", program, 3, -2, 4, 4));
+      assertArrayEquals(new long[] {9, 0, 0, 0, 0}, harness.added("b", program, 9, 9, 0, 0));
+    }
+  }
+
+  @Test
+  void theNumberOfSlotsIsThatOfTheProgram() throws Exception {
+    try (Harness harness = new Harness()) {
+      assertArrayEquals(
+          new long[] {5, 0, 0}, harness.added("a", program(1, TAKE, 0, ADD, 0), 5, 5, 0, 0));
+      assertArrayEquals(
+          new long[] {5, 0, 2, 5, 0, 0, 0},
+          harness.added("a", program(3, TAKE, 0, ADD, 2), 2, 2, 0, 0));
+      // The third slot is not emitted, and not lost.
+      assertArrayEquals(
+          new long[] {6, 5, 0}, harness.added("a", program(1, TAKE, 0, ADD, 0), 1, 1, 0, 0));
+      assertArrayEquals(
+          new long[] {6, 0, 3, 6, 0, 2, 0},
+          harness.added("a", program(3, TAKE, 0, ADD, 2), 1, 1, 0, 0));
+    }
+  }
+
+  @Test
+  void theHighestSumOfAGroupRemains() throws Exception {
+    try (Harness harness = new Harness()) {
+      byte[] first = program(1, TAKE, 0, GROUP, 0, 0, MAX, 0, SHOW);
+      byte[] second = program(1, TAKE, 0, GROUP, 0, 900, MAX, 0, SHOW);
+      assertArrayEquals(new long[] {4, 0, 4}, harness.added("a", first, 4, 4, 0, 0));
+      assertArrayEquals(new long[] {4, 4, 3}, harness.added("a", second, 3, 3, 0, 0));
+      assertArrayEquals(new long[] {9, 4, 9}, harness.added("a", first, 5, 5, 0, 0));
+      // 3 - 8 is below 0; what is shown is not.
+      assertArrayEquals(new long[] {9, 9, 0}, harness.added("a", second, 0, -8, 0, 0));
+      // Sums of another family are apart: 2 is not added to 9.
+      byte[] other = program(2, TAKE, 0, GROUP, 1, 0, MAX, 1, SHOW);
+      assertArrayEquals(new long[] {9, 2, 9, 0, 2}, harness.added("a", other, 2, 2, 0, 0));
+    }
+  }
+
+  /** 7 over 600 s, of which 400 in a first group: the second has floor(7 x 200 / 600) = 2. */
+  @Test
+  void partsAddUpToTheQuantity() throws Exception {
+    try (Harness harness = new Harness()) {
+      byte[] split =
+          program(
+              2, PART, 0, 0, 400, 600, GROUP, 0, 0, MAX, 0, SHOW, PART, 0, 400, 600, 600, GROUP, 0,
+              900, MAX, 1, SHOW);
+      assertArrayEquals(new long[] {5, 2, 0, 0, 5}, harness.added("a", split, 7, 7, 0, 0));
+      // Corrected to 9: 6 and 3, so each group changes by 1.
+      assertArrayEquals(new long[] {6, 3, 5, 2, 6}, harness.added("a", split, 9, 2, 0, 0));
+    }
+  }
+
+  /** 100 over an hour are 25 in a quarter hour; 10^18 does not exceed 64 bits on the way. */
+  @Test
+  void aLongReadingCountsWithItsMean() throws Exception {
+    try (Harness harness = new Harness()) {
+      byte[] mean = program(1, TAKE, 0, SCALE, 900, 3600, MAX, 0, SHOW);
+      assertArrayEquals(new long[] {25, 0, 25}, harness.added("a", mean, 100, 100, 0, 0));
+      long large = 1_000_000_000_000_000_000L;
+      assertArrayEquals(
+          new long[] {large / 4, 25, large / 4}, harness.added("a", mean, large, large, 0, 0));
+    }
+  }
+
+  @Test
+  void valuesContinueAfterASnapshotIsRestored() throws Exception {
+    byte[] program = program(2, TAKE, 0, ADD, 0, GROUP, 0, 0, MAX, 1);
+    OperatorSubtaskState snapshot;
+    try (Harness harness = new Harness()) {
+      harness.added("a", program, 5, 5, 0, 0);
+      snapshot = harness.operator.snapshot(1, 1);
+    }
+    try (Harness harness = new Harness(snapshot)) {
+      assertArrayEquals(new long[] {6, 6, 5, 5, 0}, harness.added("a", program, 1, 1, 0, 0));
+    }
+  }
+
+  @Test
+  void aKeyWithoutRowsForTheTimeToLiveStartsAgain() throws Exception {
+    byte[] program = program(1, TAKE, 0, GROUP, 0, 0, ADD, 0);
+    try (Harness harness = new Harness()) {
+      harness.operator.setStateTtlProcessingTime(0);
+      harness.added("a", program, 5, 5, 0, 0);
+      harness.operator.setStateTtlProcessingTime(2 * TTL_MS);
+      assertArrayEquals(new long[] {1, 0, 0}, harness.added("a", program, 1, 1, 0, 0));
+    }
+  }
+
+  @Test
+  void theRowComesFirstWithItsKind() throws Exception {
+    try (Harness harness = new Harness()) {
+      GenericRowData row = row("a", program(1, TAKE, 0, ADD, 0), 1, 1, 0, 0);
+      row.setRowKind(RowKind.UPDATE_AFTER);
+      harness.operator.processElement(new StreamRecord<>(row));
+      RowData emitted = harness.operator.extractOutputValues().get(0);
+      assertEquals(RowKind.UPDATE_AFTER, emitted.getRowKind());
+      assertEquals("a", emitted.getString(0).toString());
+    }
+  }
+
+  @Test
+  void anUnknownOperationIsRefused() throws Exception {
+    try (Harness harness = new Harness()) {
+      String message =
+          assertThrows(
+                  IllegalStateException.class, () -> harness.added("a", program(1, 99), 1, 1, 0, 0))
+              .getMessage();
+      assertEquals("unknown operation 99", message);
+    }
+  }
+
+  private static byte[] program(long... values) {
+    VarLongs program = new VarLongs();
+    program.clear();
+    for (long value : values) {
+      program.put(value);
+    }
+    return program.copy();
+  }
+
+  private static GenericRowData row(
+      String name, byte[] program, long first, long byFirst, long second, long bySecond) {
+    return GenericRowData.of(
+        StringData.fromString(name), program, first, byFirst, second, bySecond);
+  }
+
+  /** A running operator. */
+  private static final class Harness implements AutoCloseable {
+    final KeyedOneInputStreamOperatorTestHarness<RowData, RowData, RowData> operator;
+
+    Harness() throws Exception {
+      this(null);
+    }
+
+    Harness(OperatorSubtaskState snapshot) throws Exception {
+      LogicalType name = new VarCharType(false, VarCharType.MAX_LENGTH);
+      LogicalType bytes = new VarBinaryType(false, VarBinaryType.MAX_LENGTH);
+      LogicalType bigint = new BigIntType(false);
+      ColumnKey key = new ColumnKey(new int[] {0}, new LogicalType[] {name});
+      KeyedUpdates updates = new KeyedUpdates(TTL_MS, 1, new int[] {2, 4}, new int[] {3, 5});
+      operator =
+          new KeyedOneInputStreamOperatorTestHarness<>(
+              new KeyedProcessOperator<>(updates), key, key.getProducedType());
+      operator.setup(
+          InternalTypeInfo.ofFields(name, bytes, bigint, bigint, bigint, bigint, bytes, bigint)
+              .toSerializer());
+      if (snapshot != null) {
+        operator.initializeState(snapshot);
+      }
+      operator.open();
+    }
+
+    /** Returns the slots after and before a row, and its shown value. */
+    long[] added(String name, byte[] program, long first, long byFirst, long second, long bySecond)
+        throws Exception {
+      operator.processElement(
+          new StreamRecord<>(row(name, program, first, byFirst, second, bySecond)));
+      RowData out = operator.extractOutputValues().get(operator.extractOutputValues().size() - 1);
+      ByteBuffer slots = ByteBuffer.wrap(out.getBinary(6)).order(ByteOrder.LITTLE_ENDIAN);
+      long[] added = new long[slots.remaining() / 8 + 1];
+      for (int at = 0; slots.hasRemaining(); at++) {
+        added[at] = slots.getLong();
+      }
+      added[added.length - 1] = out.getLong(7);
+      return added;
+    }
+
+    @Override
+    public void close() throws Exception {
+      operator.close();
+    }
+  }
+}
