@@ -81,8 +81,11 @@ def load_versions(
     return [document.tariff for document in documents], any(document.is_urdb for document in documents)
 
 
-def load_series(pairs: Sequence[str], timezone: str) -> dict[str, PriceSeries]:
-    """Load price series from NAME=FILE; files with the same name are concatenated. Raises InputError or PriceError."""
+def load_series(pairs: Sequence[str], timezone: str | None) -> dict[str, PriceSeries]:
+    """Load price series from NAME=FILE; files with the same name are concatenated. Raises InputError or PriceError.
+
+    `timezone`: of times without an offset, which are errors without it.
+    """
     files: dict[str, list[str]] = {}
     for pair in pairs:
         name, separator, path = pair.partition("=")

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from flink_job.commands.console import errors, fail, note
 from flink_job.commands.period import From, To, day_of
-from flink_job.commands.rate import Prices, explained
+from flink_job.commands.rate import Prices, explained, parse_zone
 from flink_job.tenants import DEFAULT, plain, split
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ def rerate(
     meter: Annotated[str, typer.Option(help="Only this meter; nothing is written.")] = "",
     tenant: Annotated[str, typer.Option(help="Tenant of contracts without one.")] = DEFAULT,
     prices: Prices = None,
+    timezone: Annotated[
+        str, typer.Option(help="Time zone of prices whose times have no UTC offset; they are errors without it.")
+    ] = "",
     dry_run: Annotated[bool, typer.Option(help="Only show the adjustments.")] = False,
     first: From = None,
     last: To = None,
@@ -64,8 +67,9 @@ def rerate(
         try:
             registry = open_registry(tariffs)
             selection = selected(day_of(first), day_of(last))
+            series = load_series(prices or (), parse_zone(timezone).key if timezone else None)
             with errors.status("settling"), downloaded(lake, selection) as folder:
-                result = rerate_lake(folder, known, registry, load_series(prices or (), "UTC"), meter, selection)
+                result = rerate_lake(folder, known, registry, series, meter, selection)
                 kept = kept_adjustments(
                     folder / "adjustments", lambda start, end: is_covered(start, end, selection), result.problems
                 )

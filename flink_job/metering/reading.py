@@ -27,7 +27,7 @@ from flink_job.metering.units import (
 )
 from flink_job.tenants import DEFAULT, qualified
 
-MAX_INTERVAL_S = 86_400
+MAX_INTERVAL_S = 90_000
 MAX_NAME = 128
 _MARK = f'"{MARKER}"'.encode()
 BAD_ENVELOPE = "an envelope has a base64 payload; thing and tenant, if given, are valid names; see docs/use/tenants.md"

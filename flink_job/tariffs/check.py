@@ -25,6 +25,7 @@ def inconsistencies(document: Mapping[str, Any]) -> Iterator[str]:
         bounds = [Decimal(t["max"]) for t in tiers if "max" in t]
         if any("max" not in t for t in tiers[:-1]) or "max" in tiers[-1] or bounds != sorted(set(bounds)):
             yield f"{where}: every tier except the last needs a max, in ascending order"
+    yield from _validity("", document)
     yield from _taxes(document)
     yield from _demand(document.get("demand", {}))
     contracted = document.get("contracted_power", {})
@@ -76,9 +77,17 @@ def _demand(demand: Mapping[str, Any]) -> Iterator[str]:
         yield f"demand/slide_s: {slide} does not divide the window of {demand.get('window_s', 900)} s"
 
 
+def _validity(place: str, document: Mapping[str, Any]) -> Iterator[str]:
+    """A validity of no day would never apply. Dates are ISO 8601, so their order is that of their text."""
+    first, end = document.get("valid_from"), document.get("valid_to")
+    if first is not None and end is not None and end <= first:
+        yield f"{place}valid_to: {end} is not after valid_from, {first}; it is the first day no longer covered"
+
+
 def _taxes(document: Mapping[str, Any]) -> Iterator[str]:
     known = set(CHARGES)
     for i, tax in enumerate(document.get("taxes", ())):
+        yield from _validity(f"taxes/{i}/", tax)
         for base in sorted(set(tax["base"]) - known):
             yield f"taxes/{i}/base: {base!r} is unknown; known: {', '.join(sorted(known))}"
         known.add(tax["name"])

@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 
 from flink_job.metering.bounds import MAX_DETAIL, MAX_DOCUMENT_BYTES
 from flink_job.tariffs.calendar import Calendar, CalendarError
@@ -36,6 +36,17 @@ from flink_job.tariffs.model import (
 
 _EVERY_MONTH = tuple(range(1, 13))
 _UNIT = 1_000_000
+#: Descriptions of the patterns of the schema.
+FORMS = {
+    r"^[A-Za-z0-9._-]{1,64}$": "a name of letters, digits, '.', '_' and '-', of at most 64 characters",
+    r"^[A-Za-z0-9._-]{1,32}$": "a name of letters, digits, '.', '_' and '-', of at most 32 characters",
+    r"^[A-Z]{3}$": "a currency code of three capital letters, such as EUR (ISO 4217)",
+    r"^-?[0-9](\.[0-9]{1,12})?$": "a rate below 10 with at most 12 decimals, such as '0.21' for 21 %",
+    r"^-?[0-9]{1,9}(\.[0-9]{1,9})?$": "an amount below 1,000,000,000 with at most 9 decimals, such as '0.25'",
+    r"^-?[0-9]{1,11}(\.[0-9]{1,9})?$": "an amount below 100,000,000,000 with at most 9 decimals, such as '7.50'",
+    r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$": "a time of day HH:MM, such as '07:30'",
+    r"^[01][0-9]-[0-3][0-9]/[01][0-9]-[0-3][0-9]$": "a range of days MM-DD/MM-DD, such as '06-01/09-30'",
+}
 
 
 @cache
@@ -64,7 +75,8 @@ def parse_tariff(content: bytes, name: str = "tariff") -> Tariff:
 def read_tariff(document: Mapping[str, Any], name: str = "tariff") -> Tariff:
     """Read a tariff from a document. Raises TariffError with all faults and their places."""
     problems = [
-        f"{'/'.join(map(str, e.absolute_path)) or 'document'}: {e.message}" for e in _validator().iter_errors(document)
+        f"{'/'.join(map(str, e.absolute_path)) or 'document'}: {_message(e)}"
+        for e in _validator().iter_errors(document)
     ]
     if not problems:
         problems = list(inconsistencies(document))
@@ -74,6 +86,13 @@ def read_tariff(document: Mapping[str, Any], name: str = "tariff") -> Tariff:
         return _build(document)
     except (CalendarError, ValueError, KeyError) as error:
         raise TariffError(name, [str(error)]) from None
+
+
+def _message(error: ValidationError) -> str:
+    """Return the message of a schema error; for text of the wrong form, a description of the form."""
+    if error.validator == "pattern":
+        return f"{error.instance!r} is not {FORMS[str(error.validator_value)]}"
+    return str(error.message)
 
 
 def _build(document: Mapping[str, Any]) -> Tariff:

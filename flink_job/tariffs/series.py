@@ -18,8 +18,10 @@ import numpy as np
 from flink_job.metering.bounds import CONTRACT_YEARS, MAX_DETAIL
 from flink_job.tariffs.exact import PRICE_SCALE
 from flink_job.tariffs.prices import PriceError, PriceSeries
+from flink_job.tariffs.series_times import local_instants, until_hole
 
 HOUR = timedelta(hours=1)
+_HOUR_MS = 3_600_000
 #: PVPC is published in EUR/MWh, by local time of this zone.
 PVPC_ZONE = "Europe/Madrid"
 _PER_MWH = Decimal(1000)
@@ -31,12 +33,12 @@ Slot = tuple[datetime, datetime | None, Decimal]
 """(start, end or None for the start of the next slot, price in currency per kWh)."""
 
 
-def read_series(name: str, paths: Sequence[str], timezone: str) -> PriceSeries:
+def read_series(name: str, paths: Sequence[str], timezone: str | None) -> PriceSeries:
     """Read a series from files; the format is detected by content. Raises PriceError.
 
     CSV: columns `from` (or `ts`) and `price`, and `until` if prices have gaps; currency per kWh. Octopus: response of
     standard-unit-rates. PVPC: archive 70 of ESIOS, or the values of an indicator. Times without an offset are local
-    times of `timezone`.
+    times of `timezone`; without a time zone they are errors.
     """
     slots: list[Slot] = []
     for path in paths:
@@ -51,13 +53,15 @@ def read_series(name: str, paths: Sequence[str], timezone: str) -> PriceSeries:
     return series_of(name, slots)
 
 
-def slots_in(content: bytes, timezone: str) -> list[Slot]:
+def slots_in(content: bytes, timezone: str | None) -> list[Slot]:
     """Parse the prices in a file. Raises PriceError for any invalid bytes."""
     if len(content) > MAX_SERIES_BYTES:
         raise PriceError(f"{len(content)} bytes; a price series may have at most {MAX_SERIES_BYTES}")
     try:
         text = content.decode("utf-8-sig")
         slots = _json_slots(json.loads(text)) if text.lstrip()[:1] in "{[" else _csv_slots(text, timezone)
+    except PriceError:
+        raise
     except Exception as error:
         raise PriceError(f"{error!r}"[:MAX_DETAIL]) from None
     for begin, end, price in slots:
@@ -71,7 +75,11 @@ def slots_in(content: bytes, timezone: str) -> list[Slot]:
 
 
 def series_of(name: str, slots: Iterable[Slot]) -> PriceSeries:
-    """Build a series from slots in any order; a last slot without end is as long as the previous. Raises PriceError."""
+    """Build a series from slots in any order. Raises PriceError.
+
+    A slot without end lasts until the next one, and the last slot as long as the previous. If the slots around it have
+    one length, it is no longer than they are: the rest is a hole, which no price covers.
+    """
     ordered = sorted({(begin, price): (begin, end, price) for begin, end, price in slots}.values(), key=lambda s: s[0])
     if not ordered:
         raise PriceError(f"price series {name} is empty")
@@ -79,28 +87,29 @@ def series_of(name: str, slots: Iterable[Slot]) -> PriceSeries:
     if len(set(starts)) < len(starts):
         twice = next(s for s, following in itertools.pairwise(starts) if s == following)
         raise PriceError(f"price series {name}: two prices from {datetime.fromtimestamp(twice / 1000, UTC)}")
-    last = starts[-1] - starts[-2] if len(starts) > 1 else 3_600_000
-    following = [*starts[1:], starts[-1] + last]
-    ends = [min(_ms(end), after) if end else after for (_, end, _), after in zip(ordered, following, strict=True)]
-    if ordered[-1][1] is not None:
-        ends[-1] = _ms(ordered[-1][1])
+    following = until_hole(np.array(starts, dtype=np.int64))
+    last = following[-1] - starts[-2] if following else _HOUR_MS
+    ends = [
+        min(_ms(end), start) if end else after
+        for (_, end, _), start, after in zip(ordered, starts[1:], following, strict=False)
+    ]
+    ends.append(_ms(ordered[-1][1]) if ordered[-1][1] is not None else starts[-1] + last)
     prices = [int((price * PRICE_SCALE).to_integral_value()) for _, _, price in ordered]
     return PriceSeries(name, np.array(starts), np.array(ends), np.array(prices, dtype=np.int64))
 
 
-def _csv_slots(text: str, timezone: str) -> list[Slot]:
+def _csv_slots(text: str, timezone: str | None) -> list[Slot]:
     rows = csv.DictReader(io.StringIO(text))
     columns = rows.fieldnames or ()
     begin = next((c for c in ("from", "ts", "valid_from") if c in columns), None)
     if begin is None or "price" not in columns:
         raise ValueError(f"the header is {','.join(columns)}; columns from and price are required")
-    zone = ZoneInfo(timezone)
-    found: list[Slot] = []
-    for row in rows:
-        until = row.get("until") or row.get("valid_to")
-        moment = _moment(row[begin], zone, found[-1][0] if found else None)
-        found.append((moment, _moment(until, zone, moment) if until else None, Decimal(row["price"])))
-    return found
+    found = list(rows)
+    begins = local_instants([row[begin] for row in found], timezone)
+    untils = [row.get("until") or row.get("valid_to") for row in found]
+    ends = iter(local_instants([until for until in untils if until], timezone))
+    prices = [Decimal(row["price"]) for row in found]
+    return [(at, next(ends) if until else None, price) for at, until, price in zip(begins, untils, prices, strict=True)]
 
 
 def _json_slots(document: Any) -> list[Slot]:
@@ -147,16 +156,6 @@ def _esios_indicator(values: Iterable[Mapping[str, Any]]) -> list[Slot]:
         for v in values
         if v.get("geo_id") in (None, 8741, 3)
     ]
-
-
-def _moment(text: str, zone: ZoneInfo, before: datetime | None) -> datetime:
-    """Parse a time; in the repeated hour of a clock change, a local time is the later one if it follows the earlier."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is not None:
-        return moment
-    earlier = moment.replace(tzinfo=zone)
-    later = earlier.replace(fold=1)
-    return later if before is not None and _ms(earlier) <= _ms(before) < _ms(later) else earlier
 
 
 def _ms(moment: datetime) -> int:

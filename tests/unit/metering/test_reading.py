@@ -57,7 +57,7 @@ def test_each_malformed_kind_has_its_code(code: str) -> None:
         ({**GOOD, "power_kw": 3}, "ambiguous"),
         ({**GOOD, "meter_id": ""}, "missing_field"),
         ({**GOOD, "meter_id": 7}, "wrong_type"),
-        ({**GOOD, "interval_s": 86_401}, "bad_interval"),
+        ({**GOOD, "interval_s": 90_001}, "bad_interval"),
         ({**GOOD, "interval_start": "yesterday"}, "bad_timestamp"),
         ({**GOOD, "revision": MAX_REVISION + 1}, "out_of_range"),
         ({**GOOD, "quality": "guessed"}, "wrong_type"),
