@@ -265,6 +265,10 @@ ADJUSTMENTS = Table(
         decimal("energy_kwh", "Adjustment of the imported energy [kWh]"),
         decimal("export_kwh", "Adjustment of the exported energy [kWh]"),
         decimal("reactive_kvarh", "Adjustment of the imported reactive energy [kvarh]"),
+        decimal(
+            "quarter_kwh",
+            "Adjustment of the imported energy with readings divided by time, of which the power is computed [kWh]",
+        ),
         decimal("energy_cost", "Adjustment of the energy charge [currency]"),
         decimal("demand_cost", "Adjustment of the demand charge [currency]"),
         decimal("fixed_cost", "Adjustment of the fixed charges [currency]"),

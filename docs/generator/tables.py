@@ -29,6 +29,7 @@ GRAINS = {
         "a quarter hour of a meter, site path and tariff version that settlement changes",
         "Replaced by each run of `rerate`",
     ),
+    "readings_15m": ("a reading or correction and quarter hour of its power", _VIEW),
     "meter_15m": ("a quarter hour of a meter", _VIEW),
     "meter_levels": ("a quarter hour of a meter, once for each level", _VIEW),
     "kpis_15m": ("a quarter hour of an entity", _VIEW),

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flink_job.billing.quarter_hours import AMOUNTS, no_windows
+from flink_job.billing.quarter_hours import AMOUNTS, POWER, no_windows
 from flink_job.billing.run import decimals
 from flink_job.schemas import ADJUSTMENTS
 from flink_job.tariffs.bill_lines import COST_COLUMNS
@@ -113,7 +113,7 @@ def rows_of(adjustments: Sequence[Adjustment], windows: pd.DataFrame) -> pa.Tabl
     keys = list(zip(windows["cycle_start"], windows["tariff_id"], windows["tariff_version"], strict=True))
     inside = np.array([key in by_key for key in keys], dtype=bool)
     rows, of_rows = windows[inside], [by_key[key] for key in keys if key in by_key]
-    micro = {name: rows[name].to_numpy("int64") for name in (*AMOUNTS, "streamed_cost", "exact_cost")}
+    micro = {name: rows[name].to_numpy("int64") for name in (*AMOUNTS, POWER, "streamed_cost", "exact_cost")}
     micro["cost"] = micro["exact_cost"] - micro["streamed_cost"]
     starts = pa.array(rows["window_ms"].to_numpy("int64")).cast(pa.timestamp("ms"))
     days = pa.array(rows["day_start_ms"].to_numpy("int64")).cast(pa.timestamp("ms"))

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from flink_job.billing.power import WINDOW_MS, divided
 from flink_job.metering.changes import Places
 from flink_job.metering.zones import Zone, local_midnight_ms
 from flink_job.tariffs.bill_lines import COST_COLUMNS
@@ -17,13 +18,15 @@ from flink_job.tariffs.history import History
 from flink_job.tariffs.resolve import local_days
 from flink_job.tenants import plain
 
-WINDOW_MS = 900_000
 ENERGIES = ("energy_kwh", "export_kwh", "reactive_kvarh")
 #: Columns of integers in 1e-6 of their unit.
 AMOUNTS = (*ENERGIES, *COST_COLUMNS)
 #: Columns that identify a row; names are plain.
 KEY = ("site_path", "window_ms", "day_start_ms", "day_s", "cycle_start", "tariff_id", "tariff_version")
-_SUMS = ("readings", *AMOUNTS, "streamed_cost", "exact_cost")
+#: Energy of the readings by time [1e-6 kWh]: a quotient, and so not an integer until the difference is known.
+POWER = "quarter_kwh"
+_REST = "rest"
+_SUMS = ("readings", *AMOUNTS, "streamed_cost", "exact_cost", POWER)
 
 
 def no_windows() -> pd.DataFrame:
@@ -32,7 +35,7 @@ def no_windows() -> pd.DataFrame:
 
 
 def prepare_windows(connection: duckdb.DuckDBPyConnection, meter: str) -> None:
-    """Create temporary tables of streamed quarter hours and of the site path of each interval.
+    """Create temporary tables of streamed quarter hours, of their power, and of the site path of each interval.
 
     `meter` is the SQL expression of the qualified name of the meter.
     """
@@ -45,6 +48,17 @@ def prepare_windows(connection: duckdb.DuckDBPyConnection, meter: str) -> None:
           MAX(interval_s) AS interval_s, CAST(COUNT(*) FILTER (WHERE is_first) AS BIGINT) AS readings, {sums}
         FROM costs
         GROUP BY tenant, costs.meter_id, site_path, window_ms, day_start, day_s, cycle_start, tariff_id, tariff_version
+        """
+    )
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE streamed_power AS
+        SELECT {meter} AS meter_id, site_path, epoch_ms(window_start) AS window_ms, epoch_ms(day_start) AS day_start_ms,
+          day_s, cycle_start, tariff_id, tariff_version, MAX(interval_s) AS interval_s,
+          SUM(quarter_kwh) * 1000000 AS {POWER}
+        FROM readings_15m AS costs
+        GROUP BY tenant, costs.meter_id, site_path, window_start, day_start, day_s, cycle_start, tariff_id,
+          tariff_version
         """
     )
     connection.execute(
@@ -69,7 +83,8 @@ def adjusted_windows(
     Rows that are zero throughout are left out. `measured_ms` are the beginnings of the intervals that are readings.
     `moves` has the places of the intervals that the stream did not cost.
     """
-    streamed = connection.execute("SELECT * EXCLUDE meter_id FROM streamed_windows WHERE meter_id = ?", [meter_id]).df()
+    streamed = _of_meter(connection, "streamed_windows", meter_id)
+    power = _of_meter(connection, "streamed_power", meter_id)
     places = dict(
         connection.execute("SELECT start_ms, site_path FROM places WHERE meter_id = ?", [meter_id]).fetchall()
     )
@@ -77,11 +92,27 @@ def adjusted_windows(
     streamed["exact_cost"] = 0
     negative = ["readings", *AMOUNTS]
     streamed[negative] = -streamed[negative]
+    power[POWER] = -power[POWER]
     exact = _exact(history, measured_ms, zone, places, moves)
-    rows = pd.concat([exact, streamed], ignore_index=True)
+    columns = [*KEY, "interval_s", *_SUMS]
+    parts = (_rests(exact), exact, streamed, power)
+    # Filled before they are combined, so that integers remain integers.
+    rows = pd.concat([part.reindex(columns=columns, fill_value=0) for part in parts], ignore_index=True)
     how: dict[str, Any] = {**dict.fromkeys(_SUMS, "sum"), "interval_s": "max"}
     rows = rows.groupby(list(KEY), dropna=False, as_index=False).agg(how)
-    return rows[(rows[negative] != 0).any(axis=1)]
+    rows[POWER] = rows[POWER].round().astype(np.int64)
+    return rows[(rows[[*negative, POWER]] != 0).any(axis=1)]
+
+
+def _of_meter(connection: duckdb.DuckDBPyConnection, table: str, meter_id: str) -> pd.DataFrame:
+    return connection.execute(f"SELECT * EXCLUDE meter_id FROM {table} WHERE meter_id = ?", [meter_id]).df()
+
+
+def _rests(exact: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each interval with a part of its power in the next quarter hour."""
+    rests = exact.loc[exact[_REST] != 0, [*KEY, "interval_s", _REST]].rename(columns={_REST: POWER})
+    rests["window_ms"] += WINDOW_MS
+    return rests
 
 
 def _exact(
@@ -118,4 +149,6 @@ def _exact(
         columns[name] = np.append(np.sum([history.costs[line] for line in lines], axis=0), of_bills).astype(np.int64)
     columns["exact_cost"] = np.sum([columns[name] for name in COST_COLUMNS], axis=0)
     columns["streamed_cost"] = 0
+    lengths_ms = np.append(data.interval_ms, nothing + usual_s * 1000)
+    columns[POWER], columns[_REST] = divided(columns["energy_kwh"], starts, lengths_ms, day_start_ms, day_end_ms)
     return pd.DataFrame(columns)

@@ -137,7 +137,7 @@ def price(t_env: StreamTableEnvironment, views: Views, job: Job) -> None:
 def kpis(t_env: StreamTableEnvironment, views: Views, job: Job) -> None:
     """Costs to KPIs by quarter hour, hour and local day: meters, and the levels above."""
     views.materialize("kpis/contract_terms", all_columns(), Uid.EXPECTED)
-    views.add("kpis/kpi_readings", "kpis/expected_meters")
+    views.add("kpis/kpi_parts", "kpis/kpi_readings", "kpis/expected_meters")
     meters, levels = Rollup(("meter_id", "site_path", "currency"), SUMS), Rollup(("entity", "currency"), SUMS)
     roll_up(t_env, "kpi_readings", "meter_windows", meters, job.state_days, Uid.KPIS_METERS, "expected_meters")
     views.add("kpis/path_changes")

@@ -16,6 +16,6 @@ SELECT
   SUM(export_kwh) AS export_kwh,
   SUM(reactive_kvarh) AS reactive_kvarh,
   SUM(cost) AS cost,
-  SUM(CAST(energy_kwh AS DOUBLE) * 3600 / GREATEST(900, interval_s)) AS mean_kw
+  SUM(quarter_kwh * 3600 / GREATEST(900, interval_s)) AS mean_kw
 FROM meter_levels
 GROUP BY tenant, level, entity, site, currency, window_start, day_start, day_s, event_date

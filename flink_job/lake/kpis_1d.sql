@@ -20,8 +20,8 @@ WITH parts AS (
     SUM(export_kwh) AS export_kwh,
     SUM(reactive_kvarh) AS reactive_kvarh,
     SUM(cost) AS cost,
-    MIN(mean_kw) AS min_kw,
-    MAX(mean_kw) AS max_kw
+    MIN(CASE WHEN readings > 0 THEN mean_kw END) AS min_kw,
+    MAX(CASE WHEN readings > 0 THEN mean_kw END) AS max_kw
   FROM kpis_15m
   GROUP BY tenant, level, entity, site, currency, day_start, day_s
   UNION ALL

@@ -5,7 +5,7 @@ SELECT
   tenant,
   meter_id,
   site_path,
-  split_part(site_path, '/', 1) AS site,
+  site,
   window_start,
   currency,
   day_start,
@@ -16,21 +16,23 @@ SELECT
   SUM(energy_kwh) AS energy_kwh,
   SUM(export_kwh) AS export_kwh,
   SUM(reactive_kvarh) AS reactive_kvarh,
-  SUM(cost) AS cost
+  SUM(cost) AS cost,
+  SUM(quarter_kwh) AS quarter_kwh
 FROM (
   SELECT
-    tenant, meter_id, site_path, currency, day_start, day_s, event_date, interval_s,
-    CASE WHEN is_first THEN 1 ELSE 0 END AS readings,
-    energy_kwh, export_kwh, reactive_kvarh, cost,
-    date_trunc('hour', interval_start)
-    + CAST(FLOOR(EXTRACT(MINUTE FROM interval_start) / 15.0) AS INTEGER) * INTERVAL '15' MINUTE AS window_start
-  FROM costs
+    tenant, meter_id, site_path, site, window_start, currency, day_start, day_s, event_date, interval_s, readings,
+    energy_kwh, export_kwh, reactive_kvarh, cost, quarter_kwh
+  FROM readings_15m
   UNION ALL
   SELECT
-    tenant, meter_id, site_path, currency, day_start, day_s, event_date, interval_s, readings,
-    energy_kwh, export_kwh, reactive_kvarh, cost, window_start
+    tenant, meter_id, site_path, split_part(site_path, '/', 1) AS site, window_start, currency, day_start, day_s, event_date,
+    interval_s, readings, energy_kwh, export_kwh, reactive_kvarh, cost,
+    CAST(COALESCE(quarter_kwh, energy_kwh) AS DOUBLE) AS quarter_kwh
   FROM adjustments
   WHERE window_start IS NOT NULL
 ) AS parts
-GROUP BY tenant, meter_id, site_path, window_start, currency, day_start, day_s, event_date
-HAVING SUM(readings) <> 0 OR SUM(energy_kwh) <> 0 OR SUM(export_kwh) <> 0 OR SUM(cost) <> 0
+GROUP BY tenant, meter_id, site_path, site, window_start, currency, day_start, day_s, event_date
+HAVING
+  SUM(readings) <> 0 OR SUM(energy_kwh) <> 0 OR SUM(export_kwh) <> 0 OR SUM(cost) <> 0
+  -- Quotients: what settlement moved as a whole leaves a residue of rounding.
+  OR ABS(SUM(quarter_kwh)) > 0.00001

@@ -57,6 +57,9 @@ _POWERS = {
     "load_factor": "mean_kw divided by max_kw, 0 to 1; NULL without load",
     "power_factor": "kWh / sqrt(kWh^2 + kvarh^2), 0 to 1; NULL without imported active or reactive energy",
 }
+_POWER_PART = {
+    "quarter_kwh": "Imported energy with readings divided by time, of which the power is computed [kWh]",
+}
 _COUNTS = {
     "readings": "Intervals with a reading",
     "expected_readings": _EXPECTED,
@@ -71,18 +74,35 @@ def _window(start: str, *dates: Mapping[str, str]) -> dict[str, str]:
     return columns | _SITE | _COUNTS | _MEASURED | _POWERS
 
 
+READINGS_15M = View(
+    "readings_15m",
+    "Each row of `costs` in the quarter hour in which its interval begins, and a row for the part of the power of a "
+    "reading that ends in the next quarter hour.",
+    ("tenant", "reading_id", "window_start"),
+    {
+        "reading_id": "Reading; see `costs`",
+        **_METER,
+        **_QUARTER_HOUR,
+        "interval_s": "Length of the interval [s]",
+        "readings": "1 for the first record of an interval, else 0",
+        "cycle_start": "First local day of the billing cycle, YYYY-MM-DD",
+        "tariff_id": "Tariff",
+        "tariff_version": "Tariff version",
+        **_POWER_PART,
+    },
+)
 METER_15M = View(
     "meter_15m",
     "Quarter hours of each meter: `costs`, including late readings, plus the `adjustments` of settlement. A meter that "
     "moved within a quarter hour has one row per site path.",
     ("tenant", "meter_id", "site_path", "window_start", "currency", "day_start"),
-    {**_METER, **_QUARTER_HOUR},
+    {**_METER, **_QUARTER_HOUR, **_POWER_PART},
 )
 METER_LEVELS = View(
     "meter_levels",
     "Each row of `meter_15m` four times: for the meter, its line, its process and its factory.",
     ("tenant", "level", "entity", "meter_id", "site_path", "window_start", "currency", "day_start"),
-    {**_LEVEL, **_METER, **_QUARTER_HOUR},
+    {**_LEVEL, **_METER, **_QUARTER_HOUR, **_POWER_PART},
 )
 KPIS_15M = View(
     "kpis_15m",
@@ -100,7 +120,8 @@ KPIS_15M = View(
         "readings": "Intervals with a reading",
         "expected_readings": _EXPECTED,
         **_MEASURED,
-        "mean_kw": "Mean power [kW]; a reading longer than the quarter hour counts with its own mean power",
+        "mean_kw": "Mean power [kW]; a reading longer than the quarter hour counts with its own mean power, "
+        "and one that ends in the next quarter hour by time in both",
     },
 )
 KPIS_1H = View(
@@ -198,5 +219,16 @@ ALERT_HEALTH = View(
 #: In order of dependency: each view after those that it reads.
 VIEWS: Mapping[str, View] = {
     view.name: view
-    for view in (METER_15M, METER_LEVELS, KPIS_15M, KPIS_1H, KPIS_1D, GAPS, BILLS, ALERT_EPISODES, ALERT_HEALTH)
+    for view in (
+        READINGS_15M,
+        METER_15M,
+        METER_LEVELS,
+        KPIS_15M,
+        KPIS_1H,
+        KPIS_1D,
+        GAPS,
+        BILLS,
+        ALERT_EPISODES,
+        ALERT_HEALTH,
+    )
 }

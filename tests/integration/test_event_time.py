@@ -1,4 +1,4 @@
-"""KPI windows while readings arrive: late ones, long ones, clocks that are ahead, silent meters.
+"""KPI windows while readings arrive: late ones, long ones, ones that straddle, clocks that are ahead, silent meters.
 
 Each meter uses 1 kWh in five minutes (12 kW) on 1 June in Madrid, which begins at 22:00 UTC. A reading arrives 5 s
 after its interval, unless stated otherwise.
@@ -44,8 +44,8 @@ def reading(meter: str, minute: float, interval_min: int, arrival_min: float | N
     return MIDNIGHT_MS + int(arrival * MINUTE_MS) + 5_000, json.dumps(record).encode()
 
 
-def meter(name: str, interval_min: int) -> Iterator[tuple[int, bytes]]:
-    return (reading(name, minute, interval_min) for minute in range(0, END_MIN, interval_min))
+def meter(name: str, interval_min: int, offset_min: int = 0) -> Iterator[tuple[int, bytes]]:
+    return (reading(name, minute, interval_min) for minute in range(offset_min, END_MIN, interval_min))
 
 
 def ahead(name: str, minutes: int) -> Iterator[tuple[int, bytes]]:
@@ -67,6 +67,12 @@ def offline(name: str, since: int, until: int, newest_first: bool) -> Iterator[t
 SITES = {
     "ahead/p/l": {"a1": meter("a1", 15), "a2": meter("a2", 15), "a3": meter("a3", 15), "a4": ahead("a4", 50)},
     "mixed/p/l": {f"m{minutes}": meter(f"m{minutes}", minutes) for minutes in (5, 15, 30, 60)},
+    "astride/p/l": {
+        "ten1": meter("ten1", 10),
+        "ten2": meter("ten2", 10),
+        "off1": meter("off1", 15, offset_min=7),
+        "off2": meter("off2", 15, offset_min=7),
+    },
     "late/p/l": {
         "old": offline("old", 120, 360, newest_first=False),
         "new": offline("new", 120, 360, newest_first=True),
@@ -146,6 +152,24 @@ def test_the_newest_totals_are_those_of_the_costs(lake: Path) -> None:
         assert len(stream) >= 40
 
 
+def test_readings_that_straddle_quarter_hours_have_their_power_in_both(lake: Path) -> None:
+    """Ten-minute readings, and quarter hours from 00:07 on: 12 kW in every quarter hour of the day, four times 12 as line.
+
+    Two readings of ten minutes that begin in one quarter hour are not 16 kW. The reading over midnight counts until
+    midnight; the first one, from 00:07 on, stands for the seven minutes before it, too.
+    """
+    sql = (
+        "SELECT entity, window_s, MIN(min_kw), MAX(max_kw), COUNT(*) FROM kpis WHERE window_s > 900 AND "
+        f"(entity = 'astride/p/l' OR starts_with(site_path, 'astride/p/l/')) AND {CLOSED} GROUP BY ALL ORDER BY ALL"
+    )
+    kw = {"astride/p/l": 48, "off1": 12, "off2": 12, "ten1": 12, "ten2": 12}
+    assert rows(lake, sql) == [
+        (entity, window_s, kw[entity], kw[entity], number)
+        for entity in kw
+        for window_s, number in ((3600, 24), (86_400, 1))
+    ]
+
+
 def test_days_show_what_is_missing(lake: Path) -> None:
     """Two of the line's three meters have sent all of their 96 readings, one has sent none."""
     sql = (
@@ -163,6 +187,7 @@ def test_alarms_follow_the_totals(lake: Path) -> None:
     )
     assert rows(lake, sql) == [
         ("line-high", "ahead/p/l"),
+        ("line-high", "astride/p/l"),
         ("line-high", "mixed/p/l"),
         ("line-low", "late/p/l"),
         ("plant-incomplete", "late"),

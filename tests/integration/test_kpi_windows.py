@@ -28,8 +28,10 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
         reading("mixed", 30, 5),
         reading("mixed", 40, 1, interval_s=300),
         reading("silent", 21 * 60 + 45, 2),
+        *(reading("ten", 12 * 60 + 10 * number, 1, interval_s=600) for number in range(6)),
     ]
     contracts = [contract(meter, "eur-flat") for meter in (*meters, "never")]
+    contracts.append(contract("ten", "eur-flat").replace(b"f/p/l", b"g/p/l"))
     output = folder / "out"
     run_files(write_records(folder / "r.ndjson", records), write_records(folder / "c.ndjson", contracts), output)
     return output
@@ -63,6 +65,14 @@ def test_shorter_readings_are_summed(lake: Path) -> None:
     assert windows(lake, "short", 900) == [(3, 3, 7, 28, 28)]
 
 
+def test_a_reading_that_straddles_two_quarter_hours_has_power_in_both(lake: Path) -> None:
+    """1 kWh in every ten minutes are 6 kW. The second and fifth reading end five minutes into the next quarter hour."""
+    assert windows(lake, "ten", 3600) == [(6, 6, 6, 6, 6)]
+    for entity in ("ten", "g/p/l"):
+        (row,) = query(lake, f"SELECT max_kw, min_kw FROM kpis_1h WHERE entity = '{entity}' AND readings > 0")[1]
+        assert row == (6, 6)
+
+
 def test_readings_of_different_length_are_in_one_quarter_hour(lake: Path) -> None:
     # 5 kWh and 1 kWh of the quarter hour are 24 kW; with the shorter interval three readings are expected.
     assert windows(lake, "mixed", 900) == [(2, 3, 6, 24, 24)]
@@ -71,7 +81,7 @@ def test_readings_of_different_length_are_in_one_quarter_hour(lake: Path) -> Non
 def test_a_day_is_one_row_however_long_the_silence_in_it(lake: Path) -> None:
     """1 kWh at 02:00 in Madrid, where the input begins, and 2 kWh in the day's last quarter hour: 88 are expected."""
     assert windows(lake, "silent", 86_400) == [(2, 88, 3, 4, 8)]
-    (row,) = query(lake, "SELECT energy_kwh FROM kpis WHERE level = 'factory' AND window_s = 86400")[1]
+    (row,) = query(lake, "SELECT energy_kwh FROM kpis WHERE entity = 'f' AND window_s = 86400")[1]
     # 4 + 7 + 6 + 3 kWh.
     assert row == (Decimal(20),)
 

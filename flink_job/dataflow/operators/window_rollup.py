@@ -49,7 +49,7 @@ def roll_up(
 
     For the columns of `view` see `RollupOutput.java`: the key, `day_start_ms`, `day_s`, `start_ms`, `window_s`,
     `is_total`, `is_change`, `is_corrected`, `is_partial`, `is_day_partial`, `interval_s`, the sums, the least and
-    greatest of the last one, and `arrival`. The view `expected`, if given, has the key and the columns `zone`,
+    greatest of the last one, `arrival` and `emitted_at`. The view `expected`, if given, has the key and the columns `zone`,
     `from_ms`, `until_ms`, `site` and `interval_s`: rows of a key are expected between these times; in a bounded run,
     between the first and the last row of its site, which both views name.
     The sums of a quarter hour expire `ttl_days` after its last row.
@@ -129,5 +129,6 @@ def _result_type(schema: JavaObject, rollup: Rollup) -> JavaObject:
         f"min_{last}": types.BIGINT(),
         f"max_{last}": types.BIGINT(),
         "arrival": types.TIMESTAMP(3),
+        "emitted_at": types.TIMESTAMP(3),
     }
     return rows_of(columns)

@@ -10,6 +10,7 @@ from decimal import Decimal
 import duckdb
 
 from flink_job.billing.measured import intervals_of, last_instant_ms, prepare
+from flink_job.lake.database import read_view
 from flink_job.metering.contract import Assignment, Contract
 from flink_job.tariffs.bill_lines import COST_COLUMNS
 
@@ -37,7 +38,7 @@ def test_an_unpriced_correction_counts_until_it_is_costed() -> None:
         "CREATE TABLE costs AS SELECT 'default' AS tenant, 'm' AS meter_id, *, 900 AS interval_s, "
         "CAST(0 AS DECIMAL(18, 6)) AS export_kwh, "
         "CAST(0 AS DECIMAL(18, 6)) AS reactive_kvarh, CAST(0 AS DECIMAL(18, 6)) AS reactive_export_kvarh, "
-        "'t' AS tariff_id, '1' AS tariff_version, FALSE AS provisional, "
+        "'t' AS tariff_id, '1' AS tariff_version, FALSE AS provisional, 'EUR' AS currency, '2026-03-01' AS event_date, 0 AS cost, "
         "'f/p/l/m' AS site_path, TIMESTAMP '2026-03-01' AS day_start, 86400 AS day_s, revision = 0 AS is_first, "
         f"'2026-03-01' AS cycle_start, {charges} FROM (VALUES "
         "('a', TIMESTAMP '2026-03-01 10:00', 0, 1.0), ('b', TIMESTAMP '2026-03-01 10:15', 0, 1.0), "
@@ -58,6 +59,7 @@ def test_an_unpriced_correction_counts_until_it_is_costed() -> None:
         record = {"meter_id": "m", "interval_start": f"2026-03-01T{time}:00Z", "interval_s": 900, "energy_kwh": kwh}
         payload = b64encode(json.dumps({**record, "revision": revision}).encode()).decode()
         connection.execute("INSERT INTO unpriced VALUES ('default', 'm', ?, ?)", [reading_id, payload])
+    connection.execute(f"CREATE VIEW readings_15m AS {read_view('readings_15m')}")
     prepare(connection)
     contract = Contract("m", "f/p/l/m", "Etc/UTC", (Assignment("t", date(2026, 1, 1)),), multiplier=Decimal(1))
     found, _ = intervals_of(connection, contract)

@@ -1,21 +1,23 @@
--- What each costed record adds to the KPIs of its meter. Power counts in the quarter hour in which the reading starts: its energy over
--- the quarter hour, or over its interval if that is longer.
+-- What each costed record adds to the KPIs of its meter: a row for the quarter hour in which it begins, and one for the next if a part of
+-- its power counts there. Both come out of one operator, and so between the same two watermarks: in a UNION each branch would have
+-- watermarks of its own.
 SELECT
   meter_id,
   site_path,
   currency,
-  start_ms,
-  interval_s,
+  CASE WHEN is_rest THEN next_ms ELSE start_ms END AS start_ms,
+  CASE WHEN is_rest THEN 0 ELSE interval_s END AS interval_s,
   day_start_ms,
   day_s,
   arrival,
-  CASE WHEN is_first THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS readings,
+  CASE WHEN is_first AND NOT is_rest THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS readings,
   CAST(0 AS BIGINT) AS expected_readings,
-  import_ukwh,
-  export_ukwh,
-  reactive_import_uvarh AS reactive_uvarh,
-  total_ucost,
-  import_ukwh * 3600 / GREATEST(900, interval_s) AS mean_ukw,
+  CASE WHEN is_rest THEN CAST(0 AS BIGINT) ELSE import_ukwh END AS import_ukwh,
+  CASE WHEN is_rest THEN CAST(0 AS BIGINT) ELSE export_ukwh END AS export_ukwh,
+  CASE WHEN is_rest THEN CAST(0 AS BIGINT) ELSE reactive_import_uvarh END AS reactive_uvarh,
+  CASE WHEN is_rest THEN CAST(0 AS BIGINT) ELSE total_ucost END AS total_ucost,
+  CASE WHEN is_rest THEN rest_ukw ELSE mean_ukw END AS mean_ukw,
   SPLIT_INDEX(site_path, '/', 0) AS site,
   event_time
-FROM costed
+FROM kpi_parts AS p
+CROSS JOIN UNNEST(CASE WHEN p.rest_ukw = 0 THEN ARRAY[FALSE] ELSE ARRAY[FALSE, TRUE] END) AS parts (is_rest)

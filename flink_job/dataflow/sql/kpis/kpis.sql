@@ -27,5 +27,5 @@ SELECT
   CAST(max_mean_ukw * 0.000001 AS DECIMAL(18, 6)) AS max_kw,
   CAST(TO_TIMESTAMP_LTZ(day_start_ms, 3) AS TIMESTAMP(3)) AS day_start,
   day_s,
-  CAST(CURRENT_ROW_TIMESTAMP() AS TIMESTAMP(3)) AS emitted_at
+  emitted_at
 FROM windows

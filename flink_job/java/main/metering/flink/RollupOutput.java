@@ -2,6 +2,7 @@ package metering.flink;
 
 import org.apache.flink.streaming.api.operators.Output;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
 import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.TimestampData;
@@ -23,7 +24,9 @@ import org.apache.flink.table.data.utils.JoinedRowData;
  *   <li>interval (INT, s): the shortest interval of the rows, 0 without rows;
  *   <li>the sums (BIGINT), and the least and the greatest last sum of a slot with rows (BIGINT, or
  *       NULL);
- *   <li>the latest arrival (TIMESTAMP(3), or NULL).
+ *   <li>the latest arrival (TIMESTAMP(3), or NULL);
+ *   <li>the time of emission (TIMESTAMP(3)): of two totals of a window the later one has a later
+ *       time, though both may be emitted in one millisecond.
  * </ol>
  *
  * <p>Their timestamp is the end of the window.
@@ -36,11 +39,14 @@ final class RollupOutput {
   private final RollupColumns columns;
   private final JoinedRowData joined = new JoinedRowData();
   private final StreamRecord<RowData> record = new StreamRecord<>(null);
+  private final EmissionClock clock;
   private RowData key;
 
-  RollupOutput(Output<StreamRecord<RowData>> output, RollupColumns columns) {
+  RollupOutput(
+      Output<StreamRecord<RowData>> output, RollupColumns columns, ProcessingTimeService time) {
     this.output = output;
     this.columns = columns;
+    this.clock = new EmissionClock(time);
   }
 
   /** Least and greatest last sum of the slots with rows. */
@@ -122,7 +128,7 @@ final class RollupOutput {
   }
 
   private GenericRowData values(long dayStartMs, long dayMs, long startMs, long lengthMs) {
-    GenericRowData values = new GenericRowData(FIXED + columns.sums.length + 3);
+    GenericRowData values = new GenericRowData(FIXED + columns.sums.length + 4);
     values.setField(0, dayStartMs);
     values.setField(1, (int) (dayMs / 1000));
     values.setField(2, startMs);
@@ -150,7 +156,9 @@ final class RollupOutput {
     }
     values.setField(at++, peaks.least);
     values.setField(at++, peaks.greatest);
-    values.setField(at, arrivalMs == 0 ? null : TimestampData.fromEpochMillis(arrivalMs));
+    values.setField(at++, arrivalMs == 0 ? null : TimestampData.fromEpochMillis(arrivalMs));
+    long emittedMs = clock.next(key, values.getLong(0), values.getLong(2), values.getInt(3));
+    values.setField(at, TimestampData.fromEpochMillis(emittedMs));
     long endMs = values.getLong(2) + values.getInt(3) * 1000L;
     output.collect(record.replace(joined.replace(key, values), endMs));
   }

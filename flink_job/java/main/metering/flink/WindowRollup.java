@@ -81,7 +81,7 @@ public class WindowRollup extends AbstractStreamOperator<RowData>
     groups = getRuntimeContext().getMapState(packed);
     progress = getRuntimeContext().getState(progressDescriptor());
     timers = getInternalTimerService("windows", VoidNamespaceSerializer.INSTANCE, this);
-    rows = new RollupOutput(output, columns);
+    rows = new RollupOutput(output, columns, getProcessingTimeService());
     late = getRuntimeContext().getMetricGroup().counter("late");
     group = new SlotGroup(columns.sums.length);
     watermarkMs = Long.MIN_VALUE;

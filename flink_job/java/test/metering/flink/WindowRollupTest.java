@@ -406,6 +406,7 @@ class WindowRollupTest {
                   new BigIntType(),
                   new BigIntType(),
                   new BigIntType(),
+                  new TimestampType(3),
                   new TimestampType(3))
               .toSerializer());
     }
