@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from flink_job.billing.power import WINDOW_MS, divided
+from flink_job.billing.rounding import without_rounding
 from flink_job.metering.changes import Places
 from flink_job.metering.zones import Zone, local_midnight_ms
 from flink_job.tariffs.bill_lines import COST_COLUMNS
@@ -25,7 +26,7 @@ AMOUNTS = (*ENERGIES, *COST_COLUMNS)
 KEY = ("site_path", "window_ms", "day_start_ms", "day_s", "cycle_start", "tariff_id", "tariff_version")
 #: Energy of the readings by time [1e-6 kWh]: a quotient, and so not an integer until the difference is known.
 POWER = "quarter_kwh"
-_REST = "rest"
+_REST, _RECORDS = "rest", "records"
 _SUMS = ("readings", *AMOUNTS, "streamed_cost", "exact_cost", POWER)
 
 
@@ -45,7 +46,8 @@ def prepare_windows(connection: duckdb.DuckDBPyConnection, meter: str) -> None:
         CREATE TEMP TABLE streamed_windows AS
         SELECT {meter} AS meter_id, site_path, epoch_ms(interval_start) // {WINDOW_MS} * {WINDOW_MS} AS window_ms,
           epoch_ms(day_start) AS day_start_ms, day_s, cycle_start, tariff_id, tariff_version,
-          MAX(interval_s) AS interval_s, CAST(COUNT(*) FILTER (WHERE is_first) AS BIGINT) AS readings, {sums}
+          MAX(interval_s) AS interval_s, CAST(COUNT(*) FILTER (WHERE is_first) AS BIGINT) AS readings,
+          COUNT(*) AS {_RECORDS}, {sums}
         FROM costs
         GROUP BY tenant, costs.meter_id, site_path, window_ms, day_start, day_s, cycle_start, tariff_id, tariff_version
         """
@@ -80,7 +82,7 @@ def adjusted_windows(
 ) -> pd.DataFrame:
     """Return the exact minus the streamed amounts of a meter by quarter hour: KEY, interval_s and sums.
 
-    Rows that are zero throughout are left out. `measured_ms` are the beginnings of the intervals that are readings.
+    Rows that are zero throughout, or differ by rounding only, are left out. `measured_ms` are the beginnings of the intervals that are readings.
     `moves` has the places of the intervals that the stream did not cost.
     """
     streamed = _of_meter(connection, "streamed_windows", meter_id)
@@ -94,14 +96,14 @@ def adjusted_windows(
     streamed[negative] = -streamed[negative]
     power[POWER] = -power[POWER]
     exact = _exact(history, measured_ms, zone, places, moves)
-    columns = [*KEY, "interval_s", *_SUMS]
+    columns = [*KEY, "interval_s", *_SUMS, _RECORDS]
     parts = (_rests(exact), exact, streamed, power)
     # Filled before they are combined, so that integers remain integers.
     rows = pd.concat([part.reindex(columns=columns, fill_value=0) for part in parts], ignore_index=True)
-    how: dict[str, Any] = {**dict.fromkeys(_SUMS, "sum"), "interval_s": "max"}
+    how: dict[str, Any] = {**dict.fromkeys((*_SUMS, _RECORDS), "sum"), "interval_s": "max"}
     rows = rows.groupby(list(KEY), dropna=False, as_index=False).agg(how)
     rows[POWER] = rows[POWER].round().astype(np.int64)
-    return rows[(rows[[*negative, POWER]] != 0).any(axis=1)]
+    return without_rounding(rows, list(COST_COLUMNS), ("readings", *ENERGIES, POWER), rows.pop(_RECORDS))
 
 
 def _of_meter(connection: duckdb.DuckDBPyConnection, table: str, meter_id: str) -> pd.DataFrame:
@@ -149,6 +151,7 @@ def _exact(
         columns[name] = np.append(np.sum([history.costs[line] for line in lines], axis=0), of_bills).astype(np.int64)
     columns["exact_cost"] = np.sum([columns[name] for name in COST_COLUMNS], axis=0)
     columns["streamed_cost"] = 0
+    columns[_RECORDS] = 1
     lengths_ms = np.append(data.interval_ms, nothing + usual_s * 1000)
     columns[POWER], columns[_REST] = divided(columns["energy_kwh"], starts, lengths_ms, day_start_ms, day_end_ms)
     return pd.DataFrame(columns)

@@ -183,6 +183,17 @@ def test_nothing_is_adjusted_where_the_stream_is_exact(tmp_path: Path) -> None:
     site.check()
 
 
+@pytest.mark.parametrize("first", ["0.123456", "0.123457"])
+def test_rounding_is_not_adjusted(tmp_path: Path, first: str) -> None:
+    """1 kWh costs 0.1234565: the bill is 0.246913, and which of the readings has the last digit depends on their order."""
+    second = Decimal("0.246913") - Decimal(first)
+    site = Site(tmp_path, [flat("t", "1", "0.1234565")], costs=[cost(1, "1", first), cost(30, "1", str(second))])
+    site.settle()
+    assert site.ask("SELECT COUNT(*) FROM adjustments") == [(0,)]
+    assert site.ask("SELECT cost, adjustment FROM bills") == [amounts("0.246913", "0")]
+    site.check()
+
+
 @pytest.mark.parametrize(
     ("zone", "hours"), [("Europe/London", ("1", "24", "24", "23")), ("Asia/Kathmandu", ("21", "24", "24", "3"))]
 )
