@@ -79,6 +79,7 @@ class PartialWindowTest {
                 number,
                 number,
                 number,
+                new TimestampType(3),
                 new TimestampType(3))
             .toSerializer());
     return harness;
