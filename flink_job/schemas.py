@@ -246,8 +246,8 @@ REGISTER_READS = Table(
 ADJUSTMENTS = Table(
     "adjustments",
     "Written by `rerate` (settlement), by quarter hour: the exact energy and cost minus those of `costs`. Costs plus "
-    "adjustments are the exact costs of the readings in order of time, except for the last digit, whose place depends on "
-    "the order of arrival, and add up to the exact bill.",
+    "adjustments are the exact costs of the readings in order of time, except for the last digit, whose place depends "
+    "on the order of arrival, and add up to the exact bill.",
     ("tenant", "meter_id", "site_path", "window_start", "day_start", "cycle_start", "tariff_id", "tariff_version"),
     (
         _TENANT,

@@ -82,7 +82,8 @@ def adjusted_windows(
 ) -> pd.DataFrame:
     """Return the exact minus the streamed amounts of a meter by quarter hour: KEY, interval_s and sums.
 
-    Rows that are zero throughout, or differ by rounding only, are left out. `measured_ms` are the beginnings of the intervals that are readings.
+    Rows that are zero throughout, or differ by rounding only, are left out. `measured_ms` are the beginnings of the
+    intervals that are readings.
     `moves` has the places of the intervals that the stream did not cost.
     """
     streamed = _of_meter(connection, "streamed_windows", meter_id)

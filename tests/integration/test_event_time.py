@@ -153,7 +153,7 @@ def test_the_newest_totals_are_those_of_the_costs(lake: Path) -> None:
 
 
 def test_readings_that_straddle_quarter_hours_have_their_power_in_both(lake: Path) -> None:
-    """Ten-minute readings, and quarter hours from 00:07 on: 12 kW in every quarter hour of the day, four times 12 as line.
+    """Ten-minute readings, and quarter hours from 00:07 on: 12 kW in every quarter hour, four times 12 as line.
 
     Two readings of ten minutes that begin in one quarter hour are not 16 kW. The reading over midnight counts until
     midnight; the first one, from 00:07 on, stands for the seven minutes before it, too.

@@ -49,9 +49,9 @@ def roll_up(
 
     For the columns of `view` see `RollupOutput.java`: the key, `day_start_ms`, `day_s`, `start_ms`, `window_s`,
     `is_total`, `is_change`, `is_corrected`, `is_partial`, `is_day_partial`, `interval_s`, the sums, the least and
-    greatest of the last one, `arrival` and `emitted_at`. The view `expected`, if given, has the key and the columns `zone`,
-    `from_ms`, `until_ms`, `site` and `interval_s`: rows of a key are expected between these times; in a bounded run,
-    between the first and the last row of its site, which both views name.
+    greatest of the last one, `arrival` and `emitted_at`. The view `expected`, if given, has the key and the columns
+    `zone`, `from_ms`, `until_ms`, `site` and `interval_s`: rows of a key are expected between these times; in a bounded
+    run, between the first and the last row of its site, which both views name.
     The sums of a quarter hour expire `ttl_days` after its last row.
     """
     table = t_env.from_path(rows)

@@ -69,7 +69,7 @@ def test_a_steady_load_has_the_same_power_in_every_quarter_hour(offset_s: int, i
 
 
 def test_readings_of_ten_minutes_are_divided_by_time() -> None:
-    """1 kWh in ten minutes is 6 kW. Of the second reading 5 of 10 minutes are in the next quarter hour: 1.5 kWh in each."""
+    """1 kWh in ten minutes is 6 kW. Of the second reading 5 minutes are in the next quarter hour: 1.5 kWh in each."""
     for of in (viewed, settled):
         found = of(starts_of(0, 600)[:3], 600, Decimal(1))
         assert found == {MIDNIGHT: 1.5, MIDNIGHT + timedelta(minutes=15): 1.5}

@@ -185,7 +185,7 @@ def test_nothing_is_adjusted_where_the_stream_is_exact(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("first", ["0.123456", "0.123457"])
 def test_rounding_is_not_adjusted(tmp_path: Path, first: str) -> None:
-    """1 kWh costs 0.1234565: the bill is 0.246913, and which of the readings has the last digit depends on their order."""
+    """1 kWh costs 0.1234565: the bill is 0.246913, and which reading has the last digit depends on their order."""
     second = Decimal("0.246913") - Decimal(first)
     site = Site(tmp_path, [flat("t", "1", "0.1234565")], costs=[cost(1, "1", first), cost(30, "1", str(second))])
     site.settle()
