@@ -166,6 +166,8 @@ class Job:
     arrives later is costed again. Contracts have no TTL.
     `silence_s`: default time without readings after which a `no_data` rule raises an alert; it should be longer than
     the interval of the readings.
+    `require_devices`: reject readings of a device if the contract of the meter lists no `devices`; otherwise such a
+    meter accepts every device of its tenant.
     `sentry_dsn`, `sentry_secret`: Sentry DSN, or the ARN of its secret in Secrets Manager.
     `request_tuning`: set RocksDB options and Python bundle sizes. Managed Flink may refuse a program that does, so it
     is false there until AWS Support has enabled it. Local runs are always tuned.
@@ -185,6 +187,7 @@ class Job:
     python_bundle_size: int = _setting(10_000, _at_least(1), "at least 1")
     python_bundle_ms: int = _setting(200, _at_least(1), "at least 1")
     request_tuning: bool = False
+    require_devices: bool = False
     sentry_dsn: str = field(default="", repr=False, metadata={"secret": True})
     sentry_secret: str = field(default="", repr=False)
 

@@ -118,6 +118,7 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
         self.measured = ChannelPrefilter(rules)
         self.heartbeats = Heartbeats(rules)
         self.generation = self.loads = -1
+        self.lists_only = self.settings.job.require_devices
         settle_memory()
 
     def eval(self, *columns: pd.Series) -> pd.DataFrame:
@@ -172,7 +173,7 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
         found = None
         try:
             contract = self.cache.get(document, interval[0])
-            if not contract.accepts(device):
+            if not contract.accepts(device) or (self.lists_only and device is not None and not contract.devices):
                 problems[row] = (FOREIGN_DEVICE, f"device {device} is not listed in the contract of the meter")
                 return None, _NO_POSITION
             found = contract

@@ -61,6 +61,8 @@ JOB: dict[str, dict[str, str]] = {
         "python_bundle_ms": "Time that a row waits for its bundle [ms]",
         "request_tuning": "Set RocksDB's and PyFlink's options in the program. Managed Flink refuses that unless AWS "
         "Support has permitted it; a local run always sets them",
+        "require_devices": "Reject readings of a device if the contract of the meter lists no `devices`; otherwise such a "
+        "meter accepts every device of its tenant",
         "sentry_dsn": "Where errors are reported; empty for nowhere",
         "sentry_secret": "ARN of the secret with the DSN",
     },

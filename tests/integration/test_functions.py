@@ -128,6 +128,23 @@ def test_a_reading_of_a_foreign_device_is_not_counted_as_unpriced(context: FakeC
     assert context.counts == {**counted, "faulty_tariffs": 0}
 
 
+@pytest.mark.parametrize(("required", "reason"), [("false", None), ("true", "foreign_device")])
+def test_a_contract_without_devices_accepts_every_device_or_none(
+    context: FakeContext, required: str, reason: str | None
+) -> None:
+    """Rows: a device of the tenant, and a back end, which is no device and always accepted."""
+    function = ResolveReading(batch_settings(str(SAMPLES / "tariffs"), "", Job(require_devices=required == "true")))
+    function.open(context)
+    contract = (SAMPLES / "contracts.ndjson").read_text().splitlines()[0]
+    assert "devices" not in json.loads(contract)
+    number, text = pd.Series([-1] * 2, dtype="int64"), pd.Series([None] * 2, dtype=object)
+    documents, devices = pd.Series([contract] * 2, dtype=object), pd.Series(["g-1", None], dtype=object)
+    start, interval = pd.Series([1_774_700_000_000] * 2), pd.Series([900] * 2)
+    arrival, revision = pd.Series(pd.to_datetime(start, unit="ms")), pd.Series([0] * 2)
+    rows = function.eval(documents, devices, arrival, revision, start, interval, *[number] * 6, text)
+    assert rows["reason"].tolist() == [reason, None]
+
+
 def test_a_reading_that_cannot_be_priced_is_a_heartbeat(context: FakeContext, tmp_path: Path) -> None:
     """Its meter sends: without the tariff, before its first assignment, or with a quantity that is too large.
 
