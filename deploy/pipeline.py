@@ -14,6 +14,7 @@ from deploy.api.infrastructure import ALERT_ROUTES, QUERY_ROUTES, Api, Queries
 from deploy.batch.image import image_tag
 from deploy.canary.infrastructure import Canary
 from deploy.contracts.infrastructure import ContractStore
+from deploy.ingest.defender import DeviceAudit
 from deploy.ingest.devices import Devices
 from deploy.ingest.network import Network
 from deploy.ingest.uploads import Uploads
@@ -57,7 +58,10 @@ class PipelineStack(Stack):
         return delivery, athena
 
     def _wire_devices(self) -> None:
+        """Devices, and what Device Defender checks of them."""
         Devices(self, "Devices", self._deployment, self._data.streams.readings)
+        if self._environment.device_audit:
+            DeviceAudit(self, "DeviceAudit", self._deployment)
 
     def _wire_contracts(self) -> None:
         """Contract store: stores the contracts of the stream and exports them every hour."""

@@ -44,6 +44,8 @@ class Environment:
     job: settings of flink_job.config.Job.
     quiet_s: period without readings after which an alarm is raised [s], whole minutes; 0: no alarm.
     keep_snapshots: snapshots of the application to retain after a deployment (deploy/stream_job/snapshots.py).
+    device_audit: audit certificates and policies of devices daily (AWS IoT Device Defender). The audit covers the whole
+        account and region, so one environment of these has it.
     canary: publish a synthetic reading every 15 minutes and raise an alarm if its cost is late or wrong.
     """
 
@@ -78,6 +80,7 @@ class Environment:
     job: Mapping[str, str] = field(default_factory=dict)
     quiet_s: int = 0
     keep_snapshots: int = 10
+    device_audit: bool = False
     canary: bool = True
 
     def __post_init__(self) -> None:

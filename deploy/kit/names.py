@@ -81,6 +81,11 @@ class Names:
         return f"/{self.prefix}/api-id"
 
     @property
+    def audit(self) -> str:
+        """Daily audit of devices."""
+        return f"{self.prefix}-daily"
+
+    @property
     def check_queue(self) -> str:
         """Queue that receives the notifications of the smoke test."""
         return f"{self.prefix}-check"

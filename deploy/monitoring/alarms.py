@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from deploy.kit.names import Names
 from deploy.monitoring.alarm import Alarm, Measure, one
 from deploy.monitoring.canary import canary_alarms
+from deploy.monitoring.devices import device_alarms
 from deploy.monitoring.job import job_alarms
 from deploy.monitoring.services import (
     delivery_alarms,
@@ -34,6 +35,7 @@ def alarms(
         *canary_alarms(names, environment),
         *table_alarms(names),
         *edge_alarms(names, api_id, machine_arn),
+        *device_alarms(names, environment),
         *queue_alarms(names, queues),
         Alarm(
             DRILL, "Drill", "This is a drill; no action is needed.",

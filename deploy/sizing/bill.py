@@ -47,7 +47,7 @@ def bill(plan: Plan, prices: Prices) -> dict[str, float]:
         "Kinesis": ingest.kinesis(needed, environment, prices),
         "Managed Flink": services.managed_flink(needed, prices, known["limits"]["kpu_disk_gb"]),
         "Firehose": ingest.firehose(needed, prices),
-        "IoT Core": ingest.iot(needed, plan.devices, prices),
+        "IoT Core": ingest.iot(needed, plan.devices, environment, prices),
         "S3": services.s3(needed, prices),
         "Athena": services.athena(needed, environment, prices),
         "Lambda": services.functions(needed, environment, prices),

@@ -71,10 +71,14 @@ def firehose(size: Size, prices: Prices) -> float:
     )
 
 
-def iot(size: Size, devices: int, prices: Prices) -> float:
-    """Always connected devices that send one message per reading; each message triggers a rule and an action."""
+def iot(size: Size, devices: int, environment: Environment, prices: Prices) -> float:
+    """Always connected devices that send one message per reading; each message triggers a rule and an action.
+
+    Device Defender audits each device.
+    """
     if not devices:
         return 0.0
     connected = devices * MONTH_S / 60 / 1e6 * prices["iot_connection_million_minutes"]
     each = prices["iot_message_million"] + prices["iot_rule_million"] + prices["iot_action_million"]
-    return connected + size.readings_s * MONTH_S / 1e6 * each
+    audited = devices * prices["iot_audit_device_month"] if environment.device_audit else 0
+    return connected + size.readings_s * MONTH_S / 1e6 * each + audited

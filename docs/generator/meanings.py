@@ -61,8 +61,8 @@ JOB: dict[str, dict[str, str]] = {
         "python_bundle_ms": "Time that a row waits for its bundle [ms]",
         "request_tuning": "Set RocksDB's and PyFlink's options in the program. Managed Flink refuses that unless AWS "
         "Support has permitted it; a local run always sets them",
-        "require_devices": "Reject readings of a device if the contract of the meter lists no `devices`; otherwise such a "
-        "meter accepts every device of its tenant",
+        "require_devices": "Reject readings of a device if the contract of the meter lists no `devices`; otherwise "
+        "such a meter accepts every device of its tenant",
         "sentry_dsn": "Where errors are reported; empty for nowhere",
         "sentry_secret": "ARN of the secret with the DSN",
     },
@@ -101,5 +101,7 @@ ENVIRONMENT: dict[str, str] = {
     "job": "Settings of group `job` above, as text",
     "quiet_s": "Time without readings after which an alarm is triggered, whole minutes; 0 for no such alarm [s]",
     "keep_snapshots": "Snapshots of the application that remain after a deployment",
+    "device_audit": "Audit certificates and policies of devices daily (AWS IoT Device Defender), for the whole account "
+    "and region: in one environment of these",
     "canary": "Publish a synthetic reading every 15 minutes, with an alarm on its cost",
 }

@@ -21,6 +21,7 @@ EVERYTHING = replace(
     secrets=("arn:aws:secretsmanager:eu-west-1:111122223333:secret:hook-??????",),
     recipient_keys=("arn:aws:kms:eu-west-1:111122223333:key/0000",),
     sentry_secret_arn="arn:aws:secretsmanager:eu-west-1:111122223333:secret:sentry-AbCdEf",
+    device_audit=True,
 )
 
 

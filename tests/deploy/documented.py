@@ -89,6 +89,17 @@ FIREHOSE = {
 }
 #: https://docs.aws.amazon.com/iot/latest/developerguide/kinesis-rule-action.html, sqs-rule-action.html
 IOT_ACTIONS = {"Kinesis": {"kinesis:PutRecord", *_KEY}, "Sqs": {"sqs:SendMessage", *_KEY}}
+#: https://docs.aws.amazon.com/iot-device-defender/latest/devguide/device-defender-audit.html: of the role
+#: AWSIoTDeviceDefenderAudit what the enabled checks read.
+AUDIT = {
+    "iot:DescribeCACertificate",
+    "iot:DescribeCertificate",
+    "iot:GetEffectivePolicies",
+    "iot:GetPolicy",
+    "iot:ListCACertificates",
+    "iot:ListCertificates",
+    "iot:ListPolicies",
+}
 #: https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html; the group is there already.
 FLOW_LOGS = {"logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"}
 #: https://docs.aws.amazon.com/step-functions/latest/dg/connect-ecs.html (a task that is waited for), cw-logs.html,

@@ -12,7 +12,7 @@ ACCOUNT, REGION = "111122223333", "eu-west-1"
 _PSEUDO = {"AWS::AccountId": ACCOUNT, "AWS::Region": REGION, "AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com"}
 _NAMES = (
     "TopicName", "QueueName", "FunctionName", "DeliveryStreamName", "TableName", "StateMachineName", "RuleName",
-    "ApplicationName",
+    "ApplicationName", "ScheduledAuditName",
 )  # fmt: skip
 
 

@@ -34,6 +34,7 @@ NEEDED = {
     "AWS::DynamoDB::Table": ("AWS/DynamoDB", "TableName", ("ReadThrottleEvents", "WriteThrottleEvents")),
     "AWS::ApiGatewayV2::Api": ("AWS/ApiGateway", "ApiId", ("5xx",)),
     "AWS::IoT::TopicRule": ("AWS/IoT", "RuleName", ("RuleMessageThrottled", "Failure", "ErrorActionFailure")),
+    "AWS::IoT::ScheduledAudit": ("AWS/IoT", "ScheduledAuditName", ("NonCompliantResources",)),
     "AWS::KinesisFirehose::DeliveryStream": (
         "AWS/Firehose",
         "DeliveryStreamName",
@@ -97,7 +98,7 @@ def _measures(alarm: dict[str, Any]) -> Iterator[tuple[str, str, list[dict[str, 
             found = query["MetricStat"]["Metric"]
             yield found["Namespace"], found["MetricName"], found.get("Dimensions", [])
         elif sql := re.fullmatch(
-            r"SELECT \w+\((\w+)\) FROM SCHEMA\(\"(.+?)\", .*\) WHERE (\w+) = '(.+)'", query["Expression"]
+            r"SELECT \w+\((\w+)\) FROM (?:SCHEMA\()?\"(.+?)\"(?:, .*\))? WHERE (\w+) = '(.+)'", query["Expression"]
         ):
             yield sql[2], sql[1], [{"Name": sql[3], "Value": sql[4]}]
 
@@ -123,6 +124,10 @@ def missing(account: Account) -> list[str]:
 @pytest.mark.parametrize("environment", DEPLOYED)
 def test_everything_is_watched(templates: Templates, environment: str) -> None:
     assert missing(Account(templates, f"metering-{environment}")) == []
+
+
+def test_what_an_environment_may_have_is_watched(everything: Templates) -> None:
+    assert missing(Account(everything, "metering-all")) == []
 
 
 def test_a_new_queue_without_an_alarm_is_found(templates: Templates) -> None:
@@ -165,13 +170,13 @@ def entries() -> dict[str, str]:
 
 
 def test_each_alarm_has_an_entry_in_the_runbook_and_each_entry_an_alarm() -> None:
-    full = Environment("x", autoscaling=True, quiet_s=3600)
+    full = Environment("x", autoscaling=True, quiet_s=3600, device_audit=True)
     found = alarms(Names("x"), full, [f"x-dead-{what}" for what in DEAD])
     assert {alarm.section for alarm in found} == set(entries())
 
 
 def test_an_entry_says_how_bad_it_is_whose_and_what_to_do() -> None:
-    full = Environment("x", autoscaling=True, quiet_s=3600)
+    full = Environment("x", autoscaling=True, quiet_s=3600, device_audit=True)
     for alarm in alarms(Names("x"), full, [f"x-dead-{what}" for what in DEAD]):
         text = entries()[alarm.section]
         assert (alarm.severity, alarm.owner) in re.findall(r"\*(page|ticket), (\w+)\*", text), alarm.id

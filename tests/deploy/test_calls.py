@@ -130,6 +130,9 @@ def _task(template: Mapping[str, Any], role: str) -> dict[str, str]:
 
 def _rule(template: Mapping[str, Any], role: str) -> dict[str, str]:
     needed: dict[str, str] = {}
+    for audit in of_kind(dict(template), "AWS::IoT::AccountAuditConfiguration").values():
+        if audit["RoleArn"] == {"Fn::GetAtt": [role, "Arn"]}:
+            needed |= dict.fromkeys(aws.AUDIT, "the audit of devices")
     for rule in of_kind(dict(template), "AWS::IoT::TopicRule").values():
         payload = rule["TopicRulePayload"]
         for action in (*payload["Actions"], payload["ErrorAction"]):

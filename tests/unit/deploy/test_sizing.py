@@ -106,8 +106,16 @@ def test_iot_core_cost() -> None:
     needed = size(1000, 300)
     messages = 1000 / 300 * MONTH_S
     expected = 50 * MONTH_S / 60 / 1e6 * 0.08 + messages / 1e6 * (1.0 + 0.15 + 0.15)
-    assert ingest.iot(needed, 50, paid) == pytest.approx(expected)
-    assert ingest.iot(needed, 0, paid) == 0
+    assert ingest.iot(needed, 50, PROD, paid) == pytest.approx(expected)
+    assert ingest.iot(needed, 0, PROD, paid) == 0
+
+
+def test_device_audit_cost() -> None:
+    """50 devices at 1.10 USD per 1,000: 0.055 USD a month."""
+    paid, needed = prices("us-east-1"), size(1000, 300)
+    audited = replace(PROD, device_audit=True)
+    more = ingest.iot(needed, 50, audited, paid) - ingest.iot(needed, 50, PROD, paid)
+    assert more == pytest.approx(0.055)
 
 
 def test_bill_has_all_rows() -> None:
