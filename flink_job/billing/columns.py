@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from flink_job.billing.overlaps import without_replaced
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.history import Intervals
 
@@ -19,6 +20,7 @@ class ReadingColumns:
     """Readings in any order, as arrays of shape (n,).
 
     `meter` contains indexes of `meters`. Quantities are in 1e-6 kWh or 1e-6 kvarh; -1 marks an absent quantity.
+    `revision` is the highest revision of the quantities, None for 0.
     """
 
     meters: Sequence[str]
@@ -26,6 +28,7 @@ class ReadingColumns:
     start_ms: NDArray[np.int64]
     interval_ms: NDArray[np.int64]
     quantities: dict[str, NDArray[np.int64]]
+    revision: NDArray[np.int64] | None = None
 
     @staticmethod
     def concatenated(parts: Sequence[ReadingColumns]) -> ReadingColumns:
@@ -39,12 +42,19 @@ class ReadingColumns:
             np.concatenate([part.start_ms for part in parts]),
             np.concatenate([part.interval_ms for part in parts]),
             {name: np.concatenate([part.quantities[name] for part in parts]) for name in QUANTITIES},
+            np.concatenate([part.revisions for part in parts]),
         )
+
+    @property
+    def revisions(self) -> NDArray[np.int64]:
+        """Highest revision of each reading."""
+        return np.zeros(len(self.meter), dtype=np.int64) if self.revision is None else self.revision
 
     def by_meter(self) -> tuple[dict[str, Intervals], int]:
         """Return (intervals by meter, number of duplicates).
 
-        If records of an interval differ, the larger quantity counts, as in the stream.
+        If records of an interval differ, the larger quantity counts, as in the stream. A reading within a longer one
+        that has a higher revision is a duplicate. Raises OverlapError if it has not.
         """
         order = np.lexsort((self.start_ms, self.meter))
         meter, start = self.meter[order], self.start_ms[order]
@@ -58,11 +68,13 @@ class ReadingColumns:
         columns = [start[firsts], np.maximum.reduceat(self.interval_ms[order], firsts), *quantities.values()]
         bounds = np.flatnonzero(np.append(True, np.diff(meter[firsts]) != 0))
         ends = np.append(bounds[1:], len(firsts))
-        found = {
-            self.meters[int(meter[firsts][a])]: Intervals(*(column[a:b] for column in columns))
-            for a, b in zip(bounds, ends, strict=True)
-        }
-        return found, self._repeats(order, firsts)
+        revision = np.maximum.reduceat(self.revisions[order], firsts)
+        found: dict[str, Intervals] = {}
+        for a, b in zip(bounds, ends, strict=True):
+            name = self.meters[int(meter[firsts][a])]
+            found[name] = without_replaced(name, Intervals(*(column[a:b] for column in columns)), revision[a:b])
+        replaced = len(firsts) - sum(len(data.start_ms) for data in found.values())
+        return found, self._repeats(order, firsts) + replaced
 
     def _repeats(self, order: NDArray[np.int64], firsts: NDArray[np.int64]) -> int:
         """Return the number of records after the first of each interval and quantity."""

@@ -10,8 +10,10 @@ import numpy as np
 from flink_job.billing.columns import QUANTITIES, ReadingColumns
 from flink_job.io.records import read_parts
 from flink_job.metering.bounds import MAX_RECORD_BYTES
+from flink_job.metering.packing import REVISION_BITS
 from flink_job.metering.reading import ParsedReading, parse_reading
 from flink_job.metering.registers import RegisterRead, keep_newest, register_energy
+from flink_job.metering.units import QUANTITY_LIMIT
 
 #: Synthetic future years may be rated; a date further ahead comes from a wrong clock and would create bills for
 #: decades.
@@ -43,11 +45,12 @@ def read_reading_records(name: str, rejects: Rejects, now_ms: int) -> ReadingCol
             rejects.add(name, line, reading)
             continue
         assert reading.meter_id is not None and reading.start_ms is not None and reading.interval_s is not None
-        row = newest.setdefault((reading.meter_id, reading.start_ms), [0, -1, -1, -1, -1])
-        row[0] = max(row[0], reading.interval_s)
-        for position, packed in enumerate(_PACKED, start=1):
-            value = getattr(reading, packed)
-            row[position] = max(row[position], -1 if value is None else value)
+        row = newest.setdefault((reading.meter_id, reading.start_ms), [reading.interval_s, -1, -1, -1, -1])
+        values = [-1 if (value := getattr(reading, packed)) is None else value for packed in _PACKED]
+        known, new = max(row[1:]) >> REVISION_BITS, max(values) >> REVISION_BITS
+        if new >= known:
+            row[0] = reading.interval_s if new > known else max(row[0], reading.interval_s)
+        row[1:] = map(max, row[1:], values)
         if reading.register_packed is not None:
             dial = registers.setdefault((reading.meter_id, reading.register_id or ""), {})
             keep_newest(dial, reading.start_ms, RegisterRead(reading.register_packed, reading.rollover_ukwh))
@@ -63,11 +66,13 @@ def _columns(newest: dict[tuple[str, int], list[int]]) -> ReadingColumns:
     meters = sorted({meter for meter, _ in newest})
     index = {meter: i for i, meter in enumerate(meters)}
     table = np.array(list(newest.values()), dtype=np.int64).reshape(-1, 5)
-    values = np.where(table[:, 1:] < 0, -1, table[:, 1:] & ((1 << 50) - 1))
+    values = np.where(table[:, 1:] < 0, -1, table[:, 1:] & (QUANTITY_LIMIT - 1))
+    revision = np.maximum(table[:, 1:].max(axis=1, initial=-1), 0) >> REVISION_BITS
     return ReadingColumns(
         meters,
         np.array([index[meter] for meter, _ in newest], dtype=np.int64),
         np.array([start for _, start in newest], dtype=np.int64),
         table[:, 0] * 1000,
         {name: values[:, i] for i, name in enumerate(QUANTITIES)},
+        revision,
     )

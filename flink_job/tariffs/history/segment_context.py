@@ -80,16 +80,20 @@ class SegmentContext:
         return self.periods_at(lambda tariff: tariff.calendar, self.data.start_ms)
 
     def periods_at(self, calendar_of: Callable[[Tariff], Calendar], instants_ms: Ints) -> NDArray[np.int64]:
-        """Return the periods at instants [epoch ms], as indices of the periods of the tariff's own calendar."""
+        """Return the periods at instants [epoch ms], as indices of the periods of the tariff's own calendar.
+
+        They follow the clock of the tariff, if it has a time zone, and otherwise that of the contract.
+        """
         own = calendar_of(self.tariff)
         if len(self.parts) <= 1:
-            return self.timeline(own, self.terms.zone).periods_at(instants_ms)
+            return self.timeline(own, self.tariff.timezone or self.terms.zone).periods_at(instants_ms)
         found = np.zeros(len(instants_ms), dtype=np.int64)
         for part in self.parts:
             inside = (instants_ms >= part.segment.segment_start_ms) & (instants_ms < part.segment.segment_end_ms)
             calendar = calendar_of(part.tariff)
             index = np.array([own.periods.index(name) for name in calendar.periods], dtype=np.int64)
-            found[inside] = index[self.timeline(calendar, self.terms.zone).periods_at(instants_ms[inside])]
+            timeline = self.timeline(calendar, part.tariff.timezone or self.terms.zone)
+            found[inside] = index[timeline.periods_at(instants_ms[inside])]
         return found
 
     @property

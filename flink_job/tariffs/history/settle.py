@@ -3,27 +3,52 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 
 from flink_job.metering.zones import local_midnight_ms
 from flink_job.tariffs.charges import TO_MICRO, fixed_amount, tax_amount
+from flink_job.tariffs.cycle import segment_between
 from flink_job.tariffs.exact import RATE_SCALE, Ints, round_div, times, total
 from flink_job.tariffs.history.chains import SoFar
 from flink_job.tariffs.history.intervals import round_to
 from flink_job.tariffs.history.segment_context import CarryOver, SegmentContext
 from flink_job.tariffs.model import FixedCharge, Tax
+from flink_job.tariffs.state import Basis, days_of_year
 
 _DECIMALS = 6
 
 
 def accrued_fixed(context: SegmentContext, charges: tuple[FixedCharge, ...]) -> Ints:
     """Return the fixed charges of the segment, accrued in proportion to time."""
-    tariff = replace(context.tariff, fixed=charges)
     start = np.array([context.billing.segment.segment_start_ms], dtype=np.int64)
-    amount = fixed_amount(tariff, context.basis, context.at_ms) - fixed_amount(tariff, context.basis, start)
+    amount = _fixed_until(context, charges, context.at_ms) - _fixed_until(context, charges, start)
     return np.broadcast_to(amount, context.at_ms.shape).astype(np.int64)
+
+
+def _fixed_until(context: SegmentContext, charges: tuple[FixedCharge, ...], at_ms: Ints) -> Ints:
+    """Return the fixed charges from the start of the cycle to an instant in it.
+
+    In a cycle over the turn into or out of a leap year, the days of each year are charged at a 365th or a 366th of a
+    yearly amount.
+    """
+    tariff, basis, segment = context.tariff, context.basis, context.billing.segment
+    start = segment.cycle_start
+    end = start + timedelta(days=segment.cycle_days)
+    lengths = {days_of_year(start), days_of_year(end - timedelta(days=1))}
+    if len(lengths) == 1 or not any(charge.per == "year" for charge in charges):
+        return fixed_amount(replace(tariff, fixed=charges), basis, at_ms)
+    amount = fixed_amount(replace(tariff, fixed=tuple(c for c in charges if c.per != "year")), basis, at_ms)
+    yearly = replace(tariff, fixed=tuple(c for c in charges if c.per == "year"))
+    for year in range(start.year, end.year + 1):
+        first, last = max(start, date(year, 1, 1)), min(end, date(year + 1, 1, 1))
+        if first < last:
+            part = segment_between(
+                segment.tariff_id, segment.tariff_version, (first, last), first, last, context.terms.zone
+            )
+            amount = amount + fixed_amount(yearly, Basis.of([part], np.zeros(1, dtype=np.int64)), at_ms)
+    return np.asarray(amount)
 
 
 def minimum_line(context: SegmentContext, covered: Ints, carry_over: CarryOver, so_far: SoFar) -> Ints:

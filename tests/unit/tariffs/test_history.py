@@ -28,7 +28,7 @@ from flink_job.tariffs.model import Tariff
 from flink_job.tariffs.series import series_of
 from tests.harness.kinds import EVERY_DAY, HEAD
 
-UTC = ZoneInfo("UTC")
+UTC, LONDON = ZoneInfo("UTC"), ZoneInfo("Europe/London")
 HOUR_MS = 3_600_000
 ONE_PRICE = {"energy": {"periods": {"all": [{"price": "0.10"}]}}}
 SUMMER = [
@@ -302,3 +302,46 @@ def test_the_last_cycle_is_billed_to_its_end_though_its_tariff_changes_after_the
 
     assert fixed(old, new) == [10, 21]
     assert fixed(replace(old, valid_to=date(2026, 1, 11))) == [10]
+
+
+@pytest.mark.parametrize("change", [None, "2027-12-20", "2028-01-01", "2028-01-10"])
+def test_a_yearly_charge_over_the_turn_into_a_leap_year(change: str | None) -> None:
+    """366 a year from 15 December 2027 to 15 January 2028: 17 days of 365 and 14 of 366.
+
+    17 x 366/365 + 14 x 366/366 = 31.046575; a new version of equal content changes nothing.
+    """
+    old = read_tariff({**HEAD, "fixed": [{"name": "meter", "amount": "366", "per": "year"}]})
+    versions = [old, *([replace(old, version="2", valid_from=date.fromisoformat(change))] if change else [])]
+    data = Intervals.of(np.array([at("2027-12-20"), at("2028-01-10")]), np.full(2, HOUR_MS), np.array([1, 1]))
+    history = rate_history(versions_in_force(versions), BillingTerms(UTC, billing_day=15), data)
+    assert sum(amounts(history, "fixed")) == Decimal("31.046575")
+
+
+def test_periods_by_the_clock_of_the_tariff() -> None:
+    """Night is 00:30 to 07:30 UTC, which is 01:30 to 08:30 in London in July.
+
+    48 half hours of 1 July in London, 3 kWh each from 00:30 to 07:30 local time and 1 kWh else. By UTC those from 00:30
+    to 01:30 are day: 2 x 3 x 0.30; from 01:30 to 08:30 night: (12 x 3 + 2) x 0.14; the other 32 day: 32 x 0.30.
+    1.80 + 5.32 + 9.60 = 16.72; by London's clock it would be 14 x 3 x 0.14 + 34 x 0.30 = 16.08.
+    """
+    days = [
+        {
+            "on": EVERY_DAY,
+            "bands": [
+                {"from": "00:00", "period": "day"},
+                {"from": "00:30", "period": "night"},
+                {"from": "07:30", "period": "day"},
+            ],
+        }
+    ]
+    energy = {"periods": {"night": [{"price": "0.14"}], "day": [{"price": "0.30"}]}}
+    midnight = local_midnight_ms(date(2026, 7, 1), LONDON)
+    readings = [(midnight + n * HOUR_MS // 2, 3 if 1 <= n < 15 else 1) for n in range(48)]
+    document = {"calendar": {"days": days}, "energy": energy}
+    by_zone = {
+        zone: rated({**document, **zone_of}, *readings, interval_s=1800, terms=BillingTerms(LONDON))
+        for zone, zone_of in (("utc", {"timezone": "Etc/UTC"}), ("own", {}))
+    }
+    assert amounts(by_zone["utc"], "energy") == [Decimal("16.72")]
+    assert amounts(by_zone["own"], "energy") == [Decimal("16.08")]
+    assert by_zone["utc"].bills[0].start == date(2026, 7, 1)
