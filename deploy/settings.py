@@ -46,6 +46,8 @@ class Environment:
     keep_snapshots: snapshots of the application to retain after a deployment (deploy/stream_job/snapshots.py).
     device_audit: audit certificates and policies of devices daily (AWS IoT Device Defender). The audit covers the whole
         account and region, so one environment of these has it.
+    source: another environment of the account and region, whose streams, tariffs, rules and contracts the job reads
+        instead of its own (docs/use/operate.md#side-by-side).
     canary: publish a synthetic reading every 15 minutes and raise an alarm if its cost is late or wrong.
     """
 
@@ -81,6 +83,7 @@ class Environment:
     quiet_s: int = 0
     keep_snapshots: int = 10
     device_audit: bool = False
+    source: str = ""
     canary: bool = True
 
     def __post_init__(self) -> None:
@@ -101,6 +104,11 @@ class Environment:
                     raise SettingsError(f"{self.name}: {field_name}: {arn!r} is not an ARN of {kind}")
         if not 0 <= self.quiet_s <= 86_400 or self.quiet_s % 60:
             raise SettingsError(f"{self.name}: quiet_s must be whole minutes, at most one day (86400)")
+        if self.source and (self.source == self.name or self.canary):
+            raise SettingsError(
+                f"{self.name}: an environment with a source must name another one and set canary = false: its "
+                "readings would be in a stream that the job does not read"
+            )
         if not 1 <= self.keep_snapshots <= 400:
             raise SettingsError(
                 f"{self.name}: keep_snapshots is {self.keep_snapshots}, but must be 1 to 400: an application may have "
@@ -110,6 +118,11 @@ class Environment:
     @property
     def prefix(self) -> str:
         return f"{APPLICATION}-{self.name}"
+
+    @property
+    def source_prefix(self) -> str:
+        """Prefix of the resources that the job reads: those of the source, or its own."""
+        return f"{APPLICATION}-{self.source or self.name}"
 
     @property
     def zones(self) -> int:
@@ -160,7 +173,15 @@ ENVIRONMENTS: Mapping[str, Environment] = {
 
 def environment_named(name: str) -> Environment:
     """The environment of this name, with the settings of `environments.toml`. Raises SettingsError."""
-    return overridden(name, ENVIRONMENTS)
+    environment = overridden(name, ENVIRONMENTS)
+    if environment.source:
+        source = overridden(environment.source, ENVIRONMENTS)
+        if (source.region, source.account) != (environment.region, environment.account):
+            raise SettingsError(
+                f"{name}: its source {source.name} has another region or account ({source.region}, {source.account}): "
+                "a job reads streams of its own region and account only"
+            )
+    return environment
 
 
 def check_operators(environment: Environment) -> None:

@@ -91,15 +91,19 @@ class JobStack(Stack):
         super().__init__(scope, id, **options)
         names = names_of(environment)
         job = StreamJob(self, "StreamJob", Deployment(names, environment, imported_key(self, data)), state)
-        job.read(data.streams.readings)
-        job.read(data.streams.contracts)
+        if environment.source:
+            job.read_inputs(names.of(environment.source_prefix))
+        else:
+            job.read(data.streams.readings)
+            job.read(data.streams.contracts)
+            job.read_registry(names.registry)
+            job.write_copies(names.registry)
         job.write(data.streams.alerts)
         for name in OUTPUTS:
             # By name, not by an export of the pipeline, so that the pipeline can be replaced while the job runs.
             job.deliver(
                 self.format_arn(service="firehose", resource="deliverystream", resource_name=names.delivery(name))
             )
-        job.read_registry(names.registry)
         output(self, "Application", names.application, "Application of Managed Service for Apache Flink")
 
 

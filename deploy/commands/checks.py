@@ -100,5 +100,6 @@ def run_smoke(environment: Environment, names: Names, limit_s: float) -> None:
     console.print(f"Alerting works: a test alert was raised and cleared, both delivered within {took_s:.1f} s")
     clients = smoke_test.Clients(*(client(name, environment) for name in ("kinesis", "s3", "athena")))
     with console.status("Waiting for the cost of a test reading in Athena; this takes minutes"):
-        found = smoke_test.check(clients, names, datetime.now(UTC), limit_s)
+        source = names.of(environment.source_prefix)
+        found = smoke_test.check(clients, names, datetime.now(UTC), limit_s, source=source)
     console.print("The job works: " + ", ".join(f"{name} {value}" for name, value in found.items()))

@@ -77,7 +77,8 @@ def up(
     cdk.run("deploy", f"{names.prefix}-data", "--require-approval", approval)
     if restore_from:
         restore_into(env, restore_from)
-    _fill_registry(client("s3", environment), names, tariffs, rules)
+    if not environment.source:
+        _fill_registry(client("s3", environment), names, tariffs, rules)
     # Runs of files read the exported contracts; a job without state starts from their snapshot.
     export_contracts(environment, names)
     cdk.run("deploy", "--all", "--require-approval", approval)

@@ -43,6 +43,20 @@ def use_key(role: iam.IRole, key: kms.IKey) -> None:
     allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], key.key_arn)
 
 
+def use_key_by_alias(role: iam.IRole, alias: str) -> None:
+    """Allow a role to decrypt with the key that has an alias, in this account and region."""
+    key = Stack.of(role).format_arn(service="kms", resource="key", resource_name="*")
+    role.add_to_principal_policy(
+        iam.PolicyStatement(
+            actions=["kms:Decrypt"],
+            resources=[key],
+            conditions={"ForAnyValue:StringEquals": {"kms:ResourceAliases": f"alias/{alias}"}},
+        )
+    )
+    shown_key = shown(Stack.of(role).resolve(key))
+    accept(role, f"AwsSolutions-IAM5[Resource::{shown_key}]", "The alias in the condition names one key.")
+
+
 def read_objects(role: iam.IRole, bucket: str, *prefixes: str) -> None:
     """Allow a role to read objects of a bucket (by name): those under a prefix that ends in `/`, or a single key.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 #: Keys in the registry bucket.
 TARIFFS, RULES, ROUTES, CONTRACTS = "tariffs/", "rules/rules.yaml", "rules/routes.json", "contracts/contracts.ndjson.gz"
@@ -19,6 +19,10 @@ class Names:
 
     prefix: str
     suffix: str = "000000000000-us-east-1"
+
+    def of(self, prefix: str) -> Names:
+        """Names of another environment in the same account and region."""
+        return replace(self, prefix=prefix)
 
     @property
     def readings(self) -> str:

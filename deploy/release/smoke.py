@@ -45,19 +45,22 @@ def check(
     limit_s: float = LIMIT_S,
     poll_s: float = POLL_S,
     wait: Callable[[float], None] = time.sleep,
+    source: Names | None = None,
 ) -> dict[str, str | None]:
     """Publish a reading of a new meter and return its cost row; the rows stay in the lake under site `smoke-check`.
 
+    `source` has the streams and tariffs that the job reads, if they are another environment's.
     Raises SmokeError.
     """
     meter = f"{SITE}-{now:%Y%m%dT%H%M%S}"
     start = (now - timedelta(seconds=INTERVAL_S)).replace(microsecond=0)
-    _put(clients.kinesis, names.contracts, meter, _contract(meter, _tariff(clients.s3, names)))
+    read = source or names
+    _put(clients.kinesis, read.contracts, meter, _contract(meter, _tariff(clients.s3, read)))
     athena, waited, sent = AthenaClient(clients.athena, names.prefix, names.database), 0.0, -RESEND_S
     while waited < limit_s:
         if waited - sent >= RESEND_S:
             # Sent again, the reading is a duplicate; its arrival releases a first one that arrived before its contract.
-            _put(clients.kinesis, names.readings, meter, _reading(meter, start))
+            _put(clients.kinesis, read.readings, meter, _reading(meter, start))
             sent = waited
         if found := _cost(athena, meter, start, wait):
             return found

@@ -14,15 +14,17 @@ from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
 from deploy.kit.deployment import Deployment
-from deploy.kit.grants import allow, read_objects, service, use_key, write_objects
+from deploy.kit.grants import allow, read_objects, service, use_key, use_key_by_alias, write_objects
 from deploy.kit.logs import log_group, log_stream_arn
-from deploy.kit.names import RULES, SNAPSHOT, TARIFFS
+from deploy.kit.names import RULES, SNAPSHOT, TARIFFS, Names
 from deploy.stream_job.package import PACKAGE
 from deploy.stream_job.properties import RESTORE, SKIP, property_groups, release_of
 from flink_job.tariffs.registry import COPY_SUFFIX
 
 RUNTIME = "FLINK-1_20"
 CHECKPOINT_MS, PAUSE_MS = 60_000, 5_000
+#: Actions of the Kinesis source connector.
+READ_STREAM = ("kinesis:DescribeStream", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards")
 #: CDK context (`-c restore=...`) with the restore type of an updated application.
 RESTORE_CONTEXT = "restore"
 
@@ -123,16 +125,7 @@ class StreamJob(Construct):
 
     def read(self, stream: kinesis.IStream) -> None:
         """Grant the actions of the Kinesis source connector on a stream."""
-        allow(
-            self.role,
-            [
-                "kinesis:DescribeStream",
-                "kinesis:GetRecords",
-                "kinesis:GetShardIterator",
-                "kinesis:ListShards",
-            ],
-            stream.stream_arn,
-        )
+        allow(self.role, READ_STREAM, stream.stream_arn)
 
     def write(self, stream: kinesis.IStream) -> None:
         """Grant the actions of the Kinesis sink on a stream."""
@@ -143,9 +136,21 @@ class StreamJob(Construct):
         allow(self.role, ["firehose:PutRecordBatch"], delivery_stream_arn)
 
     def read_registry(self, registry: str) -> None:
-        """Grant reading tariffs, rules and the contract snapshot in the registry bucket; writing copies of tariffs."""
+        """Grant reading tariffs, rules and the contract snapshot in a registry bucket."""
         read_objects(self.role, registry, TARIFFS, RULES, SNAPSHOT)
+
+    def write_copies(self, registry: str) -> None:
+        """Grant writing copies of tariffs in a registry bucket."""
         write_objects(self.role, registry, f"{TARIFFS}*{COPY_SUFFIX}")
+
+    def read_inputs(self, source: Names) -> None:
+        """Grant reading the streams and the registry of another environment, which another key encrypts."""
+        stack = Stack.of(self)
+        for name in (source.readings, source.contracts):
+            arn = stack.format_arn(service="kinesis", resource="stream", resource_name=name)
+            allow(self.role, READ_STREAM, arn)
+        self.read_registry(source.registry)
+        use_key_by_alias(self.role, source.prefix)
 
 
 def _run_configuration(scope: Construct) -> dict[str, Any]:

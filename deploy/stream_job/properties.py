@@ -27,17 +27,18 @@ def property_groups(
     names: Names, environment: Environment, region: str, fingerprint: str, release: str = ""
 ) -> Mapping[str, Mapping[str, str]]:
     """All property groups. Raises ConfigError if the job would not start with them."""
+    read = names.of(environment.source_prefix)
     # Parallelism is not a property: the service sets and changes it.
     job = {"max_parallelism": str(environment.max_parallelism), **environment.job}
     if environment.sentry_secret_arn:
         job["sentry_secret"] = environment.sentry_secret_arn
     groups = {
         RUN_OPTIONS: OPTIONS,
-        "readings": {"stream": names.readings, "region": region},
+        "readings": {"stream": read.readings, "region": region},
         "contracts": {
-            "stream": names.contracts,
+            "stream": read.contracts,
             "region": region,
-            "snapshot_uri": f"s3://{names.registry}/{SNAPSHOT}",
+            "snapshot_uri": f"s3://{read.registry}/{SNAPSHOT}",
         },
         "outputs": {
             **{output: names.delivery(output) for output in OUTPUTS},
@@ -46,9 +47,11 @@ def property_groups(
             "region": region,
         },
         "tariffs": {
-            "uri": f"s3://{names.registry}/{TARIFFS}",
-            "rules_uri": f"s3://{names.registry}/{RULES}",
+            "uri": f"s3://{read.registry}/{TARIFFS}",
+            "rules_uri": f"s3://{read.registry}/{RULES}",
             "region": region,
+            # The job of the source writes them.
+            **({"keep_copies": "false"} if environment.source else {}),
         },
         "job": job,
         DEPLOYMENT: {"state": fingerprint, RELEASE: release or "unknown"},

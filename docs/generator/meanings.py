@@ -103,5 +103,7 @@ ENVIRONMENT: dict[str, str] = {
     "keep_snapshots": "Snapshots of the application that remain after a deployment",
     "device_audit": "Audit certificates and policies of devices daily (AWS IoT Device Defender), for the whole account "
     "and region: in one environment of these",
+    "source": "Another environment whose streams and registry the job reads instead of its own "
+    "([side by side](../use/operate.md#side-by-side))",
     "canary": "Publish a synthetic reading every 15 minutes, with an alarm on its cost",
 }
