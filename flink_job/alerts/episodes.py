@@ -14,13 +14,16 @@ import itertools
 
 from flink_job.alerts.changes import CLEARED, EASED, ESCALATED, FLAPPING, RAISED, Change
 from flink_job.alerts.emission import change_of, ended_state
-from flink_job.alerts.late import CORRECTED, close_late, forget_late, join_late, observe_late
+from flink_job.alerts.late import CORRECTED, EARLIER, close_late, forget_late, join_late, observe_late
 from flink_job.alerts.points import (
     Point,
     breaches,
+    ends_at,
     index_of,
     insert,
+    is_clear,
     is_consecutive,
+    past_end,
     prune,
     sustained_rank,
     trailing_run,
@@ -99,9 +102,11 @@ def _observe(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -
         return []
     found: list[Change] = []
     if track.episode is None:
-        if inserted.before is not None and rule.rank_of(inserted.before) == CLEAR and breaches(rule, point):
-            # The last episode may have ended with the sample that is corrected.
-            found = _reopen(rule, entity, track, point, inserted.cost_u, fresh)
+        was_clear = inserted.before is None or rule.rank_of(inserted.before) == CLEAR
+        if point.at_ms <= track.ended_ms and was_clear and breaches(rule, point):
+            # The last episode may have ended with the sample that is corrected, or without the one that was missing.
+            detail = CORRECTED if inserted.before is not None else EARLIER
+            found = _reopen(rule, entity, track, point, inserted.cost_u, fresh, detail)
         found = found or _maybe_raise(rule, entity, track, point, fresh)
     else:
         found = _update(rule, entity, track, point, fresh)
@@ -109,18 +114,19 @@ def _observe(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -
     return found
 
 
-def _reopen(rule: Rule, entity: str, track: Track, point: Point, cost_u: int, fresh: bool) -> list[Change]:
-    """Raise the last episode again if a corrected sample shows that it went on; else end it before the sample."""
-    if point.at_ms > track.ended_ms:
-        return []
+def _reopen(rule: Rule, entity: str, track: Track, point: Point, cost_u: int, fresh: bool, detail: str) -> list[Change]:
+    """Raise the last episode again if a corrected or late sample shows that it went on; else end it before that."""
     points, at = track.points, index_of(track.points, point.at_ms)
     last = track.ended[-1] if track.ended else None
-    clear = trailing_run(rule, points[:at], lambda p: rule.rank_of(p.value) == CLEAR, last.start_ms - 1 if last else 0)
+    clear = trailing_run(rule, points[:at], lambda p: is_clear(rule, p), last.start_ms - 1 if last else 0)
     has_ended = bool(clear) and clear[-1].at_ms - clear[0].at_ms >= rule.clear_for_ms
     if last is None or point.at_ms <= last.start_ms or has_ended:
         track.ended_ms = point.at_ms - 1
         if last is not None:
             last.ended_ms = track.ended_ms
+        return []
+    if detail == EARLIER and ends_at(rule, points[at + 1 :], last.ended_ms):
+        last.cost_u += cost_u
         return []
     track.ended.pop()
     track.episode, last.ended_ms = last, None
@@ -132,7 +138,7 @@ def _reopen(rule: Rule, entity: str, track: Track, point: Point, cost_u: int, fr
     is_newest, muted = at == len(points) - 1, rule.is_muted(point.at_ms)
     last.historical = not (fresh and is_newest)
     last.notified = not (last.historical or muted)
-    found = [change_of(rule, entity, last, point, RAISED, muted, CORRECTED)]
+    found = [change_of(rule, entity, last, point, RAISED, muted, detail)]
     return found if is_newest else found + _update(rule, entity, track, points[-1], False)
 
 
@@ -160,8 +166,15 @@ def _maybe_raise(rule: Rule, entity: str, track: Track, point: Point, fresh: boo
     flapping = _flips(rule, track, points[last].at_ms)
     track.episode.flapping = flapping
     found = [change_of(rule, entity, track.episode, points[last], FLAPPING if flapping else RAISED, muted)]
-    # A breach that is found late may have ended already.
-    return found + (_update(rule, entity, track, points[-1], False) if last < len(points) - 1 else [])
+    return found if last == len(points) - 1 else found + _follow(rule, entity, track, points[last + 1 :])
+
+
+def _follow(rule: Rule, entity: str, track: Track, following: list[Point]) -> list[Change]:
+    """Process the samples that follow a breach that is found late: it may have ended already."""
+    for point in following:
+        if is_clear(rule, point) and (divided := _divide(rule, entity, track, point)):
+            return divided
+    return _update(rule, entity, track, following[-1], False)
 
 
 def _update(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) -> list[Change]:
@@ -170,8 +183,10 @@ def _update(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) ->
     assert episode is not None
     newest = points[-1]
     # The sample at the start is clear if it has been corrected.
-    clear = trailing_run(rule, points, lambda p: rule.rank_of(p.value) == CLEAR, episode.start_ms - 1)
+    clear = trailing_run(rule, points, lambda p: is_clear(rule, p), episode.start_ms - 1)
     required_ms = required_clear_ms(rule, episode)
+    if is_clear(rule, point) and (divided := _divide(rule, entity, track, point)):
+        return divided
     if clear and clear[-1].at_ms - clear[0].at_ms >= required_ms:
         end = next(p for p in clear if p.at_ms - clear[0].at_ms >= required_ms)
         return [_end(rule, entity, track, end, ended_state(rule))]
@@ -188,6 +203,22 @@ def _update(rule: Rule, entity: str, track: Track, point: Point, fresh: bool) ->
         if 0 <= top < episode.rank:
             episode.rank = top
             found.append(change_of(rule, entity, episode, newest, EASED, rule.is_muted(newest.at_ms)))
+    return found
+
+
+def _divide(rule: Rule, entity: str, track: Track, point: Point) -> list[Change]:
+    """End an open episode in the past if a late sample shows that it was clear, and raise what followed as another."""
+    episode = track.episode
+    assert episode is not None
+    end = past_end(rule, track.points, point, episode.start_ms, required_clear_ms(rule, episode))
+    if end is None:
+        return []
+    rest = track.points[index_of(track.points, end.at_ms) + 1 :]
+    episode.cost_u -= sum(p.cost_u for p in rest)
+    found = [_end(rule, entity, track, end, ended_state(rule))]
+    for later in rest:
+        if track.episode is None:
+            found += _maybe_raise(rule, entity, track, later, not episode.historical)
     return found
 
 

@@ -53,18 +53,33 @@ def _powers(reading: ParsedReading, contract: Contract) -> dict[str, float]:
     return found
 
 
-#: Costed readings in order of arrival, and the newest totals of KPIs, which are assumed to arrive at the end of their
-#: window.
+#: Costed readings in order of arrival.
 COSTED_SQL = """
 SELECT meter_id, site_path, epoch_ms(interval_start), interval_s, revision, epoch_ms(arrival), currency,
   CAST(cost AS DOUBLE), CAST(energy_kwh AS DOUBLE), CAST(export_kwh AS DOUBLE)
 FROM costs ORDER BY arrival, shard, LENGTH(record_position), record_position
 """
+#: The newest totals of KPIs, which are assumed to arrive at the end of their window. The last column is whether the end
+#: of the input cuts it, as in InputEnds (flink_job/java): of a site, by the last readings of its meters.
 KPI_SQL = """
+WITH meters AS (
+  SELECT tenant, split_part(site_path, '/', 1) AS site, MAX(epoch_ms(interval_start) + interval_s * 1000) AS end_ms
+  FROM costs GROUP BY tenant, site, meter_id
+),
+sites AS (
+  SELECT tenant, site, last_ms, quantile_disc(end_ms, 0.5) AS most_ms
+  FROM (SELECT *, MAX(end_ms) OVER (PARTITION BY tenant, site) AS last_ms FROM meters)
+  WHERE end_ms >= last_ms - 3600000 GROUP BY tenant, site, last_ms
+)
 SELECT entity, site_path, level, window_s, epoch_ms(window_start), epoch_ms(window_end), currency,
   CAST(cost AS DOUBLE), CAST(energy_kwh AS DOUBLE), CAST(reactive_kvarh AS DOUBLE), CAST(max_kw AS DOUBLE),
-  readings, expected_readings
-FROM kpis WHERE window_s > 900 ORDER BY window_end, entity
+  readings, expected_readings,
+  COALESCE(epoch_ms(window_end) > last_ms OR epoch_ms(window_start) >= most_ms, FALSE) AS is_partial
+FROM kpis LEFT JOIN sites ON kpis.tenant = sites.tenant AND split_part(site_path, '/', 1) = site
+WHERE window_s > 900
+  -- The parts of an hour in which a day ends are no samples, see kpi_samples.sql.
+  AND (window_s = 86400 OR day_start <= window_start AND epoch_ms(day_start) + day_s * 1000 >= epoch_ms(window_end))
+ORDER BY window_end, entity
 """
 
 
@@ -88,15 +103,15 @@ def batches_of_kpis(rows: Iterable[Any]) -> Iterator[Batch]:
     windows = list(rows)
     if not windows:
         return
-    entities, paths, levels, lengths, starts, ends, currencies, costs, kwh, kvarh, max_kw, readings, expected = zip(
-        *windows, strict=True
-    )
+    entities, paths, levels, lengths, starts, ends, currencies, *measured, partial = zip(*windows, strict=True)
+    costs, kwh, kvarh, max_kw, readings, expected = measured
     durations = [(end - start) // 1000 for start, end in zip(starts, ends, strict=True)]
     highest = [value or 0 for value in max_kw]  # as in the stream, see kpi_samples.sql
     signals = kpi_signals(durations, readings, expected, kwh, kvarh, costs, highest)
     for row, window_s in enumerate(lengths):
         values = {name: column[row] for name, column in signals.items() if not isnan(column[row])}
-        sample = Sample(starts[row], durations[row], 0, round(costs[row] * MICRO), values)
+        cost_u = round(costs[row] * MICRO)
+        sample = Sample(starts[row], durations[row], 0, cost_u, values, is_partial=partial[row])
         entity = Entity(entities[row], paths[row])
         yield _batch(entity, "kpi", levels[row], window_s, ends[row], currencies[row], sample)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from flink_job.alerts.rules import Rule
+from flink_job.alerts.rules import CLEAR, Rule
 
 #: Windows of an open alert that are kept: the hours of six weeks.
 MAX_WINDOWS = 1000
@@ -87,6 +87,33 @@ def is_consecutive(rule: Rule, earlier: Point, later: Point) -> bool:
 def breaches(rule: Rule, point: Point) -> bool:
     """True if the value breaches some level of the rule."""
     return rule.rank_of(point.value) >= 0
+
+
+def is_clear(rule: Rule, point: Point) -> bool:
+    """True if the value is clear for the rule."""
+    return rule.rank_of(point.value) == CLEAR
+
+
+def past_end(rule: Rule, points: list[Point], point: Point, start_ms: int, required_ms: int) -> Point | None:
+    """The sample that ended an episode from `start_ms` on, by a run of clear samples with `point` that is over."""
+    at = index_of(points, point.at_ms)
+    following = next((later for later in range(at, len(points)) if not is_clear(rule, points[later])), len(points))
+    if following == len(points):
+        return None
+    clear = trailing_run(rule, points[:following], lambda p: is_clear(rule, p), start_ms - 1)
+    return next((p for p in clear if p.at_ms - clear[0].at_ms >= required_ms), None)
+
+
+def ends_at(rule: Rule, following: list[Point], ended_ms: int | None) -> bool:
+    """True if the first samples that are clear for long enough after a breach end its episode at `ended_ms`."""
+    first: Point | None = None
+    for number, point in enumerate(following):
+        if number and not is_consecutive(rule, following[number - 1], point):
+            first = None
+        first = (first or point) if is_clear(rule, point) else None
+        if first is not None and point.at_ms - first.at_ms >= rule.clear_for_ms:
+            return point.at_ms == ended_ms
+    return False
 
 
 def prune(rule: Rule, points: list[Point], start_ms: int | None) -> None:

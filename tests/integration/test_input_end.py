@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flink_job.lake.database import query
-from tests.harness.jobs import run_files, write_records
+from tests.harness.alerting import parse_lines
+from tests.harness.jobs import command, run_files, write_records
 from tests.integration.test_rules_of_the_stream import contract, reading
 
 RULES = """
@@ -45,8 +47,8 @@ SITES = {
 
 
 @pytest.fixture(scope="module")
-def alerts(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str, str, str, float]]:
-    """(site, rule, state, time, value) of all changes of alerts."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the rules, and the output in `out`."""
     folder: Path = tmp_path_factory.mktemp("input-end")
     meters = [(path, name, list(sent)) for path, sites in SITES.items() for name, sent in sites.items()]
     records = sorted((r for *_, sent in meters for r in sent), key=lambda r: str(json.loads(r)["interval_start"]))
@@ -54,6 +56,12 @@ def alerts(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str, str,
     (folder / "rules.yaml").write_text(RULES, encoding="utf-8")
     files = write_records(folder / "r.ndjson", records), write_records(folder / "c.ndjson", contracts)
     run_files(*files, folder / "out", rules=folder / "rules.yaml")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def alerts(folder: Path) -> set[tuple[str, str, str, str, float]]:
+    """(site, rule, state, time, value) of all changes of alerts."""
     sql = "SELECT entity, rule_id, state, strftime(event_time, '%H:%M'), value FROM alerts"
     return {(str(row[0]).split("/")[0], *row[1:]) for row in query(folder / "out", sql)[1]}
 
@@ -89,3 +97,18 @@ def test_the_last_hour_that_is_complete_counts(alerts: Any) -> None:
         ("high", "raised", "00:00", 32),
         ("long-day", "raised", "00:00", 112),
     ]
+
+
+def test_a_replay_of_the_output_makes_the_same_alerts(folder: Path, alerts: Any) -> None:
+    out = folder / "changes.ndjson"
+    command("alerts", "replay", folder / "rules.yaml", "--lake", folder / "out", "--out", out)
+    assert alerts == {
+        (
+            row["entity"].split("/")[0],
+            row["rule_id"],
+            row["state"],
+            datetime.fromtimestamp(row["event_ms"] / 1000, UTC).strftime("%H:%M"),
+            row["value"],
+        )
+        for row in parse_lines(out)
+    }

@@ -156,8 +156,9 @@ def test_the_cost_of_an_alert_is_that_of_its_windows(
             point = Point(at_ms, 3600, 0, total, round(total * 1_000_000))
             for change in step(rule, LINE.name, state, point, TEN + (hour + 1) * HOUR_MS):
                 if change.state == "cleared" and not change.historical:
-                    start = (change.episode_ms - TEN) // HOUR_MS
-                    assert change.cost_u == round(sum(v for at, v in totals.items() if at >= start) * 1_000_000)
+                    start, end = ((ms - TEN) // HOUR_MS for ms in (change.episode_ms, change.event_ms))
+                    within = sum(v for at, v in totals.items() if start <= at <= end)
+                    assert change.cost_u == round(within * 1_000_000)
 
 
 def test_a_correction_has_no_signal_cost() -> None:

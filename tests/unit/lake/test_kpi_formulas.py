@@ -105,7 +105,7 @@ def test_a_replay_has_the_signals_of_the_formulas() -> None:
     """A signal without a value is absent; a window without a maximum counts as 0 kW, as in the stream."""
     start, end = (int(datetime(2026, 3, 28, hour).timestamp() * 1000) for hour in (10, 11))
     quantities = [(1.0, 3.0, 4.0, 6.0, 3, 4), (1.0, 3.0, 0.0, 6.0, 4, 4), (1.0, 3.0, None, None, 0, 0)]
-    rows = [("m", "f/p/l/m", "meter", 3600, start, end, "EUR", *quantity) for quantity in quantities]
+    rows = [("m", "f/p/l/m", "meter", 3600, start, end, "EUR", *quantity, False) for quantity in quantities]
     assert "max_kw" in KPI_SQL
     found = [batch.samples[0].values for batch in batches_of_kpis(rows)]
     common = {"kpi.cost": 1.0, "kpi.energy_kwh": 3.0}
