@@ -8,7 +8,8 @@ from typing import NamedTuple
 from flink_job.alerts.changes import Change
 from flink_job.alerts.clocks import Clock
 from flink_job.alerts.durations import show_duration
-from flink_job.alerts.episodes import required_clear_ms, step
+from flink_job.alerts.episodes import step
+from flink_job.alerts.live import required_clear_ms
 from flink_job.alerts.points import Point, breaches, trailing_run
 from flink_job.alerts.rules import CLEAR, HELD, SEVERITIES, Rule
 from flink_job.alerts.tracks import RuleState, Track

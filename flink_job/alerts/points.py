@@ -104,6 +104,23 @@ def past_end(rule: Rule, points: list[Point], point: Point, start_ms: int, requi
     return next((p for p in clear if p.at_ms - clear[0].at_ms >= required_ms), None)
 
 
+def clear_ms(last: Point, required_ms: int) -> int:
+    """When an episode ends whose last breach is `last`, if all samples that follow are clear."""
+    step_ms = last.interval_s * 1000
+    return last.at_ms + last.covers_ms + step_ms - -required_ms // step_ms * step_ms
+
+
+def last_of_run(rule: Rule, points: list[Point], required_ms: int) -> Point:
+    """The last sample of an episode that begins with the first point, as if no clear sample were known."""
+    last = points[0]
+    for point in points[1:]:
+        if not is_clear(rule, point):
+            if point.at_ms > clear_ms(last, required_ms):
+                break
+            last = point
+    return last
+
+
 def ends_at(rule: Rule, following: list[Point], ended_ms: int | None) -> bool:
     """True if the first samples that are clear for long enough after a breach end its episode at `ended_ms`."""
     first: Point | None = None

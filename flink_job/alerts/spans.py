@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from flink_job.alerts.points import Point, is_consecutive
+from flink_job.alerts.points import Point, clear_ms, is_consecutive
 from flink_job.alerts.rules import CLEAR, Rule
 
 
@@ -36,16 +36,16 @@ def spans_of(rule: Rule, points: list[Point], anchors: Collection[int] = ()) -> 
     found: list[Span] = []
     opened: Span | None = None
     runs: dict[int, int] = {}
-    clear_from: Point | None = None
+    last = points[0]
     for index, point in enumerate(points):
         if index and not is_consecutive(rule, points[index - 1], point):
-            runs, clear_from = {}, None
+            runs = {}
             if opened is not None and rule.active is not None:
                 found.append(opened._replace(ended=points[index - 1]))
                 opened = None
         rank = rule.rank_of(point.value)
         runs = {level.rank: runs.get(level.rank, index) for level in rule.levels if rank >= level.rank}
-        clear_from = (clear_from or point) if rank == CLEAR else None
+        last = last if rank == CLEAR else point
         lasting = [reached for reached, first in runs.items() if _lasts(rule, points, first, index)]
         if opened is None:
             if lasting or point.at_ms in anchors:
@@ -56,8 +56,9 @@ def spans_of(rule: Rule, points: list[Point], anchors: Collection[int] = ()) -> 
         opened = opened._replace(cost_u=opened.cost_u + point.cost_u)
         if lasting and max(lasting) > opened.rank:
             opened = opened._replace(rank=max(lasting), top=point)
-        if clear_from is not None and point.at_ms + point.covers_ms - clear_from.at_ms >= rule.clear_for_ms:
-            found.append(opened._replace(ended=point))
+        end_ms = clear_ms(last, rule.clear_for_ms)
+        if rank == CLEAR and point.at_ms + point.covers_ms >= end_ms:
+            found.append(opened._replace(ended=Point(end_ms, last.interval_s, 0, last.value)))
             opened = None
     return found + ([opened] if opened is not None else [])
 

@@ -18,6 +18,7 @@ class Episode(msgspec.Struct, array_like=True):
     `notified`: a change that was neither historical nor muted has been emitted. `worst` is the value that raised or
     escalated it, `changes` the number of changes so far, `cost_u` the cost so far in 1e-6 of the currency.
     `start_ms` makes the id and stays; late samples may show that it began at `since_ms`, with `late_cost_u` before.
+    `is_past`: it was found when newer samples were known.
     """
 
     start_ms: int
@@ -31,6 +32,7 @@ class Episode(msgspec.Struct, array_like=True):
     since_ms: int | None = None
     late_cost_u: int = 0
     ended_ms: int | None = None
+    is_past: bool = False
 
     @property
     def begins_ms(self) -> int:

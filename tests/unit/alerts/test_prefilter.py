@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from flink_job.alerts.changes import Change
@@ -151,6 +151,37 @@ def test_minutes_out_of_order(documents: list[dict[str, Any]], readings: list[fl
         cost_u = number + 1
         one, other = filtered.feed(at_ms, value, arrival_ms, cost_u), unfiltered.feed(at_ms, value, arrival_ms, cost_u)
         assert [c for c in one if not c.historical] == [c for c in other if not c.historical]
+
+
+#: Samples in order of event time, of which the second sequence breach, and by how many places each arrives late.
+one_breach = st.tuples(st.integers(3, 12), st.integers(1, 3), st.integers(4, 12))
+delays = st.lists(st.sampled_from([0, 0, 0, 1, 2, 5, 9]), min_size=27, max_size=27)
+
+
+@settings(max_examples=600, deadline=None, derandomize=True)
+@given(one_breach, delays, st.integers(1, 26), st.sampled_from(["", "5m", "10m"]))
+def test_a_breach_that_is_found_late_ends_at_the_same_time_after_a_restart(
+    lengths: tuple[int, int, int], delays: list[int], restart: int, clear_for: str
+) -> None:
+    """The clear samples that arrived before the restart are forgotten; the alert ends without them.
+
+    A newer sample than the breach must have arrived since: the first one after a restart is the newest known.
+    """
+    before, breach, after = lengths
+    values = [70] * before + [90] * breach + [70] * after
+    arriving = sorted((n + delay, n) for n, delay in zip(range(len(values)), delays, strict=False))
+    first = next((n for _, n in arriving[restart:]), -1)
+    assume(first >= before + breach or all(n < before for _, n in arriving[:restart]))
+    rules = rule_set([{**ABOVE, "horizon": "1d", **({"clear_for": clear_for} if clear_for else {})}])
+    known = Filtered(rules), Filtered(rules), Unfiltered(rules)
+    newest: list[dict[str, tuple[Any, ...]]] = [{}, {}, {}]
+    for number, (slot, n) in enumerate(arriving):
+        if number == restart:
+            known[1].restart()
+        for machine, last in zip(known, newest, strict=True):
+            for change in machine.feed(TEN + n * STEP_S * 1000, values[n], TEN + (slot + 1) * STEP_S * 1000):
+                last[change.alert_id] = change[2:10]
+    assert newest[0] == newest[1] == newest[2]
 
 
 def test_a_sample_that_is_clear_for_one_rule_arrives_before_an_older_breach_of_it() -> None:
