@@ -266,8 +266,8 @@ def test_expected_readings_are_the_same(lakes: dict[str, Any]) -> None:
 
 def test_alerts_reach_the_lake_and_the_stream(lakes: dict[str, Any]) -> None:
     """A stop in mid-episode and the empty gates after it change nothing: no early raise, no second one."""
-    # The last change counts. The end of a past episode follows from its breaches: after a restart the pre-filter does not
-    # know what it has dropped.
+    # The last change counts. The end of a past episode follows from its breaches: after a restart the pre-filter does
+    # not know what it has dropped.
     columns = ("severity", "state", "value", "episode_start", "event_time", "historical")
     last = ", ".join(f"arg_max({column}, change_number)" for column in columns)
     which = "rule_id IN ('casting-power-high', 'hot')"
