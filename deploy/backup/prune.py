@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from deploy.backup import objects
-from deploy.backup.parts import BUCKETS, TABLES
+from deploy.backup.parts import BUCKETS
 from deploy.backup.store import Manifest, Store
 from flink_job.io.batches import batched
 
@@ -20,7 +20,7 @@ def prune(store: Store, keep: int) -> tuple[list[str], int]:
     removed objects as noncurrent versions (NONCURRENT_DAYS). Do not run it while a backup is being created.
     """
     manifests = [store.manifest(id) for id in store.ids()]
-    full = [manifest.id for manifest in manifests if _is_full(manifest)]
+    full = [manifest.id for manifest in manifests if manifest.is_full]
     if len(full) <= keep:
         return [], 0
     oldest = full[-keep]
@@ -30,12 +30,6 @@ def prune(store: Store, keep: int) -> tuple[list[str], int]:
     unused = [name for part in BUCKETS for name in store.etags("objects", part, "") if name not in used]
     _delete(store, unused)
     return gone, len(unused)
-
-
-def _is_full(manifest: Manifest) -> bool:
-    """True for a backup of all parts except the job, which may not have been running."""
-    parts = {bucket.part for bucket in manifest.buckets} | {table.part for table in manifest.tables}
-    return parts >= {*BUCKETS, *TABLES}
 
 
 def _listed(store: Store, manifest: Manifest) -> Iterable[str]:

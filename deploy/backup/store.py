@@ -19,6 +19,7 @@ from urllib.parse import urlparse
 
 import msgspec
 
+from deploy.backup.parts import BUCKETS, TABLES
 from deploy.errors import DeployError
 from deploy.settings import Environment
 from deploy.target import client
@@ -87,6 +88,12 @@ class Manifest(msgspec.Struct, frozen=True):
     buckets: tuple[Bucket, ...]
     tables: tuple[Table, ...]
     format: int = 1
+
+    @property
+    def is_full(self) -> bool:
+        """True for a backup of all parts except the job, which may not have been running."""
+        parts = {bucket.part for bucket in self.buckets} | {table.part for table in self.tables}
+        return parts >= {*BUCKETS, *TABLES}
 
 
 class _Sealed(msgspec.Struct):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -45,6 +45,10 @@ def backup(
         int, typer.Option(min=0, help="Remove backups older than this number of newest full backups. 0: remove none.")
     ] = 0,
     show: Annotated[bool, typer.Option("--list", help="Only list the complete backups.")] = False,
+    max_age_h: Annotated[
+        float,
+        typer.Option(min=0, help="With --list: exit with code 1 if the newest full backup is older. 0: no limit."),
+    ] = 0,
 ) -> None:
     """Back up all data of a deployment.
 
@@ -56,11 +60,11 @@ def backup(
     \b
       python -m deploy backup --env prod --keep 30
       python -m deploy backup --env prod --to s3://other-account-backups/metering
-      python -m deploy backup --env prod --list
+      python -m deploy backup --env prod --list --max-age-h 26
     """
     environment, source, store = _places(env, to)
     if show:
-        _list(store)
+        check_age(_list(store), datetime.now(UTC), max_age_h)
         return
     settle_s = environment.buffer_s + MARGIN_S if settle_s is None else settle_s
     with _progress() as progress:
@@ -162,7 +166,22 @@ def _time(text: str) -> datetime:
     return at
 
 
-def _list(store: Store) -> None:
+def check_age(manifests: Iterable[Manifest], now: datetime, max_age_h: float) -> None:
+    """Raises BackupError if no full backup was finished in the last `max_age_h` hours; 0 for no limit."""
+    newest = max((manifest.finished for manifest in manifests if manifest.is_full), default=None)
+    if not max_age_h or (newest and now - newest <= timedelta(hours=max_age_h)):
+        return
+    found = (
+        f"the newest full backup was finished at {newest:%Y-%m-%d %H:%M} UTC" if newest else "there is no full backup"
+    )
+    raise BackupError(
+        f"{found}, but one must be at most {max_age_h:g} h old: check what runs `python -m deploy backup`"
+    )
+
+
+def _list(store: Store) -> list[Manifest]:
+    """Print the backups; returns the manifests of those that can be read."""
+    found = []
     for id in store.ids():
         try:
             manifest = store.manifest(id)
@@ -173,6 +192,8 @@ def _list(store: Store) -> None:
         items = sum(table.items for table in manifest.tables)
         snapshot = manifest.job.snapshot if manifest.job else "no snapshot"
         console.print(f"{id}: {objects:,} objects, {size:,} bytes, {items:,} items, {snapshot}")
+        found.append(manifest)
+    return found
 
 
 def _summary(manifest: Manifest) -> Table:
