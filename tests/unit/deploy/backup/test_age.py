@@ -1,4 +1,4 @@
-"""A backup that is overdue is an error of `backup --list --max-age-h`, for whatever watches the schedule."""
+"""`backup --list --max-age-h` fails if the newest full backup is overdue, so that a schedule that stopped is noticed."""
 
 from __future__ import annotations
 
