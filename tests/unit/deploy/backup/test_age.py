@@ -1,4 +1,4 @@
-"""`backup --list --max-age-h` fails if the newest full backup is overdue, so that a schedule that stopped is noticed."""
+"""`backup --list --max-age-h` fails if the newest full backup is overdue, so a schedule that stopped is noticed."""
 
 from __future__ import annotations
 
