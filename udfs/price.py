@@ -77,9 +77,13 @@ class _Segments(NamedTuple):
     tariffs: list[Tariff]
 
     def by_tariff(self) -> Iterator[tuple[Tariff, Ints]]:
-        """Yield each tariff version with its rows."""
-        for tariff in {(t.tariff_id, t.version): t for t in self.tariffs}.values():
-            yield tariff, np.flatnonzero(np.array([t is tariff for t in self.tariffs])[self.codes])
+        """Yield each tariff version, as it is in a cycle, with its rows."""
+        kinds = [
+            (t.tariff_id, t.version, t.demand.flat_by_month and segment.cycle_start.month)
+            for t, segment in zip(self.tariffs, self.segments, strict=True)
+        ]
+        for kind, tariff in dict(zip(kinds, self.tariffs, strict=True)).items():
+            yield tariff, np.flatnonzero(np.array([each == kind for each in kinds])[self.codes])
 
     def column(self, values: list[str]) -> Ints:
         """Return a column from the values by segment."""
@@ -119,7 +123,8 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
         self.prefilters.refresh()
         codes, keys = pd.factorize(batch.segment_key)
         segments = [segment_of(key) for key in keys]
-        resolved = _Segments(codes, segments, [self._tariff(segment) for segment in segments])
+        tariffs = [self._tariff(segment).of_cycle(segment.cycle_start.month) for segment in segments]
+        resolved = _Segments(codes, segments, tariffs)
         costs = _costs(batch, resolved, bool(self.prefilters.signals & BILLS))
         self.counters.add({"costed": len(codes)})
         currencies = resolved.column([tariff.currency for tariff in resolved.tariffs])
@@ -221,7 +226,7 @@ def _costs(batch: PriceInput, resolved: _Segments, with_bills: bool) -> _Costs:
     periods = batch.tou_period.to_numpy(np.int64)
     start_ms = batch.start_ms.to_numpy(np.int64)
     end_ms = start_ms + batch.interval_s.to_numpy(np.int64) * 1000
-    is_first, is_lowered = batch.is_first.to_numpy(bool), batch.imported.to_numpy(np.int64) < 0
+    is_lowered = batch.imported.to_numpy(np.int64) < 0
     amounts = np.zeros((len(_AMOUNTS), count), dtype=np.int64)
     provisional = batch.is_overtaken.to_numpy(bool).copy()
     names = np.empty(count, dtype=object)
@@ -229,8 +234,7 @@ def _costs(batch: PriceInput, resolved: _Segments, with_bills: bool) -> _Costs:
     for tariff, rows in resolved.by_tariff():
         basis = Basis.of(resolved.segments, resolved.codes[rows])
         before, state = _states(BillPlan(tariff), slots[rows].tolist())
-        interval_ms = (start_ms[rows], end_ms[rows])
-        charges = marginal(tariff, basis, before, state, interval_ms, is_first[rows])
+        charges = marginal(tariff, basis, before, state)
         for line, amount in enumerate((*charges, charges.cost)):
             amounts[line, rows] = amount
         # A correction that lowers a quantity cannot lower a peak in the stream.

@@ -26,7 +26,7 @@ def bills_of(tariff: Tariff, segments: Sequence[Segment], index: Ints, after: St
     """
     basis = Basis.of(list(segments), index)
     elapsed = (end - basis.cycle_start_ms) / (basis.cycle_end_ms - basis.cycle_start_ms)
-    so_far = bill(tariff, basis, after, end).cost / 1e6
+    so_far = bill(tariff, basis, after._replace(time_ms=end - basis.segment_start_ms)).cost / 1e6
     projected = projected_bills(tariff, segments, index, after, end)
     return so_far, np.where(elapsed >= PROJECTED_FROM, projected, np.nan)
 

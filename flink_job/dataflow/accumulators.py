@@ -23,7 +23,13 @@ REVISIONS = KeyedAggregate(
 BILL = KeyedUpdates(
     key=("meter_id", "bill_key"),
     program="updates",
-    quantities=(("import_after_ukwh", "import_ukwh"), ("export_after_ukwh", "export_ukwh")),
+    quantities=(
+        ("import_after_ukwh", "import_ukwh"),
+        ("export_after_ukwh", "export_ukwh"),
+        ("reactive_import_after_uvarh", "reactive_import_uvarh"),
+        ("reactive_export_after_uvarh", "reactive_export_uvarh"),
+        ("time_ms", "time_ms"),
+    ),
     slots="slots",
     shown="demand_ukwh",
 )

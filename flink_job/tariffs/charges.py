@@ -6,12 +6,13 @@ All functions take arrays with one element per reading; `Basis` has the billing 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flink_job.tariffs.exact import RATE_SCALE, Ints, round_div, times, total
-from flink_job.tariffs.model import PER_KW_UNITS, Tariff, Tiers
+from flink_job.tariffs.model import PER_KW_UNITS, FixedCharge, Tariff, Tiers
 from flink_job.tariffs.state import Basis, State
 
 #: micro-kWh x 1e-9 currency/kWh is 1e-15 currency; a micro is 1e-6.
@@ -38,10 +39,22 @@ def energy_amount(tariff: Tariff, basis: Basis, state: State, billed_ukw: Ints |
             for tiers, energy in zip(tariff.energy, state.imported_ukwh, strict=False)
             for tier, block in zip(tiers, _blocks(tariff, basis, tiers, energy, billed_ukw), strict=True)
         ]
-        return round_div(total(terms), TO_MICRO)
+        if not tariff.has_tiers:
+            return round_div(total([*terms, *_adjusted(tariff, state)]), TO_MICRO)
+        return _with_adjustments(tariff, state, round_div(total(terms), TO_MICRO))
     groups = [group for group in tariff.tier_groups() if max(group) < len(state.imported_ukwh)]
     amounts = [energy_shared(tariff, basis, state, group, billed_ukw) for group in groups]
-    return np.asarray(total(amounts))
+    return _with_adjustments(tariff, state, np.asarray(total(amounts)))
+
+
+def _adjusted(tariff: Tariff, state: State) -> list[Ints]:
+    """Return the terms of the monthly adjustments [1e-15 currency]."""
+    return [times(e, price) for e, price in zip(state.month_ukwh, tariff.adjustment_e9, strict=False)]
+
+
+def _with_adjustments(tariff: Tariff, state: State, amount: Ints) -> Ints:
+    terms = _adjusted(tariff, state)
+    return amount + round_div(total(terms), TO_MICRO) if terms else amount
 
 
 def energy_shared(tariff: Tariff, basis: Basis, state: State, group: list[int], billed_ukw: Ints | None) -> Ints:
@@ -70,8 +83,10 @@ def energy_in_order(tariff: Tariff, basis: Basis, before: State, after: State) -
     deltas = [after_p - before_p for before_p, after_p, _ in pairs]
     costs = []
     for (_, _, tiers), delta in zip(pairs, deltas, strict=True):
-        start, end = _blocks(tariff, basis, tiers, low), _blocks(tariff, basis, tiers, low + delta)
+        start, end = (_blocks(tariff, basis, tiers, e, billed_ukw(tariff, after)) for e in (low, low + delta))
         costs += [times(e - s, tier.price_e9) for tier, s, e in zip(tiers, start, end, strict=True)]
+    months = [high - low for low, high in zip(before.month_ukwh, after.month_ukwh, strict=True)]
+    costs += _adjusted(tariff, after._replace(month_ukwh=tuple(months)))
     return round_div(total(costs), TO_MICRO)
 
 
@@ -128,6 +143,34 @@ def demand_amount(tariff: Tariff, basis: Basis, state: State) -> Ints:
     part, month = month_share(tariff, basis)
     numerator = times(total(terms), part * 3600)
     return round_div(numerator, times(month, tariff.demand_window_s * TO_MICRO)).astype(np.int64)
+
+
+def billed_ukw(tariff: Tariff, state: State) -> Ints:
+    """Return the billed demand [1e-6 kW]: the peak of all hours, at least the minimum of the tariff."""
+    return np.maximum(state.peak_ukwh[0] * 3600 // tariff.demand_window_s, tariff.demand.minimum_u)
+
+
+def demand_with_minimum(tariff: Tariff, basis: Basis, state: State) -> Ints:
+    """Return the demand charge; the part of a minimum demand accrues with time, the excess with the peak."""
+    least = tariff.demand.minimum_u * tariff.demand_window_s // 3600
+    if not least or not tariff.has_demand:
+        return demand_amount(tariff, basis, state)
+    none = zeros(basis)
+    billed = (np.maximum(state.peak_ukwh[0], least), *state.peak_ukwh[1:])
+    base = demand_amount(tariff, basis, State((), (), (none + least, *(none for _ in state.peak_ukwh[1:]))))
+    accrued = round_div(times(_counted_ms(basis, state), base), basis.segment_end_ms - basis.segment_start_ms)
+    return np.asarray(demand_amount(tariff, basis, State((), (), billed)) - base + accrued.astype(np.int64))
+
+
+def accrued_amount(tariff: Tariff, basis: Basis, state: State, charges: Sequence[FixedCharge]) -> Ints:
+    """Return what charges have accrued over the time with readings, from the start of the segment."""
+    start = basis.segment_start_ms
+    own = replace(tariff, fixed=tuple(charges))
+    return fixed_amount(own, basis, start + _counted_ms(basis, state)) - fixed_amount(own, basis, start)
+
+
+def _counted_ms(basis: Basis, state: State) -> Ints:
+    return np.minimum(state.time_ms, basis.segment_end_ms - basis.segment_start_ms)
 
 
 def fixed_amount(tariff: Tariff, basis: Basis, at_ms: NDArray[np.int64]) -> Ints:

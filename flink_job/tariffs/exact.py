@@ -72,6 +72,15 @@ def round_div(numerator: Ints, denominator: int | Ints) -> Ints:
     return np.asarray(quotient + up)
 
 
+def round_to(values: Ints, unit: int, half_up: bool) -> Ints:
+    """Round values to a multiple of `unit`, half to even or (half_up) away from zero."""
+    if unit == 1:
+        return values
+    if half_up:
+        return np.asarray(np.sign(values) * ((np.abs(values) * 2 + unit) // (2 * unit)) * unit)
+    return np.asarray(round_div(values, unit) * unit)
+
+
 def running_round_div(terms: Ints, denominator: int) -> Ints:
     """Return the running totals of `terms`, each divided by `denominator` and rounded half to even.
 

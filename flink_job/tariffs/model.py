@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -214,18 +214,21 @@ class Tariff:
             charge.exempt_from for charge in self.fixed
         )
 
+    def of_cycle(self, month: int) -> Tariff:
+        """Return the tariff with the flat demand of the month (1-12) in which a cycle begins."""
+        if not self.demand.flat_by_month:
+            return self
+        return replace(self, flat_demand=self.demand.flat_by_month[month - 1])
+
     def beyond_stream(self) -> Iterator[str]:
         """Yield the rules that the stream does not support: it leaves readings of such a tariff unpriced."""
         rules = {
             "a dynamic price": self.dynamic,
-            "monthly price adjustments": self.adjustment_e9,
-            f"tiers in {self.tier_unit}": self.has_tiers and self.tier_unit in PER_KW_UNITS,
             "tier bounds that differ between periods": self.tier_rule != "per_period" and len(self.tier_groups()) > 1,
-            "flat demand by month": self.demand.flat_by_month,
-            "a calendar of demand periods": self.demand.calendar,
             "a sliding demand window": self.demand.slide_s,
             "daily demand": self.demand.daily,
-            f"export rule {self.export.rule}": self.export.rule != "priced",
+            f"export rule {self.export.rule}": self.export.rule not in ("priced", "buy_all_sell_all"),
+            "sell prices by tier": any(tier.sell_e9 for tiers in self.energy for tier in tiers),
             "rounded energy": self.rounding.energy_decimals < 6,
         }
         yield from (name for name, present in rules.items() if present)
@@ -234,12 +237,10 @@ class Tariff:
         """Yield the charges that only settlement computes; the costs of the stream are provisional."""
         rules = {
             "ratchet": self.demand.ratchet,
-            "minimum demand": self.demand.minimum_u,
             "contracted power": self.contracted,
-            "reactive energy": self.reactive,
-            "minimum bill": self.minimum,
-            "taxes with a floor, a validity or exemptions": not self.plain_taxes,
-            "rounded lines": self.rounding.line_decimals < 6,
+            "a yearly minimum": any(charge.per == "year" for charge in self.minimum),
+            "a minimum bill beside chronological tiers": self.minimum and self.depends_on_order,
+            "taxes with a validity": any(tax.valid_from or tax.valid_to for tax in self.taxes),
         }
         yield from (name for name, present in rules.items() if present)
 

@@ -6,8 +6,9 @@ operator that knows no tariffs; a reading brings its updates along (flink_job.ta
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -20,12 +21,13 @@ from flink_job.tariffs.updates import add, group, maximum, part, program, scale,
 
 
 class Quantity(IntEnum):
-    """Quantities of a reading, in the order of the operator's columns."""
+    """Quantities of a reading, in the order of the operator's columns; TIME [ms] is 0 in all but its first record."""
 
     IMPORT = 0
     EXPORT = 1
     REACTIVE_IMPORT = 2
     REACTIVE_EXPORT = 3
+    TIME = 4
 
 
 #: Family of the groups of demand intervals: the energy of each, by its start.
@@ -44,43 +46,89 @@ class DemandPart(NamedTuple):
     to_ms: int
 
 
+class Placed(NamedTuple):
+    """Where a reading lies: its TOU period, its parts in demand intervals, and its local month (0-11).
+
+    `inside_ms`: time from its start to its end, or to the end of its billing segment. `is_read`: it reads a register.
+    """
+
+    period: int
+    parts: Sequence[DemandPart]
+    interval_s: int
+    inside_ms: int
+    month: int = 0
+    is_read: bool = False
+
+
 class BillPlan:
-    """The slots of a bill: energy by TOU period and direction [1e-6 kWh], then the peaks by demand slot [1e-6 kWh]."""
+    """The slots of a bill: time, energy by TOU period and direction, peaks by demand slot, and what else is needed.
+
+    The units are those of State.
+    """
 
     def __init__(self, tariff: Tariff) -> None:
         periods = len(tariff.periods)
-        self.imported = range(periods)
-        self.exported = range(periods, 2 * periods)
-        self.peaks = range(2 * periods, 2 * periods + 1 + len(tariff.tou_demand))
-        self.slots = self.peaks.stop
         self.window_s = tariff.demand_window_s
+        counts = {
+            "time": 1,
+            "imported": periods,
+            "exported": periods,
+            "peaks": 1 + len(tariff.tou_demand),
+            "reactive": periods if tariff.reactive else 0,
+            "capacitive": periods if tariff.reactive else 0,
+            "months": len(tariff.adjustment_e9),
+        }
+        ends = np.cumsum([0, *counts.values()]).tolist()
+        self.of = {name: range(*bounds) for name, bounds in zip(counts, pairwise(ends), strict=True)}
+        self.slots: int = ends[-1]
 
-    def updates(self, period: int, parts: Sequence[DemandPart], interval_s: int, is_read: bool) -> bytes:
-        """Return the updates of a reading in a TOU period, with its parts in demand intervals.
+    def updates(self, reading: Placed) -> bytes:
+        """Return the updates of a reading."""
+        of = self.of
+        sums = [(Quantity.IMPORT, of["imported"], reading.period), (Quantity.EXPORT, of["exported"], reading.period)]
+        if of["reactive"]:
+            sums.append((Quantity.REACTIVE_IMPORT, of["reactive"], reading.period))
+            sums.append((Quantity.REACTIVE_EXPORT, of["capacitive"], reading.period))
+        if of["months"]:
+            sums.append((Quantity.IMPORT, of["months"], reading.month))
+        length_ms = reading.interval_s * 1000
+        is_cut = reading.inside_ms < length_ms
+        counted = part(Quantity.TIME, 0, reading.inside_ms, length_ms) if is_cut else take(Quantity.TIME)
+        operations = [take(quantity) + add(slots[at]) for quantity, slots, at in sums]
+        return program(self.slots, counted + add(of["time"][0]), *operations, *self._demand(reading))
+
+    def _demand(self, reading: Placed) -> Iterator[bytes]:
+        """Yield the updates of the demand intervals.
 
         A reading as long as the demand interval, or longer, shows the demand by itself; shorter readings and the energy
-        of register reads (`is_read`) are added up by demand interval. A longer reading counts with its mean power.
+        of register reads are added up by demand interval. A longer reading counts with its mean power.
         """
-        operations = [
-            take(Quantity.IMPORT) + add(self.imported[period]),
-            take(Quantity.EXPORT) + add(self.exported[period]),
-        ]
-        is_alone = len(parts) == 1 and interval_s >= self.window_s and not is_read
-        for each in parts:
-            measured = take(Quantity.IMPORT)
+        peaks, interval_s = self.of["peaks"], reading.interval_s
+        is_alone = len(reading.parts) == 1 and interval_s >= self.window_s and not reading.is_read
+        for each in reading.parts:
             if interval_s > self.window_s:
-                measured += scale(self.window_s, interval_s)
+                yield take(Quantity.IMPORT) + scale(self.window_s, interval_s)
             elif each.to_ms - each.from_ms < interval_s * 1000:
-                measured = part(Quantity.IMPORT, each.from_ms, each.to_ms, interval_s * 1000)
-            grouped = b"" if is_alone else group(DEMAND, each.window_ms)
-            peaks = {self.peaks[0], self.peaks[each.slot]}
-            operations += [measured, grouped, *map(maximum, sorted(peaks)), show()]
-        return program(self.slots, *operations)
+                yield part(Quantity.IMPORT, each.from_ms, each.to_ms, interval_s * 1000)
+            else:
+                yield take(Quantity.IMPORT)
+            if not is_alone:
+                yield group(DEMAND, each.window_ms)
+            yield from map(maximum, sorted({peaks[0], peaks[each.slot]}))
+            yield show()
 
     def state(self, slots: NDArray[np.int64]) -> State:
         """Return the accumulators of bills, given slots of shape (slots, n)."""
 
-        def taken(part: range) -> tuple[Ints, ...]:
-            return tuple(slots[part.start : part.stop])
+        def taken(name: str) -> tuple[Ints, ...]:
+            return tuple(slots[self.of[name].start : self.of[name].stop])
 
-        return State(taken(self.imported), taken(self.exported), taken(self.peaks))
+        return State(
+            taken("imported"),
+            taken("exported"),
+            taken("peaks"),
+            slots[0],
+            taken("reactive"),
+            taken("capacitive"),
+            taken("months"),
+        )

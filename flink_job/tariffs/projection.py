@@ -34,9 +34,18 @@ def projected_bills(
         _extrapolated(state.imported_ukwh, so_far, cycle_total),
         _extrapolated(state.exported_ukwh, so_far, cycle_total),
         state.peak_ukwh,
+        basis.segment_end_ms - basis.segment_start_ms,
+        *(_scaled(part, so_far, cycle_total) for part in state[4:]),
     )
-    cost = bill(tariff, basis, projected, basis.cycle_end_ms).cost.astype(float) / 1e6
+    cost = bill(tariff, basis, projected).cost.astype(float) / 1e6
     return np.where(np.isnan(cycle_total[0]), np.nan, cost)
+
+
+def _scaled(sums: Sequence[Ints], so_far: Floats, cycle_total: Floats) -> tuple[Ints, ...]:
+    """Return sums at the end of the cycle in proportion to its elapsed time."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factor = np.nan_to_num(cycle_total.sum(axis=0) / so_far.sum(axis=0), nan=1.0, posinf=1.0)
+    return tuple(np.rint(measured * factor).astype(np.int64) for measured in sums)
 
 
 def _extrapolated(energy: Sequence[Ints], so_far: Floats, cycle_total: Floats) -> tuple[Ints, ...]:

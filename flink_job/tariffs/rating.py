@@ -1,8 +1,8 @@
 """The cost of a billing cycle and of each of its readings: integers of 1e-6 currency ("micro").
 
 Let B(state) be the bill of a cycle as a function of its accumulated state. A reading costs B(after) - B(before), each
-rounded to a micro, so the costs of a cycle's readings add up to B(final), in any order of arrival. Fixed charges accrue
-with time instead: a reading costs F(interval end) - F(interval start).
+rounded to a micro, so the costs of a cycle's readings add up to B(final), in any order of arrival. Charges that accrue
+with time accrue with the time that has readings, which is part of the state.
 
 All functions take arrays with one element per reading; `Basis` has the billing segment of each.
 """
@@ -10,69 +10,79 @@ All functions take arrays with one element per reading; `Basis` has the billing 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from flink_job.tariffs.charges import (
-    demand_amount,
+    accrued_amount,
+    billed_ukw,
+    demand_with_minimum,
     energy_amount,
     energy_in_order,
     export_amount,
-    fixed_amount,
-    tax_amount,
     zeros,
 )
-from flink_job.tariffs.exact import Ints
+from flink_job.tariffs.exact import Ints, total
 from flink_job.tariffs.model import Tariff
+from flink_job.tariffs.reactive import reactive_amount
 from flink_job.tariffs.state import Basis, Charges, State
+from flink_job.tariffs.taxes import rounded, taxes
 
 
-def marginal(
-    tariff: Tariff,
-    basis: Basis,
-    before: State,
-    after: State,
-    interval_ms: tuple[NDArray[np.int64], NDArray[np.int64]],
-    counts_time: NDArray[np.bool_],
-) -> Charges:
-    """Return the cost of each reading by charge.
-
-    `before`, `after`: accumulators before and after the reading. `interval_ms`: (start, end) of the readings, over
-    which fixed charges accrue if `counts_time` is true, which it is for the first record of an interval only.
-    """
-    energy_before, energy_after = _energy_pair(tariff, basis, before, after)
-    export_before, export_after = export_amount(tariff, before), export_amount(tariff, after)
-    demand_before, demand_after = demand_amount(tariff, basis, before), demand_amount(tariff, basis, after)
-    start_ms, end_ms = interval_ms
-    fixed_before = fixed_amount(tariff, basis, start_ms)
-    fixed_after = np.where(counts_time, fixed_amount(tariff, basis, end_ms), fixed_before)
-    tax: Ints = (
-        tax_amount(tariff, energy=energy_after, demand=demand_after, export=export_after)
-        - tax_amount(tariff, energy=energy_before, demand=demand_before, export=export_before)
-        + tax_amount(tariff, fixed=fixed_after)
-        - tax_amount(tariff, fixed=fixed_before)
+def marginal(tariff: Tariff, basis: Basis, before: State, after: State) -> Charges:
+    """Return the cost of each reading by charge, given the accumulators before and after it."""
+    low, high = (
+        _charges(tariff, basis, state, energy)
+        for state, energy in zip((before, after), _energy_pair(tariff, basis, before, after), strict=True)
     )
-    return Charges(
-        energy_after - energy_before,
-        demand_after - demand_before,
-        fixed_after - fixed_before,
-        export_after - export_before,
-        tax,
-    )
+    return Charges(*(b - a for a, b in zip(low, high, strict=True)))
 
 
-def bill(tariff: Tariff, basis: Basis, state: State, until_ms: NDArray[np.int64]) -> Charges:
-    """Return the bill of a billing segment, with fixed charges from the start of the cycle until `until_ms`."""
-    energy, demand, export = (
-        energy_amount(tariff, basis, state),
-        demand_amount(tariff, basis, state),
-        export_amount(tariff, state),
-    )
-    fixed = fixed_amount(tariff, basis, until_ms)
-    tax = tax_amount(tariff, energy=energy, demand=demand, export=export) + tax_amount(tariff, fixed=fixed)
-    return Charges(energy, demand, fixed, export, tax)
+def bill(tariff: Tariff, basis: Basis, state: State) -> Charges:
+    """Return the bill of a billing segment."""
+    return _charges(tariff, basis, state, energy_amount(tariff, basis, state, billed_ukw(tariff, state)))
 
 
 def _energy_pair(tariff: Tariff, basis: Basis, before: State, after: State) -> tuple[Ints, Ints]:
-    if not tariff.depends_on_order:
-        return energy_amount(tariff, basis, before), energy_amount(tariff, basis, after)
-    return zeros(basis), energy_in_order(tariff, basis, before, after)
+    if tariff.depends_on_order:
+        return zeros(basis), energy_in_order(tariff, basis, before, after)
+    low, high = (energy_amount(tariff, basis, state, billed_ukw(tariff, state)) for state in (before, after))
+    return low, high
+
+
+def _charges(tariff: Tariff, basis: Basis, state: State, energy: Ints) -> Charges:
+    """Return the lines of a bill, given the charge for imported energy."""
+    credit = export_amount(tariff, state)
+    if tariff.export.capped_at_energy:
+        credit = -np.minimum(-credit, np.maximum(energy, 0))
+    demand = demand_with_minimum(tariff, basis, state)
+    fixed = accrued_amount(tariff, basis, state, tariff.fixed)
+    within = tariff.export.within_energy
+    lines = {
+        "energy": energy + credit if within else energy,
+        "demand": demand,
+        "fixed": fixed,
+        "minimum": _minimum(tariff, basis, state, energy + credit + demand + fixed),
+        "export": np.zeros_like(credit) if within else credit,
+        "reactive": reactive_amount(tariff, state),
+    }
+    lines = {name: rounded(amount, tariff.rounding) for name, amount in lines.items()}
+    imported = total([np.asarray(energy) for energy in state.imported_ukwh])
+    return Charges(**lines, tax=taxes(tariff, lines, imported, _exempt(tariff, basis, state)))
+
+
+def _minimum(tariff: Tariff, basis: Basis, state: State, covered: Ints) -> Ints:
+    """Return the shortfall of the minimum charge, which accrues with time; a yearly minimum is left to settlement."""
+    charges = [charge for charge in tariff.minimum if charge.per != "year"]
+    if not charges or tariff.depends_on_order:
+        return np.zeros_like(covered)
+    return np.asarray(np.maximum(accrued_amount(tariff, basis, state, charges) - np.maximum(covered, 0), 0))
+
+
+def _exempt(tariff: Tariff, basis: Basis, state: State) -> dict[str, Ints]:
+    """Return the fixed charges that are exempt, by name of the tax."""
+    if tariff.plain_taxes:
+        return {}
+    exempt = {}
+    for tax in tariff.taxes:
+        charges = [c for c in tariff.fixed if tax.name in c.exempt_from and "fixed" in tax.base]
+        exempt[tax.name] = rounded(accrued_amount(tariff, basis, state, charges), tariff.rounding)
+    return exempt

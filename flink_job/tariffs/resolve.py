@@ -15,10 +15,10 @@ from flink_job.metering.changes import billing_days, zone_of
 from flink_job.metering.contract import Assignment, Contract
 from flink_job.metering.reasons import Unpriced
 from flink_job.metering.zones import local_midnight_ms, zone_named
-from flink_job.tariffs.calendar import Timeline
+from flink_job.tariffs.calendar import Calendar, Timeline
 from flink_job.tariffs.cycle import CycleError, Segment, cycle_at, part_at, segment_between
 from flink_job.tariffs.model import Tariff
-from flink_job.tariffs.plan import BillPlan, DemandPart
+from flink_job.tariffs.plan import BillPlan, DemandPart, Placed
 from flink_job.tariffs.registry import TariffRegistry, UnknownTariffError
 
 
@@ -47,14 +47,16 @@ class _SegmentEntry:
     bill_key: str
     tariff: Tariff
     timeline: Timeline
+    demand_timeline: Timeline
     plan: BillPlan
 
     def demand_slot_at(self, instant_ms: int) -> int:
         """Return the slot of a demand interval by its start, so that all its readings have the same one."""
-        if not self.tariff.demand_periods:
+        tariff = self.tariff
+        if not tariff.demand_periods:
             return 0
-        period = self.tariff.periods[self.timeline.period_at(instant_ms)]
-        return self.tariff.demand_periods.get(period, 0)
+        periods = (tariff.demand.calendar or tariff.calendar).periods
+        return tariff.demand_periods.get(periods[self.demand_timeline.period_at(instant_ms)], 0)
 
     def demand_parts(self, start_ms: int, interval_s: int, window_ms: int) -> list[DemandPart]:
         """Return the parts of a reading in demand intervals, of which the first begins at `window_ms` [epoch ms].
@@ -122,7 +124,7 @@ class ContractTimeline:
 
     contract: Contract
     registry: TariffRegistry
-    timelines: dict[tuple[str, str, str], Timeline]
+    timelines: dict[tuple[str, str, str, str], Timeline]
     _entries: list[_SegmentEntry] = field(default_factory=list)
     _last: _SegmentEntry | None = None
 
@@ -144,16 +146,21 @@ class ContractTimeline:
         day_start, day_end = self.days.day_of(start_ms)
         window_ms = entry.tariff.demand_window_s * 1000
         parts = entry.demand_parts(start_ms, interval_s, day_start + (start_ms - day_start) // window_ms * window_ms)
+        inside_ms = min(interval_s * 1000, entry.segment.segment_end_ms - start_ms)
+        month = self._month_at(start_ms) if entry.tariff.adjustment_e9 else 0
         return TariffPosition(
             entry.segment,
             entry.key,
             entry.bill_key,
             period,
-            entry.plan.updates(period, parts, interval_s, is_read),
+            entry.plan.updates(Placed(period, parts, interval_s, inside_ms, month, is_read)),
             parts[-1].to_ms < interval_s * 1000 or len(parts) > 1,
             day_start,
             (day_end - day_start) // 1000,
         )
+
+    def _month_at(self, instant_ms: int) -> int:
+        return datetime.fromtimestamp(instant_ms / 1000, self.days.zone).month - 1
 
     def _entry_at(self, instant_ms: int) -> _SegmentEntry:
         for entry in self._entries:
@@ -182,9 +189,15 @@ class ContractTimeline:
         start = max(part[0], assignment.valid_from, version_from)
         end = min(d for d in (part[1], assigned_until, version_until) if d is not None)
         segment = segment_between(tariff.tariff_id, tariff.version, cycle, start, end, zone)
-        shared = (tariff.tariff_id, tariff.version, self.zone)
-        timeline = self.timelines.setdefault(shared, Timeline(tariff.calendar, zone))
-        return _SegmentEntry(segment, segment.key(), segment.bill_key(), tariff, timeline, BillPlan(tariff))
+        timeline = self._timeline(tariff, tariff.calendar)
+        demand = self._timeline(tariff, tariff.demand.calendar) if tariff.demand.calendar else timeline
+        return _SegmentEntry(segment, segment.key(), segment.bill_key(), tariff, timeline, demand, BillPlan(tariff))
+
+    def _timeline(self, tariff: Tariff, calendar: Calendar) -> Timeline:
+        """Return the timeline of a calendar of a tariff, shared by contracts of one zone."""
+        kind = "" if calendar is tariff.calendar else "demand"
+        key = (tariff.tariff_id, tariff.version, self.zone, kind)
+        return self.timelines.setdefault(key, Timeline(calendar, zone_named(self.zone)))
 
     def _assignment(self, day: date) -> tuple[Assignment, date | None]:
         assignments = self.contract.assignments

@@ -91,23 +91,44 @@ STREAMED: dict[str, dict[str, Any]] = {
         "month_days": "365/12",
         "fixed": [{"name": "a", "amount": "9", "per": "month"}],
     },
+    "tiers per kW": {**tiered("prorated", "kWh/kW", "3", "9"), "demand": DEMAND},
+    "monthly adjustments": {
+        **TWO_PRICES,
+        "energy": {**TWO_PRICES["energy"], "adjustment_by_month": ["0.001"] * 2 + ["-0.0005", "0.02"] + ["0"] * 8},
+    },
+    "flat demand by month": {
+        **TWO_PRICES,
+        "demand": {"flat_by_month": [[{"price": str(month)}] for month in range(1, 13)]},
+    },
+    "reactive energy": {**TWO_PRICES, "reactive": REACTIVE},
+    "buy all, sell all": {**TWO_PRICES, "export": {**TWO_PRICES["export"], "rule": "buy_all_sell_all"}},
+    "cents": {**TWO_PRICES, "demand": DEMAND, "taxes": TAXES, "rounding": {"line_decimals": 2, "mode": "half_up"}},
+    "minimum demand": {**TWO_PRICES, "demand": {**DEMAND, "minimum_kw": "2"}},
+    "minimum of the month": {**TWO_PRICES, "demand": DEMAND, "minimum": [{"amount": "25", "per": "month"}]},
+    "demand by a calendar of its own": {
+        **TWO_PRICES,
+        "demand": {
+            "calendar": {
+                "days": [
+                    {"on": EVERY_DAY, "bands": [{"from": "00:00", "period": "off"}, {"from": "17:00", "period": "on"}]}
+                ]
+            },
+            "periods": {"on": [{"price": "4"}]},
+        },
+    },
+    "taxes with floor and exemption": {
+        **TWO_PRICES,
+        "fixed": [{"name": "rental", "amount": "1", "per": "month", "exempt_from": ["electricity tax"]}],
+        "taxes": [{**TAXES[0], "floor_per_kwh": "0.001"}, TAXES[1]],
+    },
 }
 
 #: Settled in batch.
 SETTLED: dict[str, dict[str, Any]] = {
     "tiers in order": tiered("chronological"),
-    "tiers per kW": {**tiered("prorated", "kWh/kW", "3", "9"), "demand": DEMAND},
     "tiers per kW and day, in order": tiered("chronological", "kWh/kW daily", "0.1", "0.3"),
-    "monthly adjustments": {
-        **TWO_PRICES,
-        "energy": {**TWO_PRICES["energy"], "adjustment_by_month": ["0.001"] * 2 + ["-0.0005", "0.02"] + ["0"] * 8},
-    },
     "sliding demand": {**TWO_PRICES, "demand": {**DEMAND, "window_s": 1800, "slide_s": 900}},
     "daily demand": {**TWO_PRICES, "demand": {**DEMAND, "daily": True}},
-    "flat demand by month": {
-        **TWO_PRICES,
-        "demand": {"flat_by_month": [[{"price": str(month)}] for month in range(1, 13)]},
-    },
     "ratchet": {
         **TWO_PRICES,
         "demand": {**DEMAND, "minimum_kw": "2", "ratchet": {"share": "0.8", "months_back": 2}},
@@ -115,7 +136,6 @@ SETTLED: dict[str, dict[str, Any]] = {
     "minimum": {**TWO_PRICES, "minimum": [{"amount": "25", "per": "month"}, {"amount": "900", "per": "year"}]},
     "contracted power": {**TWO_PRICES, "contracted_power": POWER},
     "maximeter": {**TWO_PRICES, "contracted_power": {**POWER, "excess": {**POWER["excess"], "rule": "maximeter"}}},
-    "reactive energy": {**TWO_PRICES, "reactive": REACTIVE},
     "net metering": {**tiered("prorated"), "export": {"rule": "net_metering", "year_end_price": "0.02"}},
     "net billing": {**tiered("chronological", sell=True), "export": {"rule": "net_billing"}},
     "net billing, carried over": {
@@ -126,7 +146,6 @@ SETTLED: dict[str, dict[str, Any]] = {
         **TWO_PRICES,
         "export": {**TWO_PRICES["export"], "rule": "net_billing", "netting": "hour", "credit_cap": "energy"},
     },
-    "buy all, sell all": {**TWO_PRICES, "export": {**TWO_PRICES["export"], "rule": "buy_all_sell_all"}},
     "taxes with floor, validity and exemption": {
         **TWO_PRICES,
         "fixed": [{"name": "rental", "amount": "1", "per": "month", "exempt_from": ["electricity tax"]}],
@@ -136,7 +155,6 @@ SETTLED: dict[str, dict[str, Any]] = {
             TAXES[1],
         ],
     },
-    "cents": {**TWO_PRICES, "demand": DEMAND, "taxes": TAXES, "rounding": {"line_decimals": 2, "mode": "half_up"}},
     "rounded energy": {**TWO_PRICES, "rounding": {"energy_decimals": 2, "mode": "half_even"}},
     "dynamic": {
         **HEAD,

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from flink_job.tariffs.exact import Ints, round_div, times
-from flink_job.tariffs.history.intervals import round_to
+from flink_job.tariffs.exact import Ints, round_div, round_to, times
 from flink_job.tariffs.history.segment_context import SegmentContext
 from flink_job.tariffs.history.segments import BillingSegment
 from flink_job.tariffs.model import Rounding, Tariff

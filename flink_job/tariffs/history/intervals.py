@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flink_job.tariffs.exact import Ints, round_div
+from flink_job.tariffs.exact import Ints, round_to
 from flink_job.tariffs.model import Rounding
 
 HOUR_MS = 3_600_000
@@ -77,15 +77,6 @@ class Intervals:
             import_ukwh=round_to(self.import_ukwh, unit, rule.half_up),
             export_ukwh=round_to(self.export_ukwh, unit, rule.half_up),
         )
-
-
-def round_to(values: Ints, unit: int, half_up: bool) -> Ints:
-    """Round values to a multiple of `unit`, half to even or (half_up) away from zero."""
-    if unit == 1:
-        return values
-    if half_up:
-        return np.asarray(np.sign(values) * ((np.abs(values) * 2 + unit) // (2 * unit)) * unit)
-    return np.asarray(round_div(values, unit) * unit)
 
 
 def starts_of(keys: Ints) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 
@@ -168,8 +168,7 @@ def _context(
             f"tariff {tariff.tariff_id} requires the price series {tariff.dynamic.series!r}: "
             f"give it with --prices {tariff.dynamic.series}=FILE"
         )
-    if tariff.demand.flat_by_month:
-        tariff = replace(tariff, flat_demand=tariff.demand.flat_by_month[billing.segment.cycle_start.month - 1])
+    tariff = tariff.of_cycle(billing.segment.cycle_start.month)
     data = data.rounded(tariff.rounding)
     if tariff.export.rule in ("net_metering", "net_billing"):
         data = data.netted(tariff.export.netting)

@@ -8,16 +8,14 @@ from datetime import date, timedelta
 import numpy as np
 
 from flink_job.metering.zones import local_midnight_ms
-from flink_job.tariffs.charges import TO_MICRO, fixed_amount, tax_amount
+from flink_job.tariffs.charges import fixed_amount
 from flink_job.tariffs.cycle import segment_between
-from flink_job.tariffs.exact import RATE_SCALE, Ints, round_div, times, total
+from flink_job.tariffs.exact import Ints, total
 from flink_job.tariffs.history.chains import SoFar
-from flink_job.tariffs.history.intervals import round_to
 from flink_job.tariffs.history.segment_context import CarryOver, SegmentContext
 from flink_job.tariffs.model import FixedCharge, Tax
 from flink_job.tariffs.state import Basis, days_of_year
-
-_DECIMALS = 6
+from flink_job.tariffs.taxes import plain_tax, rounded, tax_with_floor
 
 
 def accrued_fixed(context: SegmentContext, charges: tuple[FixedCharge, ...]) -> Ints:
@@ -80,8 +78,8 @@ def tax_line(context: SegmentContext, lines: dict[str, Ints], so_far: SoFar) -> 
     """
     if context.tariff.plain_taxes:
         before = {name: np.array([so_far.rounded.get(name, 0)]) for name in lines}
-        added = _plain_tax(context, {name: before[name] + amount for name, amount in lines.items()})
-        return np.asarray(added - _plain_tax(context, before))
+        added = plain_tax(context.tariff, {name: before[name] + amount for name, amount in lines.items()})
+        return np.asarray(added - plain_tax(context.tariff, before))
     bases = dict(lines)
     added = np.zeros(len(context.at_ms), dtype=np.int64)
     energy = context.imported()
@@ -90,25 +88,14 @@ def tax_line(context: SegmentContext, lines: dict[str, Ints], so_far: SoFar) -> 
         taxable = total([*base, -_exempt(context, tax)]) if base else np.zeros_like(added)
         base_before, energy_before = so_far.taxed.get(number, (0, 0))
         taxable, taxed_energy = taxable + base_before, _within(context, tax, energy) + energy_before
-        amount = _tax_with_floor(context, tax, taxable, taxed_energy)
-        amount = amount - _tax_with_floor(context, tax, np.array([base_before]), np.array([energy_before]))
+        amount = tax_with_floor(tax, taxable, taxed_energy, context.tariff.rounding)
+        amount = amount - tax_with_floor(
+            tax, np.array([base_before]), np.array([energy_before]), context.tariff.rounding
+        )
         so_far.taxed[number] = int(taxable[-1]), int(taxed_energy[-1])
         bases[tax.name] = bases.get(tax.name, np.zeros_like(added)) + amount
         added = added + amount
     return added
-
-
-def _plain_tax(context: SegmentContext, lines: dict[str, Ints]) -> Ints:
-    others = {name: amount for name, amount in lines.items() if name != "fixed"}
-    both = tax_amount(context.tariff, **others) + tax_amount(context.tariff, fixed=lines["fixed"])
-    return rounded(context, np.asarray(both))
-
-
-def _tax_with_floor(context: SegmentContext, tax: Tax, base: Ints, energy: Ints) -> Ints:
-    amount = round_div(times(base, tax.rate_e12), RATE_SCALE)
-    if tax.floor_e9:
-        amount = np.maximum(amount, round_div(times(energy, tax.floor_e9), TO_MICRO))
-    return rounded(context, amount.astype(np.int64))
 
 
 def _exempt(context: SegmentContext, tax: Tax) -> Ints:
@@ -116,7 +103,7 @@ def _exempt(context: SegmentContext, tax: Tax) -> Ints:
     charges = tuple(c for c in context.tariff.fixed if tax.name in c.exempt_from and "fixed" in tax.base)
     if not charges:
         return np.zeros(len(context.at_ms), dtype=np.int64)
-    return _within(context, tax, rounded(context, accrued_fixed(context, charges)))
+    return _within(context, tax, rounded(accrued_fixed(context, charges), context.tariff.rounding))
 
 
 def _within(context: SegmentContext, tax: Tax, amount: Ints) -> Ints:
@@ -128,9 +115,3 @@ def _within(context: SegmentContext, tax: Tax, amount: Ints) -> Ints:
     start = np.append(context.data.start_ms, context.billing.segment.segment_end_ms - 1)
     changes = np.diff(amount, prepend=0)
     return np.cumsum(np.where((start >= first) & (start < last), changes, 0))
-
-
-def rounded(context: SegmentContext, amount: Ints) -> Ints:
-    """Round a line by the rule of the tariff."""
-    rule = context.tariff.rounding
-    return round_to(amount, 10 ** (_DECIMALS - rule.line_decimals), rule.half_up)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,15 +15,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flink_job.billing.columns import QUANTITIES, ReadingColumns
+from flink_job.metering.contract import Assignment, Contract
 from flink_job.metering.zones import local_midnight_ms
-from flink_job.tariffs.calendar import Timeline
-from flink_job.tariffs.cycle import Segment
 from flink_job.tariffs.document import read_tariff
 from flink_job.tariffs.history import BillingTerms, History, Intervals, rate_history, versions_in_force
 from flink_job.tariffs.model import Tariff
+from flink_job.tariffs.plan import BillPlan
 from flink_job.tariffs.prices import PriceSeries
-from flink_job.tariffs.rating import bill, marginal
-from flink_job.tariffs.state import Basis, State
+from flink_job.tariffs.rating import marginal
+from flink_job.tariffs.registry import TariffRegistry
+from flink_job.tariffs.resolve import ContractTimeline
+from flink_job.tariffs.state import Basis, Charges
+from tests.harness.bill_state import Bill
 from tests.harness.kinds import FIRST, KINDS, LAST, STREAMED
 
 MADRID = ZoneInfo("Europe/Madrid")
@@ -144,44 +148,72 @@ def _by_cycle(history: History) -> dict[tuple[date, str], int]:
 @settings(max_examples=10, deadline=None)
 @pytest.mark.parametrize("kind", STREAMED)
 def test_the_streams_costs_in_any_order_are_the_batch_bill(kind: str, data: Intervals, order: Any) -> None:
+    tariff = streamed(kind)
+    history = rated(tariff, data)
+    costs = _streamed(tariff, data, order)
+    for number, one in enumerate(history.bills):
+        rows = np.flatnonzero(history.segment == number)
+        exact = set(one.lines) - BY_TIME - ({"demand"} if tariff.demand.minimum_u else set())
+        assert {name: int(costs[name][rows].sum()) for name in exact} == {name: one.lines[name] for name in exact}
+
+
+@pytest.mark.parametrize("kind", STREAMED)
+def test_where_no_reading_is_missing_every_line_is_that_of_batch(kind: str) -> None:
+    """All quarter hours of the cycle of 28 days from 15 February, in any order."""
+    tariff = streamed(kind)
+    rng = np.random.default_rng(7)
+    bounds = (local_midnight_ms(day, MADRID) for day in (date(2026, 2, 15), date(2026, 3, 15)))
+    start = np.arange(*bounds, QUARTER_MS)
+    quantities = [rng.integers(0, top, size=len(start)) * (rng.random(len(start)) < share) for top, share in _SHARES]
+    data = Intervals(start, np.full(len(start), QUARTER_MS), *(q.astype(np.int64) for q in quantities))
+    (one,) = rated(tariff, data).bills
+    costs = _streamed(tariff, data, random.Random(7))
+    assert {name: int(cost.sum()) for name, cost in costs.items()} == one.lines
+
+
+class OnlyTariff(NamedTuple):
+    """A registry of one version, in force without an end."""
+
+    tariff: Tariff
+
+    def in_force(self, tariff_id: str, day: date) -> tuple[Tariff, date, date | None]:
+        return self.tariff, self.tariff.valid_from, None
+
+
+def streamed(kind: str) -> Tariff:
     tariff = read_tariff(STREAMED[kind])
     assert not list(tariff.beyond_stream())
     assert not list(tariff.left_to_batch())
-    history = rated(tariff, data)
-    rows = list(range(len(data.start_ms)))
+    return tariff
+
+
+def _streamed(tariff: Tariff, data: Intervals, order: Any) -> dict[str, np.ndarray]:
+    """The costs of readings that arrive in some order, by line, as the stream computes them: by plan and updates."""
+    contract = Contract(
+        meter_id="m",
+        site_path="a/b/c",
+        timezone="Europe/Madrid",
+        billing_day=15,
+        assignments=(Assignment("t", tariff.valid_from),),
+    )
+    timeline = ContractTimeline(contract, cast(TariffRegistry, OnlyTariff(tariff)), {})
+    bills: dict[str, Bill] = {}
+    columns = zip(*(getattr(data, name).tolist() for name in ("start_ms", *QUANTITIES)), strict=True)
+    rows = list(enumerate(columns))
     order.shuffle(rows)
-    for number, one in enumerate(history.bills):
-        arrived = np.array([row for row in rows if history.segment[row] == number], dtype=np.int64)
-        if len(arrived):
-            streamed = _streamed(tariff, data.part(arrived), one.cycle_start, one.end)
-            exact = {name: one.lines[name] for name in ("energy", "demand", "export")}
-            assert {name: streamed[name] for name in exact} == exact
-
-
-def _streamed(tariff: Tariff, data: Intervals, start: date, end: date) -> dict[str, int]:
-    """Sums of the marginal costs of one cycle's readings, in the order given."""
-    days = (end - start).days
-    bounds = (local_midnight_ms(start, MADRID), local_midnight_ms(end, MADRID))
-    segment = Segment("t", "1", start, *bounds, days, days, *bounds)
-    basis = Basis.of([segment], np.zeros(len(data.start_ms), np.int64))
-    at = np.argsort(data.start_ms)
-    period = np.empty(len(at), np.int64)
-    period[at] = Timeline(tariff.calendar, MADRID).periods_at(data.start_ms[at])
-    slot = np.array([tariff.demand_periods.get(name, 0) for name in tariff.periods])[period]
-
-    def sums(quantity: np.ndarray) -> list[np.ndarray]:
-        return [np.cumsum(np.where(period == p, quantity, 0)) for p in range(len(tariff.periods))]
-
-    def peaks(s: int) -> np.ndarray:
-        return np.maximum.accumulate(np.where((slot == s) | (s == 0), data.import_ukwh, 0))
-
-    after = State(tuple(sums(data.import_ukwh)), tuple(sums(data.export_ukwh)), tuple(peaks(s) for s in range(4)))
-    before = State(*(tuple(np.append(0, column[:-1]) for column in part) for part in after))
-    charges = marginal(tariff, basis, before, after, (data.start_ms, data.end_ms), np.ones(len(at), dtype=bool))
-    total = bill(tariff, basis, State(*(tuple(c[-1:].repeat(len(at)) for c in part) for part in after)), data.end_ms)
-    for name in ("energy", "demand", "export"):
-        assert int(getattr(charges, name).sum()) == int(getattr(total, name)[0])
-    return {name: int(getattr(charges, name).sum()) for name in charges._fields}
+    costs = {name: np.zeros(len(rows), np.int64) for name in Charges._fields}
+    for row, (start_ms, imported, exported, reactive, capacitive) in rows:
+        at = timeline.position(start_ms, QUARTER_MS // 1000, is_read=False)
+        own = tariff.of_cycle(at.segment.cycle_start.month)
+        plan, bill_so_far = BillPlan(own), bills.setdefault(at.bill_key, Bill())
+        before = bill_so_far.values(plan.slots)
+        amounts = (imported, exported, reactive, capacitive, QUARTER_MS)
+        bill_so_far.apply(at.updates, {number: (0, amount) for number, amount in enumerate(amounts)})
+        basis = Basis.of([at.segment], np.zeros(1, np.int64))
+        charges = marginal(own, basis, plan.state(before), plan.state(bill_so_far.values(plan.slots)))
+        for name, amount in charges._asdict().items():
+            costs[name][row] = amount[0]
+    return costs
 
 
 @given(data=loads())
@@ -189,23 +221,22 @@ def _streamed(tariff: Tariff, data: Intervals, start: date, end: date) -> dict[s
 @pytest.mark.parametrize("kind", STREAMED)
 def test_a_reading_alone_costs_what_it_costs_among_others(kind: str, data: Intervals) -> None:
     """The scalar form is the vector form of one element."""
-    tariff = read_tariff(STREAMED[kind])
+    tariff = streamed(kind).of_cycle(3)
     count = len(data.start_ms)
-    energy, export = np.cumsum(data.import_ukwh), np.cumsum(data.export_ukwh)
-    zeros = np.zeros(count, np.int64)
-    after = State((energy, energy // 2), (export, zeros), (energy // 7, energy // 9, zeros, zeros))
-    before = State(*(tuple(np.append(0, column[:-1]) for column in part) for part in after))
+    plan = BillPlan(tariff)
+    shares = np.arange(1, plan.slots + 1)[:, None]
+    after = np.cumsum(data.import_ukwh)[None, :] // shares
+    before = np.concatenate([np.zeros((plan.slots, 1), np.int64), after[:, :-1]], axis=1)
     days = np.full(count, 31)
-    basis = Basis(days - 4, days, np.full(count, EPOCH), np.full(count, EPOCH + 31 * 96 * QUARTER_MS), days + 334)
-    counts = np.ones(count, dtype=bool)
-    together = marginal(tariff, basis, before, after, (data.start_ms, data.end_ms), counts)
+    bounds = np.full(count, EPOCH), np.full(count, EPOCH + 31 * 96 * QUARTER_MS)
+    basis = Basis(days - 4, days, *bounds, days + 334, *bounds)
+    together = marginal(tariff, basis, plan.state(before), plan.state(after))
 
     def one(row: int) -> tuple[int, ...]:
         rows = slice(row, row + 1)
-        states = (State(*(tuple(column[rows] for column in part) for part in state)) for state in (before, after))
         alone = Basis(*(getattr(basis, name)[rows] for name in basis.__dataclass_fields__))
-        interval = (data.start_ms[rows], data.end_ms[rows])
-        return tuple(int(amount[0]) for amount in marginal(tariff, alone, *states, interval, counts[rows]))
+        charges = marginal(tariff, alone, plan.state(before[:, rows]), plan.state(after[:, rows]))
+        return tuple(int(amount[0]) for amount in charges)
 
     for row in range(count):
         assert one(row) == tuple(int(amount[row]) for amount in together)

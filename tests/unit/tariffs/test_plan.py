@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
-
 import numpy as np
 
-from flink_job.tariffs.plan import BillPlan, DemandPart, Quantity
+from flink_job.tariffs.plan import BillPlan, DemandPart, Placed, Quantity
 from flink_job.tariffs.updates import Operation, group, program
+from tests.harness.bill_state import Bill
 from tests.unit.tariffs.test_rating import TWO_PERIODS, tariff
 
 HOUR_MS, QUARTER_S = 3_600_000, 900
@@ -19,51 +17,8 @@ TOU = {
 }
 
 
-def numbers(encoded: bytes) -> Iterator[int]:
-    """Decode seven bits a byte, low bits first."""
-    value = shift = 0
-    for byte in encoded:
-        value |= (byte & 127) << shift
-        shift += 7
-        if byte < 128:
-            yield value
-            value = shift = 0
-
-
-class Bill:
-    """The slots of a bill, updated as KeyedUpdates.java does."""
-
-    def __init__(self) -> None:
-        self.slots: dict[int, int] = defaultdict(int)
-        self.groups: dict[tuple[int, int], int] = defaultdict(int)
-
-    def apply(self, updates: bytes, quantities: dict[int, tuple[int, int]]) -> int:
-        """Apply updates; `quantities` are (before, after) by number. Returns the shown value."""
-        read = numbers(updates)
-        next(read)
-        before = after = shown = 0
-        for operation in read:
-            match operation:
-                case Operation.TAKE:
-                    before, after = quantities.get(next(read), (0, 0))
-                case Operation.PART:
-                    taken, start, end, length = quantities[next(read)], next(read), next(read), next(read)
-                    before, after = (q * (length - start) // length - q * (length - end) // length for q in taken)
-                case Operation.SCALE:
-                    numerator, denominator = next(read), next(read)
-                    before, after = before * numerator // denominator, after * numerator // denominator
-                case Operation.GROUP:
-                    key = next(read), next(read)
-                    before, after = self.groups[key], self.groups[key] + after - before
-                    self.groups[key] = after
-                case Operation.ADD:
-                    self.slots[next(read)] += after - before
-                case Operation.MAX:
-                    slot = next(read)
-                    self.slots[slot] = max(self.slots[slot], after)
-                case Operation.SHOW:
-                    shown = max(shown, after)
-        return shown
+def placed(period: int, parts: list[DemandPart], interval_s: int, is_read: bool = False) -> Placed:
+    return Placed(period, parts, interval_s, interval_s * 1000, is_read=is_read)
 
 
 def test_values_are_encoded_in_seven_bits_a_byte() -> None:
@@ -75,7 +30,7 @@ def test_energy_is_added_to_its_period_and_direction() -> None:
     plan, bill = BillPlan(tariff(**TOU)), Bill()
     for period, imported, exported in [(0, 5, 1), (1, 7, 0), (0, 2, 4)]:
         parts = [DemandPart(period, 0, 0, QUARTER_S * 1000)]
-        bill.apply(plan.updates(period, parts, QUARTER_S, is_read=False), {0: (0, imported), 1: (0, exported)})
+        bill.apply(plan.updates(placed(period, parts, QUARTER_S, is_read=False)), {0: (0, imported), 1: (0, exported)})
     slots = np.array([[bill.slots[slot]] for slot in range(plan.slots)])
     state = plan.state(slots)
     assert [int(e[0]) for e in state.imported_ukwh] == [7, 7]
@@ -87,26 +42,26 @@ def test_energy_is_added_to_its_period_and_direction() -> None:
 def test_short_readings_add_up_to_their_demand_interval() -> None:
     plan, bill = BillPlan(tariff(**TOU)), Bill()
     shown = [
-        bill.apply(plan.updates(0, [DemandPart(0, window, 0, 300_000)], 300, is_read=False), {0: (0, energy)})
+        bill.apply(plan.updates(placed(0, [DemandPart(0, window, 0, 300_000)], 300, is_read=False)), {0: (0, energy)})
         for window, energy in [(0, 4), (0, 3), (QUARTER_S * 1000, 6), (0, 2)]
     ]
     assert shown == [4, 7, 6, 9]
-    assert bill.slots[plan.peaks[0]] == 9
+    assert bill.slots[plan.of["peaks"][0]] == 9
 
 
 def test_a_reading_as_long_as_the_demand_interval_needs_no_group() -> None:
     plan, bill = BillPlan(tariff(**TOU)), Bill()
     parts = [DemandPart(0, 0, 0, QUARTER_S * 1000)]
-    assert bill.apply(plan.updates(0, parts, QUARTER_S, is_read=False), {0: (0, 8)}) == 8
+    assert bill.apply(plan.updates(placed(0, parts, QUARTER_S, is_read=False)), {0: (0, 8)}) == 8
     # A correction shows the whole interval, which is lower; the peak stays.
-    assert bill.apply(plan.updates(0, parts, QUARTER_S, is_read=False), {0: (8, 6)}) == 6
-    assert bill.slots[plan.peaks[0]] == 8
+    assert bill.apply(plan.updates(placed(0, parts, QUARTER_S, is_read=False)), {0: (8, 6)}) == 6
+    assert bill.slots[plan.of["peaks"][0]] == 8
     assert not bill.groups
 
 
 def test_the_energy_of_register_reads_adds_up_even_in_whole_intervals() -> None:
     plan, bill = BillPlan(tariff(**TOU)), Bill()
-    updates = plan.updates(0, [DemandPart(0, 0, 0, QUARTER_S * 1000)], QUARTER_S, is_read=True)
+    updates = plan.updates(placed(0, [DemandPart(0, 0, 0, QUARTER_S * 1000)], QUARTER_S, is_read=True))
     # The second read of the interval has what it adds, 3, as its quantity.
     assert [bill.apply(updates, {0: (0, energy)}) for energy in (8, 3)] == [8, 11]
 
@@ -114,16 +69,16 @@ def test_the_energy_of_register_reads_adds_up_even_in_whole_intervals() -> None:
 def test_a_longer_reading_counts_with_its_mean_power() -> None:
     """100 in an hour are 25 in a quarter hour."""
     plan, bill = BillPlan(tariff(**TOU)), Bill()
-    assert bill.apply(plan.updates(1, [DemandPart(1, 0, 0, HOUR_MS)], 3600, is_read=False), {0: (0, 100)}) == 25
-    assert bill.slots[plan.imported[1]] == 100
+    assert bill.apply(plan.updates(placed(1, [DemandPart(1, 0, 0, HOUR_MS)], 3600, is_read=False)), {0: (0, 100)}) == 25
+    assert bill.slots[plan.of["imported"][1]] == 100
 
 
 def test_a_reading_that_straddles_two_demand_intervals_is_divided_by_time() -> None:
     """7 in ten minutes, of which five are in each interval: floor(3.5) in the second, the rest in the first."""
     plan, bill = BillPlan(tariff(**TOU)), Bill()
     parts = [DemandPart(0, 0, 0, 300_000), DemandPart(1, QUARTER_S * 1000, 300_000, 600_000)]
-    assert bill.apply(plan.updates(0, parts, 600, is_read=False), {Quantity.IMPORT: (0, 7)}) == 4
-    assert [bill.slots[slot] for slot in plan.peaks] == [4, 3]
+    assert bill.apply(plan.updates(placed(0, parts, 600, is_read=False)), {Quantity.IMPORT: (0, 7)}) == 4
+    assert [bill.slots[slot] for slot in plan.of["peaks"]] == [4, 3]
 
 
 def test_a_bill_may_have_many_periods() -> None:
@@ -133,7 +88,13 @@ def test_a_bill_may_have_many_periods() -> None:
     calendar = {"days": [{"on": TWO_PERIODS["days"][0]["on"], "bands": bands}]}
     many = tariff(calendar=calendar, energy={"periods": prices}, demand={"periods": prices})
     plan, bill = BillPlan(many), Bill()
-    assert plan.slots == 12 + 12 + 1 + 12
+    assert plan.slots == 1 + 12 + 12 + 1 + 12
     slot, period = many.demand_periods["from 22"], many.periods.index("from 22")
-    bill.apply(plan.updates(period, [DemandPart(slot, 0, 0, QUARTER_S * 1000)], QUARTER_S, False), {0: (0, 5)})
-    assert {at for at, value in bill.slots.items() if value} == {plan.imported[period], 24, plan.peaks[slot]}
+    parts = [DemandPart(slot, 0, 0, QUARTER_S * 1000)]
+    bill.apply(plan.updates(placed(period, parts, QUARTER_S)), {0: (0, 5)})
+    of = plan.of
+    assert {at for at, value in bill.slots.items() if value} == {
+        of["imported"][period],
+        of["peaks"][0],
+        of["peaks"][slot],
+    }

@@ -58,8 +58,9 @@ def projections(name: str, first: date, until: date, first_ukwh: int) -> tuple[n
     segment = segment_of(used, first, until)
     end, state = history(used, segment, first_ukwh)
     index = np.zeros(len(end), dtype=np.int64)
-    last = State(*(tuple(column[-1:] for column in part) for part in state))
-    final = bill(used, Basis.of([segment], index[-1:]), last, end[-1:]).cost[0] / 1e6
+    length_ms = np.array([segment.segment_end_ms - segment.segment_start_ms])
+    last = State(*(tuple(column[-1:] for column in part) for part in state[:3]), length_ms)
+    final = bill(used, Basis.of([segment], index[-1:]), last).cost[0] / 1e6
     return bills_of(used, [segment], index, state, end)[1], final
 
 

@@ -15,6 +15,9 @@ SELECT
   reactive_export_uvarh,
   import_after_ukwh,
   export_after_ukwh,
+  reactive_import_after_uvarh,
+  reactive_export_after_uvarh,
+  CASE WHEN is_first THEN CAST(interval_s AS BIGINT) * 1000 ELSE CAST(0 AS BIGINT) END AS time_ms,
   import_total_ukwh,
   export_total_ukwh
 FROM deltas

@@ -31,6 +31,7 @@ SELECT
   priced.price.demand_ucost AS demand_ucost,
   priced.price.fixed_ucost AS fixed_ucost,
   priced.price.export_ucost AS export_ucost,
+  priced.price.minimum_ucost + priced.price.reactive_ucost AS other_ucost,
   priced.price.tax_ucost AS tax_ucost,
   priced.price.total_ucost AS total_ucost,
   priced.price.provisional AS provisional,

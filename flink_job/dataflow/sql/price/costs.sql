@@ -22,7 +22,7 @@ SELECT
   CAST(demand_ucost * 0.000001 AS DECIMAL(18, 6)) AS demand_cost,
   CAST(fixed_ucost * 0.000001 AS DECIMAL(18, 6)) AS fixed_cost,
   CAST(export_ucost * 0.000001 AS DECIMAL(18, 6)) AS export_credit,
-  CAST(0 AS DECIMAL(18, 6)) AS other_cost,
+  CAST(other_ucost * 0.000001 AS DECIMAL(18, 6)) AS other_cost,
   CAST(tax_ucost * 0.000001 AS DECIMAL(18, 6)) AS tax,
   CAST(total_ucost * 0.000001 AS DECIMAL(18, 6)) AS cost,
   currency,

@@ -30,6 +30,8 @@ SELECT
     ELSE COALESCE(register_energy_ukwh, 0)
   END AS import_after_ukwh,
   COALESCE(MOD(NULLIF(export_top, -1), ${QUANTITY_LIMIT}), 0) AS export_after_ukwh,
+  COALESCE(MOD(NULLIF(reactive_import_top, -1), ${QUANTITY_LIMIT}), 0) AS reactive_import_after_uvarh,
+  COALESCE(MOD(NULLIF(reactive_export_top, -1), ${QUANTITY_LIMIT}), 0) AS reactive_export_after_uvarh,
   CASE
     WHEN register_packed IS NOT NULL THEN register_interval_ukwh
     WHEN import_packed >= 0 THEN MOD(import_top, ${QUANTITY_LIMIT})
