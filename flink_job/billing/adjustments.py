@@ -102,8 +102,11 @@ def reasons_of(
     if moved:
         late = f"reads of a register came in another order: {moved} intervals have other energy"
         found["energy_cost"] = found["demand_cost"] = late
+    silence = f"{unmeasured_ms / HOUR_MS:.2f} h without readings"
     if unmeasured_ms and tariff.fixed:
-        found["fixed_cost"] = f"{unmeasured_ms / HOUR_MS:.2f} h without readings"
+        found["fixed_cost"] = silence
+    if unmeasured_ms and tariff.minimum and not left:
+        found["other_cost"] = silence
     return found
 
 

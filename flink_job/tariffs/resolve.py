@@ -194,10 +194,10 @@ class ContractTimeline:
         return _SegmentEntry(segment, segment.key(), segment.bill_key(), tariff, timeline, demand, BillPlan(tariff))
 
     def _timeline(self, tariff: Tariff, calendar: Calendar) -> Timeline:
-        """Return the timeline of a calendar of a tariff, shared by contracts of one zone."""
+        """Return the timeline of a calendar of a tariff, in its time zone or in that of the contract; it is shared."""
         kind = "" if calendar is tariff.calendar else "demand"
         key = (tariff.tariff_id, tariff.version, self.zone, kind)
-        return self.timelines.setdefault(key, Timeline(calendar, zone_named(self.zone)))
+        return self.timelines.setdefault(key, Timeline(calendar, tariff.timezone or zone_named(self.zone)))
 
     def _assignment(self, day: date) -> tuple[Assignment, date | None]:
         assignments = self.contract.assignments
