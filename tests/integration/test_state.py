@@ -35,7 +35,7 @@ def test_a_view_that_is_added_changes_no_uid_of_what_has_state(
     job: tuple[list[Operator], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A join without state, before the operators of every step that reads these views."""
-    changed_views = {"decode/decoded", "resolve/placed", "price/demand", "price/costed"}
+    changed_views = {"decode/decoded", "resolve/placed", "price/changes", "price/costed"}
 
     def with_joins(name: str) -> str:
         query = read_sql(name)
