@@ -47,7 +47,7 @@ class DemandPart(NamedTuple):
 
 
 class Placed(NamedTuple):
-    """Where a reading lies: its TOU period, its parts in demand intervals, and its local month (0-11).
+    """The place of a reading in its bill: TOU period, parts in demand intervals, and local month (0-11).
 
     `inside_ms`: time from its start to its end, or to the end of its billing segment. `is_read`: it reads a register.
     """
