@@ -6,7 +6,6 @@ All functions take arrays with one element per reading; `Basis` has the billing 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,11 +78,11 @@ def energy_shared(tariff: Tariff, basis: Basis, state: State, group: list[int], 
 def energy_in_order(tariff: Tariff, basis: Basis, before: State, after: State) -> Ints:
     """Return the charge with tiers filled in order of arrival: the provisional price of a chronological tariff."""
     pairs = list(zip(before.imported_ukwh, after.imported_ukwh, tariff.energy, strict=False))
-    low = total([pair[0] for pair in pairs])
+    low, billed = total([pair[0] for pair in pairs]), billed_ukw(tariff, after)
     deltas = [after_p - before_p for before_p, after_p, _ in pairs]
     costs = []
     for (_, _, tiers), delta in zip(pairs, deltas, strict=True):
-        start, end = (_blocks(tariff, basis, tiers, e, billed_ukw(tariff, after)) for e in (low, low + delta))
+        start, end = (_blocks(tariff, basis, tiers, e, billed) for e in (low, low + delta))
         costs += [times(e - s, tier.price_e9) for tier, s, e in zip(tiers, start, end, strict=True)]
     months = [high - low for low, high in zip(before.month_ukwh, after.month_ukwh, strict=True)]
     costs += _adjusted(tariff, after._replace(month_ukwh=tuple(months)))
@@ -145,9 +144,14 @@ def demand_amount(tariff: Tariff, basis: Basis, state: State) -> Ints:
     return round_div(numerator, times(month, tariff.demand_window_s * TO_MICRO)).astype(np.int64)
 
 
+def demand_ukw(tariff: Tariff, energy: Ints) -> Ints:
+    """Return the demand [1e-6 kW] of the energy of a demand interval."""
+    return np.asarray(times(energy, 3600) // tariff.demand_window_s)
+
+
 def billed_ukw(tariff: Tariff, state: State) -> Ints:
     """Return the billed demand [1e-6 kW]: the peak of all hours, at least the minimum of the tariff."""
-    return np.maximum(state.peak_ukwh[0] * 3600 // tariff.demand_window_s, tariff.demand.minimum_u)
+    return np.maximum(demand_ukw(tariff, state.peak_ukwh[0]), tariff.demand.minimum_u)
 
 
 def demand_with_minimum(tariff: Tariff, basis: Basis, state: State) -> Ints:
@@ -165,23 +169,25 @@ def demand_with_minimum(tariff: Tariff, basis: Basis, state: State) -> Ints:
 def accrued_amount(tariff: Tariff, basis: Basis, state: State, charges: Sequence[FixedCharge]) -> Ints:
     """Return what charges have accrued over the time with readings, from the start of the segment."""
     start = basis.segment_start_ms
-    own = replace(tariff, fixed=tuple(charges))
-    return fixed_amount(own, basis, start + _counted_ms(basis, state)) - fixed_amount(own, basis, start)
+    until, before = (
+        fixed_amount(charges, tariff.month_days, basis, at) for at in (start + _counted_ms(basis, state), start)
+    )
+    return np.asarray(until - before)
 
 
 def _counted_ms(basis: Basis, state: State) -> Ints:
     return np.minimum(state.time_ms, basis.segment_end_ms - basis.segment_start_ms)
 
 
-def fixed_amount(tariff: Tariff, basis: Basis, at_ms: NDArray[np.int64]) -> Ints:
+def fixed_amount(charges: Sequence[FixedCharge], month_days: str, basis: Basis, at_ms: NDArray[np.int64]) -> Ints:
     """Return the fixed charges accrued from the start of the cycle to an instant in it, in proportion to time."""
-    if not tariff.fixed:
+    if not charges:
         return zeros(basis)
     elapsed = np.clip(at_ms - basis.cycle_start_ms, 0, basis.cycle_end_ms - basis.cycle_start_ms)
     # One common denominator: days of the year x days of a month, unless a month is the cycle.
-    month, per_month = {"30": (1, 30), "365/12": (12, 365)}.get(tariff.month_days, (0, 1))
+    month, per_month = {"30": (1, 30), "365/12": (12, 365)}.get(month_days, (0, 1))
     weights: list[Ints] = []
-    for charge in tariff.fixed:
+    for charge in charges:
         days = {
             "month": basis.year_days * (basis.cycle_days * month if month else 1),
             "day": basis.cycle_days * basis.year_days * per_month,

@@ -214,6 +214,15 @@ class Tariff:
             charge.exempt_from for charge in self.fixed
         )
 
+    @property
+    def accruing_minimum(self) -> tuple[FixedCharge, ...]:
+        """The minimum charges that accrue with time: all but yearly ones, which are charged at the end of the year."""
+        return tuple(charge for charge in self.minimum if charge.per != "year")
+
+    def exempt_from(self, tax: Tax) -> tuple[FixedCharge, ...]:
+        """Return the fixed charges that are exempt from a tax on fixed charges."""
+        return tuple(c for c in self.fixed if tax.name in c.exempt_from and "fixed" in tax.base)
+
     def of_cycle(self, month: int) -> Tariff:
         """Return the tariff with the flat demand of the month (1-12) in which a cycle begins."""
         if not self.demand.flat_by_month:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -78,9 +78,9 @@ class BillPlan:
             "capacitive": periods if tariff.reactive else 0,
             "months": len(tariff.adjustment_e9),
         }
-        ends = np.cumsum([0, *counts.values()]).tolist()
+        ends = [0, *accumulate(counts.values())]
         self.of = {name: range(*bounds) for name, bounds in zip(counts, pairwise(ends), strict=True)}
-        self.slots: int = ends[-1]
+        self.slots = ends[-1]
 
     def updates(self, reading: Placed) -> bytes:
         """Return the updates of a reading."""

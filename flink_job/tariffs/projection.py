@@ -35,7 +35,10 @@ def projected_bills(
         _extrapolated(state.exported_ukwh, so_far, cycle_total),
         state.peak_ukwh,
         basis.segment_end_ms - basis.segment_start_ms,
-        *(_scaled(part, so_far, cycle_total) for part in state[4:]),
+        *(
+            _scaled(sums, so_far, cycle_total)
+            for sums in (state.reactive_uvarh, state.capacitive_uvarh, state.month_ukwh)
+        ),
     )
     cost = bill(tariff, basis, projected).cost.astype(float) / 1e6
     return np.where(np.isnan(cycle_total[0]), np.nan, cost)

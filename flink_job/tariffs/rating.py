@@ -24,7 +24,7 @@ from flink_job.tariffs.exact import Ints, total
 from flink_job.tariffs.model import Tariff
 from flink_job.tariffs.reactive import reactive_amount
 from flink_job.tariffs.state import Basis, Charges, State
-from flink_job.tariffs.taxes import rounded, taxes
+from flink_job.tariffs.taxes import plain_tax, rounded, taxes
 
 
 def marginal(tariff: Tariff, basis: Basis, before: State, after: State) -> Charges:
@@ -65,24 +65,22 @@ def _charges(tariff: Tariff, basis: Basis, state: State, energy: Ints) -> Charge
         "reactive": reactive_amount(tariff, state),
     }
     lines = {name: rounded(amount, tariff.rounding) for name, amount in lines.items()}
-    imported = total([np.asarray(energy) for energy in state.imported_ukwh])
-    return Charges(**lines, tax=taxes(tariff, lines, imported, _exempt(tariff, basis, state)))
+    return Charges(**lines, tax=_taxes(tariff, basis, state, lines))
 
 
 def _minimum(tariff: Tariff, basis: Basis, state: State, covered: Ints) -> Ints:
     """Return the shortfall of the minimum charge, which accrues with time; a yearly minimum is left to settlement."""
-    charges = [charge for charge in tariff.minimum if charge.per != "year"]
+    charges = tariff.accruing_minimum
     if not charges or tariff.depends_on_order:
         return np.zeros_like(covered)
     return np.asarray(np.maximum(accrued_amount(tariff, basis, state, charges) - np.maximum(covered, 0), 0))
 
 
-def _exempt(tariff: Tariff, basis: Basis, state: State) -> dict[str, Ints]:
-    """Return the fixed charges that are exempt, by name of the tax."""
+def _taxes(tariff: Tariff, basis: Basis, state: State, lines: dict[str, Ints]) -> Ints:
     if tariff.plain_taxes:
-        return {}
-    exempt = {}
-    for tax in tariff.taxes:
-        charges = [c for c in tariff.fixed if tax.name in c.exempt_from and "fixed" in tax.base]
-        exempt[tax.name] = rounded(accrued_amount(tariff, basis, state, charges), tariff.rounding)
-    return exempt
+        return plain_tax(tariff, lines)
+    exempt = {
+        tax.name: rounded(accrued_amount(tariff, basis, state, tariff.exempt_from(tax)), tariff.rounding)
+        for tax in tariff.taxes
+    }
+    return taxes(tariff, lines, total(list(state.imported_ukwh)), exempt)

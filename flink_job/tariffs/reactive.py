@@ -15,9 +15,9 @@ _E9 = 1_000_000_000
 def reactive_amount(tariff: Tariff, state: State) -> Ints:
     """Return the reactive charge: a function of sums by TOU period, so independent of order."""
     rule = tariff.reactive
-    amounts = [np.zeros_like(state.imported_ukwh[0], dtype=object)]
     if rule is None:
-        return amounts[0].astype(np.int64)
+        return np.zeros_like(state.imported_ukwh[0])
+    amounts = [np.zeros_like(state.imported_ukwh[0], dtype=object)]
     for index, name in enumerate(tariff.periods):
         active = state.imported_ukwh[index].astype(object)
         if rule.periods is None or name in rule.periods:

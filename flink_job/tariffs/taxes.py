@@ -34,12 +34,10 @@ def tax_with_floor(tax: Tax, base: Ints, energy: Ints, rule: Rounding) -> Ints:
 
 
 def taxes(tariff: Tariff, lines: Mapping[str, Ints], energy: Ints, exempt: Mapping[str, Ints]) -> Ints:
-    """Return the sum of all taxes, of which none begins or ends within the bill.
+    """Return the sum of taxes with floors or exemptions, of which none begins or ends within the bill.
 
     `energy`: imported energy [1e-6 kWh]. `exempt`: fixed charges that are exempt, by name of the tax.
     """
-    if tariff.plain_taxes:
-        return plain_tax(tariff, lines)
     bases, added = dict(lines), np.zeros_like(energy)
     for tax in tariff.taxes:
         base = [amount for name, amount in bases.items() if name in tax.base]

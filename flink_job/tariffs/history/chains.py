@@ -12,12 +12,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from flink_job.tariffs.exact import Ints, round_div, round_to, times
+from flink_job.tariffs.exact import Ints, round_div, times
 from flink_job.tariffs.history.segment_context import SegmentContext
 from flink_job.tariffs.history.segments import BillingSegment
 from flink_job.tariffs.model import Rounding, Tariff
-
-_DECIMALS = 6
+from flink_job.tariffs.taxes import rounded
 
 
 def chains(segments: Iterable[BillingSegment]) -> Iterator[list[BillingSegment]]:
@@ -77,11 +76,9 @@ class SoFar:
 
     def round(self, name: str, amount: Ints, rule: Rounding) -> Ints:
         """Round a line of the whole cycle by the rule of the tariff, and return what the segment adds to it."""
-        unit = 10 ** (_DECIMALS - rule.line_decimals)
         before = np.array([self.lines.get(name, 0)])
         self.lines[name] = int(before[0] + amount[-1])
-        added = round_to(before + amount, unit, rule.half_up) - round_to(before, unit, rule.half_up)
-        return np.asarray(added)
+        return np.asarray(rounded(before + amount, rule) - rounded(before, rule))
 
     def add(self, amounts: Mapping[str, Ints]) -> None:
         """Add the lines of a segment, which later segments continue."""

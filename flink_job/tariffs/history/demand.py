@@ -117,11 +117,6 @@ def highest_ukwh(context: SegmentContext, peaks: Peaks) -> dict[str, Ints]:
     return {name: np.maximum(peaks.by_reading(np.maximum.accumulate(energy)), 0) for name, energy in energies.items()}
 
 
-def demand_ukw(context: SegmentContext, energy: Ints) -> Ints:
-    """Return the demand [1e-6 kW] of the energy of a demand interval."""
-    return np.asarray(energy * HOUR_S // context.tariff.demand_window_s)
-
-
 def floors_ukw(context: SegmentContext, carry_over: CarryOver) -> dict[str, int]:
     """Return the minimum billed demand of the cycle [1e-6 kW] of `flat` and of each demand period.
 

@@ -8,13 +8,13 @@ import numpy as np
 
 from flink_job.errors import MeteringError
 from flink_job.tariffs.calendar import Calendar
-from flink_job.tariffs.exact import Ints, round_div, times, total
+from flink_job.tariffs.charges import demand_ukw
+from flink_job.tariffs.exact import Ints, round_div, total
 from flink_job.tariffs.history.demand import Peaks
 from flink_job.tariffs.history.intervals import previous_by
 from flink_job.tariffs.history.segment_context import SegmentContext
 from flink_job.tariffs.model import Contracted, FixedCharge, Tariff
 
-HOUR_S = 3600
 _MICRO = 1_000_000
 _E9 = 1_000_000_000
 #: Number of days that the excess price of the maximeter rule is defined for.
@@ -57,10 +57,10 @@ def excess_line(context: SegmentContext, peaks: Peaks, power: dict[str, int]) ->
         return np.zeros(len(context.at_ms), dtype=np.int64)
     calendar = _calendar(context.tariff)
     period = context.periods_at(_calendar, peaks.start)
-    demand_ukw = times(peaks.window_ukwh, HOUR_S) // context.tariff.demand_window_s
+    demand = demand_ukw(context.tariff, peaks.window_ukwh)
     amounts = []
     for name, price in contracted.excess_e9.items():
-        above = np.maximum(demand_ukw - power[name], 0)
+        above = np.maximum(demand - power[name], 0)
         above = np.where(period == calendar.periods.index(name), above, 0)
         rule = _root_of_squares if contracted.excess_rule == "root_of_squares" else _maximeter
         amounts.append(rule(context, contracted, above, peaks, price))

@@ -14,9 +14,10 @@ from flink_job.errors import MeteringError
 from flink_job.metering.zones import Zone
 from flink_job.tariffs.bill_lines import LINES
 from flink_job.tariffs.calendar import Calendar, Timeline
+from flink_job.tariffs.charges import demand_ukw
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.history.chains import Cut, SoFar, chains, whole
-from flink_job.tariffs.history.demand import FLAT, demand_line, demand_ukw, floors_ukw, highest_ukwh, measure
+from flink_job.tariffs.history.demand import FLAT, demand_line, floors_ukw, highest_ukwh, measure
 from flink_job.tariffs.history.export import settle
 from flink_job.tariffs.history.intervals import Intervals
 from flink_job.tariffs.history.power import contracted_power, excess_line, power_charges
@@ -128,7 +129,7 @@ def _rate_segment(
     highest = highest_ukwh(chain, peaks)
     floors = floors_ukw(chain, carry_over)
     power = contracted_power(chain)
-    billed_ukw = np.maximum(demand_ukw(chain, highest[FLAT]), floors[FLAT])
+    billed_ukw = np.maximum(demand_ukw(tariff, highest[FLAT]), floors[FLAT])
     settled = settle(chain, billed_ukw, carry_over)
     energy, credit = cut.added(settled.energy), cut.added(settled.credit)
     demand = demand_line(chain, peaks, highest, floors)
@@ -149,7 +150,7 @@ def _rate_segment(
     amounts = {name: so_far.round(name, amount, tariff.rounding) for name, amount in lines.items()}
     amounts["tax"] = tax_line(context, amounts, so_far)
     so_far.add(amounts)
-    carry_over.raise_peaks({name: int(demand_ukw(chain, energy)[-1]) for name, energy in highest.items()})
+    carry_over.raise_peaks({name: int(demand_ukw(tariff, energy)[-1]) for name, energy in highest.items()})
     if context.billing.closes:
         carry_over.close_cycle(context.month)
     return amounts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -31,21 +30,21 @@ def _fixed_until(context: SegmentContext, charges: tuple[FixedCharge, ...], at_m
     In a cycle over the turn into or out of a leap year, the days of each year are charged at a 365th or a 366th of a
     yearly amount.
     """
-    tariff, basis, segment = context.tariff, context.basis, context.billing.segment
+    month_days, basis, segment = context.tariff.month_days, context.basis, context.billing.segment
     start = segment.cycle_start
     end = start + timedelta(days=segment.cycle_days)
     lengths = {days_of_year(start), days_of_year(end - timedelta(days=1))}
     if len(lengths) == 1 or not any(charge.per == "year" for charge in charges):
-        return fixed_amount(replace(tariff, fixed=charges), basis, at_ms)
-    amount = fixed_amount(replace(tariff, fixed=tuple(c for c in charges if c.per != "year")), basis, at_ms)
-    yearly = replace(tariff, fixed=tuple(c for c in charges if c.per == "year"))
+        return fixed_amount(charges, month_days, basis, at_ms)
+    amount = fixed_amount([c for c in charges if c.per != "year"], month_days, basis, at_ms)
+    yearly = [c for c in charges if c.per == "year"]
     for year in range(start.year, end.year + 1):
         first, last = max(start, date(year, 1, 1)), min(end, date(year + 1, 1, 1))
         if first < last:
             part = segment_between(
                 segment.tariff_id, segment.tariff_version, (first, last), first, last, context.terms.zone
             )
-            amount = amount + fixed_amount(yearly, Basis.of([part], np.zeros(1, dtype=np.int64)), at_ms)
+            amount = amount + fixed_amount(yearly, month_days, Basis.of([part], np.zeros(1, dtype=np.int64)), at_ms)
     return np.asarray(amount)
 
 
@@ -54,7 +53,7 @@ def minimum_line(context: SegmentContext, covered: Ints, carry_over: CarryOver, 
 
     `covered`: running amount of the charges that count towards the minimum; negative amounts count as zero.
     """
-    monthly = tuple(m for m in context.tariff.minimum if m.per != "year")
+    monthly = context.tariff.accruing_minimum
     accrued_before, covered_before = so_far.minimum
     accrued = accrued_before + (accrued_fixed(context, monthly) if monthly else np.zeros_like(covered))
     all_covered = covered_before + covered
@@ -100,7 +99,7 @@ def tax_line(context: SegmentContext, lines: dict[str, Ints], so_far: SoFar) -> 
 
 def _exempt(context: SegmentContext, tax: Tax) -> Ints:
     """Return the fixed charges that are exempt from the tax."""
-    charges = tuple(c for c in context.tariff.fixed if tax.name in c.exempt_from and "fixed" in tax.base)
+    charges = context.tariff.exempt_from(tax)
     if not charges:
         return np.zeros(len(context.at_ms), dtype=np.int64)
     return _within(context, tax, rounded(accrued_fixed(context, charges), context.tariff.rounding))

@@ -47,13 +47,14 @@ import org.apache.flink.util.Collector;
 public final class KeyedUpdates extends KeyedProcessFunction<RowData, RowData, RowData> {
   private static final long serialVersionUID = 1L;
 
-  private static final int TAKE = 1;
-  private static final int PART = 2;
-  private static final int SCALE = 3;
-  private static final int GROUP = 4;
-  private static final int ADD = 5;
-  private static final int MAX = 6;
-  private static final int SHOW = 7;
+  // Codes of the operations, those of Operation in flink_job/tariffs/updates.py.
+  static final int TAKE = 1;
+  static final int PART = 2;
+  static final int SCALE = 3;
+  static final int GROUP = 4;
+  static final int ADD = 5;
+  static final int MAX = 6;
+  static final int SHOW = 7;
 
   private final long ttlMs;
   private final int programColumn;

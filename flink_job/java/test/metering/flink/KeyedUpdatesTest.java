@@ -1,5 +1,12 @@
 package metering.flink;
 
+import static metering.flink.KeyedUpdates.ADD;
+import static metering.flink.KeyedUpdates.GROUP;
+import static metering.flink.KeyedUpdates.MAX;
+import static metering.flink.KeyedUpdates.PART;
+import static metering.flink.KeyedUpdates.SCALE;
+import static metering.flink.KeyedUpdates.SHOW;
+import static metering.flink.KeyedUpdates.TAKE;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -26,13 +33,6 @@ import org.junit.jupiter.api.Test;
  * and BIGINT by the row.
  */
 class KeyedUpdatesTest {
-  private static final int TAKE = 1;
-  private static final int PART = 2;
-  private static final int SCALE = 3;
-  private static final int GROUP = 4;
-  private static final int ADD = 5;
-  private static final int MAX = 6;
-  private static final int SHOW = 7;
   private static final long TTL_MS = 1000;
 
   @Test
