@@ -125,6 +125,7 @@ class Oracle:
                 last,
                 Fraction((ends - begins).days, (last - first).days),
                 (ends - begins).days,
+                begins,
                 ends,
             ),
         )
@@ -149,14 +150,24 @@ class _Register:
 
 class _Bill:
     def __init__(
-        self, tariff: dict[str, Any], zone: ZoneInfo, first: date, last: date, share: Fraction, days: int, ends: date
+        self,
+        tariff: dict[str, Any],
+        zone: ZoneInfo,
+        first: date,
+        last: date,
+        share: Fraction,
+        days: int,
+        begins: date,
+        ends: date,
     ) -> None:
         self.tariff, self.zone, self.first, self.last, self.share, self.days = tariff, zone, first, last, share, days
-        self.until = int(datetime(ends.year, ends.month, ends.day, tzinfo=zone).timestamp())
+        self.since, self.until = (
+            int(datetime(d.year, d.month, d.day, tzinfo=zone).timestamp()) for d in (begins, ends)
+        )
         self.energy: dict[str, Fraction] = defaultdict(Fraction)
         self.exported: dict[str, Fraction] = defaultdict(Fraction)
         self.peak: dict[str, Fraction] = defaultdict(Fraction)
-        self.fixed = self.fixed_tax = Fraction(0)
+        self.counted_s = 0
         self.lowered = False
 
     def add(
@@ -192,9 +203,7 @@ class _Bill:
                 next_period = self.period(datetime.fromtimestamp(opens + window, self.zone))
                 self.measure(next_period, oracle.demand[record["meter_id"], opens + window], window)
         if first:
-            before, after = self.accrued(start), self.accrued(start + record["interval_s"])
-            self.fixed += after - before
-            self.fixed_tax += self.taxes({"fixed": after}) - self.taxes({"fixed": before})
+            self.counted_s += min(start + length, self.until) - start
 
     def measure(self, period: str, kwh: Fraction, window: int) -> None:
         """Raise the peaks by the energy of a demand interval in a TOU period."""
@@ -240,8 +249,9 @@ class _Bill:
 
     def amounts(self) -> dict[str, Fraction]:
         energy, demand, export = self.energy_charge(), self.demand_charge(), self.export_credit()
-        tax = self.taxes({"energy": energy, "demand": demand, "export": export}) + self.fixed_tax
-        lines = {"energy": energy, "demand": demand, "fixed": self.fixed, "export": export, "tax": tax}
+        fixed = self.accrued(self.since + self.counted_s) - self.accrued(self.since)
+        tax = self.taxes({"energy": energy, "demand": demand, "export": export}) + self.taxes({"fixed": fixed})
+        lines = {"energy": energy, "demand": demand, "fixed": fixed, "export": export, "tax": tax}
         return {**lines, "cost": sum(lines.values(), Fraction(0))}
 
     def energy_charge(self) -> Fraction:

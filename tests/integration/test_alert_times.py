@@ -41,8 +41,9 @@ def reading(meter: str, minute: float, degrees: float, arrival_min: float) -> tu
 
 
 def sent() -> Iterator[tuple[int, bytes]]:
+    # An hour longer than the stored readings, so that none of their hours is open at the end of the input.
     for meter, ahead in CLOCKS.items():
-        for minute in range(0, 300, 5):
+        for minute in range(0, 360, 5):
             yield reading(meter, minute + ahead, 90 if minute in (60, 65) else 70, minute + 5)
     for minute in range(0, 300, 5):
         is_wild = minute == 100

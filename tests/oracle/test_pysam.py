@@ -20,7 +20,7 @@ from flink_job.billing.run import BILL_COLUMNS
 from flink_job.dataflow.environment import PROJECT
 from flink_job.tariffs.urdb import from_urdb
 from tests.harness.jobs import SAMPLES, command
-from tests.oracle.urdb import DAY, DEMAND, DOCUMENTS, FLAT, energy, schedule
+from tests.oracle.urdb import DAY, DOCUMENTS, FLAT, energy, schedule
 
 PYTHON = PROJECT / ".venv-oracle" / "bin" / "python"
 DRIVER = Path(__file__).parent / "pysam_bill.py"
@@ -146,7 +146,6 @@ def test_ratchet_bills_the_months_own_peak_in_full(loads: Any, tmp_path: Path) -
         flatdemandmonths=[0] * 12,
         lookbackpercent=0.8,
         lookbackrange=4,
-        **DEMAND,
     )
     as_converted = case(document, loads["factory"])
     with_own_peak = case(document, loads["factory"], ur_billing_demand_lookback_percentages=[[80, 1]] * 12)

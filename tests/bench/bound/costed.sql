@@ -29,6 +29,7 @@ SELECT
   CAST(0 AS BIGINT) AS demand_ucost,
   CAST(0 AS BIGINT) AS fixed_ucost,
   CAST(0 AS BIGINT) AS export_ucost,
+  CAST(0 AS BIGINT) AS other_ucost,
   CAST(0 AS BIGINT) AS tax_ucost,
   CAST(import_delta_ukwh * 0.118 AS BIGINT) AS total_ucost,
   total_ukwh < peak_ukwh AS provisional,
