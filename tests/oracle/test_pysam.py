@@ -50,17 +50,27 @@ def loads() -> dict[str, np.ndarray]:
     return {meter: np.array(values) for meter, values in found.items()}
 
 
+def net_metered(document: dict[str, Any]) -> dict[str, Any]:
+    """State the rule that PySAM assumes where a document has none; the importer credits nothing there."""
+    return {"dgrules": "Net Metering", **document}
+
+
 def case(document: dict[str, Any], net_kwh: np.ndarray, **rates: Any) -> dict[str, Any]:
     kw = net_kwh * len(net_kwh) / HOURS
     load, generation = np.maximum(kw, 0), np.maximum(-kw, 0)
-    return {"urdb": document, "load_kw": load.tolist(), "generation_kw": generation.tolist(), "rates": rates}
+    return {
+        "urdb": net_metered(document),
+        "load_kw": load.tolist(),
+        "generation_kw": generation.tolist(),
+        "rates": rates,
+    }
 
 
 def ours(
     document: dict[str, Any], folder: Path, readings: Path = SAMPLES / "year.csv.gz"
 ) -> dict[str, dict[str, np.ndarray]]:
     """Twelve amounts of each column of bills.csv, by meter, from the command line."""
-    (folder / "urdb.json").write_text(json.dumps(document))
+    (folder / "urdb.json").write_text(json.dumps(net_metered(document)))
     command(
         "rate",
         "--tariff",

@@ -22,9 +22,8 @@ SEASONAL_WEEKEND = schedule(lambda month, hour: 1 if month in SUMMER else 3)
 
 
 def energy(weekday: Schedule, weekend: Schedule, *structure: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-    """A document with an energy structure; PySAM takes net metering where a document has no rule, so all have one."""
+    """A document with an energy structure."""
     return {
-        "dgrules": "Net Metering",
         "label": "000000000000000000000000",
         "utility": "Test Utility",
         "name": "test",
