@@ -17,6 +17,7 @@ from flink_job.tariffs.cycle import Segment, segment_of
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.model import Tariff
 from flink_job.tariffs.plan import BillPlan
+from flink_job.tariffs.provisional import estimated, provisional_segments
 from flink_job.tariffs.rating import marginal
 from flink_job.tariffs.registry import UnknownTariffError
 from flink_job.tariffs.state import STREAM_LINES, Basis, State
@@ -78,10 +79,7 @@ class _Segments(NamedTuple):
 
     def by_tariff(self) -> Iterator[tuple[Tariff, Ints]]:
         """Yield each tariff version, as it is in a cycle, with its rows."""
-        kinds = [
-            (t.tariff_id, t.version, t.demand.flat_by_month and segment.cycle_start.month)
-            for t, segment in zip(self.tariffs, self.segments, strict=True)
-        ]
+        kinds = [(id(t), bool(s.power_u)) for t, s in zip(self.tariffs, self.segments, strict=True)]
         for kind, tariff in dict(zip(kinds, self.tariffs, strict=True)).items():
             yield tariff, np.flatnonzero(np.array([each == kind for each in kinds])[self.codes])
 
@@ -113,6 +111,8 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
         """Create counters, registries and pre-filters of the worker."""
         self.counters = Counters(function_context)
         self.registry = tariff_registry(self.settings.tariffs)
+        # Each with the version that it is made from, which keeps the id of that version in the key its own.
+        self.variants: dict[tuple[int, ...], tuple[Tariff, Tariff]] = {}
         self.prefilters = Prefilters(rule_registry(self.settings.tariffs, self.settings.job.silence_s))
         settle_memory()
 
@@ -123,7 +123,7 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
         self.prefilters.refresh()
         codes, keys = pd.factorize(batch.segment_key)
         segments = [segment_of(key) for key in keys]
-        tariffs = [self._tariff(segment).of_cycle(segment.cycle_start.month) for segment in segments]
+        tariffs = [self._tariff(segment) for segment in segments]
         resolved = _Segments(codes, segments, tariffs)
         costs = _costs(batch, resolved, bool(self.prefilters.signals & BILLS))
         self.counters.add({"costed": len(codes)})
@@ -205,12 +205,19 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
         return found
 
     def _tariff(self, segment: Segment) -> Tariff:
-        """Return the tariff version of a segment; reload the registry if this worker does not have it yet."""
+        """Return the tariff version as it is in a segment; the same object for segments in which it is equal."""
         try:
-            return self.registry.version(segment.tariff_id, segment.tariff_version)
-        except UnknownTariffError:
+            version = self.registry.version(segment.tariff_id, segment.tariff_version)
+        except UnknownTariffError:  # another worker has read it before this one
             self.registry.reload()
-            return self.registry.version(segment.tariff_id, segment.tariff_version)
+            version = self.registry.version(segment.tariff_id, segment.tariff_version)
+        if not version.differs_by_segment:
+            return version
+        month, start = segment.cycle_start.month, segment.start
+        key = (id(version), month, *(tax.applies_on(start) for tax in version.taxes))
+        if key not in self.variants:
+            self.variants[key] = version, version.of_segment(month, start)
+        return self.variants[key][1]
 
 
 def _states(plan: BillPlan, slots: list[bytes]) -> tuple[State, State]:
@@ -232,17 +239,19 @@ def _costs(batch: PriceInput, resolved: _Segments, with_bills: bool) -> _Costs:
     names = np.empty(count, dtype=object)
     bills, slots = np.full((2, count), np.nan), batch.slots.to_numpy()
     for tariff, rows in resolved.by_tariff():
-        basis = Basis.of(resolved.segments, resolved.codes[rows])
-        before, state = _states(BillPlan(tariff), slots[rows].tolist())
+        codes = resolved.codes[rows]
+        basis = Basis.of(resolved.segments, codes, tariff)
+        plan = BillPlan(tariff, resolved.segments[codes[0]].power_u)
+        before, state = _states(plan, slots[rows].tolist())
         charges = marginal(tariff, basis, before, state)
         for line, amount in enumerate((*charges, charges.cost)):
             amounts[line, rows] = amount
         # A correction that lowers a quantity cannot lower a peak in the stream.
-        is_provisional = is_lowered[rows] & tariff.has_demand
-        provisional[rows] |= tariff.depends_on_order | any(tariff.left_to_batch()) | is_provisional
+        provisional[rows] |= is_lowered[rows] & tariff.has_demand
+        provisional[rows] |= provisional_segments(tariff, resolved.segments, codes) | estimated(before, state)
         names[rows] = np.array(tariff.periods, dtype=object)[periods[rows]]
         if with_bills and not tariff.depends_on_order:
-            bills[:, rows] = bills_of(tariff, resolved.segments, resolved.codes[rows], state, end_ms[rows])
+            bills[:, rows] = bills_of(tariff, resolved.segments, codes, state, end_ms[rows])
     return _Costs(amounts, provisional, names, bills)
 
 

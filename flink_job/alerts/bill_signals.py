@@ -24,7 +24,7 @@ def bills_of(tariff: Tariff, segments: Sequence[Segment], index: Ints, after: St
     Reading i belongs to `segments[index[i]]`, ends at `end[i]` [epoch ms] and leaves the bill in state `after`. See
     flink_job.tariffs.projection.
     """
-    basis = Basis.of(list(segments), index)
+    basis = Basis.of(list(segments), index, tariff)
     elapsed = (end - basis.cycle_start_ms) / (basis.cycle_end_ms - basis.cycle_start_ms)
     so_far = bill(tariff, basis, after._replace(time_ms=end - basis.segment_start_ms)).cost / 1e6
     projected = projected_bills(tariff, segments, index, after, end)

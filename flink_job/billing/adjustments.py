@@ -88,13 +88,10 @@ def reasons_of(
     `moved` is the number of its intervals with different energy because register reads arrived out of order.
     """
     changed = "the contract or the tariff was changed after these readings were priced"
-    beyond, left = ", ".join(tariff.beyond_stream()), ", ".join(tariff.left_to_batch())
-    if bill is None or (before is None and not beyond):
+    left = ", ".join(tariff.left_to_settlement())
+    if bill is None or before is None:
         return {"": changed}
-    if beyond:
-        return {"": f"the stream does not price {beyond}"}
-    assert before is not None
-    found = {"": f"left to the batch layer: {left}" if left else "a correction or a change of prices"}
+    found = {"": f"left to settlement: {left}" if left else "a correction or a change of prices"}
     if tariff.depends_on_order:
         found["energy_cost"] = "tiers fill in order of time, not of arrival"
     if before.lowered and not left:

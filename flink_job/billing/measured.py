@@ -186,7 +186,7 @@ def meters_in(connection: duckdb.DuckDBPyConnection, meter: str) -> list[str]:
         f"""
         SELECT DISTINCT {_METER} AS name FROM (
           SELECT tenant, meter_id FROM costs
-          UNION SELECT tenant, meter_id FROM unpriced WHERE reason = 'batch_only_tariff'
+          UNION SELECT tenant, meter_id FROM unpriced WHERE reason = 'no_price'
         ) WHERE ? = '' OR meter_id = ? ORDER BY name
         """,
         [meter, meter],
@@ -199,7 +199,7 @@ def last_instant_ms(connection: duckdb.DuckDBPyConnection) -> int:
     sql = """
         SELECT GREATEST(
           (SELECT MAX(epoch_ms(interval_start) + interval_s * 1000) FROM costs),
-          (SELECT MAX(epoch_ms(interval_start) + interval_s * 1000) FROM unpriced WHERE reason = 'batch_only_tariff')
+          (SELECT MAX(epoch_ms(interval_start) + interval_s * 1000) FROM unpriced WHERE reason = 'no_price')
         )
     """
     return int(connection.execute(sql).fetchall()[0][0] or 0)

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from flink_job.billing.power import WINDOW_MS, divided
 from flink_job.billing.rounding import without_rounding
 from flink_job.metering.changes import Places
+from flink_job.metering.local_days import local_days
 from flink_job.metering.zones import Zone, local_midnight_ms
 from flink_job.tariffs.bill_lines import COST_COLUMNS
 from flink_job.tariffs.history import History
-from flink_job.tariffs.resolve import local_days
 from flink_job.tenants import plain
 
 ENERGIES = ("energy_kwh", "export_kwh", "reactive_kvarh")

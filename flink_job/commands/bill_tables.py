@@ -14,11 +14,10 @@ from rich.text import Text
 
 from flink_job.metering.zones import local_midnight_ms
 from flink_job.tariffs.calendar import Timeline
-from flink_job.tariffs.history.energy import dynamic_price
 from flink_job.tariffs.history.intervals import HOUR_MS
 from flink_job.tariffs.history.rate import MissingSeriesError
 from flink_job.tariffs.model import Tariff
-from flink_job.tariffs.prices import PriceSeries
+from flink_job.tariffs.prices import PriceSeries, dynamic_price
 
 COLOURS = ("cyan", "green", "yellow", "red", "magenta", "blue", "bright_cyan", "bright_green", "bright_red")
 HEIGHTS = " ▁▂▃▄▅▆▇█"
@@ -34,10 +33,8 @@ def charges_table(tariff: Tariff, document: Mapping[str, Any]) -> Group:
     for row in _rows(document):
         table.add_row(*row)
     notes = [f"valid from {tariff.valid_from}{until}; tiers: {tariff.tier_rule}"]
-    if beyond := list(tariff.beyond_stream()):
-        notes.append(f"priced in batch only: {', '.join(beyond)}")
-    elif left := list(tariff.left_to_batch()):
-        notes.append(f"added in batch: {', '.join(left)}")
+    if left := list(tariff.left_to_settlement()):
+        notes.append(f"provisional in the stream until settled: {', '.join(left)}")
     return Group(table, *notes)
 
 

@@ -54,10 +54,8 @@ def check(
         checked.setdefault(tenant, {})[name] = tariff
         until = f" to {tariff.valid_to}" if tariff.valid_to else ""
         print(f"{tariff.tariff_id} {tariff.version}: {tariff.currency}, from {tariff.valid_from}{until}")
-        if beyond := list(tariff.beyond_stream()):
-            print(f"  priced in batch only: {', '.join(beyond)}")
-        elif left := list(tariff.left_to_batch()):
-            print(f"  added in batch: {', '.join(left)}")
+        if left := list(tariff.left_to_settlement()):
+            print(f"  provisional in the stream until settled: {', '.join(left)}")
         if interval_s and tariff.estimates_demand(interval_s):
             print(
                 f"  demand is estimated: readings of {interval_s} s straddle demand intervals of "

@@ -52,7 +52,7 @@ class Unpriced(_Reason):
     NO_BILLING_CYCLE = "no_billing_cycle", "`cycle_starts` of the contract does not cover the interval"
     UNKNOWN_TARIFF = "unknown_tariff", "The tariff registry does not contain the tariff"
     NO_TARIFF_VERSION = "no_tariff_version", "No version of the tariff is in force at the interval"
-    BATCH_ONLY_TARIFF = "batch_only_tariff", "The stream does not support a rule of the tariff; `rerate` prices it"
+    NO_PRICE = "no_price", "The price series of the tariff has no price up to the interval"
     CALENDAR_YEAR_MISSING = "calendar_year_missing", "The tariff's calendar has no holidays for the year"
     QUANTITY_OUT_OF_RANGE = "quantity_out_of_range", "The quantity times the contract's multiplier is too large"
     UNRESOLVABLE = "unresolvable", "Unexpected error in a contract or tariff; `detail` has the exception"

@@ -6,19 +6,33 @@ All functions take arrays with one element per reading; `Basis` has the billing 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flink_job.tariffs.exact import RATE_SCALE, Ints, round_div, times, total
-from flink_job.tariffs.model import PER_KW_UNITS, FixedCharge, Tariff, Tiers
+from flink_job.tariffs.model import PER_KW_UNITS, Tariff, Tiers
 from flink_job.tariffs.state import Basis, State
+from flink_job.tariffs.updates import BASE
 
 #: micro-kWh x 1e-9 currency/kWh is 1e-15 currency; a micro is 1e-6.
 TO_MICRO = 1_000_000_000
 #: 1e-9 currency per micro.
 _E9_TO_MICRO = 1_000
 _MICRO = 1_000_000
+
+
+class Accruing(Protocol):
+    """A charge that accrues with time: an amount per day, month or year [1e-9 currency], of all bills or of each."""
+
+    @property
+    def amount_e9(self) -> int | Ints:
+        """The amount, or an array of shape (n,)."""
+
+    @property
+    def per(self) -> str:
+        """The unit of time, as in FixedCharge."""
 
 
 def month_share(tariff: Tariff, basis: Basis) -> tuple[Ints, Ints]:
@@ -41,14 +55,21 @@ def energy_amount(tariff: Tariff, basis: Basis, state: State, billed_ukw: Ints |
         if not tariff.has_tiers:
             return round_div(total([*terms, *_adjusted(tariff, state)]), TO_MICRO)
         return _with_adjustments(tariff, state, round_div(total(terms), TO_MICRO))
-    groups = [group for group in tariff.tier_groups() if max(group) < len(state.imported_ukwh)]
-    amounts = [energy_shared(tariff, basis, state, group, billed_ukw) for group in groups]
+    amounts = [
+        energy_shared(tariff, basis.of_group(number), state, group, billed_ukw)
+        for number, group in enumerate(tariff.tier_groups())
+        if max(group) < len(state.imported_ukwh)
+    ]
     return _with_adjustments(tariff, state, np.asarray(total(amounts)))
 
 
 def _adjusted(tariff: Tariff, state: State) -> list[Ints]:
-    """Return the terms of the monthly adjustments [1e-15 currency]."""
-    return [times(e, price) for e, price in zip(state.month_ukwh, tariff.adjustment_e9, strict=False)]
+    """Return the terms of the monthly adjustments and of dynamic prices [1e-15 currency]."""
+    terms = [times(e, price) for e, price in zip(state.month_ukwh, tariff.adjustment_e9, strict=False)]
+    if state.dynamic:
+        quotient, remainder, _ = state.dynamic
+        terms.append(total([times(quotient, BASE), remainder]))
+    return terms
 
 
 def _with_adjustments(tariff: Tariff, state: State, amount: Ints) -> Ints:
@@ -75,18 +96,38 @@ def energy_shared(tariff: Tariff, basis: Basis, state: State, group: list[int], 
     return round_div(np.where(group_total > 0, numerator, 0), denominator).astype(np.int64)
 
 
-def energy_in_order(tariff: Tariff, basis: Basis, before: State, after: State) -> Ints:
-    """Return the charge with tiers filled in order of arrival: the provisional price of a chronological tariff."""
-    pairs = list(zip(before.imported_ukwh, after.imported_ukwh, tariff.energy, strict=False))
-    low, billed = total([pair[0] for pair in pairs]), billed_ukw(tariff, after)
-    deltas = [after_p - before_p for before_p, after_p, _ in pairs]
-    costs = []
-    for (_, _, tiers), delta in zip(pairs, deltas, strict=True):
-        start, end = (_blocks(tariff, basis, tiers, e, billed) for e in (low, low + delta))
-        costs += [times(e - s, tier.price_e9) for tier, s, e in zip(tiers, start, end, strict=True)]
-    months = [high - low for low, high in zip(before.month_ukwh, after.month_ukwh, strict=True)]
-    costs += _adjusted(tariff, after._replace(month_ukwh=tuple(months)))
-    return round_div(total(costs), TO_MICRO)
+def energy_in_order(tariff: Tariff, basis: Basis, before: State, after: State, billed_ukw: Ints) -> Ints:
+    """Return what readings add to the charge with tiers filled in order of arrival: its provisional price."""
+    filled = _in_order(tariff, basis, before.imported_ukwh, after.imported_ukwh, billed_ukw, sells=False)
+    added = after._replace(
+        month_ukwh=tuple(high - low for low, high in zip(before.month_ukwh, after.month_ukwh, strict=True)),
+        dynamic=tuple(high - low for low, high in zip(before.dynamic, after.dynamic, strict=True)),
+    )
+    return round_div(total([*filled, *_adjusted(tariff, added)]), TO_MICRO)
+
+
+def sold_in_order(tariff: Tariff, basis: Basis, before: State, after: State, billed_ukw: Ints) -> Ints:
+    """Return what readings add to the credit (negative) at the sell prices of tiers, filled in order of arrival."""
+    filled = _in_order(tariff, basis, before.exported_ukwh, after.exported_ukwh, billed_ukw, sells=True)
+    return round_div(-total(filled), TO_MICRO)
+
+
+def _in_order(
+    tariff: Tariff, basis: Basis, before: Sequence[Ints], after: Sequence[Ints], billed_ukw: Ints, *, sells: bool
+) -> list[Ints]:
+    """Return the terms [1e-15 currency] of energy added to tiers: each group of periods fills its tiers together."""
+    terms: list[Ints] = []
+    for number, group in enumerate(tariff.tier_groups()):
+        if max(group) >= len(before):
+            continue
+        low, own = total([before[p] for p in group]), basis.of_group(number)
+        for period in group:
+            tiers = tariff.energy[period]
+            high: Ints = low + after[period] - before[period]
+            start, end = (_blocks(tariff, own, tiers, energy, billed_ukw) for energy in (low, high))
+            prices = [tier.sell_e9 if sells else tier.price_e9 for tier in tiers]
+            terms += [times(e - s, price) for price, s, e in zip(prices, start, end, strict=True)]
+    return terms
 
 
 def tier_blocks(bounds: Sequence[Ints | None], energy: Ints) -> list[Ints]:
@@ -119,67 +160,34 @@ def _bound(tariff: Tariff, basis: Basis, bound_u: int, billed_ukw: Ints | None) 
     return round_div(bound, denominator)
 
 
+def net_of_exports(state: State) -> State:
+    """Return the state with what is charged of the energy of each period under net metering: its net import."""
+    pairs = zip(state.imported_ukwh, state.exported_ukwh, strict=True)
+    charged = tuple(np.maximum(imported - exported, 0) for imported, exported in pairs)
+    return state._replace(imported_ukwh=charged, month_ukwh=(total(charged),))
+
+
 def export_amount(tariff: Tariff, state: State) -> Ints:
     """Return the credit for exported energy, as a negative amount."""
     terms = [times(e, -price) for e, price in zip(state.exported_ukwh, tariff.export_e9, strict=False)]
     return round_div(total(terms), TO_MICRO)
 
 
-def demand_amount(tariff: Tariff, basis: Basis, state: State) -> Ints:
-    """Return the demand charge: tiers of the peak (kW = kWh x 3600 / window_s) per kW and cycle, prorated."""
-    if not tariff.has_demand:
-        return zeros(basis)
-    structures = [tariff.flat_demand, *tariff.tou_demand]
-    peaks = [state.peak_ukwh[0], *state.peak_ukwh[1 : len(structures)]]
-    terms: list[Ints] = []
-    for tiers, peak in zip(structures, peaks, strict=True):
-        lower = 0
-        for tier in tiers:
-            upper = None if tier.bound_u is None else tier.bound_u * tariff.demand_window_s // 3600
-            block = np.maximum(peak - lower, 0) if upper is None else np.clip(peak - lower, 0, upper - lower)
-            terms.append(times(block, tier.price_e9))
-            lower = upper or lower
-    part, month = month_share(tariff, basis)
-    numerator = times(total(terms), part * 3600)
-    return round_div(numerator, times(month, tariff.demand_window_s * TO_MICRO)).astype(np.int64)
-
-
-def demand_ukw(tariff: Tariff, energy: Ints) -> Ints:
-    """Return the demand [1e-6 kW] of the energy of a demand interval."""
-    return np.asarray(times(energy, 3600) // tariff.demand_window_s)
-
-
-def billed_ukw(tariff: Tariff, state: State) -> Ints:
-    """Return the billed demand [1e-6 kW]: the peak of all hours, at least the minimum of the tariff."""
-    return np.maximum(demand_ukw(tariff, state.peak_ukwh[0]), tariff.demand.minimum_u)
-
-
-def demand_with_minimum(tariff: Tariff, basis: Basis, state: State) -> Ints:
-    """Return the demand charge; the part of a minimum demand accrues with time, the excess with the peak."""
-    least = tariff.demand.minimum_u * tariff.demand_window_s // 3600
-    if not least or not tariff.has_demand:
-        return demand_amount(tariff, basis, state)
-    none = zeros(basis)
-    billed = (np.maximum(state.peak_ukwh[0], least), *state.peak_ukwh[1:])
-    base = demand_amount(tariff, basis, State((), (), (none + least, *(none for _ in state.peak_ukwh[1:]))))
-    accrued = round_div(times(_counted_ms(basis, state), base), basis.segment_end_ms - basis.segment_start_ms)
-    return np.asarray(demand_amount(tariff, basis, State((), (), billed)) - base + accrued.astype(np.int64))
-
-
-def accrued_amount(tariff: Tariff, basis: Basis, state: State, charges: Sequence[FixedCharge]) -> Ints:
+def accrued_amount(tariff: Tariff, basis: Basis, state: State, charges: Sequence[Accruing]) -> Ints:
     """Return what charges have accrued over the time with readings, from the start of the segment."""
     start = basis.segment_start_ms
     until, before = (
-        fixed_amount(charges, tariff.month_days, basis, at) for at in (start + _counted_ms(basis, state), start)
+        fixed_amount(charges, tariff.month_days, basis, at) for at in (start + counted_ms(basis, state), start)
     )
     return np.asarray(until - before)
 
 
-def _counted_ms(basis: Basis, state: State) -> Ints:
+def counted_ms(basis: Basis, state: State) -> Ints:
+    """Return the time with readings [ms], at most that of the segment."""
     return np.minimum(state.time_ms, basis.segment_end_ms - basis.segment_start_ms)
 
 
-def fixed_amount(charges: Sequence[FixedCharge], month_days: str, basis: Basis, at_ms: NDArray[np.int64]) -> Ints:
+def fixed_amount(charges: Sequence[Accruing], month_days: str, basis: Basis, at_ms: NDArray[np.int64]) -> Ints:
     """Return the fixed charges accrued from the start of the cycle to an instant in it, in proportion to time."""
     if not charges:
         return zeros(basis)
@@ -193,7 +201,7 @@ def fixed_amount(charges: Sequence[FixedCharge], month_days: str, basis: Basis, 
             "day": basis.cycle_days * basis.year_days * per_month,
             "year": basis.cycle_days * per_month,
         }
-        weights.append(times(days[charge.per], charge.amount_e9))
+        weights.append(times(days[charge.per], np.asarray(charge.amount_e9)))
     numerator = times(total(weights), elapsed)
     denominator = times(times(basis.cycle_end_ms - basis.cycle_start_ms, basis.year_days), per_month * _E9_TO_MICRO)
     return round_div(numerator, denominator).astype(np.int64)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from flink_job.metering.changes import Places, billing_days, zone_of
-from flink_job.metering.contract import Contract, of_tenant
+from flink_job.metering.contract import Assignment, Contract, of_tenant
 from flink_job.metering.contract_document import parse_contract, parse_outline
 from flink_job.metering.packing import ABSENT
 from flink_job.metering.site import Entity, meter_at, meter_of
 from flink_job.metering.units import to_micro
 from flink_job.tariffs.calendar import Timeline
 from flink_job.tariffs.cycle import Segment
-from flink_job.tariffs.registry import TariffRegistry
+from flink_job.tariffs.registry import TariffRegistry, UnknownTariffError
 from flink_job.tariffs.resolve import ContractTimeline, TariffPosition
 
 #: Maximum number of cached contracts (about 550 bytes each, 1,850 with contracted power of their own) and of positions.
@@ -158,13 +159,23 @@ class ContractCache:
         return first._replace(changes=tuple(zip(places.starts_ms, later, strict=True)))
 
     def _timeline(self, contract: Contract) -> NumberedTimeline:
-        assigned = tuple((a.tariff_id, a.valid_from) for a in contract.assignments)
+        assigned = tuple((a.tariff_id, a.valid_from, self._charged_power(a)) for a in contract.assignments)
         cycles = contract.billing_day, contract.cycle_starts, billing_days(contract)
         key = (zone_of(contract), cycles, assigned)
         if key not in self.timelines:
             timeline = ContractTimeline(contract, self.registry, self.calendars)
             self.timelines[key] = NumberedTimeline(len(self.timelines), timeline)
         return self.timelines[key]
+
+    def _charged_power(self, assignment: Assignment) -> tuple[tuple[str, Decimal], ...]:
+        """Return the contracted power of an assignment, if its tariff charges it: then readings depend on it."""
+        if not assignment.contracted_kw:
+            return ()
+        try:
+            versions = self.registry.versions(assignment.tariff_id)
+        except UnknownTariffError:
+            return ()
+        return tuple(sorted(assignment.contracted_kw.items())) if any(v.contracted for v in versions) else ()
 
     def _clear_positions(self) -> None:
         self.numbers: dict[tuple[int, int, int, bool], int] = {}

@@ -11,11 +11,15 @@ from typing import NamedTuple, TypeAlias
 from flink_job.errors import MeteringError
 from flink_job.metering.zones import local_midnight_ms
 
+_DAY_MS = 86_400_000
+
 
 class Segment(NamedTuple):
     """A billing segment: the part of a billing cycle that one tariff version prices.
 
     Tier bounds, demand and monthly charges are prorated by `segment_days` / `cycle_days`. Instants are epoch ms.
+    `power_u`: contracted power [1e-6 kW] by period of the tariff's contracted power, if it has one. `is_chained`:
+    another version of the tariff prices another part of the cycle.
     """
 
     tariff_id: str
@@ -27,6 +31,18 @@ class Segment(NamedTuple):
     segment_days: int
     segment_start_ms: int
     segment_end_ms: int
+    power_u: tuple[int, ...] = ()
+    is_chained: bool = False
+
+    @property
+    def start(self) -> date:
+        """First local day of the segment."""
+        return self.cycle_start + timedelta(days=round((self.segment_start_ms - self.cycle_start_ms) / _DAY_MS))
+
+    @property
+    def end(self) -> date:
+        """Local day after the last of the segment."""
+        return self.start + timedelta(days=self.segment_days)
 
     def bill_key(self) -> str:
         """Return the state key of the accumulators of a meter: the cycle and the tariff version.
@@ -40,17 +56,24 @@ class Segment(NamedTuple):
         """Return the segment as one string, which `segment_of` parses."""
         parts = (
             self.cycle_start.isoformat(),
-            *self[3:],
+            *self[3:9],
             self.tariff_id,
             self.tariff_version,
         )
-        return "|".join(str(part) for part in parts)
+        key = "|".join(str(part) for part in parts)
+        if not self.power_u and not self.is_chained:
+            return key
+        return f"{key}|{','.join(map(str, self.power_u))}|{int(self.is_chained)}"
 
 
 def segment_of(key: str) -> Segment:
     """Parse the `key()` of a segment."""
-    start, *numbers, tariff_id, version = key.split("|")
-    return Segment(tariff_id, version, date.fromisoformat(start), *map(int, numbers))
+    start, *parts = key.split("|")
+    a, b, c, d, e, f = map(int, parts[:6])
+    tariff_id, version, *more = parts[6:]
+    power, is_chained = more or ("", "0")
+    power_u = tuple(map(int, power.split(","))) if power else ()
+    return Segment(tariff_id, version, date.fromisoformat(start), a, b, c, d, e, f, power_u, is_chained == "1")
 
 
 def segment_between(

@@ -136,6 +136,14 @@ class Tax:
     valid_from: date | None = None
     valid_to: date | None = None
 
+    def applies_on(self, day: date) -> bool:
+        """Return True if the tax is in force on a day."""
+        return (self.valid_from or date.min) <= day < (self.valid_to or date.max)
+
+    def without_charge(self) -> Tax:
+        """Return the tax at a rate of 0."""
+        return replace(self, rate_e12=0, floor_e9=0)
+
 
 @dataclass(frozen=True)
 class Rounding:
@@ -223,33 +231,66 @@ class Tariff:
         """Return the fixed charges that are exempt from a tax on fixed charges."""
         return tuple(c for c in self.fixed if tax.name in c.exempt_from and "fixed" in tax.base)
 
+    @property
+    def continues(self) -> bool:
+        """True if a new version within a cycle continues tiers, peaks, minimums or floors of the one before."""
+        floors = any(tax.floor_e9 for tax in self.taxes)
+        return bool(self.has_tiers or self.has_demand or self.minimum or floors or self.contracted or self.is_netted)
+
+    @property
+    def differs_by_segment(self) -> bool:
+        """True if `of_segment` may differ from the tariff."""
+        has_validity = any(tax.valid_from or tax.valid_to for tax in self.taxes)
+        return bool(self.demand.flat_by_month or has_validity or (self.adjustment_e9 and self.is_netted))
+
+    @property
+    def has_shared_seasons(self) -> bool:
+        """True if periods fill tiers together in several groups, each with bounds for the days of its seasons."""
+        return self.has_tiers and self.tier_rule != "per_period" and len(self.tier_groups()) > 1
+
+    @property
+    def is_netted(self) -> bool:
+        """True if exported energy is netted with imported energy."""
+        return self.export.rule in ("net_metering", "net_billing")
+
+    @property
+    def sells_by_tier(self) -> bool:
+        """True if exported energy is credited at the sell prices of tiers."""
+        return any(tier.sell_e9 for tiers in self.energy for tier in tiers)
+
     def of_cycle(self, month: int) -> Tariff:
         """Return the tariff with the flat demand of the month (1-12) in which a cycle begins."""
         if not self.demand.flat_by_month:
             return self
         return replace(self, flat_demand=self.demand.flat_by_month[month - 1])
 
-    def beyond_stream(self) -> Iterator[str]:
-        """Yield the rules that the stream does not support: it leaves readings of such a tariff unpriced."""
-        rules = {
-            "a dynamic price": self.dynamic,
-            "tier bounds that differ between periods": self.tier_rule != "per_period" and len(self.tier_groups()) > 1,
-            "a sliding demand window": self.demand.slide_s,
-            "daily demand": self.demand.daily,
-            f"export rule {self.export.rule}": self.export.rule not in ("priced", "buy_all_sell_all"),
-            "sell prices by tier": any(tier.sell_e9 for tiers in self.energy for tier in tiers),
-            "rounded energy": self.rounding.energy_decimals < 6,
-        }
-        yield from (name for name, present in rules.items() if present)
+    def of_segment(self, cycle_month: int, start: date) -> Tariff:
+        """Return the tariff in a billing segment from a local day, of a cycle that begins in a month (1-12).
 
-    def left_to_batch(self) -> Iterator[str]:
-        """Yield the charges that only settlement computes; the costs of the stream are provisional."""
+        It has the flat demand of that month and, with net metering, its adjustment alone. A tax that is not in force on
+        the day charges nothing.
+        """
+        tariff = self.of_cycle(cycle_month)
+        if self.adjustment_e9 and self.export.rule == "net_metering":
+            tariff = replace(tariff, adjustment_e9=(self.adjustment_e9[cycle_month - 1],))
+        if all(tax.applies_on(start) for tax in self.taxes):
+            return tariff
+        return replace(tariff, taxes=tuple(t if t.applies_on(start) else t.without_charge() for t in self.taxes))
+
+    def left_to_settlement(self) -> Iterator[str]:
+        """Yield the rules that depend on other cycles or on the order of readings: the stream's costs are provisional.
+
+        A tax that begins or ends is one only in the cycle in which it does (see flink_job.tariffs.rating).
+        """
+        netting = self.export.netting == "hour"
         rules = {
             "ratchet": self.demand.ratchet,
-            "contracted power": self.contracted,
             "a yearly minimum": any(charge.per == "year" for charge in self.minimum),
             "a minimum bill beside chronological tiers": self.minimum and self.depends_on_order,
-            "taxes with a validity": any(tax.valid_from or tax.valid_to for tax in self.taxes),
+            "banked energy of net metering": self.export.rule == "net_metering",
+            "credit of earlier cycles": self.export.carry_over,
+            "sell prices by tier": self.sells_by_tier,
+            "a dynamic price with hourly netting": self.dynamic is not None and self.is_netted and netting,
         }
         yield from (name for name, present in rules.items() if present)
 

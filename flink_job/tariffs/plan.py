@@ -14,10 +14,32 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from flink_job.tariffs.demand_charges import demand_blocks
 from flink_job.tariffs.exact import Ints
-from flink_job.tariffs.model import Tariff
+from flink_job.tariffs.model import Contracted, Tariff
 from flink_job.tariffs.state import State
-from flink_job.tariffs.updates import add, group, maximum, part, program, scale, show, take
+from flink_job.tariffs.updates import (
+    add,
+    block,
+    group,
+    highest,
+    keep,
+    maximum,
+    negate,
+    part,
+    plus,
+    positive,
+    product,
+    program,
+    recall,
+    round_to,
+    scale,
+    show,
+    square,
+    take,
+)
+
+_DECIMALS = 6
 
 
 class Quantity(IntEnum):
@@ -30,26 +52,34 @@ class Quantity(IntEnum):
     TIME = 4
 
 
-#: Family of the groups of demand intervals: the energy of each, by its start.
-DEMAND = 0
+#: Families of groups: the energy of demand intervals, the net energy of hours by TOU period (added to the
+#: instant), and (from DAY on, by demand slot) the peaks of days.
+DEMAND, NET, DAY = 0, 1, 2
+_HOUR_MS = 3_600_000
+_HOUR_S = 3_600
 
 
 class DemandPart(NamedTuple):
     """A part of a reading in a demand interval: [from_ms, to_ms) of the reading, and the interval's slot and start.
 
-    `slot`: 0 outside every demand period. `window_ms`: start of the demand interval [epoch ms].
+    `slot`: 0 outside every demand period. `window_ms`: start of the demand interval [epoch ms]. `day_ms`: start of its
+    local day. `power`: index of its period in the contracted power of the tariff, None without excess price.
     """
 
     slot: int
     window_ms: int
     from_ms: int
     to_ms: int
+    day_ms: int = 0
+    power: int | None = None
 
 
 class Placed(NamedTuple):
     """The place of a reading in its bill: TOU period, parts in demand intervals, and local month (0-11).
 
     `inside_ms`: time from its start to its end, or to the end of its billing segment. `is_read`: it reads a register.
+    `price_e9`: dynamic price [1e-9 currency per kWh]; `is_estimated`: it is not the price of this interval, which is
+    not known yet.
     """
 
     period: int
@@ -58,17 +88,25 @@ class Placed(NamedTuple):
     inside_ms: int
     month: int = 0
     is_read: bool = False
+    start_ms: int = 0
+    price_e9: int = 0
+    is_estimated: bool = False
 
 
 class BillPlan:
     """The slots of a bill: time, energy by TOU period and direction, peaks by demand slot, and what else is needed.
 
-    The units are those of State.
+    The units are those of State. `power_u`: contracted power by period [1e-6 kW]; without it, demand above it is not
+    charged.
     """
 
-    def __init__(self, tariff: Tariff) -> None:
-        periods = len(tariff.periods)
-        self.window_s = tariff.demand_window_s
+    def __init__(self, tariff: Tariff, power_u: Sequence[int] = ()) -> None:
+        periods, contracted = len(tariff.periods), tariff.contracted
+        self.tariff, self.window_s = tariff, tariff.demand_window_s
+        self.blocks = demand_blocks(tariff) if tariff.demand.daily else []
+        self.adds_squares = contracted is not None and contracted.excess_rule == "root_of_squares"
+        charged = contracted is not None and contracted.excess_rule is not None and power_u
+        self.excess_u = excess_limits(contracted, power_u) if contracted is not None and charged else ()
         counts = {
             "time": 1,
             "imported": periods,
@@ -76,7 +114,10 @@ class BillPlan:
             "peaks": 1 + len(tariff.tou_demand),
             "reactive": periods if tariff.reactive else 0,
             "capacitive": periods if tariff.reactive else 0,
-            "months": len(tariff.adjustment_e9),
+            "months": 0 if tariff.export.rule == "net_metering" else len(tariff.adjustment_e9),
+            "blocks": len(self.blocks),
+            "excess": len(self.excess_u) * (2 if self.adds_squares else 1),
+            "dynamic": 3 if tariff.dynamic else 0,
         }
         ends = [0, *accumulate(counts.values())]
         self.of = {name: range(*bounds) for name, bounds in zip(counts, pairwise(ends), strict=True)}
@@ -84,38 +125,82 @@ class BillPlan:
 
     def updates(self, reading: Placed) -> bytes:
         """Return the updates of a reading."""
-        of = self.of
-        sums = [(Quantity.IMPORT, of["imported"], reading.period), (Quantity.EXPORT, of["exported"], reading.period)]
-        if of["reactive"]:
-            sums.append((Quantity.REACTIVE_IMPORT, of["reactive"], reading.period))
-            sums.append((Quantity.REACTIVE_EXPORT, of["capacitive"], reading.period))
-        if of["months"]:
-            sums.append((Quantity.IMPORT, of["months"], reading.month))
-        length_ms = reading.interval_s * 1000
+        of, length_ms = self.of, reading.interval_s * 1000
         is_cut = reading.inside_ms < length_ms
-        counted = part(Quantity.TIME, 0, reading.inside_ms, length_ms) if is_cut else take(Quantity.TIME)
-        operations = [take(quantity) + add(slots[at]) for quantity, slots, at in sums]
-        return program(self.slots, counted + add(of["time"][0]), *operations, *self._demand(reading))
+        counted = take(Quantity.TIME) + (part(0, reading.inside_ms, length_ms) if is_cut else b"")
+        operations = [counted + add(of["time"][0]), self._energy(reading)]
+        if of["reactive"]:
+            operations.append(take(Quantity.REACTIVE_IMPORT) + add(of["reactive"][reading.period]))
+            operations.append(take(Quantity.REACTIVE_EXPORT) + add(of["capacitive"][reading.period]))
+        return program(self.slots, *operations, *self._demand(reading))
+
+    def _energy(self, reading: Placed) -> bytes:
+        """Return the updates by imported and exported energy, netted if the tariff nets them."""
+        charge = add(self.of["imported"][reading.period])
+        if self.of["months"]:
+            charge += add(self.of["months"][reading.month])
+        if self.of["dynamic"]:
+            amount, _, estimated = self.of["dynamic"]
+            charge += product(amount, reading.price_e9) + (add(estimated) if reading.is_estimated else b"")
+        sold = add(self.of["exported"][reading.period])
+        if not self.tariff.is_netted:
+            return self._measured(Quantity.IMPORT) + charge + self._measured(Quantity.EXPORT) + sold
+        netted = self._net() + keep()
+        if self.tariff.export.netting == "hour":
+            netted = self._net() + group(NET, reading.start_ms // _HOUR_MS * _HOUR_MS + reading.period) + keep()
+        return netted + positive() + charge + recall() + negate() + positive() + sold
+
+    def _measured(self, quantity: Quantity) -> bytes:
+        """Take a quantity, rounded if the tariff rounds the energy of intervals."""
+        rule = self.tariff.rounding
+        if rule.energy_decimals >= _DECIMALS:
+            return take(quantity)
+        return take(quantity) + round_to(10 ** (_DECIMALS - rule.energy_decimals), rule.half_up)
+
+    def _net(self) -> bytes:
+        return self._measured(Quantity.EXPORT) + negate() + keep() + self._measured(Quantity.IMPORT) + plus()
 
     def _demand(self, reading: Placed) -> Iterator[bytes]:
-        """Yield the updates of the demand intervals.
+        """Yield the updates of the demand intervals, by the energy imported in the interval, net of exports if netted.
 
         A reading as long as the demand interval, or longer, shows the demand by itself; shorter readings and the energy
         of register reads are added up by demand interval. A longer reading counts with its mean power.
         """
         peaks, interval_s = self.of["peaks"], reading.interval_s
         is_alone = len(reading.parts) == 1 and interval_s >= self.window_s and not reading.is_read
+        energy = self._net() + positive() if self.tariff.is_netted else self._measured(Quantity.IMPORT)
         for each in reading.parts:
+            yield energy
             if interval_s > self.window_s:
-                yield take(Quantity.IMPORT) + scale(self.window_s, interval_s)
+                yield scale(self.window_s, interval_s)
             elif each.to_ms - each.from_ms < interval_s * 1000:
-                yield part(Quantity.IMPORT, each.from_ms, each.to_ms, interval_s * 1000)
-            else:
-                yield take(Quantity.IMPORT)
+                yield part(each.from_ms, each.to_ms, interval_s * 1000)
             if not is_alone:
                 yield group(DEMAND, each.window_ms)
             yield from map(maximum, sorted({peaks[0], peaks[each.slot]}))
             yield show()
+            if self.blocks or self.excess_u:
+                yield keep()
+                yield from self._daily(each)
+                yield from self._excess(each)
+
+    def _daily(self, each: DemandPart) -> Iterator[bytes]:
+        """Yield the updates by the peak of a day: the sums over days of its parts in the tiers of its demand slots."""
+        for slot in sorted({0, each.slot}) if self.blocks else ():
+            yield recall() + highest(DAY + slot, each.day_ms)
+            for number, tier in zip(self.of["blocks"], self.blocks, strict=True):
+                if tier.slot == slot:
+                    yield block(number, tier.low_ukwh, tier.width_ukwh)
+
+    def _excess(self, each: DemandPart) -> Iterator[bytes]:
+        """Yield the updates by demand above the contracted power: the sum of its squares, or the peak."""
+        if each.power is None or not self.excess_u:
+            return
+        first = self.of["excess"].start
+        if self.adds_squares:
+            yield recall() + scale(_HOUR_S, self.window_s) + square(first + 2 * each.power, self.excess_u[each.power])
+        else:
+            yield recall() + maximum(first + each.power)
 
     def state(self, slots: NDArray[np.int64]) -> State:
         """Return the accumulators of bills, given slots of shape (slots, n)."""
@@ -123,12 +208,11 @@ class BillPlan:
         def taken(name: str) -> tuple[Ints, ...]:
             return tuple(slots[self.of[name].start : self.of[name].stop])
 
-        return State(
-            taken("imported"),
-            taken("exported"),
-            taken("peaks"),
-            slots[0],
-            taken("reactive"),
-            taken("capacitive"),
-            taken("months"),
-        )
+        names = ("reactive", "capacitive", "months", "blocks", "excess", "dynamic")
+        return State(taken("imported"), taken("exported"), taken("peaks"), slots[0], *map(taken, names))
+
+
+def excess_limits(contracted: Contracted, power_u: Sequence[int]) -> tuple[int, ...]:
+    """Return the contracted power [1e-6 kW] by period with an excess price, in the order of these prices."""
+    power = dict(zip(contracted.price_e9, power_u, strict=True))
+    return tuple(power[period] for period in contracted.excess_e9)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flink_job.errors import MeteringError
-from flink_job.tariffs.exact import Ints
+from flink_job.tariffs.exact import PRICE_SCALE, Ints, round_div, times
+from flink_job.tariffs.model import Dynamic
 
 
 class PriceError(MeteringError, ValueError):
@@ -55,6 +56,21 @@ class PriceSeries:
             weighted += (end - begin) * int(self.price_e9[i])
         quotient, rest = divmod(weighted, interval_ms)
         return quotient + (2 * rest > interval_ms or (2 * rest == interval_ms and quotient % 2 == 1))
+
+
+def dynamic_price(rule: Dynamic, series: PriceSeries, start_ms: Ints, interval_ms: Ints) -> Ints:
+    """Return the price of each interval [1e-9 currency/kWh] by the rule of a tariff. Raises PriceError."""
+    return priced(rule, series.mean_price(start_ms, interval_ms))
+
+
+def priced(rule: Dynamic, values_e9: Ints) -> Ints:
+    """Return prices from values of a series [1e-9]: value x multiplier + adder, floored and capped."""
+    prices = round_div(times(values_e9, rule.multiplier_e9), PRICE_SCALE) + rule.adder_e9
+    if rule.floor_e9 is not None:
+        prices = np.maximum(prices, rule.floor_e9)
+    if rule.cap_e9 is not None:
+        prices = np.minimum(prices, rule.cap_e9)
+    return np.asarray(prices.astype(np.int64))
 
 
 def _utc(instant_ms: int) -> str:

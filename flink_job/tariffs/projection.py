@@ -16,6 +16,8 @@ from flink_job.tariffs.rating import bill
 from flink_job.tariffs.state import Basis, State
 
 Floats = NDArray[np.float64]
+#: Accumulators that are extrapolated in proportion to time.
+_SUMS = ("reactive_uvarh", "capacitive_uvarh", "month_ukwh", "block_ukwh", "dynamic")
 
 
 def projected_bills(
@@ -28,17 +30,15 @@ def projected_bills(
     assumed for its remaining hours; in a period that has not occurred yet, the mean power of all hours. Peaks are
     unchanged, and fixed charges accrue to the end.
     """
-    basis = Basis.of(list(segments), index)
+    basis = Basis.of(list(segments), index, tariff)
     so_far, cycle_total = _period_ms(tariff, segments, index, end_ms)
     projected = State(
         _extrapolated(state.imported_ukwh, so_far, cycle_total),
         _extrapolated(state.exported_ukwh, so_far, cycle_total),
         state.peak_ukwh,
         basis.segment_end_ms - basis.segment_start_ms,
-        *(
-            _scaled(sums, so_far, cycle_total)
-            for sums in (state.reactive_uvarh, state.capacitive_uvarh, state.month_ukwh)
-        ),
+        **{name: _scaled(getattr(state, name), so_far, cycle_total) for name in _SUMS},
+        excess=state.excess,
     )
     cost = bill(tariff, basis, projected).cost.astype(float) / 1e6
     return np.where(np.isnan(cycle_total[0]), np.nan, cost)

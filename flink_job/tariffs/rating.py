@@ -12,49 +12,71 @@ from __future__ import annotations
 import numpy as np
 
 from flink_job.tariffs.charges import (
+    Accruing,
     accrued_amount,
-    billed_ukw,
-    demand_with_minimum,
     energy_amount,
     energy_in_order,
     export_amount,
+    net_of_exports,
+    sold_in_order,
     zeros,
 )
+from flink_job.tariffs.demand_charges import billed_ukw, demand_with_minimum, excess_amount, power_charges
 from flink_job.tariffs.exact import Ints, total
 from flink_job.tariffs.model import Tariff
 from flink_job.tariffs.reactive import reactive_amount
-from flink_job.tariffs.state import Basis, Charges, State
+from flink_job.tariffs.state import Basis, Charges, State, nothing
 from flink_job.tariffs.taxes import plain_tax, rounded, taxes
 
 
 def marginal(tariff: Tariff, basis: Basis, before: State, after: State) -> Charges:
     """Return the cost of each reading by charge, given the accumulators before and after it."""
-    low, high = (
-        _charges(tariff, basis, state, energy)
-        for state, energy in zip((before, after), _energy_pair(tariff, basis, before, after), strict=True)
+    (energy_before, energy_after), (credit_before, credit_after) = (
+        _energy_pair(tariff, basis, before, after),
+        _credit_pair(tariff, basis, before, after),
     )
+    low = _charges(tariff, basis, before, energy_before, credit_before)
+    high = _charges(tariff, basis, after, energy_after, credit_after)
     return Charges(*(b - a for a, b in zip(low, high, strict=True)))
 
 
 def bill(tariff: Tariff, basis: Basis, state: State) -> Charges:
-    """Return the bill of a billing segment."""
-    return _charges(tariff, basis, state, energy_amount(tariff, basis, state, billed_ukw(tariff, state)))
+    """Return the bill of a billing segment; tiers that depend on the order of readings fill in that of the periods."""
+    credit = _credit_pair(tariff, basis, nothing(state), state)[1]
+    return _charges(tariff, basis, state, _energy(tariff, basis, state), credit)
+
+
+def _energy(tariff: Tariff, basis: Basis, state: State) -> Ints:
+    """Return the charge for imported energy, of tariffs in which it does not depend on the order of readings."""
+    charged = net_of_exports(state) if tariff.export.rule == "net_metering" else state
+    return energy_amount(tariff, basis, charged, billed_ukw(tariff, state))
 
 
 def _energy_pair(tariff: Tariff, basis: Basis, before: State, after: State) -> tuple[Ints, Ints]:
-    if tariff.depends_on_order:
-        return zeros(basis), energy_in_order(tariff, basis, before, after)
-    low, high = (energy_amount(tariff, basis, state, billed_ukw(tariff, state)) for state in (before, after))
-    return low, high
+    """Return the charge for imported energy before and after each reading."""
+    if tariff.depends_on_order and tariff.export.rule != "net_metering":
+        return zeros(basis), energy_in_order(tariff, basis, before, after, billed_ukw(tariff, after))
+    return _energy(tariff, basis, before), _energy(tariff, basis, after)
 
 
-def _charges(tariff: Tariff, basis: Basis, state: State, energy: Ints) -> Charges:
-    """Return the lines of a bill, given the charge for imported energy."""
-    credit = export_amount(tariff, state)
+def _credit_pair(tariff: Tariff, basis: Basis, before: State, after: State) -> tuple[Ints, Ints]:
+    """Return the credit (negative) before and after each reading.
+
+    What is banked or carried over credits later cycles, in settlement.
+    """
+    if tariff.export.rule == "net_metering" or tariff.export.carry_over:
+        return zeros(basis), zeros(basis)
+    if tariff.sells_by_tier:
+        return zeros(basis), sold_in_order(tariff, basis, before, after, billed_ukw(tariff, after))
+    return export_amount(tariff, before), export_amount(tariff, after)
+
+
+def _charges(tariff: Tariff, basis: Basis, state: State, energy: Ints, credit: Ints) -> Charges:
+    """Return the lines of a bill, given the charge for imported energy and the credit for exported energy."""
     if tariff.export.capped_at_energy:
         credit = -np.minimum(-credit, np.maximum(energy, 0))
-    demand = demand_with_minimum(tariff, basis, state)
-    fixed = accrued_amount(tariff, basis, state, tariff.fixed)
+    demand = demand_with_minimum(tariff, basis, state) + excess_amount(tariff, basis, state)
+    fixed = accrued_amount(tariff, basis, state, _fixed(tariff, basis))
     within = tariff.export.within_energy
     lines = {
         "energy": energy + credit if within else energy,
@@ -68,10 +90,17 @@ def _charges(tariff: Tariff, basis: Basis, state: State, energy: Ints) -> Charge
     return Charges(**lines, tax=_taxes(tariff, basis, state, lines))
 
 
+def _fixed(tariff: Tariff, basis: Basis) -> list[Accruing]:
+    """Return the fixed charges and those of the contracted power, where it is known."""
+    if tariff.contracted is None or not basis.power_u:
+        return list(tariff.fixed)
+    return [*tariff.fixed, *power_charges(tariff.contracted, basis.power_u)]
+
+
 def _minimum(tariff: Tariff, basis: Basis, state: State, covered: Ints) -> Ints:
     """Return the shortfall of the minimum charge, which accrues with time; a yearly minimum is left to settlement."""
     charges = tariff.accruing_minimum
-    if not charges or tariff.depends_on_order:
+    if not charges or tariff.depends_on_order or tariff.sells_by_tier:
         return np.zeros_like(covered)
     return np.asarray(np.maximum(accrued_amount(tariff, basis, state, charges) - np.maximum(covered, 0), 0))
 

@@ -14,6 +14,7 @@ from flink_job.metering.reasons import Unpriced
 from flink_job.tariffs.claims import Claims, CopyKey, settle_claims
 from flink_job.tariffs.document import parse_tariff
 from flink_job.tariffs.model import Tariff, TariffError
+from flink_job.tariffs.price_book import PriceBook
 from flink_job.tenants import is_tenant, plain, qualified, tenant_of
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ SUFFIX = ".json"
 COPY_SUFFIX = ".good"
 #: Key of the fault that the location cannot be listed; no document has this name.
 LISTING = "*"
+PRICES_LISTING = "*.csv"
 
 
 class UnknownTariffError(CodedError, LookupError):
@@ -45,7 +47,7 @@ class TariffRegistry(PolledRegistry):
     that are not in force, cannot be read or copied, or were deleted although their tariff is used.
 
     Errors of the location are raised until a first load has succeeded: without tariffs nothing can be priced. Later
-    ones are faults, and everything stays in force. `loads` counts the loads.
+    ones are faults, and everything stays in force. `loads` counts the loads. `prices` has the price series.
     """
 
     def __init__(self, location: Location, refresh_s: float = 300.0, *, keeps_copies: bool = False) -> None:
@@ -58,6 +60,7 @@ class TariffRegistry(PolledRegistry):
         # Versions that were in force are found by name until the process ends: readings in flight refer to them.
         self._versions: dict[str, dict[str, Tariff]] = {}
         self._used: set[str] = set()
+        self.prices = PriceBook(location)
 
     def _load(self) -> None:
         faults: dict[str, str] = {}
@@ -69,10 +72,19 @@ class TariffRegistry(PolledRegistry):
         faults |= {name: document.fault for name, document in documents.items() if document.fault}
         faults |= self._claims.refused
         faults |= self._deleted()
+        faults |= self._load_prices()
         if self.keeps_copies:
             faults |= self._write_copies()
         self._report(faults)
         self.loads += 1
+
+    def _load_prices(self) -> dict[str, str]:
+        """Read changed price series. Returns the faults of those that cannot be read."""
+        try:
+            self.generation += self.prices.load()
+        except OSError as error:
+            return {PRICES_LISTING: f"cannot list price series: {error}"}
+        return self.prices.faults
 
     def _read(self, suffix: str, known: dict[str, _Document], faults: dict[str, str]) -> dict[str, _Document]:
         """Return the documents with a suffix, parsing those whose tag has changed.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from flink_job.tariffs.cycle import Segment
 from flink_job.tariffs.exact import Ints, total
+from flink_job.tariffs.model import Tariff
 
 _NO_TIME = np.zeros(1, dtype=np.int64)
 
@@ -21,7 +22,10 @@ class State(NamedTuple):
     `imported_ukwh[p]`, `exported_ukwh[p]`: energy in TOU period p [1e-6 kWh]. `peak_ukwh[s]`: energy of the demand
     interval with the highest demand [1e-6 kWh]; slot 0 for all hours, slot s for demand period s. `time_ms`: time with
     readings. Only of tariffs that need them: `reactive_uvarh[p]`, `capacitive_uvarh[p]`, reactive energy in and out
-    [1e-6 kvarh], and `month_ukwh[m]`, imported energy by month of the year [1e-6 kWh].
+    [1e-6 kvarh]; `month_ukwh[m]`, imported energy by month of the year [1e-6 kWh]; `block_ukwh`, sums over days of the
+    part of the day's peak in each tier of each demand slot [1e-6 kWh]; `excess`, of demand above the contracted power,
+    by period (see flink_job.tariffs.plan); `dynamic`, the charge at dynamic prices, as quotient and remainder of 1e9 of
+    1e-15 currency, and the energy whose price was not known [1e-6 kWh].
     """
 
     imported_ukwh: tuple[Ints, ...]
@@ -31,6 +35,15 @@ class State(NamedTuple):
     reactive_uvarh: tuple[Ints, ...] = ()
     capacitive_uvarh: tuple[Ints, ...] = ()
     month_ukwh: tuple[Ints, ...] = ()
+    block_ukwh: tuple[Ints, ...] = ()
+    excess: tuple[Ints, ...] = ()
+    dynamic: tuple[Ints, ...] = ()
+
+
+def nothing(state: State) -> State:
+    """Return the state of a bill without readings, of the shape of another one."""
+    sums = {n: tuple(map(np.zeros_like, p)) for n, p in state._asdict().items() if isinstance(p, tuple)}
+    return state._replace(time_ms=np.zeros_like(state.time_ms), **sums)
 
 
 class Charges(NamedTuple):
@@ -56,7 +69,11 @@ STREAM_LINES = Charges._fields
 
 @dataclass(frozen=True)
 class Basis:
-    """The billing segment of each reading, arrays of shape (n,): days, and bounds of cycle and segment [epoch ms]."""
+    """The billing segment of each reading, arrays of shape (n,): days, and bounds of cycle and segment [epoch ms].
+
+    `power_u`: contracted power by period [1e-6 kW]. `group_days`: days of the segment in the seasons of each group of
+    periods that fill tiers together, if there are several groups.
+    """
 
     segment_days: NDArray[np.int64]
     cycle_days: NDArray[np.int64]
@@ -65,10 +82,12 @@ class Basis:
     year_days: NDArray[np.int64]
     segment_start_ms: NDArray[np.int64]
     segment_end_ms: NDArray[np.int64]
+    power_u: tuple[NDArray[np.int64], ...] = ()
+    group_days: tuple[NDArray[np.int64], ...] = ()
 
     @staticmethod
-    def of(segments: list[Segment], index: NDArray[np.int64]) -> Basis:
-        """Return the basis of readings with segments `segments[index]`."""
+    def of(segments: list[Segment], index: NDArray[np.int64], tariff: Tariff | None = None) -> Basis:
+        """Return the basis of readings with segments `segments[index]`, all of one tariff."""
 
         def column(values: list[int]) -> NDArray[np.int64]:
             return np.array(values, dtype=np.int64)[index]
@@ -81,7 +100,37 @@ class Basis:
             column([days_of_year(s.cycle_start) for s in segments]),
             column([s.segment_start_ms for s in segments]),
             column([s.segment_end_ms for s in segments]),
+            *_of_tariff(segments, index, tariff),
         )
+
+    def of_group(self, group: int) -> Basis:
+        """Return the basis of a group of periods that fill tiers together."""
+        return replace(self, segment_days=self.group_days[group]) if self.group_days else self
+
+
+def _of_tariff(
+    segments: list[Segment], index: NDArray[np.int64], tariff: Tariff | None
+) -> tuple[tuple[NDArray[np.int64], ...], tuple[NDArray[np.int64], ...]]:
+    """Return `power_u` and `group_days`."""
+    if tariff is None or not (tariff.contracted or tariff.has_shared_seasons):
+        return (), ()
+    used = np.unique(index)
+    columns: list[dict[int, tuple[int, ...]]] = [{}, {}]
+    for number in used.tolist():
+        segment = segments[number]
+        columns[0][number] = segment.power_u if tariff.contracted else ()
+        columns[1][number] = season_days(tariff, segment) if tariff.has_shared_seasons else ()
+    at = np.searchsorted(used, index)
+    power, days = (
+        tuple(np.array(c, dtype=np.int64)[at] for c in zip(*column.values(), strict=True)) for column in columns
+    )
+    return power, days
+
+
+def season_days(tariff: Tariff, segment: Segment) -> tuple[int, ...]:
+    """Return the days of a segment in the seasons of each group of periods that fill tiers together."""
+    days = [tariff.calendar.periods_of_season(segment.start + timedelta(days=n)) for n in range(segment.segment_days)]
+    return tuple(sum(not periods.isdisjoint(group) for periods in days) for group in tariff.tier_groups())
 
 
 def days_of_year(day: date) -> int:

@@ -69,6 +69,26 @@ TAXES = [
     {"name": "VAT", "rate": "0.21", "base": ["energy", "demand", "fixed", "export", "reactive", "electricity tax"]},
 ]
 
+#: Two groups of periods: those of the winter until 10 March fill tiers of other bounds than that of the summer.
+SEASONS = {
+    **HEAD,
+    "tier_rule": "prorated",
+    "calendar": {
+        "seasons": {"winter": ["10-15/03-10"], "summer": ["03-11/10-14"]},
+        "days": [
+            {"season": "winter", "on": EVERY_DAY, "bands": DAY_NIGHT["days"][0]["bands"]},
+            {"season": "summer", "on": EVERY_DAY, "bands": [{"from": "00:00", "period": "summer"}]},
+        ],
+    },
+    "energy": {
+        "periods": {
+            "night": [{"price": "0.07", "max": "60"}, {"price": "0.09"}],
+            "day": [{"price": "0.2", "max": "60"}, {"price": "0.24"}],
+            "summer": [{"price": "0.1", "max": "90"}, {"price": "0.17"}],
+        }
+    },
+}
+
 #: Priced by the stream, to the last digit, in any order of arrival.
 STREAMED: dict[str, dict[str, Any]] = {
     "time of use": TWO_PRICES,
@@ -121,30 +141,71 @@ STREAMED: dict[str, dict[str, Any]] = {
         "fixed": [{"name": "rental", "amount": "1", "per": "month", "exempt_from": ["electricity tax"]}],
         "taxes": [{**TAXES[0], "floor_per_kwh": "0.001"}, TAXES[1]],
     },
+    "sliding demand": {**TWO_PRICES, "demand": {**DEMAND, "window_s": 1800, "slide_s": 900}},
+    "demand sliding by parts of a reading": {**TWO_PRICES, "demand": {**DEMAND, "window_s": 1800, "slide_s": 300}},
+    "daily demand": {**TWO_PRICES, "demand": {**DEMAND, "daily": True}},
+    "daily sliding demand": {**TWO_PRICES, "demand": {**DEMAND, "window_s": 1800, "slide_s": 900, "daily": True}},
+    "contracted power": {**TWO_PRICES, "contracted_power": POWER},
+    "contracted power and sliding demand": {
+        **TWO_PRICES,
+        "demand": {**DEMAND, "window_s": 1800, "slide_s": 900},
+        "contracted_power": POWER,
+    },
+    "maximeter": {**TWO_PRICES, "contracted_power": {**POWER, "excess": {**POWER["excess"], "rule": "maximeter"}}},
+    "tiers shared, with bounds of their own by season": SEASONS,
+    "net billing": {**TWO_PRICES, "export": {**TWO_PRICES["export"], "rule": "net_billing"}},
+    "net billing by the hour, capped": {
+        **TWO_PRICES,
+        "demand": DEMAND,
+        "export": {**TWO_PRICES["export"], "rule": "net_billing", "netting": "hour", "credit_cap": "energy"},
+    },
+    "rounded energy": {
+        **TWO_PRICES,
+        "demand": DEMAND,
+        "rounding": {"energy_decimals": 2, "mode": "half_even"},
+    },
+    "rounded energy, netted": {
+        **TWO_PRICES,
+        "export": {**TWO_PRICES["export"], "rule": "net_billing"},
+        "rounding": {"energy_decimals": 1, "mode": "half_up"},
+    },
+    "taxes that another one replaces": {
+        **TWO_PRICES,
+        "taxes": [
+            {**TAXES[0], "floor_per_kwh": "0.001", "valid_to": "2026-03-15"},
+            {**TAXES[0], "rate": "0.005", "floor_per_kwh": "0.0005", "valid_from": "2026-03-15"},
+            TAXES[1],
+        ],
+    },
+    "dynamic": {
+        **HEAD,
+        "energy": {"dynamic": {"series": "spot", "multiplier": "1.05", "adder": "0.01", "cap": "0.4", "floor": "-0.1"}},
+    },
+    "dynamic beside prices by time": {
+        **TWO_PRICES,
+        "energy": {**TWO_PRICES["energy"], "dynamic": {"series": "spot"}, "adjustment_by_month": ["0.001"] * 12},
+    },
 }
 
-#: Settled in batch.
+#: Priced by the stream, and provisional until settled: they depend on the order of readings, or on other cycles.
 SETTLED: dict[str, dict[str, Any]] = {
     "tiers in order": tiered("chronological"),
     "tiers per kW and day, in order": tiered("chronological", "kWh/kW daily", "0.1", "0.3"),
-    "sliding demand": {**TWO_PRICES, "demand": {**DEMAND, "window_s": 1800, "slide_s": 900}},
-    "daily demand": {**TWO_PRICES, "demand": {**DEMAND, "daily": True}},
     "ratchet": {
         **TWO_PRICES,
         "demand": {**DEMAND, "minimum_kw": "2", "ratchet": {"share": "0.8", "months_back": 2}},
     },
     "minimum": {**TWO_PRICES, "minimum": [{"amount": "25", "per": "month"}, {"amount": "900", "per": "year"}]},
-    "contracted power": {**TWO_PRICES, "contracted_power": POWER},
-    "maximeter": {**TWO_PRICES, "contracted_power": {**POWER, "excess": {**POWER["excess"], "rule": "maximeter"}}},
     "net metering": {**tiered("prorated"), "export": {"rule": "net_metering", "year_end_price": "0.02"}},
-    "net billing": {**tiered("chronological", sell=True), "export": {"rule": "net_billing"}},
+    "net metering, adjusted by month": {
+        **TWO_PRICES,
+        "energy": {**TWO_PRICES["energy"], "adjustment_by_month": ["0.001"] * 2 + ["-0.0005", "0.02"] + ["0"] * 8},
+        "export": {"rule": "net_metering"},
+    },
+    "net billing at sell prices": {**tiered("chronological", sell=True), "export": {"rule": "net_billing"}},
     "net billing, carried over": {
         **TWO_PRICES,
         "export": {**TWO_PRICES["export"], "rule": "net_billing", "carry_over": True},
-    },
-    "net billing by the hour, capped": {
-        **TWO_PRICES,
-        "export": {**TWO_PRICES["export"], "rule": "net_billing", "netting": "hour", "credit_cap": "energy"},
     },
     "taxes with floor, validity and exemption": {
         **TWO_PRICES,
@@ -154,11 +215,6 @@ SETTLED: dict[str, dict[str, Any]] = {
             {**TAXES[0], "rate": "0.005", "floor_per_kwh": "0.0005", "valid_from": "2026-03-20"},
             TAXES[1],
         ],
-    },
-    "rounded energy": {**TWO_PRICES, "rounding": {"energy_decimals": 2, "mode": "half_even"}},
-    "dynamic": {
-        **HEAD,
-        "energy": {"dynamic": {"series": "spot", "multiplier": "1.05", "adder": "0.01", "cap": "0.4", "floor": "-0.1"}},
     },
 }
 

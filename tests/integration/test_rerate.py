@@ -145,14 +145,13 @@ def test_minimum_of_the_cycle(lake: Path) -> None:
     assert reason(lake, "least").endswith("h without readings")
 
 
-def test_readings_that_the_stream_does_not_price(lake: Path) -> None:
-    # 50 kWh less 30 exported, x 0.10; the stream keeps both readings as unpriced, with their bytes.
-    _, rows = query(lake, "SELECT DISTINCT reason, COUNT(*) FROM unpriced GROUP BY ALL")
-    assert rows == [("batch_only_tariff", 5)]
-    assert bill(lake, "bank", "cost, adjustment") == (Decimal("2.000000"), Decimal("2.000000"))
-    assert reason(lake, "bank") == "the stream does not price export rule net_metering"
+def test_net_metering(lake: Path) -> None:
+    # 50 kWh less 30 exported, x 0.10: in the stream as in settlement, as no energy is banked before.
+    assert query(lake, "SELECT COUNT(*) FROM unpriced")[1] == [(0,)]
+    assert bill(lake, "bank", "cost, adjustment") == (Decimal("2.000000"), Decimal("0"))
     # Reads of a register alike: 10 to 25 kWh, x 0.10.
-    assert bill(lake, "bank-dial", "cost, adjustment") == (Decimal("1.500000"), Decimal("1.500000"))
+    assert bill(lake, "bank-dial", "cost, adjustment") == (Decimal("1.500000"), Decimal("0"))
+    assert query(lake, "SELECT DISTINCT provisional FROM costs WHERE meter_id = 'bank'")[1] == [(True,)]
 
 
 def test_contracted_power_of_the_contract(lake: Path) -> None:
@@ -191,7 +190,7 @@ def test_a_second_time_changes_nothing(lake: Path) -> None:
     before = query(lake, "SELECT * FROM bills ORDER BY meter_id")[1]
     folder = lake.parent
     answer = command("rerate", lake, "--contracts", folder / "contracts.ndjson", "--tariffs", folder / "tariffs")
-    assert "6 cycles: 1 equal to the last digit, 5 adjusted" in answer
+    assert "6 cycles: 3 equal to the last digit, 3 adjusted" in answer
     assert query(lake, "SELECT * FROM bills ORDER BY meter_id")[1] == before
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from flink_job.metering.local_days import local_days
 from flink_job.metering.zones import Zone
 from flink_job.tariffs.calendar import Calendar
-from flink_job.tariffs.charges import demand_amount
+from flink_job.tariffs.demand_charges import daily_amount, demand_amount, demand_blocks
 from flink_job.tariffs.exact import Ints, times
-from flink_job.tariffs.history.intervals import Intervals, running_by, starts_of, with_close
+from flink_job.tariffs.history.intervals import Intervals, highest_by, previous_by, running_by, with_close
 from flink_job.tariffs.history.segment_context import CarryOver, SegmentContext
 from flink_job.tariffs.model import Tariff
-from flink_job.tariffs.resolve import local_days
 from flink_job.tariffs.state import State
 
 HOUR_S = 3600
@@ -26,15 +26,15 @@ FLAT = "flat"
 class Peaks:
     """The parts of readings in demand intervals, in order of time, arrays of shape (m,); instants are epoch ms.
 
-    A reading that straddles two demand intervals has two parts, any other reading one. `start`: start of the part.
-    `window_ukwh`: energy of its demand interval up to the part [1e-6 kWh]. `window_start`, `day_start`: start of the
-    demand interval and of its local day. `last`: index of the last part of each reading, shape (n,). `slot`: demand
-    slot by the start of the demand interval, 0 outside every demand period.
+    A reading that straddles demand intervals has several parts. `window_ukwh`: energy of its demand interval up to the
+    part [1e-6 kWh]. `window_start`: start of the demand interval. `instant`: the instant by whose demand period and
+    local day (`day_start`) the interval counts: its start, or if intervals slide the start of its last slide. `last`:
+    index of the last part of each reading, shape (n,). `slot`: demand slot, 0 outside every demand period.
     """
 
-    start: NDArray[np.int64]
     window_ukwh: Ints
     window_start: Ints
+    instant: NDArray[np.int64]
     day_start: NDArray[np.int64]
     last: NDArray[np.int64]
     slot: Ints
@@ -45,38 +45,55 @@ class Peaks:
 
 
 def measure(context: SegmentContext) -> Peaks:
-    """Compute the energy of demand intervals, which are aligned to the local day or (sliding) end with each reading.
+    """Compute the energy of demand intervals, which are aligned to the local day, or slide along it.
 
-    Readings longer than the demand interval count with their mean power. The energy of a reading that straddles two is
-    divided by time. The part in the second one is rounded down; it is not counted if that interval belongs to another
-    billing segment.
+    Readings longer than the demand interval count with their mean power. The energy of a reading that straddles
+    intervals is divided by time, the later parts rounded down. A part is not counted if its interval ends in another
+    billing segment (a sliding one), or begins there.
     """
     tariff, data = context.tariff, context.data
-    window_ms = tariff.demand_window_s * 1000
+    window_ms, slide_ms = tariff.demand_window_s * 1000, (tariff.demand.slide_s or tariff.demand_window_s) * 1000
     days = local_days(context.terms.zone.key)
     day_start = days.days_at(data.start_ms)[0]
-    window_start = day_start + (data.start_ms - day_start) // window_ms * window_ms
     longer = data.interval_ms > window_ms
-    energy = data.import_ukwh
+    energy = context.demand_ukwh
     if longer.any():
         energy = np.where(longer, times(energy, window_ms) // np.maximum(data.interval_ms, 1), energy)
-    last = np.arange(len(energy))
-    if tariff.demand.slide_s:
-        window = np.maximum(_sliding(data, energy, window_ms, longer), 0)
-        return Peaks(data.start_ms, window, window_start, day_start, last, _slots(context, data.start_ms))
-    start = data.start_ms
-    beyond_ms = np.where(longer, 0, np.maximum(data.end_ms - window_start - window_ms, 0))
-    if beyond_ms.any():
-        second = share(energy, beyond_ms, np.maximum(data.interval_ms, 1))
-        is_split = (beyond_ms > 0) & (window_start + window_ms < context.billing.segment.segment_end_ms)
-        energy, parts = energy - second, 1 + is_split
-        last = np.cumsum(parts) - 1
-        inserted, next_start = last[is_split], (window_start + window_ms)[is_split]
-        energy, start, window_start = (np.repeat(column, parts) for column in (energy, start, window_start))
-        energy[inserted], start[inserted], window_start[inserted] = second[is_split], next_start, next_start
-        day_start = days.days_at(start)[0]
-    window = running_by(window_start, energy)
-    return Peaks(start, np.maximum(window, 0), window_start, day_start, last, _slots(context, window_start))
+    # The demand interval of the reading's start that ends first, and the number of intervals that the reading is in.
+    first = day_start + (data.start_ms - day_start) // slide_ms * slide_ms + slide_ms - window_ms
+    clock = day_start + (data.start_ms - day_start) // window_ms * window_ms
+    count = np.maximum(np.where(longer, 1, -((first - data.end_ms) // slide_ms)), 1)
+    if not (count > 1).any():
+        window = np.maximum(running_by(clock, energy), 0)
+        return Peaks(window, clock, clock, day_start, np.arange(len(energy)), _slots(context, clock))
+    parts = _parts(context, energy, np.where(longer, clock, first), count, window_ms, slide_ms)
+    return Peaks(*parts, _slots(context, parts[2]))
+
+
+def _parts(
+    context: SegmentContext, energy: Ints, first: Ints, count: Ints, window_ms: int, slide_ms: int
+) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+    """Return the first five arrays of Peaks.
+
+    Reading i is in `count[i]` demand intervals from that at `first[i]` on.
+    """
+    data, longer = context.data, context.data.interval_ms > window_ms
+    row = np.repeat(np.arange(len(energy)), count)
+    number = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
+    window_start = first[row] + number * slide_ms
+    instant = np.where(longer[row], window_start, window_start + window_ms - slide_ms)
+    is_own = (number == 0) | (instant + slide_ms <= context.billing.segment.segment_end_ms)
+    if window_ms == slide_ms:
+        is_own = (number == 0) | (window_start < context.billing.segment.segment_end_ms)
+    row, window_start, instant = row[is_own], window_start[is_own], instant[is_own]
+    begin = np.maximum(data.start_ms[row], window_start)
+    end = np.where(longer[row], data.end_ms[row], np.minimum(data.end_ms[row], window_start + window_ms))
+    length = np.maximum(data.interval_ms[row], 1)
+    until, since = (share(energy[row], data.end_ms[row] - at, length) for at in (end, begin))
+    window = running_by(window_start, since - until)
+    day_start = local_days(context.terms.zone.key).days_at(instant)[0]
+    last = np.searchsorted(row, np.arange(len(energy)), "right") - 1
+    return np.maximum(window, 0), window_start, instant, day_start, last
 
 
 def count_straddling(data: Intervals, tariff: Tariff, zone: Zone) -> int:
@@ -91,19 +108,6 @@ def count_straddling(data: Intervals, tariff: Tariff, zone: Zone) -> int:
 def share(energy: Ints, part_ms: Ints, interval_ms: Ints) -> Ints:
     """Return energy x part / interval, rounded down, without a product that could exceed 64 bits."""
     return np.asarray(energy // interval_ms * part_ms + energy % interval_ms * part_ms // interval_ms)
-
-
-def _sliding(data: Intervals, energy: Ints, window_ms: int, longer: NDArray[np.bool_]) -> Ints:
-    """Return the energy of the demand interval that ends with each reading, with part of the reading at its start."""
-    totals = np.append(0, np.cumsum(energy))
-    window_start = data.end_ms - window_ms
-    first = np.searchsorted(data.start_ms, window_start, "left")
-    first = np.where(longer, np.arange(len(energy)), first)
-    window = totals[1:] - totals[first]
-    before = np.maximum(first - 1, 0)
-    inside_ms = np.where((first > 0) & ~longer & ~longer[before], data.end_ms[before] - window_start, 0)
-    inside_ms = np.clip(inside_ms, 0, data.interval_ms[before])
-    return np.asarray(window + share(energy[before], inside_ms, np.maximum(data.interval_ms[before], 1)))
 
 
 def highest_ukwh(context: SegmentContext, peaks: Peaks) -> dict[str, Ints]:
@@ -153,10 +157,6 @@ def _amount(context: SegmentContext, peaks: list[Ints]) -> Ints:
     return demand_amount(context.tariff, context.basis, State((), (), tuple(peaks)))
 
 
-def _range(context: SegmentContext) -> range:
-    return range(len(context.tariff.tou_demand) + 1)
-
-
 def _slots(context: SegmentContext, starts: Ints) -> Ints:
     """Return the demand slot at the starts of demand intervals; 0 outside every period."""
     if not context.tariff.demand_periods:
@@ -173,20 +173,11 @@ def _calendar(tariff: Tariff) -> Calendar:
 def _daily(context: SegmentContext, peaks: Peaks) -> Ints:
     """Return the running charge of daily demand: the peaks of earlier days plus the running peak of the day."""
     slots, window = peaks.slot, peaks.window_ukwh
-    first = starts_of(peaks.day_start)
-    columns = [_highest_within(np.where(slots == s, window, 0) if s else window, first) for s in _range(context)]
-    full_cycle = replace(context.basis, segment_days=context.basis.cycle_days)
-    daily = replace(context.tariff, month_days="cycle")
-    today = demand_amount(daily, full_cycle, State((), (), tuple(columns))) if len(window) else window
-    is_last = np.append(first[1:] != first[:-1], True)[: len(window)]
-    before = np.cumsum(np.where(is_last, today, 0)) - np.where(is_last, today, 0)
-    return peaks.by_reading(today + before)
-
-
-def _highest_within(values: Ints, first: NDArray[np.int64]) -> Ints:
-    """Return running maxima that restart with each group."""
-    if not len(values):
-        return values
-    starts = np.unique(first)
-    parts = np.split(values, starts[1:])
-    return np.concatenate([np.maximum.accumulate(part) for part in parts])
+    if not len(window):
+        return np.zeros(len(context.at_ms), dtype=np.int64)
+    sums = []
+    for tier in demand_blocks(context.tariff):
+        in_slot = np.where((slots == tier.slot) | (tier.slot == 0), window, 0)
+        today = tier.of(highest_by(peaks.day_start, in_slot))
+        sums.append(np.cumsum(today - previous_by(peaks.day_start, today)))
+    return peaks.by_reading(daily_amount(context.tariff, sums))

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import timedelta
-
 import numpy as np
 
-from flink_job.tariffs.charges import TO_MICRO, energy_amount, energy_shared, tier_blocks, tier_bounds
-from flink_job.tariffs.exact import Ints, round_div, running_round_div, times, total
+from flink_job.tariffs.charges import TO_MICRO, energy_amount, tier_blocks, tier_bounds
+from flink_job.tariffs.exact import Ints, running_round_div, times, total
 from flink_job.tariffs.history.intervals import with_close
 from flink_job.tariffs.history.segment_context import SegmentContext
-from flink_job.tariffs.model import PER_KW_UNITS, Dynamic
-from flink_job.tariffs.prices import PriceError, PriceSeries
-from flink_job.tariffs.state import Basis, State
+from flink_job.tariffs.model import PER_KW_UNITS
+from flink_job.tariffs.prices import PriceError, dynamic_price
+from flink_job.tariffs.state import State
 
 
 def energy_line(context: SegmentContext, billed_ukw: Ints) -> Ints:
@@ -32,23 +29,18 @@ def energy_line(context: SegmentContext, billed_ukw: Ints) -> Ints:
 
 def tiered_amount(context: SegmentContext, energies: tuple[Ints, ...], billed_ukw: Ints) -> Ints:
     """Return the charge of running energies by TOU period, for tier rules that do not depend on order."""
-    tariff, groups = context.tariff, context.tariff.tier_groups()
-    state = State(energies, (), ())
-    if tariff.tier_rule == "per_period" or len(groups) == 1 or not tariff.has_tiers:
-        return energy_amount(tariff, context.basis, state, billed_ukw)
-    shared = [energy_shared(tariff, group_basis(context, group), state, group, billed_ukw) for group in groups]
-    return np.asarray(total(shared))
+    return energy_amount(context.tariff, context.basis, State(energies, (), ()), billed_ukw)
 
 
 def filled(context: SegmentContext, energy: Ints, billed_ukw: Ints, price: str) -> Ints:
     """Return the cost of each reading [1e-15 currency], with tiers filled in order of time over their periods."""
     costs = np.zeros(len(energy), dtype=np.int64)
     final = billed_ukw[-1:] if context.tariff.tier_unit in PER_KW_UNITS else None
-    for group in context.tariff.tier_groups():
+    for number, group in enumerate(context.tariff.tier_groups()):
         inside = np.isin(context.period, group)
         end = np.cumsum(np.where(inside, energy, 0))
         tiers = context.tariff.energy[group[0]]
-        bounds = tier_bounds(context.tariff, group_basis(context, group), tiers, final)
+        bounds = tier_bounds(context.tariff, context.basis.of_group(number), tiers, final)
         for tier, (high, low) in enumerate(
             zip(tier_blocks(bounds, end), tier_blocks(bounds, end - np.where(inside, energy, 0)), strict=True)
         ):
@@ -56,16 +48,6 @@ def filled(context: SegmentContext, energy: Ints, billed_ukw: Ints, price: str) 
             prices[group] = [getattr(context.tariff.energy[p][tier], price) for p in group]
             costs = total([costs, times(high - low, prices[context.period])])
     return costs
-
-
-def group_basis(context: SegmentContext, group: list[int]) -> Basis:
-    """Return the basis of periods that share tiers: it counts only the days of their seasons."""
-    calendar = context.tariff.calendar
-    if len(context.tariff.tier_groups()) == 1 or context.tariff.tier_rule == "per_period":
-        return context.basis
-    days = (context.billing.start + timedelta(days=n) for n in range(context.billing.segment.segment_days))
-    count = sum(not calendar.periods_of_season(day).isdisjoint(group) for day in days)
-    return replace(context.basis, segment_days=np.array([count], dtype=np.int64))
 
 
 def _by_period(context: SegmentContext) -> tuple[Ints, ...]:
@@ -88,17 +70,6 @@ def _extra_price(context: SegmentContext) -> Ints:
             own = context.is_own
             extra[own] += dynamic_price(tariff.dynamic, series, data.start_ms[own], data.interval_ms[own])
     return extra
-
-
-def dynamic_price(rule: Dynamic, series: PriceSeries, start_ms: Ints, interval_ms: Ints) -> Ints:
-    """Return the price of each interval [1e-9 currency/kWh]: mean x multiplier + adder, floored and capped."""
-    prices = series.mean_price(start_ms, interval_ms)
-    prices = round_div(times(prices, rule.multiplier_e9), TO_MICRO) + rule.adder_e9
-    if rule.floor_e9 is not None:
-        prices = np.maximum(prices, rule.floor_e9)
-    if rule.cap_e9 is not None:
-        prices = np.minimum(prices, rule.cap_e9)
-    return np.asarray(prices.astype(np.int64))
 
 
 def _sum(terms: Ints) -> Ints:

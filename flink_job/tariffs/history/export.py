@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from flink_job.tariffs.charges import TO_MICRO
+from flink_job.tariffs.charges import TO_MICRO, energy_amount
 from flink_job.tariffs.exact import Ints, round_div, running_round_div, times
-from flink_job.tariffs.history.energy import energy_line, filled, tiered_amount
+from flink_job.tariffs.history.energy import energy_line, filled
 from flink_job.tariffs.history.intervals import with_close
 from flink_job.tariffs.history.rollover import rolled_over
 from flink_job.tariffs.history.segment_context import CarryOver, SegmentContext
+from flink_job.tariffs.state import State
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def settle(context: SegmentContext, billed_ukw: Ints, carry_over: CarryOver) -> 
 def _earned(context: SegmentContext, billed_ukw: Ints) -> Ints:
     """Return the running credit, by export prices or by sell prices of tiers filled in order of time."""
     exported = context.data.export_ukwh
-    if any(tier.sell_e9 for tiers in context.tariff.energy for tier in tiers):
+    if context.tariff.sells_by_tier:
         terms = filled(context, exported, billed_ukw, "sell_e9")
     else:
         prices = np.array(context.tariff.export_e9, dtype=np.int64)
@@ -76,10 +77,9 @@ def _net_metering(context: SegmentContext, billed_ukw: Ints, carry_over: CarryOv
         so_far = with_close(np.cumsum(np.where(context.period == p, net, 0))) - banked.get(p, 0)
         deficits.append(np.maximum(so_far, 0))
         left[p] = max(0, -int(so_far[-1]))
-    energy = tiered_amount(context, tuple(deficits), billed_ukw)
-    if context.tariff.adjustment_e9:
-        adjustment = context.tariff.adjustment_e9[context.month - 1]
-        energy = energy + round_div(times(np.asarray(sum(deficits)), adjustment), TO_MICRO)
+    charged = State(tuple(deficits), (), (), month_ukwh=(np.asarray(sum(deficits)),))
+    adjustment = context.tariff.adjustment_e9[context.month - 1 : context.month]
+    energy = energy_amount(replace(context.tariff, adjustment_e9=adjustment), context.basis, charged, billed_ukw)
     year_end = np.zeros_like(energy)
     if context.billing.closes_year:
         price = context.tariff.export.year_end_e9

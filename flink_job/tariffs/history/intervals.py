@@ -51,18 +51,19 @@ class Intervals:
         """End of each interval [epoch ms]."""
         return np.asarray(self.start_ms + self.interval_ms)
 
-    def netted(self, netting: str) -> Intervals:
-        """Return the intervals with import and export netted within each interval or each clock hour.
-
-        Netted by hour, the energies of an interval are its changes of the hour's net: they may be negative, but their
-        sums are exact.
-        """
+    def netted(self) -> Intervals:
+        """Return the intervals with import and export netted within each interval."""
         net = self.import_ukwh - self.export_ukwh
-        if netting == "interval":
-            return replace(self, import_ukwh=np.maximum(net, 0), export_ukwh=np.maximum(-net, 0))
-        first = starts_of(self.start_ms // HOUR_MS)
-        so_far = running_within(net, first)
-        before = np.where(first == np.arange(len(net)), 0, np.roll(so_far, 1))
+        return replace(self, import_ukwh=np.maximum(net, 0), export_ukwh=np.maximum(-net, 0))
+
+    def netted_by_hour(self, period: NDArray[np.int64]) -> Intervals:
+        """Return the intervals with import and export netted within each clock hour and TOU period.
+
+        The energies of an interval are its changes of the hour's net: they may be negative, but their sums are exact.
+        """
+        hour = self.start_ms // HOUR_MS * HOUR_MS + period
+        so_far = running_by(hour, self.import_ukwh - self.export_ukwh)
+        before = previous_by(hour, so_far)
         return replace(
             self,
             import_ukwh=np.maximum(so_far, 0) - np.maximum(before, 0),
@@ -100,6 +101,15 @@ def running_by(keys: Ints, values: Ints) -> Ints:
     totals = np.empty_like(values)
     totals[order] = running_within(values[order], first)
     return totals
+
+
+def highest_by(keys: Ints, values: Ints) -> Ints:
+    """Return running maxima by key, of at least one value."""
+    order, first = _grouped(keys)
+    highest = np.empty_like(values)
+    parts = np.split(values[order], np.unique(first)[1:])
+    highest[order] = np.concatenate([np.maximum.accumulate(part) for part in parts])
+    return highest
 
 
 def previous_by(keys: Ints, values: Ints) -> Ints:

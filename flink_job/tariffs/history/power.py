@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from math import isqrt
-
 import numpy as np
 
 from flink_job.errors import MeteringError
 from flink_job.tariffs.calendar import Calendar
-from flink_job.tariffs.charges import demand_ukw
-from flink_job.tariffs.exact import Ints, round_div, total
+from flink_job.tariffs.demand_charges import demand_ukw, maximeter, power_charges, root_of_squares
+from flink_job.tariffs.exact import Ints, total
 from flink_job.tariffs.history.demand import Peaks
 from flink_job.tariffs.history.intervals import previous_by
 from flink_job.tariffs.history.segment_context import SegmentContext
-from flink_job.tariffs.model import Contracted, FixedCharge, Tariff
-
-_MICRO = 1_000_000
-_E9 = 1_000_000_000
-#: Number of days that the excess price of the maximeter rule is defined for.
-_MAXIMETER_DAYS = 30
+from flink_job.tariffs.model import FixedCharge, Tariff
 
 
 class ContractedPowerError(MeteringError, ValueError):
@@ -39,15 +32,14 @@ def contracted_power(context: SegmentContext) -> dict[str, int]:
     return power
 
 
-def power_charges(context: SegmentContext, power: dict[str, int]) -> tuple[FixedCharge, ...]:
+def power_line_charges(context: SegmentContext, power: dict[str, int]) -> tuple[FixedCharge, ...]:
     """Return the charges of contracted power, as fixed charges per year."""
     contracted = context.tariff.contracted
     if contracted is None:
         return ()
-    return tuple(
-        FixedCharge(f"power {period}", int(round_div(np.array([price * power[period]], object), _MICRO)[0]), "year")
-        for period, price in contracted.price_e9.items()
-    )
+    powers = [np.array([power[period]], dtype=np.int64) for period in contracted.price_e9]
+    charges = zip(contracted.price_e9, power_charges(contracted, powers), strict=True)
+    return tuple(FixedCharge(f"power {period}", int(charge.amount_e9[0]), charge.per) for period, charge in charges)
 
 
 def excess_line(context: SegmentContext, peaks: Peaks, power: dict[str, int]) -> Ints:
@@ -56,14 +48,17 @@ def excess_line(context: SegmentContext, peaks: Peaks, power: dict[str, int]) ->
     if contracted is None or contracted.excess_rule is None or not len(peaks.window_ukwh):
         return np.zeros(len(context.at_ms), dtype=np.int64)
     calendar = _calendar(context.tariff)
-    period = context.periods_at(_calendar, peaks.start)
+    period = context.periods_at(_calendar, peaks.instant)
     demand = demand_ukw(context.tariff, peaks.window_ukwh)
     amounts = []
     for name, price in contracted.excess_e9.items():
         above = np.maximum(demand - power[name], 0)
         above = np.where(period == calendar.periods.index(name), above, 0)
-        rule = _root_of_squares if contracted.excess_rule == "root_of_squares" else _maximeter
-        amounts.append(rule(context, contracted, above, peaks, price))
+        if contracted.excess_rule == "root_of_squares":
+            amounts.append(_running_root(price, above, peaks))
+        else:
+            days = context.basis.segment_days
+            amounts.append(maximeter(price, np.maximum.accumulate(above), days))
     return peaks.by_reading(total(amounts).astype(np.int64))
 
 
@@ -71,24 +66,10 @@ def _calendar(tariff: Tariff) -> Calendar:
     return (tariff.contracted.calendar if tariff.contracted is not None else None) or tariff.calendar
 
 
-def _root_of_squares(context: SegmentContext, contracted: Contracted, above: Ints, peaks: Peaks, price_e9: int) -> Ints:
-    """Return price x sqrt(sum of squares over the demand intervals of the cycle), including the current one so far.
-
-    Spain, Circular 3/2020 of the CNMC, article 9.4.b.1, meters of types 1 to 3 (K is included in the price).
-    """
+def _running_root(price_e9: int, above: Ints, peaks: Peaks) -> Ints:
+    """Return the running root of squares over demand intervals, including the current one so far."""
     squares = above.astype(object) ** 2
     sums = np.cumsum(squares - previous_by(peaks.window_start, squares))
     changes = np.flatnonzero(np.append(True, sums[1:] != sums[:-1]))
-    roots = np.array([isqrt(price_e9**2 * int(sums[i])) for i in changes], dtype=object)
-    amounts = round_div(roots, _E9)
+    amounts = root_of_squares(price_e9, sums[changes])
     return np.asarray(amounts[np.searchsorted(changes, np.arange(len(sums)), "right") - 1])
-
-
-def _maximeter(context: SegmentContext, contracted: Contracted, above: Ints, peaks: Peaks, price_e9: int) -> Ints:
-    """Return 2 x price x (peak - contracted power) x days / 30.
-
-    Spain, Circular 3/2020 of the CNMC, article 9.4.b.2, meters of types 4 and 5.
-    """
-    highest = np.maximum.accumulate(above).astype(object)
-    days = context.billing.segment.segment_days
-    return round_div(highest * (2 * price_e9 * days), _MAXIMETER_DAYS * _E9)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 
@@ -14,13 +14,13 @@ from flink_job.errors import MeteringError
 from flink_job.metering.zones import Zone
 from flink_job.tariffs.bill_lines import LINES
 from flink_job.tariffs.calendar import Calendar, Timeline
-from flink_job.tariffs.charges import demand_ukw
+from flink_job.tariffs.demand_charges import demand_ukw
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.history.chains import Cut, SoFar, chains, whole
 from flink_job.tariffs.history.demand import FLAT, demand_line, floors_ukw, highest_ukwh, measure
 from flink_job.tariffs.history.export import settle
 from flink_job.tariffs.history.intervals import Intervals
-from flink_job.tariffs.history.power import contracted_power, excess_line, power_charges
+from flink_job.tariffs.history.power import contracted_power, excess_line, power_line_charges
 from flink_job.tariffs.history.reactive import reactive_line
 from flink_job.tariffs.history.segment_context import CarryOver, SegmentContext
 from flink_job.tariffs.history.segments import BillingSegment, BillingTerms, InForce, billing_segments
@@ -135,7 +135,7 @@ def _rate_segment(
     demand = demand_line(chain, peaks, highest, floors)
     demand = cut.added(demand) if tariff.demand.daily else cut.by_days(demand)
     demand = demand + cut.added(excess_line(chain, peaks, power))
-    fixed = accrued_fixed(context, (*tariff.fixed, *power_charges(context, power)))
+    fixed = accrued_fixed(context, (*tariff.fixed, *power_line_charges(context, power)))
     minimum = minimum_line(context, energy + credit + demand + fixed, carry_over, so_far)
     credit = credit + cut.added(settled.year_end)
     within = tariff.export.within_energy
@@ -171,9 +171,11 @@ def _context(
         )
     tariff = tariff.of_cycle(billing.segment.cycle_start.month)
     data = data.rounded(tariff.rounding)
-    if tariff.export.rule in ("net_metering", "net_billing"):
-        data = data.netted(tariff.export.netting)
-    return SegmentContext(billing, tariff, terms, data, series, _timelines(), parts)
+    netted = data.netted() if tariff.is_netted else data
+    context = SegmentContext(billing, tariff, terms, netted, netted.import_ukwh, series, _timelines(), parts)
+    if tariff.is_netted and tariff.export.netting == "hour":
+        return replace(context, data=data.netted_by_hour(context.period))
+    return context
 
 
 def _shares(running: Ints) -> Ints:

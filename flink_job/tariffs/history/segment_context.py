@@ -58,13 +58,15 @@ class SegmentContext:
 
     The functions of bill lines return running amounts [1e-6 currency] of shape (n + 1,): after each reading, and at the
     close of the segment. `parts` are the segments of a chain (flink_job.tariffs.history.chains), if it is one: a
-    reading has the TOU period of the version in force at its time.
+    reading has the TOU period of the version in force at its time. `demand_ukwh`: energy that counts for demand
+    [1e-6 kWh], netted within the interval alone where exports are netted.
     """
 
     billing: BillingSegment
     tariff: Tariff
     terms: BillingTerms
     data: Intervals
+    demand_ukwh: Ints
     series: Mapping[str, PriceSeries]
     timeline: Callable[[Calendar, Zone], Timeline]
     parts: Sequence[BillingSegment] = ()
@@ -72,7 +74,7 @@ class SegmentContext:
     @cached_property
     def basis(self) -> Basis:
         """Basis of shape (1,): one segment for all readings."""
-        return Basis.of([self.billing.segment], np.zeros(1, dtype=np.int64))
+        return Basis.of([self.billing.segment], np.zeros(1, dtype=np.int64), self.tariff)
 
     @cached_property
     def period(self) -> NDArray[np.int64]:

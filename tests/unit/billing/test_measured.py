@@ -21,7 +21,7 @@ def test_open_cycles_are_charged_until_the_end_of_the_last_reading() -> None:
     connection.execute(
         "CREATE TABLE costs AS SELECT TIMESTAMP '2026-03-01 10:00' AS interval_start, 900 AS interval_s; "
         "CREATE TABLE unpriced AS SELECT * FROM (VALUES "
-        "(TIMESTAMP '2026-03-01 12:00', 3600, 'batch_only_tariff'), (TIMESTAMP '2026-03-01 20:00', 900, 'no_contract')"
+        "(TIMESTAMP '2026-03-01 12:00', 3600, 'no_price'), (TIMESTAMP '2026-03-01 20:00', 900, 'no_contract')"
         ") AS t (interval_start, interval_s, reason)"
     )
     # 2026-03-01 13:00 UTC; readings without a contract belong to no bill.

@@ -325,8 +325,8 @@ def test_tariffs_check_says_what_the_stream_leaves(tmp_path: Path) -> None:
         write(tmp_path / "b.json", {**TARIFF, "tariff_id": "u", "export": {"rule": "net_metering"}}),
     ]
     text = command("tariffs", "check", *documents, SAMPLES / "tariffs")
-    assert "added in batch: ratchet" in text
-    assert "priced in batch only: export rule net_metering" in text
+    assert "provisional in the stream until settled: ratchet" in text
+    assert "provisional in the stream until settled: banked energy of net metering" in text
     assert "eur-flat 2026-01: EUR" in text
 
 

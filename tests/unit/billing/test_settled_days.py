@@ -55,7 +55,7 @@ def cost(hour: int, kwh: str, amount: str, line: str = "l1", **more: Any) -> dic
     }
 
 
-def unpriced(hour: int, kwh: str, reason: str = "batch_only_tariff", **more: Any) -> dict[str, Any]:
+def unpriced(hour: int, kwh: str, reason: str = "no_price", **more: Any) -> dict[str, Any]:
     start = MIDNIGHT + timedelta(hours=hour)
     record = {"meter_id": "m", "interval_start": f"{start.isoformat()}Z", "interval_s": 3600, "energy_kwh": float(kwh)}
     payload = b64encode(json.dumps({**record, **more}).encode()).decode()

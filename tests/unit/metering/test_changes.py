@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from flink_job.metering.changes import Places, billing_days, zone_of
 from flink_job.metering.contract import Contract, ContractError, of_tenant
 from flink_job.metering.contract_document import parse_contract
+from flink_job.metering.local_days import local_days
 from flink_job.metering.zones import DatedZone, local_midnight_ms, zone_named
 from flink_job.tariffs.cycle import cycle_at, part_at
 from flink_job.tariffs.history.segments import BillingTerms
-from flink_job.tariffs.resolve import local_days
 
 TO_LONDON = "Europe/Madrid>2026-06-05>Europe/London"
 TO_MADRID = "Europe/London>2026-06-05>Europe/Madrid"

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from flink_job.metering.local_days import local_days
 from flink_job.tariffs.calendar import Calendar, CalendarError, Timeline
 from flink_job.tariffs.cycle import Segment, cycle_of, segment_of
-from flink_job.tariffs.resolve import local_days
 
 MADRID = ZoneInfo("Europe/Madrid")
 WEEK = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]

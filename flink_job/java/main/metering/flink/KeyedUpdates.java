@@ -29,11 +29,23 @@ import org.apache.flink.util.Collector;
  *
  * <ul>
  *   <li>{@code TAKE quantity}: the current pair is the quantity;
- *   <li>{@code PART quantity from to length}: the share of the quantity in [from, to) if it is
- *       spread evenly over length; the shares of adjoining parts add up to the quantity;
+ *   <li>{@code PART from to length}: the share of the current pair in [from, to) if it is spread
+ *       evenly over length; the shares of adjoining parts add up to the pair;
  *   <li>{@code SCALE numerator denominator}: the current pair times a ratio, rounded down;
+ *   <li>{@code ROUND unit halfUp}: rounded to a multiple of unit, half to even, or (1) half away
+ *       from zero;
+ *   <li>{@code NEGATE}: with the opposite sign; {@code POSITIVE}: 0 instead of a negative value;
+ *   <li>{@code KEEP}, {@code RECALL}: remembers the current pair, and returns to it; {@code PLUS}:
+ *       adds the remembered pair to the current one;
  *   <li>{@code GROUP family instant}: adds the current change to a sum; the pair is that sum;
+ *   <li>{@code HIGHEST family instant}: raises a maximum to the current value; the pair is that
+ *       maximum before and after;
  *   <li>{@code ADD slot}: adds the current change to a slot;
+ *   <li>{@code BLOCK slot low width}: adds the change of the part in [low, low + width), without an
+ *       upper bound if width is 0;
+ *   <li>{@code PRODUCT slot factor}: adds the change of the product with a factor (signed) to two
+ *       slots: its quotient by 10^9, and the remainder to the slot after it;
+ *   <li>{@code SQUARE slot low}: likewise, the change of the square of what is above low;
  *   <li>{@code MAX slot}: raises a slot to the current value;
  *   <li>{@code SHOW}: raises the shown value of the row to the current value.
  * </ul>
@@ -42,7 +54,7 @@ import org.apache.flink.util.Collector;
  * each, little-endian), and the shown value (BIGINT NOT NULL, at least 0).
  *
  * <p>State, by key, with a TTL from the last write in processing time: {@code slots}, packed, and
- * {@code groups}, the sums by (instant, family).
+ * {@code groups}, the sums and maxima by (instant, family).
  */
 public final class KeyedUpdates extends KeyedProcessFunction<RowData, RowData, RowData> {
   private static final long serialVersionUID = 1L;
@@ -55,6 +67,19 @@ public final class KeyedUpdates extends KeyedProcessFunction<RowData, RowData, R
   static final int ADD = 5;
   static final int MAX = 6;
   static final int SHOW = 7;
+  static final int ROUND = 8;
+  static final int NEGATE = 9;
+  static final int POSITIVE = 10;
+  static final int KEEP = 11;
+  static final int RECALL = 12;
+  static final int PLUS = 13;
+  static final int HIGHEST = 14;
+  static final int BLOCK = 15;
+  static final int PRODUCT = 16;
+  static final int SQUARE = 17;
+
+  /** Base of the two slots of products, whose sums may exceed 64 bits. */
+  private static final long BASE = 1_000_000_000L;
 
   private final long ttlMs;
   private final int programColumn;
@@ -69,6 +94,8 @@ public final class KeyedUpdates extends KeyedProcessFunction<RowData, RowData, R
   private transient int used;
   private transient long before;
   private transient long after;
+  private transient long keptBefore;
+  private transient long keptAfter;
   private transient GenericRowData added;
   private transient JoinedRowData joined;
 
@@ -130,15 +157,11 @@ public final class KeyedUpdates extends KeyedProcessFunction<RowData, RowData, R
         case TAKE:
           take(row, (int) program.next());
           break;
-        case PART:
-          take(row, (int) program.next());
-          part(program.next(), program.next(), program.next());
-          break;
-        case SCALE:
-          scale(program.next(), program.next());
-          break;
         case GROUP:
           group(program.next(), program.next());
+          break;
+        case HIGHEST:
+          highest(program.next(), program.next());
           break;
         case ADD:
           slots[(int) program.next()] += after - before;
@@ -150,10 +173,72 @@ public final class KeyedUpdates extends KeyedProcessFunction<RowData, RowData, R
           shown = Math.max(shown, after);
           break;
         default:
-          throw new IllegalStateException("unknown operation " + operation);
+          if (!changed(operation)) {
+            added(operation);
+          }
       }
     }
     return shown;
+  }
+
+  /** Applies an operation that changes only the current pair; returns false for any other. */
+  private boolean changed(int operation) {
+    switch (operation) {
+      case PART:
+        part(program.next(), program.next(), program.next());
+        return true;
+      case SCALE:
+        scale(program.next(), program.next());
+        return true;
+      case ROUND:
+        round(program.next(), program.next() == 1);
+        return true;
+      case NEGATE:
+        set(-before, -after);
+        return true;
+      case POSITIVE:
+        set(Math.max(before, 0), Math.max(after, 0));
+        return true;
+      case KEEP:
+        keptBefore = before;
+        keptAfter = after;
+        return true;
+      case RECALL:
+        set(keptBefore, keptAfter);
+        return true;
+      case PLUS:
+        set(before + keptBefore, after + keptAfter);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /** Applies an operation that adds a function of the current pair to slots. */
+  private void added(int operation) {
+    int slot;
+    switch (operation) {
+      case BLOCK:
+        slot = (int) program.next();
+        long low = program.next();
+        long width = program.next();
+        slots[slot] += block(after, low, width) - block(before, low, width);
+        break;
+      case PRODUCT:
+        slot = (int) program.next();
+        long factor = program.nextSigned();
+        addProduct(slot, after, factor, 1);
+        addProduct(slot, before, factor, -1);
+        break;
+      case SQUARE:
+        slot = (int) program.next();
+        long above = program.next();
+        addProduct(slot, Math.max(after - above, 0), Math.max(after - above, 0), 1);
+        addProduct(slot, Math.max(before - above, 0), Math.max(before - above, 0), -1);
+        break;
+      default:
+        throw new IllegalStateException("unknown operation " + operation);
+    }
   }
 
   private void take(RowData row, int quantity) {
@@ -174,6 +259,52 @@ public final class KeyedUpdates extends KeyedProcessFunction<RowData, RowData, R
 
   private void raise(int slot) {
     slots[slot] = Math.max(slots[slot], after);
+  }
+
+  private void set(long newBefore, long newAfter) {
+    before = newBefore;
+    after = newAfter;
+  }
+
+  private void round(long unit, boolean halfUp) {
+    before = rounded(before, unit, halfUp);
+    after = rounded(after, unit, halfUp);
+  }
+
+  private static long rounded(long value, long unit, boolean halfUp) {
+    long rest = Math.floorMod(value, unit);
+    long down = value - rest;
+    boolean upAtHalf = halfUp ? value > 0 : Math.floorMod(down / unit, 2) == 1;
+    return 2 * rest > unit || (2 * rest == unit && upAtHalf) ? down + unit : down;
+  }
+
+  private static long block(long value, long low, long width) {
+    long above = Math.max(value - low, 0);
+    return width == 0 ? above : Math.min(above, width);
+  }
+
+  /** Adds a product, which may exceed 64 bits, to its two slots; {@code sign} is 1 or -1. */
+  private void addProduct(int slot, long value, long factor, int sign) {
+    // value = high x 10^9 + low, and high x factor is a quotient without a remainder.
+    long high = Math.floorDiv(value, BASE);
+    long low = Math.floorMod(value, BASE);
+    long factorHigh = Math.floorDiv(factor, BASE);
+    long factorLow = Math.floorMod(factor, BASE);
+    long product = low * factorLow;
+    long quotient = high * factor + low * factorHigh + product / BASE;
+    slots[slot] += sign * quotient;
+    slots[slot + 1] += sign * (product % BASE);
+  }
+
+  /** Raises a maximum, which becomes the current pair. */
+  private void highest(long family, long instant) throws Exception {
+    Long group = instant << 8 | family;
+    Long highest = groups.get(group);
+    before = highest == null ? 0 : highest;
+    after = Math.max(before, after);
+    if (after > before) {
+      groups.put(group, after);
+    }
   }
 
   /** Adds the current change to a sum, which becomes the current pair. */

@@ -1,11 +1,21 @@
 package metering.flink;
 
 import static metering.flink.KeyedUpdates.ADD;
+import static metering.flink.KeyedUpdates.BLOCK;
 import static metering.flink.KeyedUpdates.GROUP;
+import static metering.flink.KeyedUpdates.HIGHEST;
+import static metering.flink.KeyedUpdates.KEEP;
 import static metering.flink.KeyedUpdates.MAX;
+import static metering.flink.KeyedUpdates.NEGATE;
 import static metering.flink.KeyedUpdates.PART;
+import static metering.flink.KeyedUpdates.PLUS;
+import static metering.flink.KeyedUpdates.POSITIVE;
+import static metering.flink.KeyedUpdates.PRODUCT;
+import static metering.flink.KeyedUpdates.RECALL;
+import static metering.flink.KeyedUpdates.ROUND;
 import static metering.flink.KeyedUpdates.SCALE;
 import static metering.flink.KeyedUpdates.SHOW;
+import static metering.flink.KeyedUpdates.SQUARE;
 import static metering.flink.KeyedUpdates.TAKE;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -86,8 +96,8 @@ class KeyedUpdatesTest {
     try (Harness harness = new Harness()) {
       byte[] split =
           program(
-              2, PART, 0, 0, 400, 600, GROUP, 0, 0, MAX, 0, SHOW, PART, 0, 400, 600, 600, GROUP, 0,
-              900, MAX, 1, SHOW);
+              2, TAKE, 0, PART, 0, 400, 600, GROUP, 0, 0, MAX, 0, SHOW, TAKE, 0, PART, 400, 600,
+              600, GROUP, 0, 900, MAX, 1, SHOW);
       assertArrayEquals(new long[] {5, 2, 0, 0, 5}, harness.added("a", split, 7, 7, 0, 0));
       // Corrected to 9: 6 and 3, so each group changes by 1.
       assertArrayEquals(new long[] {6, 3, 5, 2, 6}, harness.added("a", split, 9, 2, 0, 0));
@@ -103,6 +113,76 @@ class KeyedUpdatesTest {
       long large = 1_000_000_000_000_000_000L;
       assertArrayEquals(
           new long[] {large / 4, 25, large / 4}, harness.added("a", mean, large, large, 0, 0));
+    }
+  }
+
+  /** Two quantities netted: 7 - 10 = -3, so nothing is imported and 3 are exported. */
+  @Test
+  void quantitiesAreNetted() throws Exception {
+    try (Harness harness = new Harness()) {
+      byte[] net =
+          program(
+              2, TAKE, 1, NEGATE, KEEP, TAKE, 0, PLUS, KEEP, POSITIVE, ADD, 0, RECALL, NEGATE,
+              POSITIVE, ADD, 1);
+      assertArrayEquals(new long[] {0, 3, 0, 0, 0}, harness.added("a", net, 7, 7, 10, 10));
+      // Corrected to 12 - 10: 2 are imported, nothing is exported.
+      assertArrayEquals(new long[] {2, 0, 0, 3, 0}, harness.added("a", net, 12, 5, 10, 0));
+    }
+  }
+
+  @Test
+  void valuesAreRounded() throws Exception {
+    try (Harness harness = new Harness()) {
+      byte[] even = program(1, TAKE, 0, ROUND, 10, 0, ADD, 0);
+      byte[] up = program(1, TAKE, 0, ROUND, 10, 1, ADD, 0);
+      long[][] expected = {{25, 20, 30}, {35, 40, 40}, {24, 20, 20}, {26, 30, 30}, {-25, -20, -30}};
+      for (long[] one : expected) {
+        String key = "" + one[0];
+        assertEquals(one[1], harness.added(key, even, one[0], one[0], 0, 0)[0]);
+        assertEquals(one[2], harness.added(key + " up", up, one[0], one[0], 0, 0)[0]);
+      }
+    }
+  }
+
+  /**
+   * The blocks are 0 to 5 and above: of the highest values of two days, 7 and 4, they have 9 and 2.
+   */
+  @Test
+  void blocksOfTheHighestValuesAreAdded() throws Exception {
+    try (Harness harness = new Harness()) {
+      for (long[] value : new long[][] {{0, 3}, {0, 7}, {1, 4}, {0, 6}}) {
+        byte[] highest = program(2, TAKE, 0, HIGHEST, 1, value[0], BLOCK, 0, 0, 5, BLOCK, 1, 5, 0);
+        harness.added("a", highest, value[1], value[1], 0, 0);
+      }
+      assertArrayEquals(new long[] {9, 2, 9, 2, 0}, harness.added("a", program(2), 0, 0, 0, 0));
+    }
+  }
+
+  /** Products and squares beyond 64 bits are sums of two slots. */
+  @Test
+  void productsAreExact() throws Exception {
+    try (Harness harness = new Harness()) {
+      VarLongs signed = new VarLongs();
+      signed.clear();
+      for (long value : new long[] {2, TAKE, 0, PRODUCT, 0}) {
+        signed.put(value);
+      }
+      signed.putSigned(-1_500_000_007L);
+      byte[] product = signed.copy();
+      // 3,000,000,003 x -1,500,000,007 = -4,500,000,025,500,000,021 = -4,500,000,026 x 10^9 +
+      // 499,999,979
+      assertArrayEquals(
+          new long[] {-4_500_000_026L, 499_999_979L, 0, 0, 0},
+          harness.added("a", product, 3_000_000_003L, 3_000_000_003L, 0, 0));
+      byte[] square = program(2, TAKE, 0, SQUARE, 0, 5);
+      // (10^11 + 1)^2 = 10^22 + 2 x 10^11 + 1; then it falls to the limit.
+      long above = 100_000_000_006L;
+      assertArrayEquals(
+          new long[] {10_000_000_000_200L, 1, 0, 0, 0},
+          harness.added("b", square, above, above, 0, 0));
+      assertArrayEquals(
+          new long[] {0, 0, 10_000_000_000_200L, 1, 0},
+          harness.added("b", square, 5, 5 - above, 0, 0));
     }
   }
 

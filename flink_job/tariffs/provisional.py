@@ -1,0 +1,42 @@
+"""Costs of the stream that are provisional: settlement may change them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flink_job.tariffs.cycle import Segment
+from flink_job.tariffs.model import Tariff
+from flink_job.tariffs.state import State
+
+
+def provisional_segments(tariff: Tariff, segments: Sequence[Segment], index: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return True for readings of a billing segment whose costs are provisional, shape (n,).
+
+    Reading i belongs to `segments[index[i]]`, all of one tariff.
+    """
+    if tariff.depends_on_order or any(tariff.left_to_settlement()):
+        return np.ones(len(index), dtype=bool)
+    used = np.unique(index)
+    return np.array([_is_provisional(tariff, segments[number]) for number in used.tolist()])[
+        np.searchsorted(used, index)
+    ]
+
+
+def _is_provisional(tariff: Tariff, segment: Segment) -> bool:
+    """Return True if another version continues the bill, a tax begins or ends, or contracted power is missing."""
+    changes = {day for tax in tariff.taxes for day in (tax.valid_from, tax.valid_to) if day is not None}
+    return (
+        (segment.is_chained and tariff.continues)
+        or any(segment.start < day < segment.end for day in changes)
+        or (tariff.contracted is not None and not segment.power_u)
+    )
+
+
+def estimated(before: State, after: State) -> NDArray[np.bool_]:
+    """Return True for readings that are charged at an estimated price, as theirs is not known yet."""
+    if not after.dynamic:
+        return np.zeros(1, dtype=bool)
+    return np.asarray(before.dynamic[-1] != after.dynamic[-1])
