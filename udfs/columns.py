@@ -46,3 +46,11 @@ def _column(values: Sequence[Any], absent_as_number: bool) -> pd.Series:
         return pd.Series(np.full(len(values), ABSENT, dtype=np.int64))
     given = [ABSENT if value is None else value for value in values] if absent else values
     return pd.Series(np.array(given, dtype=np.int64))
+
+
+def sparse(count: int, values: dict[int, Any]) -> Any:
+    """Return a column of NULLs with a few values, given by row."""
+    column = np.full(count, None, dtype=object)
+    for row, value in values.items():
+        column[row] = value
+    return column

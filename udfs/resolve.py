@@ -12,8 +12,6 @@ import pandas as pd
 from pyflink.table import DataTypes
 from pyflink.table.udf import ScalarFunction, udf
 
-from flink_job.alerts.presence import Heartbeats
-from flink_job.alerts.worker_prefilters import ChannelPrefilter
 from flink_job.config import Settings
 from flink_job.metering.bounds import MAX_DETAIL
 from flink_job.metering.packing import ABSENT, QuantityError, multiplied
@@ -22,7 +20,8 @@ from flink_job.registries import rule_registry, tariff_registry
 from flink_job.tariffs.calendar import CalendarError
 from flink_job.tariffs.contract_cache import ContractCache, ResolvedContract
 from flink_job.tariffs.registry import UnknownTariffError
-from udfs.columns import ALERT_COLUMNS, BIGINT, BOOLEAN, INT, STRING, row_type
+from udfs.arrival_samples import ArrivalSamples, Arrived
+from udfs.columns import ALERT_COLUMNS, BIGINT, BOOLEAN, INT, STRING, row_type, sparse
 from udfs.metrics import Counters
 from udfs.worker_memory import settle_memory
 
@@ -101,8 +100,8 @@ class ResolveInput(NamedTuple):
 class ResolveReading(ScalarFunction):  # type: ignore[misc]
     """Vectorised SQL function with the arguments of ResolveInput and the result columns RESOLVED.
 
-    Readings also have heartbeats and pass, if they have only measured channels, the pre-filter of alert rules;
-    readings with billed quantities pass theirs in `price_reading`. It never raises for a contract or tariff.
+    Readings also have heartbeats and pass, if they will have no cost, the pre-filter of alert rules; priced readings
+    pass theirs in `price_reading`. It never raises for a contract or tariff.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -115,8 +114,7 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
         )
         self.registry = tariff_registry(self.settings.tariffs)
         rules = rule_registry(self.settings.tariffs, self.settings.job.silence_s)
-        self.measured = ChannelPrefilter(rules)
-        self.heartbeats = Heartbeats(rules)
+        self.samples = ArrivalSamples(rules)
         self.generation = self.loads = -1
         self.lists_only = self.settings.job.require_devices
         settle_memory()
@@ -143,7 +141,7 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
         products = _multiplied(resolutions, quantities, problems)
         placed = self.cache.columns([number for _, number in resolutions], _POSITION_COLUMNS)
         self._count(len(resolutions), problems)
-        alerts = self._alert_columns(resolutions, batch, quantities)
+        alerts = self._alert_columns(resolutions, batch, quantities, problems)
         return self._frame(resolutions, problems, placed, products, alerts)
 
     def _refresh_cache(self) -> None:
@@ -207,8 +205,8 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
         columns: dict[str, Any] = {
             **placed,
             **quantities,
-            "reason": _sparse(count, {row: code for row, (code, _) in problems.items()}),
-            "detail": _sparse(count, {row: detail for row, (_, detail) in problems.items()}),
+            "reason": sparse(count, {row: code for row, (code, _) in problems.items()}),
+            "detail": sparse(count, {row: detail for row, (_, detail) in problems.items()}),
             "site_path": _objects([contract and contract.meter.site_path for contract in contracts]),
             "tags": _objects([(contract and contract.meter.tags) or None for contract in contracts]),
             "contracted_uw": np.array(
@@ -225,40 +223,22 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
         return pd.DataFrame({name: columns[name] for name in RESOLVED}, copy=False)
 
     def _alert_columns(
-        self, resolutions: Sequence[_Resolution], batch: ResolveInput, quantities: dict[str, Any]
+        self, resolutions: Sequence[_Resolution], batch: ResolveInput, quantities: dict[str, Any], problems: _Problems
     ) -> dict[str, Any]:
-        """Return the columns `heartbeats` and ALERT_COLUMNS: heartbeat marks, and samples of measured channels.
-
-        A reading that cannot be priced is a heartbeat of its meter, too.
-        """
-        self.measured.refresh()
-        self.heartbeats.refresh()
-        count = len(resolutions)
-        arrival_ms = batch.arrival.to_numpy("datetime64[ms]").astype("int64")
-        marks: dict[int, Any] = {}
-        if self.heartbeats.needed:
-            for row, (contract, _) in enumerate(resolutions):
-                if contract is not None:
-                    marks[row] = self.heartbeats.marks(contract.meter)
-        samples: dict[int, tuple[Any, ...]] = {}
-        if self.measured.needed:
-            is_billed = np.any([column != ABSENT for column in quantities.values()], axis=0)
-            for row in np.flatnonzero(batch.measurements.notna().to_numpy() & ~is_billed).tolist():
-                contract, number = resolutions[row]
-                if contract is not None and number != _NO_POSITION:
-                    samples[row] = self.measured.observe(
-                        contract.meter,
-                        int(batch.start_ms.iloc[row]),
-                        int(batch.interval_s.iloc[row]),
-                        int(batch.revision.iloc[row]),
-                        int(arrival_ms[row]),
-                        batch.measurements.iloc[row],
-                    )
-        alerts = {
-            name: _sparse(count, {row: values[at] for row, values in samples.items()})
-            for at, name in enumerate(ALERT_COLUMNS)
-        }
-        return {"heartbeats": _sparse(count, marks), **alerts}
+        """Return the columns `heartbeats` and ALERT_COLUMNS. A meter whose readings have no price has alerts, too."""
+        arrived = Arrived(
+            batch.start_ms,
+            batch.interval_s,
+            batch.revision,
+            batch.arrival.to_numpy("datetime64[ms]").astype("int64"),
+            batch.measurements,
+            quantities,
+        )
+        too_large = (Unpriced.QUANTITY_OUT_OF_RANGE.value,)
+        is_unpriced = [
+            number == _NO_POSITION and problems[row][:1] != too_large for row, (_, number) in enumerate(resolutions)
+        ]
+        return self.samples.columns(arrived, [contract for contract, _ in resolutions], is_unpriced)
 
 
 def _multiplied(resolutions: list[Any], quantities: dict[str, Any], problems: _Problems) -> dict[str, Any]:
@@ -283,14 +263,6 @@ def _multiplied(resolutions: list[Any], quantities: dict[str, Any], problems: _P
             problems[row] = (Unpriced.QUANTITY_OUT_OF_RANGE.value, str(error))
             resolutions[row] = resolutions[row][0], _NO_POSITION
     return products
-
-
-def _sparse(count: int, values: dict[int, Any]) -> Any:
-    """Return a column of NULLs with a few values, given by row."""
-    column = np.full(count, None, dtype=object)
-    for row, value in values.items():
-        column[row] = value
-    return column
 
 
 def _objects(values: list[Any]) -> Any:

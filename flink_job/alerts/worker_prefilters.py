@@ -12,6 +12,8 @@ from flink_job.alerts.registry import RuleRegistry
 from flink_job.metering.site import Entity
 from flink_job.metering.units import MEASURED_CHANNELS
 
+#: Signals of an energy, which need no tariff: by channel of the reading.
+POWER = {"power_kw": "import", "export_kw": "export"}
 #: The alert columns (udfs.columns.ALERT_COLUMNS) of a row that is not forwarded.
 NOTHING = (None, None, None)
 
@@ -75,7 +77,7 @@ def channels_of(measurements: str | None) -> dict[str, float]:
 
 
 class ChannelPrefilter:
-    """Pre-filters for readings that have measured channels only: they have no cost, so they are filtered on arrival."""
+    """Pre-filters for readings without a cost, on arrival: those of measured channels only, and unpriced ones."""
 
     def __init__(self, registry: RuleRegistry) -> None:
         self.prefilters = Prefilters(registry)
@@ -84,16 +86,16 @@ class ChannelPrefilter:
     def refresh(self) -> None:
         """Load changed rules if that is due."""
         self.prefilters.refresh()
-        self.needed = self.prefilters.signals & {*MEASURED_CHANNELS, CLOCK_AHEAD}
+        self.needed = self.prefilters.signals & {*MEASURED_CHANNELS, *POWER, CLOCK_AHEAD}
 
     def observe(
-        self, entity: Entity, start_ms: int, interval_s: int, revision: int, arrival_ms: int, measurements: str
+        self, entity: Entity, start_ms: int, interval_s: int, revision: int, arrival_ms: int, signals: dict[str, float]
     ) -> tuple[Any, ...]:
-        """The values of udfs.columns.ALERT_COLUMNS for a reading; `measurements` is a JSON object of numbers."""
+        """The values of udfs.columns.ALERT_COLUMNS for a reading with some signals."""
         prefilter = self.prefilters.of(entity) if self.needed else None
         if prefilter is None:
             return NOTHING
-        values = {name: value for name, value in channels_of(measurements).items() if name in prefilter.signals}
+        values = {name: value for name, value in signals.items() if name in prefilter.signals}
         if not (values or prefilter.has_clock_rule):
             return NOTHING
         return columns_of(prefilter.observe(start_ms, interval_s, revision, 0, arrival_ms, "", values))

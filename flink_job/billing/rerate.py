@@ -41,6 +41,7 @@ from flink_job.tariffs.history import (
 )
 from flink_job.tariffs.prices import PriceSeries
 from flink_job.tariffs.registry import TariffRegistry, UnknownTariffError
+from flink_job.tenants import tenant_of
 
 
 @dataclass
@@ -85,7 +86,8 @@ def rerate(
 ) -> Rerated:
     """Rate again every billing cycle that the selection covers, of all meters or of `meter`. Raises LakeError.
 
-    A cycle that ends after the last reading in the lake is open: its fixed charges end with that reading.
+    A cycle that ends after the last reading in the lake is open: its fixed charges end with that reading. `series`
+    replace those of the registry.
     """
     result = Rerated()
     with open_lake(lake, selection) as connection:
@@ -97,7 +99,8 @@ def rerate(
                 result.problems[meter_id] = "no contract"
                 continue
             try:
-                rated, windows = _rerate_meter(connection, contract, registry, series, until_ms)
+                known = {**registry.prices.series(tenant_of(meter_id)), **series}
+                rated, windows = _rerate_meter(connection, contract, registry, known, until_ms)
                 covered = [a for a in rated if is_covered(date.fromisoformat(a.key[0]), a.cycle_end, selection)]
                 result.adjustments += covered
                 result.rows.append(rows_of(covered, windows))

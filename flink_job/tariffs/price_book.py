@@ -1,8 +1,8 @@
 """The price book: price series in files beside the tariff documents, polled with them.
 
 `spot.csv`, `spot.2026-03.csv` and so on are parts of the series `spot`, in any format of flink_job.tariffs.series.
-Where parts overlap, the part whose name sorts last counts. A tenant has its own series, and uses those of the default
-tenant.
+Where parts overlap, the part whose name (without `.csv`) sorts last counts. A tenant has its own series, and uses those
+of the default tenant.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class PriceBook:
             return False
         self._parts = parts
         slots: dict[tuple[str, str], dict[datetime, Slot]] = {}
-        for name in sorted(parts):
+        for name in sorted(parts, key=lambda name: name.removesuffix(SUFFIX)):
             key = tenant_of_document(name), name.rpartition("/")[2].partition(".")[0]
             slots.setdefault(key, {}).update({slot[0]: slot for slot in parts[name].slots})
         self._series = {key: series_of(key[1], found.values()) for key, found in slots.items() if found}

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from flink_job.alerts.samples import decode_batch
 from flink_job.batch.run import batch_settings
 from flink_job.config import Job
 from udfs.counted import Counted
@@ -143,6 +144,27 @@ def test_a_contract_without_devices_accepts_every_device_or_none(
     arrival, revision = pd.Series(pd.to_datetime(start, unit="ms")), pd.Series([0] * 2)
     rows = function.eval(documents, devices, arrival, revision, start, interval, *[number] * 6, text)
     assert rows["reason"].tolist() == [reason, None]
+
+
+def test_a_reading_that_cannot_be_priced_has_alerts(context: FakeContext, tmp_path: Path) -> None:
+    """3 kWh in a quarter hour are 12 kW, of a meter whose tariff is unknown and whose multiplier is 1, then 10."""
+    rule = "{rule_id: high, severity: major, signal: power_kw, when: '> 10', horizon: 3650d}"
+    (tmp_path / "rules.yaml").write_text(f"rules: [{rule}]")
+    function = ResolveReading(batch_settings(str(SAMPLES / "tariffs"), str(tmp_path / "rules.yaml"), Job()))
+    function.open(context)
+    known = {**json.loads((SAMPLES / "contracts.ndjson").read_text().splitlines()[0]), "multiplier": 1}
+    known["assignments"] = [{"tariff_id": "none", "valid_from": "2026-01-01"}]
+    contracts = [json.dumps(known), json.dumps({**known, "multiplier": 10})]
+    absent, text = pd.Series([-1] * 2, dtype="int64"), pd.Series([None] * 2, dtype=object)
+    start = pd.Series([1_774_700_000_000, 1_774_700_900_000])
+    imported = pd.Series([3_000_000, 2_000_000])
+    arrival, zero = pd.Series(pd.to_datetime(start + 900_000, unit="ms")), pd.Series([0] * 2)
+    interval = pd.Series([900] * 2)
+    documents = pd.Series(contracts, dtype=object)
+    rows = function.eval(documents, text, arrival, zero, start, interval, imported, *[absent] * 5, text)
+    assert rows["reason"].tolist() == ["unknown_tariff"] * 2
+    samples = [decode_batch(batch).samples[-1] for batch in rows["alert_batch"]]
+    assert [sample.values for sample in samples] == [{"power_kw": 12.0}, {"power_kw": 80.0}]
 
 
 def test_a_reading_that_cannot_be_priced_is_a_heartbeat(context: FakeContext, tmp_path: Path) -> None:

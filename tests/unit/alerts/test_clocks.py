@@ -120,9 +120,9 @@ def test_channels_without_a_rule_show_the_clock() -> None:
     """A reading of a channel that no rule is on, by a clock three minutes ahead."""
     prefilter = ChannelPrefilter(_Registry(rules_of({**AHEAD, "min_samples": 1})))
     prefilter.refresh()
-    found = prefilter.observe(METER, TEN, 60, 0, TEN - 2 * MINUTE_MS, '{"vibration": 1}')
+    found = prefilter.observe(METER, TEN, 60, 0, TEN - 2 * MINUTE_MS, {"vibration": 1})
     assert found == NOTHING
-    batch, _, _ = prefilter.observe(METER, TEN + MINUTE_MS, 60, 0, TEN - MINUTE_MS, '{"vibration": 1}')
+    batch, _, _ = prefilter.observe(METER, TEN + MINUTE_MS, 60, 0, TEN - MINUTE_MS, {"vibration": 1})
     assert [sample.values for sample in decode_batch(batch).samples] == [{"clock_ahead_s": 180}]
 
 
