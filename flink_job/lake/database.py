@@ -21,6 +21,8 @@ ROWS = "_rows"
 TENANT = "tenant"
 #: Rows written before tenants were introduced have none.
 _TENANT = f"COALESCE({TENANT}, '{DEFAULT}')"
+#: Views that are lines of a common file: the file, and the comment at the end of the lines that only this view has.
+_VARIANTS = {"kpis_1h": ("kpis_windows", "-- hours"), "kpis_1d": ("kpis_windows", "-- days")}
 #: Columns that identify a record, and its partition.
 _RECORD = ("shard", "record_position", EVENT_DATE.name)
 
@@ -31,7 +33,10 @@ class LakeError(MeteringError, ValueError):
 
 def read_view(name: str) -> str:
     """Return the SQL of a view."""
-    return (files(__package__) / f"{name}.sql").read_text(encoding="utf-8")
+    file, variant = _VARIANTS.get(name, (name, ""))
+    lines = (files(__package__) / f"{file}.sql").read_text(encoding="utf-8").splitlines()
+    others = tuple(other for shared, other in _VARIANTS.values() if shared == file and other != variant)
+    return "\n".join(line.removesuffix(f"  {variant}") for line in lines if not line.endswith(others))
 
 
 def each_key_once(table: Table) -> str:

@@ -1,4 +1,4 @@
-"""The merged views over the output tables: keys and columns. The SQL of a view is in `<name>.sql`."""
+"""The merged views over the output tables: keys and columns. The SQL of a view is in `<name>.sql`, that of hours and days in `kpis_windows.sql`."""
 
 from __future__ import annotations
 

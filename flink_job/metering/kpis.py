@@ -1,6 +1,6 @@
 """KPI formulas, vectorised over windows: numpy arrays in and out, NaN for a missing value.
 
-The views of the lake (flink_job/lake/kpis_1h.sql, kpis_1d.sql) have the same formulas in SQL; a test compares them.
+The views of the lake (flink_job/lake/kpis_windows.sql) have the same formulas in SQL; a test compares them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
--- Hours of every entity: sums of quarter hours; the demand is the highest quarter hour.
+-- Hours (view kpis_1h) or local days, 23 to 25 hours long (kpis_1d), of every entity: sums of quarter hours; the demand is the
+-- highest quarter hour. A line that ends with the comment "hours" or "days" is only in that view.
 -- Expected readings are those that the job expected, by contract, whether a reading arrived or not. A window that the job
 -- has not emitted yet counts those of the meters that reported in it. A window whose readings settlement moved elsewhere, as
 -- to the days of another time zone, has no row.
@@ -9,10 +10,11 @@ WITH parts AS (
     entity,
     site,
     currency,
-    date_trunc('hour', window_start) AS window_start,
+    date_trunc('hour', window_start) AS window_start,  -- hours
+    day_start AS window_start,  -- days
     day_start,
     day_s,
-    event_date,
+    event_date,  -- hours
     SUM(readings) AS readings,
     CAST(NULL AS BIGINT) AS reported_readings,
     CAST(NULL AS BIGINT) AS expected_readings,
@@ -24,7 +26,8 @@ WITH parts AS (
     MIN(CASE WHEN readings > 0 THEN mean_kw END) AS min_kw,
     MAX(CASE WHEN readings > 0 THEN mean_kw END) AS max_kw
   FROM kpis_15m
-  GROUP BY tenant, level, entity, site, currency, date_trunc('hour', window_start), day_start, day_s, event_date
+  GROUP BY tenant, level, entity, site, currency, date_trunc('hour', window_start), day_start, day_s, event_date  -- hours
+  GROUP BY tenant, level, entity, site, currency, day_start, day_s  -- days
   UNION ALL
   SELECT
     tenant,
@@ -32,12 +35,14 @@ WITH parts AS (
     entity,
     site,
     currency,
-    date_trunc('hour', window_start) AS window_start,
+    date_trunc('hour', window_start) AS window_start,  -- hours
+    day_start AS window_start,  -- days
     day_start,
     day_s,
-    event_date,
+    event_date,  -- hours
     0 AS readings,
-    GREATEST(1, CAST(FLOOR(3600.0 / MAX(interval_s)) AS INTEGER)) AS reported_readings,
+    GREATEST(1, CAST(FLOOR(3600.0 / MAX(interval_s)) AS INTEGER)) AS reported_readings,  -- hours
+    GREATEST(1, CAST(FLOOR(MAX(day_s) * 1.0 / MAX(interval_s)) AS INTEGER)) AS reported_readings,  -- days
     CAST(NULL AS BIGINT) AS expected_readings,
     CAST(NULL AS BIGINT) AS emitted_readings,
     0 AS energy_kwh,
@@ -47,7 +52,8 @@ WITH parts AS (
     CAST(NULL AS DOUBLE) AS min_kw,
     CAST(NULL AS DOUBLE) AS max_kw
   FROM meter_levels
-  GROUP BY tenant, level, entity, site, currency, date_trunc('hour', window_start), day_start, day_s, event_date, meter_id
+  GROUP BY tenant, level, entity, site, currency, date_trunc('hour', window_start), day_start, day_s, event_date, meter_id  -- hours
+  GROUP BY tenant, level, entity, site, currency, day_start, day_s, meter_id  -- days
   UNION ALL
   SELECT
     tenant,
@@ -58,7 +64,7 @@ WITH parts AS (
     window_start,
     day_start,
     day_s,
-    event_date,
+    event_date,  -- hours
     0 AS readings,
     CAST(NULL AS BIGINT) AS reported_readings,
     expected_readings,
@@ -70,7 +76,8 @@ WITH parts AS (
     CAST(NULL AS DOUBLE) AS min_kw,
     CAST(NULL AS DOUBLE) AS max_kw
   FROM kpis
-  WHERE window_s = 3600
+  WHERE window_s = 3600  -- hours
+  WHERE window_s = 86400  -- days
 ),
 
 sums AS (
@@ -83,7 +90,7 @@ sums AS (
     window_start,
     day_start,
     day_s,
-    event_date,
+    event_date,  -- hours
     SUM(readings) AS readings,
     COALESCE(SUM(expected_readings), SUM(reported_readings)) AS expected_readings,
     COALESCE(SUM(emitted_readings), 0) AS emitted_readings,
@@ -94,7 +101,8 @@ sums AS (
     MIN(min_kw) AS min_kw,
     MAX(max_kw) AS max_kw
   FROM parts
-  GROUP BY tenant, level, entity, site, currency, window_start, day_start, day_s, event_date
+  GROUP BY tenant, level, entity, site, currency, window_start, day_start, day_s, event_date  -- hours
+  GROUP BY tenant, level, entity, site, currency, window_start, day_start, day_s  -- days
 )
 
 SELECT
@@ -105,7 +113,7 @@ SELECT
   window_start,
   day_start,
   day_s,
-  event_date,
+  event_date,  -- hours
   site,
   readings,
   expected_readings,
@@ -115,9 +123,11 @@ SELECT
   reactive_kvarh,
   cost,
   min_kw,
-  CAST(energy_kwh AS DOUBLE) AS mean_kw,
+  CAST(energy_kwh AS DOUBLE) AS mean_kw,  -- hours
+  CAST(energy_kwh AS DOUBLE) * 3600 / day_s AS mean_kw,  -- days
   max_kw,
-  CASE WHEN max_kw > 0 THEN CAST(energy_kwh AS DOUBLE) / max_kw END AS load_factor,
+  CASE WHEN max_kw > 0 THEN CAST(energy_kwh AS DOUBLE) / max_kw END AS load_factor,  -- hours
+  CASE WHEN max_kw > 0 THEN CAST(energy_kwh AS DOUBLE) * 3600 / day_s / max_kw END AS load_factor,  -- days
   CASE
     WHEN energy_kwh > 0 AND reactive_kvarh > 0
       THEN CAST(energy_kwh AS DOUBLE)
