@@ -121,7 +121,9 @@ ALERTS = Table(
     ("tenant", "alert_id", "change_number"),
     (
         _TENANT,
-        text("alert_id", "Hash of rule, entity and episode start; a replay computes the same id"),
+        text(
+            "alert_id", "Hash of rule, entity, episode start and, above the meter, currency; a replay computes the same"
+        ),
         integer("change_number", "Number of the change in its episode, from 0"),
         text("rule_id", "Id of the rule"),
         text("rule_version", "Version of the rules document"),

@@ -74,7 +74,7 @@ class PrefilterKpi(ScalarFunction):  # type: ignore[misc]
 
     def _observe(self, key: Any, when: tuple[int, int, int], cost_u: int, signals: Any, row: int) -> tuple[Any, ...]:
         entity, site_path, level, window_s, currency, is_partial = key
-        prefilter = self.prefilters.of(Entity(entity, site_path), level, window_s)
+        prefilter = self.prefilters.of(Entity(entity, site_path), level, window_s, "" if level == "meter" else currency)
         if prefilter is None:
             return NOTHING
         values = {name: signals[name][row] for name in prefilter.signals if not isnan(signals[name][row])}

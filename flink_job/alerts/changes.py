@@ -16,6 +16,7 @@ class Change(NamedTuple):
     `value` was compared with `threshold`, in the unit of the rule's signal. The episode begins at `episode_ms`, the
     change is at `event_ms` [epoch ms]. Nobody is notified of changes that are `historical` (found in old readings) or
     `muted` (in a mute window of the rule). `cost_u` is the cost of the episode so far, in 1e-6 of the currency.
+    `currency` is that of the episode if it may differ from that of the batch that ends it.
     """
 
     alert_id: str
@@ -30,6 +31,7 @@ class Change(NamedTuple):
     muted: bool
     cost_u: int
     detail: str = ""
+    currency: str = ""
 
 
 def alert_id(rule_id: str, entity: str, episode_ms: int) -> str:

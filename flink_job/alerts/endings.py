@@ -11,6 +11,7 @@ REMOVED = "the rule was removed"
 CHANGED = "the rule was changed"
 OUTSIDE = "outside the rule's scope"
 NO_METERS = "no meter is left"
+OTHER_CURRENCY = "costs are in another currency"
 
 
 def reason_to_end(rule: Rule | None, subject: str, concerns_entity: bool) -> str:

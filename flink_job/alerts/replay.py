@@ -15,7 +15,7 @@ from flink_job.alerts.rates import Rates
 from flink_job.alerts.rows import AlertRow, alert_row
 from flink_job.alerts.rules import Rule, RuleSet
 from flink_job.alerts.samples import Batch
-from flink_job.alerts.state_machine import States, observe, rules_for
+from flink_job.alerts.state_machine import States, observe, rules_for, series_of
 from flink_job.metering.site import Entity
 
 
@@ -49,7 +49,7 @@ class Replay:
 
     def _clock_counts(self, batch: Batch) -> bool:
         """False for a sample with a wild time stamp, which the pre-filter of the stream drops."""
-        clock = self.clocks.setdefault((batch.entity, batch.source), Clock())
+        clock = self.clocks.setdefault((series_of(batch), batch.source), Clock())
         return clock.counts(batch.samples[0].at_ms, batch.arrival_ms)
 
     def _rules(self, batch: Batch) -> tuple[Rule, ...]:
@@ -60,7 +60,7 @@ class Replay:
 
     def _with_rates(self, rules: tuple[Rule, ...], batch: Batch) -> Batch:
         """Add rates of change in order of arrival, as the pre-filter of the stream does."""
-        key = (batch.entity, batch.source)
+        key = (series_of(batch), batch.source)
         if key not in self.rates:
             self.rates[key] = Rates(rules)
         [sample] = batch.samples

@@ -42,7 +42,11 @@ class AlertRow(NamedTuple):
 
 
 def alert_row(rule: Rule, version: str, entity: Entity, change: Change, currency: str, arrival_ms: int) -> AlertRow:
-    """The row of a change that the record which arrived at `arrival_ms` caused, under a version of the rules."""
+    """The row of a change that the record which arrived at `arrival_ms` caused, under a version of the rules.
+
+    `currency` is that of the record.
+    """
+    currency = change.currency or currency
     unit = rule.unit if rule.unit != "currency" else currency
     if rule.change_per_ms:
         unit = f"{unit} per {rule.change_per_ms // 1000} s"

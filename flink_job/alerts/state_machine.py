@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from flink_job.alerts.changes import Change
-from flink_job.alerts.endings import reason_to_end, rule_of_ended
+from flink_job.alerts.endings import OTHER_CURRENCY, reason_to_end, rule_of_ended
 from flink_job.alerts.episodes import close, is_idle, restore, step
 from flink_job.alerts.points import Point
 from flink_job.alerts.rules import CLEAR, Rule, RuleSet
@@ -18,7 +18,7 @@ from flink_job.tenants import tenant_of
 
 _encoder = msgspec.msgpack.Encoder()
 
-#: State by rule id.
+#: State by rule id; above the meter by rule id and currency, joined by `|`.
 States = dict[str, RuleState]
 
 
@@ -54,6 +54,26 @@ class EntityState(msgspec.Struct, array_like=True):
 _decoder = msgspec.msgpack.Decoder(EntityState | States)
 
 
+def series_currency(batch: Batch) -> str:
+    """The currency if an entity has windows in several at a time; a meter has one contract, so one currency."""
+    return batch.currency if batch.source == "kpi" and batch.level != "meter" else ""
+
+
+def series_of(batch: Batch) -> str:
+    """Name of the series of samples that a batch belongs to: the entity, above the meter with the currency."""
+    currency = series_currency(batch)
+    return f"{batch.entity}|{currency}" if currency else batch.entity
+
+
+def _key(rule: Rule, currency: str) -> str:
+    """Key of a state: the rule's id, which has no '|', and the currency of the series."""
+    return f"{rule.rule_id}|{currency}" if currency else rule.rule_id
+
+
+def _rule_id(key: str) -> str:
+    return key.partition("|")[0]
+
+
 def rules_for(rules: RuleSet, batch: Batch) -> tuple[Rule, ...]:
     """The rules that apply to the samples of a batch."""
     entity = Entity(batch.entity, batch.site_path, batch.tags)
@@ -67,9 +87,15 @@ def observe(rules: tuple[Rule, ...], states: States, batch: Batch) -> Iterator[t
 
     Resent samples are restored for a rule without state, which did not store them. A rule with state has processed
     them, and must not get samples again that it has pruned.
+
+    An entity above the meter has a state for each currency: its windows are sums of meters billed in that currency.
     """
+    currency, series = series_currency(batch), series_of(batch)
     for rule in rules:
-        state = states.get(rule.rule_id)
+        key = _key(rule, currency)
+        if currency:
+            yield from _end_others(rule, key, states, batch)
+        state = states.get(key)
         is_new = state is None
         points = [pair for pair in points_for(rule, batch) if _counts(rule, state, *pair)]
         if state is None:
@@ -79,14 +105,24 @@ def observe(rules: tuple[Rule, ...], states: States, batch: Batch) -> Iterator[t
         state.subject = rule.subject
         for point, sample in points:
             if not sample.is_resent:
-                for change in step(rule, batch.entity, state, point, batch.arrival_ms):
+                for change in step(rule, series, state, point, batch.arrival_ms):
                     yield rule, change
             elif is_new:
                 restore(rule, state, point)
         if is_idle(rule, state):
-            states.pop(rule.rule_id, None)
+            states.pop(key, None)
         else:
-            states[rule.rule_id] = state
+            states[key] = state
+
+
+def _end_others(rule: Rule, key: str, states: States, batch: Batch) -> Iterator[tuple[Rule, Change]]:
+    """End alerts in other currencies whose windows have ended: those of this one are later by more than the gap."""
+    for other in [found for found in states if found != key and _rule_id(found) == rule.rule_id]:
+        points = states[other].live.points
+        gap_ms = max((rule.gap_ms(sample.interval_s) for sample in batch.samples), default=0)
+        if points and max(sample.at_ms for sample in batch.samples) - points[-1].at_ms > gap_ms:
+            entity = Entity(batch.entity, batch.site_path, batch.tags)
+            yield from _drop(rule, other, states, entity, OTHER_CURRENCY)
 
 
 def drop_inapplicable(rules: RuleSet, states: States, entity: Entity) -> Iterator[tuple[Rule, Change]]:
@@ -98,25 +134,28 @@ def drop_inapplicable(rules: RuleSet, states: States, entity: Entity) -> Iterato
     if not rules.version_of(entity):
         return
     tenant = tenant_of(entity.site_path)
-    for rule_id in list(states):
+    for key in list(states):
+        rule_id = _rule_id(key)
         rule = rules.by_id(rule_id, tenant)
-        detail = reason_to_end(rule, states[rule_id].subject, rule is not None and rule.concerns(entity))
+        detail = reason_to_end(rule, states[key].subject, rule is not None and rule.concerns(entity))
         if detail:
-            yield from _drop(rule_of_ended(rule_id, rule, detail), states, entity, detail)
+            yield from _drop(rule_of_ended(rule_id, rule, detail), key, states, entity, detail)
 
 
 def drop_all(rules: RuleSet, states: States, entity: Entity, detail: str) -> Iterator[tuple[Rule, Change]]:
     """End all episodes of an entity with the reason `detail`."""
-    for rule_id in list(states):
-        rule = rule_of_ended(rule_id, rules.by_id(rule_id, tenant_of(entity.site_path)), detail)
-        yield from _drop(rule, states, entity, detail)
+    for key in list(states):
+        rule = rule_of_ended(_rule_id(key), rules.by_id(_rule_id(key), tenant_of(entity.site_path)), detail)
+        yield from _drop(rule, key, states, entity, detail)
 
 
-def _drop(rule: Rule, states: States, entity: Entity, detail: str) -> Iterator[tuple[Rule, Change]]:
-    state = states.pop(rule.rule_id)
+def _drop(rule: Rule, key: str, states: States, entity: Entity, detail: str) -> Iterator[tuple[Rule, Change]]:
+    state, currency = states.pop(key), key.partition("|")[2]
+    series = f"{entity.name}|{currency}" if currency else entity.name
     for track in (state.live, state.past):
         if track is not None:
-            yield from ((rule, change) for change in close(rule, entity.name, track, detail))
+            for change in close(rule, series, track, detail):
+                yield rule, change._replace(currency=currency)
 
 
 def has_open_alert(states: States) -> bool:

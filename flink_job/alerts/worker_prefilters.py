@@ -50,9 +50,9 @@ class Prefilters:
         """Signals that some rule needs."""
         return frozenset(rule.signal for rule in self.registry.rules.rules if rule.source == self.source)
 
-    def of(self, entity: Entity, level: str = "meter", window_s: int = 0) -> Prefilter | None:
-        """The pre-filter of an entity, or None if no rule applies to it."""
-        key = (entity, level, window_s)
+    def of(self, entity: Entity, level: str = "meter", window_s: int = 0, currency: str = "") -> Prefilter | None:
+        """The pre-filter of an entity, above the meter for each currency, or None if no rule applies to it."""
+        key = (entity, level, window_s, currency)
         try:
             return self.by_entity[key]
         except KeyError:

@@ -1,4 +1,7 @@
-"""The merged views over the output tables: keys and columns. The SQL of a view is in `<name>.sql`, that of hours and days in `kpis_windows.sql`."""
+"""The merged views over the output tables: keys and columns. The SQL of a view is in `<name>.sql`.
+
+Hours and days have `kpis_windows.sql` in common.
+"""
 
 from __future__ import annotations
 
@@ -184,7 +187,7 @@ ALERT_EPISODES = View(
     ("tenant", "alert_id", "site"),
     {
         **_TENANT,
-        "alert_id": "Hash of rule, entity and episode start",
+        "alert_id": "Hash of rule, entity, episode start and, above the meter, currency",
         "rule_id": "Rule",
         "title": "Title of the rule",
         "entity": "Meter, prefix of a site path, or tag=value",

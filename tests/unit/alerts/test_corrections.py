@@ -48,7 +48,7 @@ class Line:
         for hour, value, *cost in windows:
             at_ms, cost_u = TEN + int(hour) * HOUR_MS, round((cost or [value])[0] * 1_000_000)
             point = Point(at_ms, 3600, 0, value, cost_u)
-            changes = step(self.rule, LINE.name, self.state, point, at_ms + HOUR_MS)
+            changes = step(self.rule, f"{LINE.name}|EUR", self.state, point, at_ms + HOUR_MS)
             assert self._filtered(at_ms, value, cost_u) == changes
             found += changes
             self.changes += changes

@@ -4,6 +4,7 @@ SELECT
   level,
   entity,
   window_s,
+  currency,
   prefilter_kpi(
     level, entity, site_path, window_s, CAST(TO_TIMESTAMP_LTZ(start_ms, 3) AS TIMESTAMP(3)),
     CASE WHEN window_s = 86400 THEN day_s ELSE window_s END, currency,

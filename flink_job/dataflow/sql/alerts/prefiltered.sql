@@ -19,7 +19,9 @@ FROM costed
 WHERE alert_certain IS NOT NULL
 UNION ALL
 SELECT
-  CONCAT('kpi|', k.level, '|', CAST(k.window_s AS STRING), '|', k.entity) AS prefilter,
+  CONCAT(
+    'kpi|', k.level, '|', CAST(k.window_s AS STRING), '|', CASE WHEN k.level = 'meter' THEN '' ELSE k.currency END, '|', k.entity
+  ) AS prefilter,
   k.entity,
   k.sample.alert_batch AS alert_batch,
   k.sample.alert_certain AS alert_certain,
