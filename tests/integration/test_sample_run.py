@@ -13,7 +13,7 @@ import pytest
 from flink_job.lake.database import query
 from flink_job.lake.redrive import stored_records
 from flink_job.lake.views import VIEWS, View
-from tests.harness.jobs import command
+from tests.harness.jobs import SAMPLES, command, run_files
 from tests.harness.oracle import Oracle
 from tests.harness.samples import is_malformed
 
@@ -154,6 +154,18 @@ def test_windows_of_a_bounded_run_are_those_of_the_views(sample_run: Path, view:
     )
     assert windows == query(sample_run, f"SELECT {columns} FROM {view} ORDER BY ALL")[1]
     assert len(windows) > 500
+
+
+def test_a_second_run_writes_the_same_windows_row_by_row(sample_run: Path, tmp_path: Path) -> None:
+    """All columns but the time of emission; alert rules, which this run has none of, change no window."""
+    again = tmp_path / "again"
+    run_files(SAMPLES / "readings.ndjson.gz", SAMPLES / "contracts.ndjson", again)
+    windows = "SELECT * EXCLUDE (emitted_at) FROM {} ORDER BY ALL"
+    for table in ("kpis", "kpis_rows"):  # the totals that count, and all that were emitted
+        (columns, first), (_, second) = (query(lake, windows.format(table)) for lake in (sample_run, again))
+        assert {"kpi_id", "expected_readings", "cost", "min_kw", "max_kw", "emission"} <= set(columns)
+        assert first == second
+        assert len(first) > 50_000
 
 
 def test_the_register_rolls_over_without_a_jump(sample_run: Path) -> None:
