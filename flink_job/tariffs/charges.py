@@ -5,7 +5,7 @@ All functions take arrays with one element per reading; `Basis` has the billing 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -209,14 +209,21 @@ def fixed_amount(charges: Sequence[Accruing], month_days: str, basis: Basis, at_
 
 def tax_amount(tariff: Tariff, **charges: Ints) -> Ints:
     """Return the sum of the taxes on some charges, in the order of the tariff; a tax may be based on earlier ones."""
+    added = np.zeros_like(next(iter(charges.values())))
+    for _, amount in tax_steps(tariff, **charges):
+        added = added + amount
+    return added
+
+
+def tax_steps(tariff: Tariff, **charges: Ints) -> Iterator[tuple[Ints, Ints]]:
+    """Yield (base, amount) of each tax on some charges, in the order of the tariff."""
     lines = dict(charges)
-    shape = next(iter(charges.values()))
-    added = np.zeros_like(shape)
+    none = np.zeros_like(next(iter(charges.values())))
     for tax in tariff.taxes:
         base = [amount for name, amount in lines.items() if name in tax.base]
-        lines[tax.name] = round_div(times(total(base), tax.rate_e12), RATE_SCALE) if base else np.zeros_like(shape)
-        added = added + lines[tax.name]
-    return added
+        taxable = total(base) if base else none
+        lines[tax.name] = round_div(times(taxable, tax.rate_e12), RATE_SCALE)
+        yield taxable, lines[tax.name]
 
 
 def zeros(basis: Basis) -> Ints:

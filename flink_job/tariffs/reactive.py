@@ -21,24 +21,27 @@ def reactive_amount(tariff: Tariff, state: State) -> Ints:
     for index, name in enumerate(tariff.periods):
         active = state.imported_ukwh[index].astype(object)
         if rule.periods is None or name in rule.periods:
-            amounts.append(_inductive(rule, active, state.reactive_uvarh[index].astype(object)))
+            charged, price = inductive(rule, active, state.reactive_uvarh[index].astype(object))
+            amounts.append(charged * price)
         if name in rule.capacitive_periods:
-            amounts.append(_capacitive(rule, active, state.capacitive_uvarh[index].astype(object)))
+            charged, price = capacitive(rule, active, state.capacitive_uvarh[index].astype(object))
+            amounts.append(charged * price)
     return round_div(total(amounts), TO_MICRO).astype(np.int64)
 
 
-def _inductive(rule: Reactive, active: Ints, reactive: Ints) -> Ints:
-    """Return the charge above the free share, at the price of the lowest band of the cos phi [1e-15 currency]."""
+def inductive(rule: Reactive, active: Ints, reactive: Ints) -> tuple[Ints, Ints]:
+    """Return the energy above the free share [1e-6 kvarh] and its price by the lowest band of the cos phi [1e-9]."""
     charged = np.maximum(reactive - active * rule.free_e9 // _E9, 0)
     price = np.zeros(len(active), dtype=object)
     for cos_e9, band_price in reversed(rule.bands):
         price = np.where(_below(active, reactive, cos_e9), band_price, price)
-    return np.asarray(charged * price)
+    return charged, price
 
 
-def _capacitive(rule: Reactive, active: Ints, reactive: Ints) -> Ints:
-    """Return the charge for all capacitive energy if the cos phi of the period is too low [1e-15 currency]."""
-    return np.where(_below(active, reactive, rule.capacitive_cos_e9), reactive * rule.capacitive_price_e9, 0)
+def capacitive(rule: Reactive, active: Ints, reactive: Ints) -> tuple[Ints, Ints]:
+    """Return all capacitive energy [1e-6 kvarh] and its price [1e-9], 0 unless the cos phi of the period is too low."""
+    below = _below(active, reactive, rule.capacitive_cos_e9)
+    return reactive, np.where(below, rule.capacitive_price_e9, 0).astype(object)
 
 
 def _below(active: Ints, reactive: Ints, cos_e9: int) -> Ints:

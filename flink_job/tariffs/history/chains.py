@@ -74,6 +74,10 @@ class SoFar:
     minimum: tuple[int, int] = (0, 0)
     taxed: dict[int, tuple[int, int]] = field(default_factory=dict)
 
+    def copy(self) -> SoFar:
+        """Return a copy."""
+        return SoFar(dict(self.lines), dict(self.rounded), self.minimum, dict(self.taxed))
+
     def round(self, name: str, amount: Ints, rule: Rounding) -> Ints:
         """Round a line of the whole cycle by the rule of the tariff, and return what the segment adds to it."""
         before = np.array([self.lines.get(name, 0)])

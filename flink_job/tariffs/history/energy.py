@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from flink_job.tariffs.charges import TO_MICRO, energy_amount, tier_blocks, tier_bounds
 from flink_job.tariffs.exact import Ints, running_round_div, times, total
 from flink_job.tariffs.history.intervals import with_close
 from flink_job.tariffs.history.segment_context import SegmentContext
-from flink_job.tariffs.model import PER_KW_UNITS
+from flink_job.tariffs.model import PER_KW_UNITS, Dynamic
 from flink_job.tariffs.prices import PriceError, dynamic_price
 from flink_job.tariffs.state import State
 
@@ -35,19 +37,24 @@ def tiered_amount(context: SegmentContext, energies: tuple[Ints, ...], billed_uk
 def filled(context: SegmentContext, energy: Ints, billed_ukw: Ints, price: str) -> Ints:
     """Return the cost of each reading [1e-15 currency], with tiers filled in order of time over their periods."""
     costs = np.zeros(len(energy), dtype=np.int64)
+    for group, tier, block in filled_tiers(context, energy, billed_ukw):
+        prices = np.zeros(len(context.tariff.energy), dtype=np.int64)
+        prices[group] = [getattr(context.tariff.energy[p][tier], price) for p in group]
+        costs = total([costs, times(block, prices[context.period])])
+    return costs
+
+
+def filled_tiers(context: SegmentContext, energy: Ints, billed_ukw: Ints) -> Iterator[tuple[list[int], int, Ints]]:
+    """Yield (periods, tier, energy of each reading in it) of each group of periods that fill tiers in order of time."""
     final = billed_ukw[-1:] if context.tariff.tier_unit in PER_KW_UNITS else None
     for number, group in enumerate(context.tariff.tier_groups()):
-        inside = np.isin(context.period, group)
-        end = np.cumsum(np.where(inside, energy, 0))
+        inside = np.where(np.isin(context.period, group), energy, 0)
+        end = np.cumsum(inside)
         tiers = context.tariff.energy[group[0]]
         bounds = tier_bounds(context.tariff, context.basis.of_group(number), tiers, final)
-        for tier, (high, low) in enumerate(
-            zip(tier_blocks(bounds, end), tier_blocks(bounds, end - np.where(inside, energy, 0)), strict=True)
-        ):
-            prices = np.zeros(len(context.tariff.energy), dtype=np.int64)
-            prices[group] = [getattr(context.tariff.energy[p][tier], price) for p in group]
-            costs = total([costs, times(high - low, prices[context.period])])
-    return costs
+        pairs = zip(tier_blocks(bounds, end), tier_blocks(bounds, end - inside), strict=True)
+        for tier, (high, low) in enumerate(pairs):
+            yield group, tier, high - low
 
 
 def _by_period(context: SegmentContext) -> tuple[Ints, ...]:
@@ -62,14 +69,18 @@ def _extra_price(context: SegmentContext) -> Ints:
     tariff, extra = context.tariff, np.zeros(len(context.data.start_ms), dtype=np.int64)
     if tariff.adjustment_e9:
         extra = extra + np.array(tariff.adjustment_e9, dtype=np.int64)[context.interval_month]
-    if tariff.dynamic is not None:
-        series, data = context.series[tariff.dynamic.series], context.data
-        try:
-            return extra + dynamic_price(tariff.dynamic, series, data.start_ms, data.interval_ms)
-        except PriceError:  # the prices of another version's series need not be in this one
-            own = context.is_own
-            extra[own] += dynamic_price(tariff.dynamic, series, data.start_ms[own], data.interval_ms[own])
-    return extra
+    return extra if tariff.dynamic is None else extra + dynamic_prices(context, tariff.dynamic)
+
+
+def dynamic_prices(context: SegmentContext, rule: Dynamic) -> Ints:
+    """Return the dynamic price of each reading [1e-9 currency per kWh]. Raises PriceError."""
+    series, data = context.series[rule.series], context.data
+    try:
+        return dynamic_price(rule, series, data.start_ms, data.interval_ms)
+    except PriceError:  # the prices of another version's series need not be in this one
+        own, prices = context.is_own, np.zeros(len(data.start_ms), dtype=np.int64)
+        prices[own] = dynamic_price(rule, series, data.start_ms[own], data.interval_ms[own])
+        return prices
 
 
 def _sum(terms: Ints) -> Ints:

@@ -69,14 +69,9 @@ def _net_metering(context: SegmentContext, billed_ukw: Ints, carry_over: CarryOv
 
     Rule of PySAM's metering option 0: no netting between periods; the bank ends with the calendar year.
     """
-    net = context.data.import_ukwh - context.data.export_ukwh
-    banked = rolled_over(context, carry_over)
-    left: dict[int, int] = {}
-    deficits = []
-    for p in range(len(context.tariff.energy)):
-        so_far = with_close(np.cumsum(np.where(context.period == p, net, 0))) - banked.get(p, 0)
-        deficits.append(np.maximum(so_far, 0))
-        left[p] = max(0, -int(so_far[-1]))
+    balances = net_balances(context, carry_over)
+    deficits = [np.maximum(balance, 0) for balance in balances]
+    left = {p: max(0, -int(balance[-1])) for p, balance in enumerate(balances)}
     charged = State(tuple(deficits), (), (), month_ukwh=(np.asarray(sum(deficits)),))
     adjustment = context.tariff.adjustment_e9[context.month - 1 : context.month]
     energy = energy_amount(replace(context.tariff, adjustment_e9=adjustment), context.basis, charged, billed_ukw)
@@ -87,3 +82,11 @@ def _net_metering(context: SegmentContext, billed_ukw: Ints, carry_over: CarryOv
         left = {}
     carry_over.bank_ukwh, carry_over.bank_segment = left, context.billing
     return Settled(energy.astype(np.int64), np.zeros_like(energy), year_end)
+
+
+def net_balances(context: SegmentContext, carry_over: CarryOver) -> list[Ints]:
+    """Return the running net energy of each TOU period minus its banked energy [1e-6 kWh]; below 0 it is a surplus."""
+    net = context.data.import_ukwh - context.data.export_ukwh
+    banked = rolled_over(context, carry_over)
+    periods = range(len(context.tariff.energy))
+    return [with_close(np.cumsum(np.where(context.period == p, net, 0))) - banked.get(p, 0) for p in periods]

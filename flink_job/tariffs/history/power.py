@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from flink_job.errors import MeteringError
@@ -11,7 +13,7 @@ from flink_job.tariffs.exact import Ints, total
 from flink_job.tariffs.history.demand import Peaks
 from flink_job.tariffs.history.intervals import previous_by
 from flink_job.tariffs.history.segment_context import SegmentContext
-from flink_job.tariffs.model import FixedCharge, Tariff
+from flink_job.tariffs.model import Contracted, FixedCharge, Tariff
 
 
 class ContractedPowerError(MeteringError, ValueError):
@@ -44,22 +46,33 @@ def power_line_charges(context: SegmentContext, power: dict[str, int]) -> tuple[
 
 def excess_line(context: SegmentContext, peaks: Peaks, power: dict[str, int]) -> Ints:
     """Return the running charge for demand above the contracted power."""
+    contracted, above = context.tariff.contracted, power_above(context, peaks, power)
+    if contracted is None or not above:
+        return np.zeros(len(context.at_ms), dtype=np.int64)
+    amounts = [excess_amount(context, contracted, peaks, name, demand) for name, demand in above.items()]
+    return peaks.by_reading(total(amounts).astype(np.int64))
+
+
+def power_above(context: SegmentContext, peaks: Peaks, power: Mapping[str, int]) -> dict[str, Ints]:
+    """Return the demand above the contracted power of each period [1e-6 kW], 0 in other periods, after each part."""
     contracted = context.tariff.contracted
     if contracted is None or contracted.excess_rule is None or not len(peaks.window_ukwh):
-        return np.zeros(len(context.at_ms), dtype=np.int64)
+        return {}
     calendar = _calendar(context.tariff)
     period = context.periods_at(_calendar, peaks.instant)
     demand = demand_ukw(context.tariff, peaks.window_ukwh)
-    amounts = []
-    for name, price in contracted.excess_e9.items():
-        above = np.maximum(demand - power[name], 0)
-        above = np.where(period == calendar.periods.index(name), above, 0)
-        if contracted.excess_rule == "root_of_squares":
-            amounts.append(_running_root(price, above, peaks))
-        else:
-            days = context.basis.segment_days
-            amounts.append(maximeter(price, np.maximum.accumulate(above), days))
-    return peaks.by_reading(total(amounts).astype(np.int64))
+    return {
+        name: np.where(period == calendar.periods.index(name), np.maximum(demand - power[name], 0), 0)
+        for name in contracted.excess_e9
+    }
+
+
+def excess_amount(context: SegmentContext, contracted: Contracted, peaks: Peaks, name: str, above: Ints) -> Ints:
+    """Return the running charge for the demand above the contracted power of a period, after each part."""
+    price = contracted.excess_e9[name]
+    if contracted.excess_rule == "root_of_squares":
+        return _running_root(price, above, peaks)
+    return maximeter(price, np.maximum.accumulate(above), context.basis.segment_days)
 
 
 def _calendar(tariff: Tariff) -> Calendar:

@@ -25,6 +25,7 @@ from flink_job.tariffs.history.reactive import reactive_line
 from flink_job.tariffs.history.segment_context import CarryOver, SegmentContext
 from flink_job.tariffs.history.segments import BillingSegment, BillingTerms, InForce, billing_segments
 from flink_job.tariffs.history.settle import accrued_fixed, minimum_line, tax_line
+from flink_job.tariffs.history.workings import Workings
 from flink_job.tariffs.prices import PriceSeries
 
 
@@ -78,19 +79,28 @@ def rate_history(
     period = np.zeros(len(data.start_ms), dtype=np.int64)
     names: dict[str, int] = {}
     bills: list[Bill] = []
-    carry_over = CarryOver()
-    for chain in chains(billing_segments(in_force, terms, int(data.start_ms[0]), int(data.start_ms[-1]))):
-        for context, amounts in _rate_chain(chain, terms, data, series or {}, carry_over):
-            rows = _rows(context.billing, data)
-            for line, amount in amounts.items():
-                costs[line][rows] = _shares(amount)
-            segment[rows] = len(bills)
-            period[rows] = np.array([names.setdefault(n, len(names)) for n in context.tariff.periods])[context.period]
-            bills.append(_bill(context.billing, amounts))
+    for workings in rated_segments(in_force, terms, data, series):
+        context, amounts = workings.context, workings.amounts
+        rows = _rows(context.billing, data)
+        for line, amount in amounts.items():
+            costs[line][rows] = _shares(amount)
+        segment[rows] = len(bills)
+        period[rows] = np.array([names.setdefault(n, len(names)) for n in context.tariff.periods])[context.period]
+        bills.append(bill_of(context.billing, amounts))
     return History(data, costs, segment, period, list(names), bills)
 
 
-def _bill(billing: BillingSegment, amounts: Mapping[str, Ints]) -> Bill:
+def rated_segments(
+    in_force: InForce, terms: BillingTerms, data: Intervals, series: Mapping[str, PriceSeries] | None = None
+) -> Iterator[Workings]:
+    """Yield the workings of each billing segment, in order; input and errors are those of `rate_history`."""
+    carry_over = CarryOver()
+    for chain in chains(billing_segments(in_force, terms, int(data.start_ms[0]), int(data.start_ms[-1]))):
+        yield from _rate_chain(chain, terms, data, series or {}, carry_over)
+
+
+def bill_of(billing: BillingSegment, amounts: Mapping[str, Ints]) -> Bill:
+    """Return the bill of a billing segment, given its running amounts."""
     lines = {line: int(amount[-1]) for line, amount in amounts.items()}
     tariff = billing.tariff
     return Bill(tariff.tariff_id, tariff.version, billing.segment.cycle_start, billing.start, billing.end, lines)
@@ -107,8 +117,8 @@ def _rate_chain(
     data: Intervals,
     series: Mapping[str, PriceSeries],
     carry_over: CarryOver,
-) -> Iterator[tuple[SegmentContext, dict[str, Ints]]]:
-    """Yield (context, running amounts of each line) of the segments of a chain; updates `carry_over` after the last."""
+) -> Iterator[Workings]:
+    """Yield the workings of the segments of a chain; updates `carry_over` after the last."""
     so_far = SoFar()
     for number, own in enumerate(chain):
         billing = whole(chain, number)
@@ -116,15 +126,15 @@ def _rate_chain(
         is_last = number == len(chain) - 1
         carried = carry_over if is_last else carry_over.copy()
         part = context if len(chain) == 1 else _context(own, terms, context.data.part(_rows(own, context.data)), series)
-        yield part, _rate_segment(context, part, Cut.of(chain, number, context), carried, so_far)
+        yield _rate_segment(context, part, Cut.of(chain, number, context), carried, so_far)
         carry_over.charged_in_year = carried.charged_in_year
 
 
 def _rate_segment(
     chain: SegmentContext, context: SegmentContext, cut: Cut, carry_over: CarryOver, so_far: SoFar
-) -> dict[str, Ints]:
-    """Return the running amounts of each line of a segment, shape (n + 1,). `chain` has the readings of its chain."""
-    tariff = context.tariff
+) -> Workings:
+    """Return the workings of a segment; updates `carry_over` and `so_far`. `chain` has the readings of its chain."""
+    tariff, before = context.tariff, (carry_over.copy(), so_far.copy())
     peaks = measure(chain)
     highest = highest_ukwh(chain, peaks)
     floors = floors_ukw(chain, carry_over)
@@ -153,7 +163,7 @@ def _rate_segment(
     carry_over.raise_peaks({name: int(demand_ukw(tariff, energy)[-1]) for name, energy in highest.items()})
     if context.billing.closes:
         carry_over.close_cycle(context.month)
-    return amounts
+    return Workings(chain, context, cut, *before, peaks, highest, floors, power, billed_ukw, settled, lines, amounts)
 
 
 def _context(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 
 import numpy as np
@@ -79,22 +80,29 @@ def tax_line(context: SegmentContext, lines: dict[str, Ints], so_far: SoFar) -> 
         before = {name: np.array([so_far.rounded.get(name, 0)]) for name in lines}
         added = plain_tax(context.tariff, {name: before[name] + amount for name, amount in lines.items()})
         return np.asarray(added - plain_tax(context.tariff, before))
-    bases = dict(lines)
     added = np.zeros(len(context.at_ms), dtype=np.int64)
-    energy = context.imported()
-    for number, tax in enumerate(context.tariff.taxes):
-        base = [_within(context, tax, amount) for name, amount in bases.items() if name in tax.base]
-        taxable = total([*base, -_exempt(context, tax)]) if base else np.zeros_like(added)
-        base_before, energy_before = so_far.taxed.get(number, (0, 0))
-        taxable, taxed_energy = taxable + base_before, _within(context, tax, energy) + energy_before
-        amount = tax_with_floor(tax, taxable, taxed_energy, context.tariff.rounding)
-        amount = amount - tax_with_floor(
-            tax, np.array([base_before]), np.array([energy_before]), context.tariff.rounding
-        )
-        so_far.taxed[number] = int(taxable[-1]), int(taxed_energy[-1])
-        bases[tax.name] = bases.get(tax.name, np.zeros_like(added)) + amount
+    for _, _, amount in tax_steps(context, lines, so_far):
         added = added + amount
     return added
+
+
+def tax_steps(context: SegmentContext, lines: dict[str, Ints], so_far: SoFar) -> Iterator[tuple[Ints, Ints, Ints]]:
+    """Yield (base, imported energy [1e-6 kWh], amount) of taxes with floors, exemptions or a validity.
+
+    Base and energy include earlier segments of the cycle, the amount does not; updates `so_far`.
+    """
+    bases, rounding = dict(lines), context.tariff.rounding
+    none, energy = np.zeros(len(context.at_ms), dtype=np.int64), context.imported()
+    for number, tax in enumerate(context.tariff.taxes):
+        base = [_within(context, tax, amount) for name, amount in bases.items() if name in tax.base]
+        taxable = total([*base, -_exempt(context, tax)]) if base else none
+        base_before, energy_before = so_far.taxed.get(number, (0, 0))
+        taxable, taxed_energy = taxable + base_before, _within(context, tax, energy) + energy_before
+        before = tax_with_floor(tax, np.array([base_before]), np.array([energy_before]), rounding)
+        amount = np.asarray(tax_with_floor(tax, taxable, taxed_energy, rounding) - before)
+        so_far.taxed[number] = int(taxable[-1]), int(taxed_energy[-1])
+        bases[tax.name] = bases.get(tax.name, none) + amount
+        yield taxable, taxed_energy, amount
 
 
 def _exempt(context: SegmentContext, tax: Tax) -> Ints:

@@ -1,0 +1,37 @@
+"""The intermediate values of which the lines of a billing segment are made, for explanations of costs and bills."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flink_job.tariffs.exact import Ints
+from flink_job.tariffs.history.chains import Cut, SoFar
+from flink_job.tariffs.history.demand import Peaks
+from flink_job.tariffs.history.export import Settled
+from flink_job.tariffs.history.segment_context import CarryOver, SegmentContext
+
+
+@dataclass(frozen=True)
+class Workings:
+    """The workings of a billing segment.
+
+    `chain` has the readings of the whole chain of segments, `context` those of the segment, which `cut` cuts out.
+    `carry_over` and `so_far` are as they were before the segment. Arrays of `highest`, `billed_ukw` and `settled` have
+    the shape of the chain, (n + 1,); `lines` and `amounts` that of the segment: running lines [1e-6 currency] before
+    and after rounding, the latter with taxes.
+    """
+
+    chain: SegmentContext
+    context: SegmentContext
+    cut: Cut
+    carry_over: CarryOver
+    so_far: SoFar
+    peaks: Peaks
+    highest: Mapping[str, Ints]
+    floors: Mapping[str, int]
+    power: Mapping[str, int]
+    billed_ukw: Ints
+    settled: Settled
+    lines: Mapping[str, Ints]
+    amounts: Mapping[str, Ints]
