@@ -6,7 +6,7 @@ It is used for settlement of the stream, which prices in order of arrival, and f
 from flink_job.tariffs.cycle import CycleError
 from flink_job.tariffs.history.demand import count_straddling
 from flink_job.tariffs.history.intervals import Intervals
-from flink_job.tariffs.history.rate import Bill, History, rate_history
+from flink_job.tariffs.history.rate import Bill, History, rate_history, rated_segments
 from flink_job.tariffs.history.segments import BillingTerms, InForce, TariffInForce, versions_in_force
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "TariffInForce",
     "count_straddling",
     "rate_history",
+    "rated_segments",
     "versions_in_force",
 ]

@@ -1,0 +1,140 @@
+"""The terms of the demand line at a state of the bill: peaks, minimum demand, and excess over contracted power."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from fractions import Fraction
+from math import isqrt
+
+import numpy as np
+
+from flink_job.tariffs.charges import demand_blocks, demand_ukw, month_share
+from flink_job.tariffs.exact import Ints
+from flink_job.tariffs.explain.terms import Term, e9, micro
+from flink_job.tariffs.history.demand import FLAT
+from flink_job.tariffs.history.intervals import previous_by
+from flink_job.tariffs.history.power import excess_amount, power_above
+from flink_job.tariffs.history.workings import Workings
+from flink_job.tariffs.model import Tiers
+
+_HOUR_S = 3600
+_KW = "kW"
+
+
+def demand_terms(workings: Workings, at: int, share: Fraction) -> dict[str, Term]:
+    """Return the terms of demand after reading `at` of the chain; `share`: part of the chain's days in the segment."""
+    tariff = workings.chain.tariff
+    if not tariff.has_demand:
+        return {}
+    if tariff.demand.daily:
+        return _daily(workings, at)
+    found: dict[str, Term] = {}
+    for number, name in enumerate((FLAT, *tariff.demand_periods)):
+        tiers = tariff.tou_demand[number - 1] if number else tariff.flat_demand
+        found |= _of_peak(workings, at, share, name, tiers)
+    return found
+
+
+def _of_peak(workings: Workings, at: int, share: Fraction, name: str, tiers: Tiers) -> dict[str, Term]:
+    """Return the terms of a peak: the part of the minimum demand accrues with time, the rest counts when it is set."""
+    context, tariff = workings.chain, workings.chain.tariff
+    window_s = tariff.demand_window_s
+    least = workings.floors.get(name, 0) * window_s // _HOUR_S
+    peak = int(workings.highest[name][at])
+    part, month = month_share(tariff, context.basis)
+    factor = Fraction(int(part[0]), int(month[0])) * share
+    factor_note = "" if factor == 1 else f"{factor.numerator}/{factor.denominator} of a month"
+    floor = Fraction(int(context.accrued(10**12)[at]), 10**12)
+    found = {}
+    pair = [demand_blocks(tariff, tiers, np.array([energy], dtype=object)) for energy in (max(peak, least), least)]
+    note = f"{_title(name)} {peak_text(workings, name, at)}" if peak else "no demand yet"
+    for number, (tier, billed, base) in enumerate(zip(tiers, *pair, strict=True)):
+        label = f"{_title(name)}{f', tier {number + 1}' if len(tiers) > 1 else ''}"
+        kw = [Fraction(int(block[0]) * _HOUR_S, window_s * 1_000_000) for block in (billed, base)]
+        price = e9(tier.price_e9)
+        others = {"factor": factor, "factor_note": factor_note, "note": note}
+        found[f"{name} {number}"] = Term.product(label, kw[0] - kw[1], _KW, price, **others)
+        if base[0]:
+            others |= {"factor": factor * floor, "note": "minimum of the billed demand; it accrues with time"}
+            found[f"least {name} {number}"] = Term.product(f"{label}, minimum", kw[1], _KW, price, **others)
+    return found
+
+
+def _title(name: str) -> str:
+    return "peak of all hours" if name == FLAT else f"peak of {name}"
+
+
+def peak_text(workings: Workings, name: str, at: int) -> str:
+    """Return the peak of a demand period up to a reading and the demand interval that set it."""
+    context, peaks = workings.chain, workings.peaks
+    stop = _parts_until(workings, at)
+    window = peaks.window_ukwh[:stop]
+    if name != FLAT:
+        window = np.where(peaks.slot[:stop] == context.tariff.demand_periods[name], window, 0)
+    first = int(np.argmax(window))
+    kw = int(demand_ukw(context.tariff, window[first : first + 1])[0]) / 1e6
+    return f"{kw:,.6g} kW in the demand interval from {_local(workings, int(peaks.window_start[first]))}"
+
+
+def _local(workings: Workings, instant_ms: int) -> str:
+    return f"{datetime.fromtimestamp(instant_ms / 1000, workings.chain.terms.zone):%Y-%m-%d %H:%M}"
+
+
+def _parts_until(workings: Workings, at: int) -> int:
+    """Return the number of parts of readings (in demand intervals) up to reading `at`."""
+    last = workings.peaks.last
+    return int(last[min(at, len(last) - 1)]) + 1 if len(last) else 0
+
+
+def _daily(workings: Workings, at: int) -> dict[str, Term]:
+    """Return a term for the peak of each local day, demand period and tier."""
+    tariff, peaks = workings.chain.tariff, workings.peaks
+    stop, found = _parts_until(workings, at), {}
+    days, slots, window = peaks.day_start[:stop], peaks.slot[:stop], peaks.window_ukwh[:stop]
+    for day in np.unique(days).tolist():
+        for slot, (name, tiers) in enumerate(
+            zip((FLAT, *tariff.demand_periods), (tariff.flat_demand, *tariff.tou_demand), strict=True)
+        ):
+            inside = (days == day) & ((slots == slot) | (slot == 0))
+            highest = int(window[inside].max()) if inside.any() else 0
+            blocks = demand_blocks(tariff, tiers, np.array([highest], dtype=object))
+            for number, (tier, block) in enumerate(zip(tiers, blocks, strict=True)):
+                kw = Fraction(int(block[0]) * _HOUR_S, tariff.demand_window_s * 1_000_000)
+                label = f"{_title(name)} on {_local(workings, day)[:10]}"
+                found[f"{day} {slot} {number}"] = Term.product(label, kw, _KW, e9(tier.price_e9))
+    return found
+
+
+def excess_terms(workings: Workings, at: int) -> dict[str, Term]:
+    """Return a term for the demand above the contracted power of each period."""
+    context, peaks, contracted = workings.chain, workings.peaks, workings.chain.tariff.contracted
+    found: dict[str, Term] = {}
+    if contracted is None:
+        return found
+    stop = _parts_until(workings, at)
+    for name, above in power_above(context, peaks, workings.power).items():
+        if not stop or not above[:stop].any():
+            continue
+        amount = micro(int(excess_amount(context, contracted, peaks, name, above)[stop - 1]))
+        kw, note = _excess(workings, contracted.excess_rule == "root_of_squares", above[:stop], stop)
+        note = f"above {workings.power[name] / 1e6:,.6g} kW contracted: {note}"
+        price = e9(contracted.excess_e9[name])
+        factor = Fraction(1)
+        if contracted.excess_rule != "root_of_squares":
+            factor = Fraction(2 * context.billing.segment.segment_days, 30)
+        text = "" if factor == 1 else f"2 x {context.billing.segment.segment_days}/30 days"
+        found[f"excess {name}"] = Term(f"excess {name}", amount, kw, _KW, price, factor, text, note)
+    return found
+
+
+def _excess(workings: Workings, is_root: bool, above: Ints, stop: int) -> tuple[Fraction, str]:
+    """Return the kW that the excess price is for, and how they came about."""
+    highest = int(np.argmax(above))
+    when = _local(workings, int(workings.peaks.window_start[highest]))
+    most = f"highest {int(above[highest]) / 1e6:,.6g} kW at {when}"
+    if not is_root:
+        return micro(int(above[highest])), most
+    squares = above.astype(object) ** 2
+    total = int((squares - previous_by(workings.peaks.window_start[:stop], squares)).sum())
+    count = len(np.unique(workings.peaks.window_start[:stop][above > 0]))
+    return micro(isqrt(total)), f"root of the sum of the squares of {count:,} demand intervals, {most}"

@@ -1,0 +1,141 @@
+"""The terms of fixed charges, the minimum, reactive energy and taxes at a state of the bill."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+import numpy as np
+
+from flink_job.tariffs.charges import tax_steps
+from flink_job.tariffs.exact import Ints
+from flink_job.tariffs.explain.terms import Term, e9, micro
+from flink_job.tariffs.history.power import power_charges
+from flink_job.tariffs.history.settle import accrued_fixed
+from flink_job.tariffs.history.settle import tax_steps as running_tax_steps
+from flink_job.tariffs.history.workings import Workings
+from flink_job.tariffs.model import FixedCharge
+from flink_job.tariffs.reactive import capacitive, inductive
+
+_RATE = 10**12
+_DAYS_A_MONTH = {"30": Fraction(30), "365/12": Fraction(365, 12)}
+
+
+def fixed_terms(workings: Workings, at: int) -> dict[str, Term]:
+    """Return a term for each fixed charge and each period of contracted power, after reading `at` of the segment."""
+    context = workings.context
+    segment = context.billing.segment
+    of_power = power_charges(context, dict(workings.power))
+    elapsed = int(context.at_ms[at]) - segment.segment_start_ms
+    days = Fraction(elapsed * segment.cycle_days, segment.cycle_end_ms - segment.cycle_start_ms)
+    found = {}
+    for number, charge in enumerate((*context.tariff.fixed, *of_power)):
+        amount = micro(int(accrued_fixed(context, (charge,))[at]))
+        per_days = _days(workings, charge)
+        note = f"{e9(charge.amount_e9)!s} a {charge.per}"
+        if charge in of_power:
+            period = charge.name.removeprefix("power ")
+            assert context.tariff.contracted is not None
+            price = float(e9(context.tariff.contracted.price_e9[period]))
+            note = f"{workings.power[period] / 1e6:,.6g} kW contracted x {price:,.9g} a kW and year"
+        factor_note = "" if per_days == 1 else f"1/{_plain(per_days)}: a {charge.per} has {_plain(per_days)} days"
+        others = (days, "days", e9(charge.amount_e9), 1 / per_days, factor_note, note if charge in of_power else "")
+        found[f"{number}"] = Term(charge.name, amount, *others, per=charge.per)
+    return found
+
+
+def _plain(days: Fraction) -> str:
+    return f"{float(days):.6g}"
+
+
+def _days(workings: Workings, charge: FixedCharge) -> Fraction:
+    """Return the number of days that the amount of a charge is for."""
+    if charge.per == "day":
+        return Fraction(1)
+    if charge.per == "year":
+        return Fraction(int(workings.context.basis.year_days[0]))
+    cycle_days = Fraction(workings.context.billing.segment.cycle_days)
+    return _DAYS_A_MONTH.get(workings.context.tariff.month_days, cycle_days)
+
+
+def minimum_terms(workings: Workings, at: int) -> dict[str, Term]:
+    """Return the shortfall of the minimum charge."""
+    amount = int(workings.lines["minimum"][at])
+    if not amount:
+        return {}
+    least = accrued_fixed(workings.context, workings.context.tariff.accruing_minimum)
+    covered = sum(int(workings.lines[name][at]) for name in ("energy", "demand", "fixed", "export"))
+    note = f"minimum accrued {int(least[at]) / 1e6:,.6f}, covered by the other charges {covered / 1e6:,.6f}"
+    return {"": Term("shortfall of the minimum", micro(amount), note=note)}
+
+
+def reactive_terms(workings: Workings, at: int) -> dict[str, Term]:
+    """Return a term for each TOU period with a reactive charge, after reading `at` of the chain."""
+    context, rule = workings.chain, workings.chain.tariff.reactive
+    found: dict[str, Term] = {}
+    if rule is None:
+        return found
+    data, period = context.data, context.period[: at + 1]
+    for p, name in enumerate(context.tariff.periods):
+        inside = period == p
+        quantities = (data.import_ukwh, data.reactive_uvarh, data.capacitive_uvarh)
+        active, reactive, leading = (np.array([int(q[: at + 1][inside].sum())], dtype=object) for q in quantities)
+        note = f"of {int(reactive[0]) / 1e6:,.6f} kvarh with {int(active[0]) / 1e6:,.6f} kWh"
+        if rule.periods is None or name in rule.periods:
+            charged, price = inductive(rule, active, reactive)
+            label, free = f"{name}, above {float(e9(rule.free_e9)):.6g} of the kWh", f"{note}, {_cos(active, reactive)}"
+            found[name] = Term.product(label, micro(charged[0]), "kvarh", e9(price[0]), note=free)
+        if name in rule.capacitive_periods:
+            charged, price = capacitive(rule, active, leading)
+            found[f"{name} c"] = Term.product(
+                f"{name}, capacitive", micro(charged[0]), "kvarh", e9(price[0]), note=_cos(active, leading)
+            )
+    return found
+
+
+def _cos(active: Ints, reactive: Ints) -> str:
+    """Return the power factor of a period as text."""
+    kwh, kvarh = float(active[0]), float(reactive[0])
+    return f"cos phi {kwh / (kwh**2 + kvarh**2) ** 0.5:.4f}" if kwh or kvarh else "no energy"
+
+
+def tax_terms(workings: Workings, at: int | None) -> dict[str, Term]:
+    """Return a term for each tax: base x rate, after reading `at` of the segment (None: before the segment)."""
+    tariff = workings.context.tariff
+    if not tariff.plain_taxes:
+        return {} if at is None else _running_taxes(workings, at)
+    lines = _lines(workings, at)
+    fixed = lines.pop("fixed")
+    found: dict[str, Term] = {}
+    for tax, *parts in zip(tariff.taxes, tax_steps(tariff, **lines), tax_steps(tariff, fixed=fixed), strict=True):
+        base, amount = (micro(sum(int(part[i][0]) for part in parts)) for i in (0, 1))
+        found[f"{len(found)}"] = Term(tax.name, amount, base, "", Fraction(tax.rate_e12, _RATE), note=_base(tax.base))
+    return found
+
+
+def _lines(workings: Workings, at: int | None) -> dict[str, Ints]:
+    """Return the rounded lines of the cycle so far."""
+    before = workings.so_far.rounded
+    return {
+        name: np.array([before.get(name, 0) + (0 if at is None else int(workings.amounts[name][at]))])
+        for name in workings.lines
+    }
+
+
+def _base(names: frozenset[str]) -> str:
+    return f"on {', '.join(sorted(names))}"
+
+
+def _running_taxes(workings: Workings, at: int) -> dict[str, Term]:
+    lines: Mapping[str, Ints] = {name: workings.amounts[name] for name in workings.lines}
+    steps = running_tax_steps(workings.context, dict(lines), workings.so_far.copy())
+    found: dict[str, Term] = {}
+    for tax, (base, energy, amount) in zip(workings.context.tariff.taxes, steps, strict=True):
+        note = _base(tax.base)
+        if tax.floor_e9:
+            note += f"; at least {float(e9(tax.floor_e9)):.9g} x {int(energy[at]) / 1e6:,.6f} kWh"
+        before = workings.so_far.taxed.get(len(found), (0, 0))[0]
+        base_micro = micro(int(base[at]) - before)
+        rate = Fraction(tax.rate_e12, _RATE)
+        found[f"{len(found)}"] = Term(tax.name, micro(int(amount[at])), base_micro, "", rate, note=note)
+    return found
