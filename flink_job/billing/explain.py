@@ -10,11 +10,17 @@ from itertools import islice
 
 import numpy as np
 
+from flink_job.billing.agreements import agreements
+from flink_job.metering.changes import billing_days, zone_of
+from flink_job.metering.contract import Contract
+from flink_job.metering.zones import zone_named
 from flink_job.tariffs.bill_lines import LINES
 from flink_job.tariffs.explain import Explanation, ExplanationError, bill_lines, cost_lines
 from flink_job.tariffs.history import BillingTerms, History, InForce, Intervals, rate_history, rated_segments
 from flink_job.tariffs.history.workings import Workings
 from flink_job.tariffs.prices import PriceSeries
+from flink_job.tariffs.registry import TariffRegistry
+from flink_job.tenants import plain
 
 _SHOWN = 5
 
@@ -36,6 +42,19 @@ class Metered:
     def history(self) -> History:
         """Return the costs and bills, as `rate` writes them."""
         return rate_history(self.in_force, self.terms, self.data, self.series)
+
+
+def metered_by(
+    contract: Contract,
+    registry: TariffRegistry,
+    series: Mapping[str, PriceSeries],
+    data: Intervals,
+    until_ms: int | None = None,
+) -> Metered:
+    """Return a meter with its readings, priced by its contract; `until_ms` is the end of the known data."""
+    cycles = (contract.billing_day, contract.cycle_starts)
+    terms = BillingTerms(zone_named(zone_of(contract)), *cycles, until_ms, billing_days(contract))
+    return Metered(plain(contract.meter_id), data, agreements(contract, registry), terms, series)
 
 
 def meter_named(meters: Mapping[str, Intervals], meter_id: str) -> Intervals:
@@ -96,12 +115,14 @@ def _facts(metered: Metered, workings: Workings) -> dict[str, str]:
     tariff, segment = workings.context.tariff, workings.context.billing.segment
     facts = {
         "meter": metered.meter_id,
-        "tariff": f"{tariff.tariff_id}, version {tariff.version}",
-        "billing cycle": f"{segment.cycle_start}, {segment.cycle_days} days",
+        "tariff": plain(tariff.tariff_id),
+        "version": tariff.version,
+        "cycle start": f"{segment.cycle_start}",
+        "cycle length": f"{segment.cycle_days} days",
         "time zone": str(tariff.timezone or metered.terms.zone.key),
     }
     if len(workings.chain.parts) > 1:
-        facts["versions"] = "several in this cycle: tiers, peaks and minimum continue from one to the next"
+        facts["other versions"] = "several in this cycle: tiers, peaks and minimum continue from one to the next"
     return facts
 
 

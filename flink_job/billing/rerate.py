@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from flink_job.billing.adjustments import Adjustment, reasons_of, rows_of
+from flink_job.billing.agreements import agreements
 from flink_job.billing.measured import intervals_of, last_instant_ms, meters_in, prepare, streamed_of
 from flink_job.billing.quarter_hours import adjusted_windows
 from flink_job.billing.unmeasured import span_ms, unmeasured_ms, with_silent_days
@@ -25,7 +26,6 @@ from flink_job.lake.database import needed_tables, open_lake
 from flink_job.lake.selection import EVERYTHING, Selection
 from flink_job.metering.changes import Places, billing_days, zone_of
 from flink_job.metering.contract import Contract
-from flink_job.metering.units import to_micro
 from flink_job.metering.zones import local_midnight_ms, zone_named
 from flink_job.schemas import ADJUSTMENTS
 from flink_job.tariffs.bill_lines import COST_COLUMNS
@@ -33,14 +33,11 @@ from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.history import (
     Bill,
     BillingTerms,
-    CycleError,
     History,
-    InForce,
-    TariffInForce,
     rate_history,
 )
 from flink_job.tariffs.prices import PriceSeries
-from flink_job.tariffs.registry import TariffRegistry, UnknownTariffError
+from flink_job.tariffs.registry import TariffRegistry
 from flink_job.tenants import tenant_of
 
 
@@ -163,29 +160,6 @@ def _adjustments(
             )
         )
     return found
-
-
-def agreements(contract: Contract, registry: TariffRegistry) -> InForce:
-    """Return the lookup of the tariff version in force on a local day under a contract.
-
-    The lookup raises CycleError if no assignment or tariff version is valid on that day.
-    """
-
-    def in_force(day: date) -> TariffInForce:
-        following: date | None = None
-        for assignment in reversed(contract.assignments):
-            if assignment.valid_from <= day:
-                try:
-                    tariff, since, until = registry.in_force(assignment.tariff_id, day)
-                except UnknownTariffError as error:
-                    raise CycleError(str(error)) from None
-                ends = [d for d in (until, following) if d is not None]
-                power = {period: to_micro(kw) for period, kw in assignment.contracted_kw.items()}
-                return TariffInForce(tariff, max(since, assignment.valid_from), min(ends, default=None), power)
-            following = assignment.valid_from
-        raise CycleError(f"the contract of {contract.meter_id} begins on {following}")
-
-    return in_force
 
 
 def _inside(instants_ms: Ints, bill: Bill | None, terms: BillingTerms) -> int:

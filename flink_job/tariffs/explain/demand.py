@@ -47,7 +47,7 @@ def _of_peak(workings: Workings, at: int, share: Fraction, name: str, tiers: Tie
     floor = Fraction(int(context.accrued(10**12)[at]), 10**12)
     found = {}
     pair = [demand_blocks(tariff, tiers, np.array([energy], dtype=object)) for energy in (max(peak, least), least)]
-    note = f"{_title(name)} {peak_text(workings, name, at)}" if peak else "no demand yet"
+    note = peak_text(workings, name, at) if peak else "no demand yet"
     for number, (tier, billed, base) in enumerate(zip(tiers, *pair, strict=True)):
         label = f"{_title(name)}{f', tier {number + 1}' if len(tiers) > 1 else ''}"
         kw = [Fraction(int(block[0]) * _HOUR_S, window_s * 1_000_000) for block in (billed, base)]

@@ -50,7 +50,7 @@ Terms = Mapping[str, Term]
 
 @dataclass(frozen=True)
 class Entry:
-    """What a term adds between two states of a bill. `before` and `after` are None if the term is not in that state."""
+    """The addition of a term between two states of a bill. `before` and `after` are None if the term is not in that state."""
 
     label: str
     amount: Fraction
@@ -102,7 +102,7 @@ class Line:
 
     @property
     def amount(self) -> int:
-        """What the line adds [1e-6 currency]."""
+        """The addition of the line [1e-6 currency]."""
         return self.after - self.before
 
     @property

@@ -1,0 +1,149 @@
+"""Explains bills and costs of the lake: the readings of a meter after all corrections, and its stored amounts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from flink_job.billing.explain import Metered, explain_bill, explain_reading, metered_by
+from flink_job.billing.measured import intervals_of, last_instant_ms, meters_in, prepare
+from flink_job.lake.database import open_lake
+from flink_job.lake.selection import Selection
+from flink_job.metering.changes import zone_of
+from flink_job.metering.contract import Contract
+from flink_job.metering.units import to_micro
+from flink_job.schemas import ADJUSTMENTS
+from flink_job.tariffs.explain import Explanation, ExplanationError
+from flink_job.tariffs.prices import PriceSeries
+from flink_job.tariffs.registry import TariffRegistry
+from flink_job.tenants import plain, qualified, tenant_of
+
+#: Tables and views that explanations read.
+TABLES = frozenset({"costs", "unpriced", "unpriced_rows", "register_reads", ADJUSTMENTS.name, "readings_15m"})
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A folder of output tables, with the contracts and tariffs that priced them. Meters have qualified names."""
+
+    folder: Path
+    contracts: Mapping[str, Contract]
+    registry: TariffRegistry
+    series: Mapping[str, PriceSeries]
+
+    def bill(self, meter_id: str, day: date) -> Sequence[Explanation]:
+        """Return the derivation of the exact bill with a local day, with what is stored of it as a note.
+
+        Raises ExplanationError if the stored bill is settled and differs.
+        """
+        with self._open() as connection:
+            metered = self._metered(connection, meter_id)
+            return [_compared(connection, meter_id, each) for each in explain_bill(metered, day)]
+
+    def reading(self, reading_id: str) -> Explanation:
+        """Return the derivation of the exact cost of the interval of a reading, with its stored records as notes."""
+        with self._open() as connection:
+            found = connection.execute(
+                "SELECT tenant, meter_id, epoch_ms(interval_start) FROM costs WHERE reading_id = ?", [reading_id]
+            ).fetchone()
+            if found is None:
+                raise ExplanationError(
+                    f"no reading {reading_id!r} in table costs: {_whereabouts(connection, reading_id)}"
+                )
+            return self._interval(connection, qualified(found[0], found[1]), int(found[2]))
+
+    def interval(self, meter_id: str, start_ms: int) -> Explanation:
+        """Return the derivation of the exact cost of an interval of a meter."""
+        with self._open() as connection:
+            return self._interval(connection, meter_id, start_ms)
+
+    def zone(self, meter_id: str) -> str:
+        """Return the time zone of a meter's contract. Raises ExplanationError."""
+        return zone_of(self._contract(meter_id))
+
+    def _interval(self, connection: duckdb.DuckDBPyConnection, meter_id: str, start_ms: int) -> Explanation:
+        explanation = explain_reading(self._metered(connection, meter_id), start_ms)
+        notes = [*explanation.notes, *_records(connection, meter_id, start_ms, explanation.amount)]
+        return replace(explanation, notes=notes)
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        connection = open_lake(self.folder, Selection())
+        prepare(connection)
+        return connection
+
+    def _metered(self, connection: duckdb.DuckDBPyConnection, meter_id: str) -> Metered:
+        """Return a meter of the lake. Raises ExplanationError."""
+        if meter_id not in meters_in(connection, plain(meter_id)):
+            raise ExplanationError(f"meter {plain(meter_id)!r} has no readings in the lake")
+        contract = self._contract(meter_id)
+        data, _ = intervals_of(connection, contract)
+        return metered_by(contract, self.registry, self.series, data, last_instant_ms(connection))
+
+    def _contract(self, meter_id: str) -> Contract:
+        if meter_id not in self.contracts:
+            raise ExplanationError(f"meter {plain(meter_id)!r} has no contract in --contracts")
+        return self.contracts[meter_id]
+
+
+def _compared(connection: duckdb.DuckDBPyConnection, meter_id: str, explanation: Explanation) -> Explanation:
+    """Return the explanation of a bill with a note of its stored costs. Raises ExplanationError."""
+    key = [
+        tenant_of(meter_id),
+        plain(meter_id),
+        *(explanation.facts[name] for name in ("cycle start", "tariff", "version")),
+    ]
+    where = "WHERE tenant = ? AND meter_id = ? AND cycle_start = ? AND tariff_id = ? AND tariff_version = ?"
+    sums = [
+        connection.execute(f"SELECT COUNT(*), COALESCE(SUM(cost), 0) FROM {table} {where}", key).fetchall()[0]
+        for table in ("costs", ADJUSTMENTS.name)
+    ]
+    (_, streamed), (adjustments, adjusted) = ((int(count), to_micro(cost)) for count, cost in sums)
+    missing = explanation.amount - streamed - adjusted
+    shown = f"costs {streamed / 1e6:,.6f} + adjustments {adjusted / 1e6:,.6f}"
+    if missing and adjustments:
+        raise ExplanationError(
+            f"{explanation.title} is {explanation.amount / 1e6:,.6f}, and stored are {shown}, "
+            f"{missing / 1e6:+,.6f} less: readings, contract or tariff changed after it was settled; run `rerate`"
+        )
+    note = (
+        "equal to the last digit" if not missing else f"settlement (`rerate`) will adjust it by {missing / 1e6:+,.6f}"
+    )
+    return replace(explanation, notes=[*explanation.notes, f"stored: {shown}: {note}"])
+
+
+def _records(connection: duckdb.DuckDBPyConnection, meter_id: str, start_ms: int, exact: int) -> list[str]:
+    """Return notes of the records of an interval: what the stream priced each at, as it came."""
+    rows = connection.execute(
+        "SELECT revision, energy_kwh, cost, provisional, arrival FROM costs "
+        "WHERE tenant = ? AND meter_id = ? AND epoch_ms(interval_start) = ? ORDER BY costed_at, revision",
+        [tenant_of(meter_id), plain(meter_id), start_ms],
+    ).fetchall()
+    notes = [
+        f"stored: revision {revision} of {kwh:,.6f} kWh cost {cost:,.6f}{', provisional' if provisional else ''}"
+        for revision, kwh, cost, provisional, _ in rows
+    ]
+    difference = exact - sum(to_micro(row[2]) for row in rows)
+    if difference:
+        notes.append(
+            f"the stream priced it in order of arrival, with {-difference / 1e6:+,.6f} against this derivation in "
+            "order of time; the sum of the cycle after settlement is the same"
+        )
+    return notes
+
+
+def _whereabouts(connection: duckdb.DuckDBPyConnection, reading_id: str) -> str:
+    """Return where else a reading is."""
+    for table in ("duplicates", "unpriced"):
+        sql = (
+            f"SELECT reason FROM {table} WHERE reading_id = ?"
+            if table == "unpriced"
+            else (f"SELECT 'it changed nothing' FROM {table} WHERE reading_id = ?")
+        )
+        found = connection.execute(sql, [reading_id]).fetchone()
+        if found:
+            return f"it is in table {table} ({found[0]})"
+    return "reading ids are in column reading_id of `costs`; METER@START names an interval"
