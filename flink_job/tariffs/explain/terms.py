@@ -50,7 +50,7 @@ Terms = Mapping[str, Term]
 
 @dataclass(frozen=True)
 class Entry:
-    """The addition of a term between two states of a bill. `before` and `after` are None if the term is not in that state."""
+    """The addition of a term between two states of a bill; `before` or `after` is None if it has no such term."""
 
     label: str
     amount: Fraction

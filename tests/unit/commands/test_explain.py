@@ -34,7 +34,7 @@ def shown(*arguments: object, code: int = 0) -> str:
 def test_a_bill_and_its_readings_from_files(files: list[object]) -> None:
     """The bill of test_rate: 1 x 0.10 + 2 x 0.20 = 0.50, export 4 x 0.05, fixed 31, VAT 0.105 + 6.51; sum 37.915.
 
-    The second reading costs 2 x 0.20 = 0.40, the time since the first one and their VAT. Fixed are 31 x 223.75 / 744 h =
+    The second reading costs 2 x 0.20 = 0.40, the time since the first one and their VAT. Fixed are 31 x 223.75 / 744 =
     9.322917 after the first, which ends at 07:45, and 31 x 224.75 / 744 = 9.364583 after the second.
     """
     text = command("explain", "--bill", "a", "2026-07", *files)
