@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from fractions import Fraction
 from math import isqrt
 
 import numpy as np
 
-from flink_job.tariffs.charges import demand_blocks, demand_ukw, month_share
+from flink_job.tariffs.charges import month_share
+from flink_job.tariffs.demand_charges import Block, demand_blocks, demand_ukw
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.explain.terms import Term, e9, micro
 from flink_job.tariffs.history.demand import FLAT
 from flink_job.tariffs.history.intervals import previous_by
 from flink_job.tariffs.history.power import excess_amount, power_above
 from flink_job.tariffs.history.workings import Workings
-from flink_job.tariffs.model import Tiers
 
 _HOUR_S = 3600
 _KW = "kW"
@@ -29,13 +30,12 @@ def demand_terms(workings: Workings, at: int, share: Fraction) -> dict[str, Term
     if tariff.demand.daily:
         return _daily(workings, at)
     found: dict[str, Term] = {}
-    for number, name in enumerate((FLAT, *tariff.demand_periods)):
-        tiers = tariff.tou_demand[number - 1] if number else tariff.flat_demand
-        found |= _of_peak(workings, at, share, name, tiers)
+    for slot, name in enumerate((FLAT, *tariff.demand_periods)):
+        found |= _of_peak(workings, at, share, name, [block for block in demand_blocks(tariff) if block.slot == slot])
     return found
 
 
-def _of_peak(workings: Workings, at: int, share: Fraction, name: str, tiers: Tiers) -> dict[str, Term]:
+def _of_peak(workings: Workings, at: int, share: Fraction, name: str, blocks: Sequence[Block]) -> dict[str, Term]:
     """Return the terms of a peak: the part of the minimum demand accrues with time, the rest counts when it is set."""
     context, tariff = workings.chain, workings.chain.tariff
     window_s = tariff.demand_window_s
@@ -46,18 +46,23 @@ def _of_peak(workings: Workings, at: int, share: Fraction, name: str, tiers: Tie
     factor_note = "" if factor == 1 else f"{factor.numerator}/{factor.denominator} of a month"
     floor = Fraction(int(context.accrued(10**12)[at]), 10**12)
     found = {}
-    pair = [demand_blocks(tariff, tiers, np.array([energy], dtype=object)) for energy in (max(peak, least), least)]
     note = peak_text(workings, name, at) if peak else "no demand yet"
-    for number, (tier, billed, base) in enumerate(zip(tiers, *pair, strict=True)):
-        label = f"{_title(name)}{f', tier {number + 1}' if len(tiers) > 1 else ''}"
-        kw = [Fraction(int(block[0]) * _HOUR_S, window_s * 1_000_000) for block in (billed, base)]
-        price = e9(tier.price_e9)
+    for number, block in enumerate(blocks):
+        label = f"{_title(name)}{f', tier {number + 1}' if len(blocks) > 1 else ''}"
+        kw = [_kw(workings, block, energy) for energy in (max(peak, least), least)]
+        price = e9(block.price_e9)
         others = {"factor": factor, "factor_note": factor_note, "note": note}
         found[f"{name} {number}"] = Term.product(label, kw[0] - kw[1], _KW, price, **others)
-        if base[0]:
+        if kw[1]:
             others |= {"factor": factor * floor, "note": "minimum of the billed demand; it accrues with time"}
             found[f"least {name} {number}"] = Term.product(f"{label}, minimum", kw[1], _KW, price, **others)
     return found
+
+
+def _kw(workings: Workings, block: Block, peak_ukwh: int) -> Fraction:
+    """Return the part of a peak in a tier [kW]."""
+    energy = int(block.of(np.array([peak_ukwh], dtype=object))[0])
+    return Fraction(energy * _HOUR_S, workings.chain.tariff.demand_window_s * 1_000_000)
 
 
 def _title(name: str) -> str:
@@ -91,17 +96,14 @@ def _daily(workings: Workings, at: int) -> dict[str, Term]:
     tariff, peaks = workings.chain.tariff, workings.peaks
     stop, found = _parts_until(workings, at), {}
     days, slots, window = peaks.day_start[:stop], peaks.slot[:stop], peaks.window_ukwh[:stop]
+    names = (FLAT, *tariff.demand_periods)
     for day in np.unique(days).tolist():
-        for slot, (name, tiers) in enumerate(
-            zip((FLAT, *tariff.demand_periods), (tariff.flat_demand, *tariff.tou_demand), strict=True)
-        ):
-            inside = (days == day) & ((slots == slot) | (slot == 0))
+        for number, block in enumerate(demand_blocks(tariff)):
+            inside = (days == day) & ((slots == block.slot) | (block.slot == 0))
             highest = int(window[inside].max()) if inside.any() else 0
-            blocks = demand_blocks(tariff, tiers, np.array([highest], dtype=object))
-            for number, (tier, block) in enumerate(zip(tiers, blocks, strict=True)):
-                kw = Fraction(int(block[0]) * _HOUR_S, tariff.demand_window_s * 1_000_000)
-                label = f"{_title(name)} on {_local(workings, day)[:10]}"
-                found[f"{day} {slot} {number}"] = Term.product(label, kw, _KW, e9(tier.price_e9))
+            label = f"{_title(names[block.slot])} on {_local(workings, day)[:10]}"
+            kw = _kw(workings, block, highest)
+            found[f"{day} {number}"] = Term.product(label, kw, _KW, e9(block.price_e9))
     return found
 
 
@@ -121,8 +123,8 @@ def excess_terms(workings: Workings, at: int) -> dict[str, Term]:
         price = e9(contracted.excess_e9[name])
         factor = Fraction(1)
         if contracted.excess_rule != "root_of_squares":
-            factor = Fraction(2 * context.billing.segment.segment_days, 30)
-        text = "" if factor == 1 else f"2 x {context.billing.segment.segment_days}/30 days"
+            factor = Fraction(2 * int(context.basis.segment_days[0]), 30)
+        text = "" if factor == 1 else f"2 x {int(context.basis.segment_days[0])}/30 days"
         found[f"excess {name}"] = Term(f"excess {name}", amount, kw, _KW, price, factor, text, note)
     return found
 

@@ -9,7 +9,7 @@ import numpy as np
 from flink_job.tariffs.charges import tier_blocks, tier_bounds
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.explain.terms import SERIES, Term, Terms, e9, micro
-from flink_job.tariffs.history.energy import dynamic_prices, filled_tiers, group_basis
+from flink_job.tariffs.history.energy import dynamic_prices, filled_tiers
 from flink_job.tariffs.history.export import net_balances
 from flink_job.tariffs.history.workings import Workings
 from flink_job.tariffs.model import Tariff
@@ -83,10 +83,10 @@ def _tiered(workings: Workings, at: int, sums: list[int], note: str) -> dict[str
     """Return the terms of tiers that do not depend on order; periods share the energy of a tier by their energy."""
     context, tariff = workings.chain, workings.chain.tariff
     found = {}
-    for group in tariff.tier_groups():
+    for number, group in enumerate(tariff.tier_groups()):
         pooled = sum(sums[p] for p in group)
         billed = workings.billed_ukw[at : at + 1]
-        bounds = tier_bounds(tariff, group_basis(context, group), tariff.energy[group[0]], billed)
+        bounds = tier_bounds(tariff, context.basis.of_group(number), tariff.energy[group[0]], billed)
         blocks = tier_blocks(bounds, np.array([pooled], dtype=object))
         for tier, block in enumerate(blocks):
             for p in group:

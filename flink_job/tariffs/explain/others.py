@@ -10,7 +10,7 @@ import numpy as np
 from flink_job.tariffs.charges import tax_steps
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.explain.terms import Term, e9, micro
-from flink_job.tariffs.history.power import power_charges
+from flink_job.tariffs.history.power import power_line_charges
 from flink_job.tariffs.history.settle import accrued_fixed
 from flink_job.tariffs.history.settle import tax_steps as running_tax_steps
 from flink_job.tariffs.history.workings import Workings
@@ -25,7 +25,7 @@ def fixed_terms(workings: Workings, at: int) -> dict[str, Term]:
     """Return a term for each fixed charge and each period of contracted power, after reading `at` of the segment."""
     context = workings.context
     segment = context.billing.segment
-    of_power = power_charges(context, dict(workings.power))
+    of_power = power_line_charges(context, dict(workings.power))
     elapsed = int(context.at_ms[at]) - segment.segment_start_ms
     days = Fraction(elapsed * segment.cycle_days, segment.cycle_end_ms - segment.cycle_start_ms)
     found = {}
