@@ -20,7 +20,7 @@ from flink_job.tariffs.history import BillingTerms, History, InForce, Intervals,
 from flink_job.tariffs.history.workings import Workings
 from flink_job.tariffs.prices import PriceSeries
 from flink_job.tariffs.registry import TariffRegistry
-from flink_job.tenants import plain
+from flink_job.tenants import plain, tenant_of
 
 _SHOWN = 5
 
@@ -54,7 +54,8 @@ def metered_by(
     """Return a meter with its readings, priced by its contract; `until_ms` is the end of the known data."""
     cycles = (contract.billing_day, contract.cycle_starts)
     terms = BillingTerms(zone_named(zone_of(contract)), *cycles, until_ms, billing_days(contract))
-    return Metered(plain(contract.meter_id), data, agreements(contract, registry), terms, series)
+    known = {**registry.prices.series(tenant_of(contract.meter_id)), **series}
+    return Metered(plain(contract.meter_id), data, agreements(contract, registry), terms, known)
 
 
 def meter_named(meters: Mapping[str, Intervals], meter_id: str) -> Intervals:
