@@ -12,9 +12,9 @@ from pyflink.table import DataTypes
 from pyflink.table.udf import ScalarFunction, TableFunction, udf, udtf
 
 from flink_job.metering.bounds import MAX_DETAIL
-from flink_job.metering.contract import ContractError
-from flink_job.metering.contract_document import parse_contract
+from flink_job.metering.contract import Contract, ContractError
 from flink_job.metering.reading import parse_reading
+from flink_job.metering.supply_terms import parse_record
 from udfs.columns import BIGINT, INT, STRING, frame, row_type
 from udfs.metrics import Counters
 from udfs.worker_memory import settle_memory
@@ -112,7 +112,9 @@ class SplitPayload(TableFunction):  # type: ignore[misc]
 def _checked(payload: bytes, arrival_ms: int) -> tuple[str | None, int]:
     """Return (error or None, version [epoch ms]) of a contract record."""
     try:
-        return None, parse_contract(payload).version_ms(arrival_ms)
+        found = parse_record(payload)
+        # The terms of a supply point concern no meter: they are valid, and change nothing in the stream.
+        return None, found.version_ms(arrival_ms) if isinstance(found, Contract) else arrival_ms
     except ContractError as error:
         return str(error), arrival_ms
     except Exception as error:  # an unexpected error rejects this contract and does not fail the job

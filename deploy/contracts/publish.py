@@ -8,7 +8,7 @@ from deploy.errors import DeployError
 from flink_job.io.kinesis import publish
 from flink_job.io.records import read_records
 from flink_job.metering.contract import ContractError
-from flink_job.metering.contract_document import parse_contract
+from flink_job.metering.supply_terms import parse_record
 
 
 class ContractFileError(DeployError, ValueError):
@@ -23,7 +23,7 @@ def publish_contracts(file: Path, stream: str) -> int:
     found, faults = [], []
     for line, payload in read_records(str(file)):
         try:
-            parse_contract(payload)
+            parse_record(payload)
             found.append(payload)
         except ContractError as error:
             faults.append(f"{file}:{line}: {error}")

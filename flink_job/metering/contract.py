@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -13,6 +13,10 @@ from flink_job.tenants import DEFAULT, qualified
 
 MAX_NAME = 128
 MAX_SITE_PATH = 512
+
+#: Role of a meter in its supply point: `main` measures the supply, `sub` lies behind a main, `part` is one of the
+#: meters that make up a supply without a main, `sensor` measures no billed electricity.
+Role = Literal["main", "sub", "part", "sensor"]
 
 
 class ContractError(MeteringError, ValueError):
@@ -39,6 +43,9 @@ class Change(msgspec.Struct, frozen=True):
     multiplier: Decimal | None = None
     billing_day: int | None = None
     tags: dict[str, str] | None = None
+    supply_point: str | None = None
+    role: Role | None = None
+    upstream: str | None = None
 
 
 class Contract(msgspec.Struct, frozen=True):
@@ -52,13 +59,15 @@ class Contract(msgspec.Struct, frozen=True):
     `tenant`: owner of the meter; empty for the tenant of the stream or file.
     `devices`: IoT things authorized for the meter; empty for every device of the tenant.
     `changes`: later values of the fields, by date (see flink_job.metering.changes); the fields have the first ones.
+    `supply_point`, `role`: the supply that the meter belongs to; empty for a supply of its own, which it measures.
+    `upstream`: a submeter that measures this one too; empty for the mains.
     `issued_at`: version; of two contracts of a meter the one issued later is in force. None for the time of arrival.
     """
 
     meter_id: str
     site_path: str
     timezone: str
-    assignments: tuple[Assignment, ...]
+    assignments: tuple[Assignment, ...] = ()
     billing_day: int = 1
     cycle_starts: tuple[date, ...] = ()
     multiplier: Decimal = Decimal(1)
@@ -67,6 +76,9 @@ class Contract(msgspec.Struct, frozen=True):
     devices: tuple[str, ...] = ()
     interval_s: int = 0
     changes: tuple[Change, ...] = ()
+    supply_point: str = ""
+    role: Role | Literal[""] = ""
+    upstream: str = ""
     issued_at: datetime | None = None
 
     def version_ms(self, arrival_ms: int) -> int:
@@ -115,13 +127,16 @@ def of_tenant(contract: Contract, otherwise: str = DEFAULT) -> Contract:
     assignments = tuple(
         msgspec.structs.replace(a, tariff_id=qualified(tenant, a.tariff_id)) for a in contract.assignments
     )
-    changes = tuple(
-        c if c.site_path is None else msgspec.structs.replace(c, site_path=qualified(tenant, c.site_path))
-        for c in contract.changes
-    )
+    changes = tuple(msgspec.structs.replace(c, **_qualified_names(c, tenant)) for c in contract.changes)
     names: dict[str, Any] = {
         "meter_id": qualified(tenant, contract.meter_id),
-        "site_path": qualified(tenant, contract.site_path),
         "changes": changes,
+        **_qualified_names(contract, tenant),
     }
     return msgspec.structs.replace(contract, assignments=assignments, **names)
+
+
+def _qualified_names(fields: Contract | Change, tenant: str) -> dict[str, str]:
+    """Return the names in a contract or change, as far as it has them, qualified by the tenant."""
+    names = {"site_path": fields.site_path, "supply_point": fields.supply_point, "upstream": fields.upstream}
+    return {field: qualified(tenant, name) for field, name in names.items() if name}

@@ -34,23 +34,34 @@ def parse_contract(payload: bytes | str, accept_unknown: bool = False) -> Contra
     `accept_unknown` they are not, as for contracts that an earlier release accepted.
     """
     contract = _decoded(_decoder, payload)
+    of = f"contract of {contract.meter_id}"
     if not accept_unknown:
-        _check_fields(contract, payload)
-        _check_distinct_dates(contract)
-    if not contract.assignments:
-        raise ContractError(f"contract of {contract.meter_id}: assignments must not be empty")
+        check_known(of, payload, Contract)
+        check_distinct_dates(of, contract)
+    _check_supply(of, contract)
     if not 0 <= contract.interval_s <= 86_400:
-        raise ContractError(
-            f"contract of {contract.meter_id}: interval_s is {contract.interval_s}; it must be in 0..86400"
-        )
-    _check_values(contract.meter_id, contract)
+        raise ContractError(f"{of}: interval_s is {contract.interval_s}; it must be in 0..86400")
+    check_terms(of, contract)
+    return in_order(contract)
+
+
+def check_terms(of: str, contract: Contract) -> None:
+    """Check the values of a contract that its supply may have instead. Raises ContractError.
+
+    `of`: name of the document in messages.
+    """
+    _check_values(of, contract)
     for change in contract.changes:
-        _check_values(contract.meter_id, change)
+        _check_values(of, change)
     if contract.issued_at is not None and contract.issued_at.tzinfo is None:
-        raise ContractError(f"contract of {contract.meter_id}: issued_at must have a UTC offset")
+        raise ContractError(f"{of}: issued_at must have a UTC offset")
     if contract.cycle_starts and list(contract.cycle_starts) != sorted(set(contract.cycle_starts)):
-        raise ContractError(f"contract of {contract.meter_id}: cycle_starts must be ascending")
-    _check_assignments(contract)
+        raise ContractError(f"{of}: cycle_starts must be ascending")
+    _check_assignments(of, contract)
+
+
+def in_order(contract: Contract) -> Contract:
+    """Return the contract with assignments and changes in order of time. Raises ContractError."""
     ordered = tuple(sorted(contract.assignments, key=lambda a: a.valid_from))
     changes = tuple(
         _checked(contract.meter_id, change) for change in sorted(contract.changes, key=lambda c: c.valid_from)
@@ -58,61 +69,78 @@ def parse_contract(payload: bytes | str, accept_unknown: bool = False) -> Contra
     return msgspec.structs.replace(contract, assignments=ordered, changes=changes)
 
 
-def _check_values(meter_id: str, values: Contract | Change) -> None:
+def _check_supply(of: str, contract: Contract) -> None:
+    """Check the supply point, role and upstream meter, at first and after each change. Raises ContractError."""
+    point, role, upstream = contract.supply_point, contract.role, contract.upstream
+    for change in (None, *sorted(contract.changes, key=lambda c: c.valid_from)):
+        when = "" if change is None else f" from {change.valid_from}"
+        if change is not None:
+            point = point if change.supply_point is None else change.supply_point
+            role = role if change.role is None else change.role
+            upstream = upstream if change.upstream is None else change.upstream
+        for name, value in (("supply_point", point), ("upstream", upstream)):
+            if len(value) > MAX_NAME or not is_plain(value):
+                raise ContractError(f"{of}: {name} must have 1 to {MAX_NAME} printable characters")
+        if point and not role:
+            raise ContractError(f"{of}{when}: supply_point requires a role: main, sub, part or sensor")
+        if role in ("sub", "part") and not point:
+            raise ContractError(f"{of}{when}: role {role!r} requires a supply_point")
+        if upstream and role != "sub":
+            raise ContractError(f"{of}{when}: only a meter with the role sub has an upstream meter")
+        if upstream == contract.meter_id:
+            raise ContractError(f"{of}{when}: upstream names the meter itself")
+    if not contract.assignments and not contract.supply_point and contract.role != "sensor":
+        raise ContractError(f"{of}: assignments must not be empty, unless it names a supply_point or is a sensor")
+
+
+def _check_values(of: str, values: Contract | Change) -> None:
     """Check the fields that may change. Raises ContractError."""
     if values.billing_day is not None and not 1 <= values.billing_day <= 31:
-        raise ContractError(f"contract of {meter_id}: billing_day is {values.billing_day}; it must be in 1..31")
+        raise ContractError(f"{of}: billing_day is {values.billing_day}; it must be in 1..31")
     if values.multiplier is not None and not (values.multiplier.is_finite() and 0 < values.multiplier <= 100_000):
-        raise ContractError(f"contract of {meter_id}: multiplier is {values.multiplier}; it must be in (0, 100000]")
+        raise ContractError(f"{of}: multiplier is {values.multiplier}; it must be in (0, 100000]")
     if values.timezone is not None:
         try:
             ZoneInfo(values.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ContractError(f"contract of {meter_id}: {values.timezone!r} is not an IANA time zone") from None
+            raise ContractError(f"{of}: {values.timezone!r} is not an IANA time zone") from None
 
 
-def _check_fields(contract: Contract, payload: bytes | str) -> None:
-    """Check that the document has only fields of a contract. Raises ContractError."""
+def check_known(of: str, payload: bytes | str, kind: type[msgspec.Struct]) -> None:
+    """Check that the document has only fields of its kind. Raises ContractError."""
     document = msgspec.json.decode(payload)
-    unknown = sorted(document.keys() - set(Contract.__struct_fields__))
+    unknown = sorted(document.keys() - set(kind.__struct_fields__))
     if unknown:
-        raise ContractError(f"contract of {contract.meter_id}: unknown field {unknown[0][:40]!r}")
-    for name, part, kind in (("assignments", "an assignment", Assignment), ("changes", "a change", Change)):
-        known = set(kind.__struct_fields__)
+        raise ContractError(f"{of}: unknown field {unknown[0][:40]!r}")
+    for name, part, entries in (("assignments", "an assignment", Assignment), ("changes", "a change", Change)):
+        known = set(entries.__struct_fields__)
         unknown = sorted({field for entry in document.get(name, ()) for field in entry.keys() - known})
         if unknown:
             hint = f"; {part} ends where the next one begins" if unknown[0] == "valid_to" else ""
-            raise ContractError(f"contract of {contract.meter_id}: unknown field {unknown[0][:40]!r} of {part}{hint}")
+            raise ContractError(f"{of}: unknown field {unknown[0][:40]!r} of {part}{hint}")
 
 
-def _check_distinct_dates(contract: Contract) -> None:
+def check_distinct_dates(of: str, contract: Contract) -> None:
     """Check that each assignment, and each change, has a date of its own. Raises ContractError."""
     for name, entries in (("assignments", contract.assignments), ("changes", contract.changes)):
         for day, following in pairwise(sorted(entry.valid_from for entry in entries)):
             if day == following:
-                raise ContractError(
-                    f"contract of {contract.meter_id}: two {name} have valid_from {day}; each must have its own date"
-                )
+                raise ContractError(f"{of}: two {name} have valid_from {day}; each must have its own date")
 
 
-def _check_assignments(contract: Contract) -> None:
+def _check_assignments(of: str, contract: Contract) -> None:
     """Check the dates and contracted powers of the assignments. Raises ContractError."""
     days: list[date] = [*contract.cycle_starts, *(assignment.valid_from for assignment in contract.assignments)]
     days += [change.valid_from for change in contract.changes]
     if any(day.year not in CONTRACT_YEARS for day in days):
-        raise ContractError(
-            f"contract of {contract.meter_id}: years must be in {CONTRACT_YEARS.start}..{CONTRACT_YEARS.stop - 1}"
-        )
+        raise ContractError(f"{of}: years must be in {CONTRACT_YEARS.start}..{CONTRACT_YEARS.stop - 1}")
     for assignment in contract.assignments:
         if not assignment.tariff_id or len(assignment.tariff_id) > MAX_NAME or not is_plain(assignment.tariff_id):
-            raise ContractError(
-                f"contract of {contract.meter_id}: tariff_id must have 1 to {MAX_NAME} printable characters"
-            )
+            raise ContractError(f"{of}: tariff_id must have 1 to {MAX_NAME} printable characters")
         for period, power_kw in assignment.contracted_kw.items():
             if not (power_kw.is_finite() and 0 <= power_kw <= MAX_CONTRACTED_KW and is_plain(period)):
                 raise ContractError(
-                    f"contract of {contract.meter_id}: contracted_kw of {period[:40]!r} is {power_kw:.6g}; it must be "
-                    f"in 0..{MAX_CONTRACTED_KW}"
+                    f"{of}: contracted_kw of {period[:40]!r} is {power_kw:.6g}; it must be in 0..{MAX_CONTRACTED_KW}"
                 )
 
 

@@ -165,6 +165,11 @@ class ContractTimeline:
     def _assignment(self, day: date) -> tuple[Assignment, date | None]:
         assignments = self.contract.assignments
         found = bisect_right([a.valid_from for a in assignments], day)
+        if not assignments:
+            # Contracts with equal terms share a timeline, so the message cannot name the supply point.
+            raise UnknownTariffError(
+                Unpriced.NO_SUPPLY, "the contract has no tariff of its own: `rate --contracts` bills its supply point"
+            )
         if found == 0:
             first = assignments[0].valid_from
             raise UnknownTariffError(Unpriced.NO_ASSIGNMENT, f"the first tariff of the contract is valid from {first}")

@@ -15,7 +15,7 @@ from flink_job.alerts.samples import decode_batch
 from flink_job.batch.run import batch_settings
 from flink_job.config import Job
 from udfs.counted import Counted
-from udfs.decode import PART_BYTES, READING, ReadReading, SplitPayload
+from udfs.decode import PART_BYTES, READING, CheckContract, ReadReading, SplitPayload
 from udfs.resolve import RESOLVED, ResolveReading
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_data"
@@ -127,6 +127,19 @@ def test_a_reading_of_a_foreign_device_is_not_counted_as_unpriced(context: FakeC
     assert rows["reason"].tolist() == [None, "foreign_device", "no_contract"]
     counted = {"resolved": 3, "unpriced": 1, "unpriced_no_contract": 1, "rejected_foreign_device": 1}
     assert context.counts == {**counted, "faulty_tariffs": 0}
+
+
+def test_the_terms_of_a_supply_point_are_a_valid_record_of_the_contracts() -> None:
+    """They name no meter, so no meter has them; a faulty one is rejected."""
+    terms = {
+        "supply_point": "sp",
+        "timezone": "Europe/Madrid",
+        "assignments": [{"tariff_id": "t", "valid_from": "2026-01-01"}],
+    }
+    records = pd.Series([json.dumps(terms).encode(), json.dumps({**terms, "assignments": []}).encode()])
+    checked = CheckContract().eval(records, pd.Series(pd.to_datetime([1_000, 1_000], unit="ms")))
+    assert checked["problem"].tolist() == [None, "terms of supply point sp: assignments must not be empty"]
+    assert checked["version_ms"].tolist() == [1_000, 1_000]
 
 
 @pytest.mark.parametrize(("required", "reason"), [("false", None), ("true", "foreign_device")])

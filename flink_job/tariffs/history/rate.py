@@ -55,7 +55,8 @@ class History:
     """The costs of readings by line [1e-6 currency], shape (n,), in order of `intervals`; and the bills.
 
     The costs of the readings of a segment add up to its bill; a segment without readings has only a bill. `segment` is
-    the index of the bill of each reading, `period` the index of its TOU period in `period_names`.
+    the index of the bill of each reading, `period` the index of its TOU period in `period_names`. `contexts` and
+    `floors_ukw` are the readings and the least billed demand [1e-6 kW] of each bill.
     """
 
     intervals: Intervals
@@ -64,6 +65,8 @@ class History:
     period: NDArray[np.int64]
     period_names: Sequence[str]
     bills: Sequence[Bill]
+    contexts: Sequence[SegmentContext] = ()
+    floors_ukw: Sequence[Mapping[str, int]] = ()
 
 
 def rate_history(
@@ -79,6 +82,8 @@ def rate_history(
     period = np.zeros(len(data.start_ms), dtype=np.int64)
     names: dict[str, int] = {}
     bills: list[Bill] = []
+    contexts: list[SegmentContext] = []
+    floors: list[Mapping[str, int]] = []
     for workings in rated_segments(in_force, terms, data, series):
         context, amounts = workings.context, workings.amounts
         rows = _rows(context.billing, data)
@@ -87,7 +92,9 @@ def rate_history(
         segment[rows] = len(bills)
         period[rows] = np.array([names.setdefault(n, len(names)) for n in context.tariff.periods])[context.period]
         bills.append(bill_of(context.billing, amounts))
-    return History(data, costs, segment, period, list(names), bills)
+        contexts.append(context)
+        floors.append(workings.floors)
+    return History(data, costs, segment, period, list(names), bills, contexts, floors)
 
 
 def rated_segments(
