@@ -12,7 +12,7 @@ from flink_job.metering.zones import local_midnight_ms
 from flink_job.supplies.apportion import Array, apportion_one
 from flink_job.tariffs.bill_lines import CHARGES, LINES
 from flink_job.tariffs.history import Bill, History, Intervals
-from flink_job.tariffs.history.demand_parts import DemandPart, demand_parts
+from flink_job.tariffs.history.peak_charges import PeakCharge, peak_charges
 from flink_job.tariffs.history.segment_context import SegmentContext
 from flink_job.tariffs.model import Tariff
 
@@ -37,7 +37,7 @@ class BillCharges:
         self.context: SegmentContext = history.contexts[number]
         self.tariff: Tariff = self.context.tariff
         self.data: Intervals = history.intervals.part(self.rows)
-        self.parts: list[DemandPart] = demand_parts(self.context, history.floors_ukw[number])
+        self.parts: list[PeakCharge] = peak_charges(self.context, history.floors_ukw[number])
         self.sharing = sharing
         self.amounts: dict[str, Array] = {}
         self.tax_rates: dict[str, Array] = {}
@@ -90,7 +90,7 @@ class BillCharges:
             found[inside] += _pooled(int(share), energy[inside])
         return found
 
-    def _inside(self, part: DemandPart) -> NDArray[np.bool_]:
+    def _inside(self, part: PeakCharge) -> NDArray[np.bool_]:
         """Return the readings that begin in a demand interval, or the one that extends into it."""
         starts = self.data.start_ms
         inside = (starts >= part.start_ms) & (starts < part.end_ms)

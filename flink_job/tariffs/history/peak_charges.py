@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from flink_job.tariffs.charges import demand_amount, demand_ukw
+from flink_job.tariffs.demand_charges import daily_amount, demand_amount, demand_blocks, demand_ukw
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.history.demand import FLAT, HOUR_S, Peaks, measure
 from flink_job.tariffs.history.power import contracted_power, excess_line
@@ -16,8 +16,8 @@ from flink_job.tariffs.history.segment_context import SegmentContext
 from flink_job.tariffs.state import State
 
 
-class DemandPart(NamedTuple):
-    """A part of the demand charge [1e-6 currency], before minor adjustments of the bill, and what causes it.
+class PeakCharge(NamedTuple):
+    """A part of the demand charge [1e-6 currency] and what causes it. The parts need not add up to the digit.
 
     `start_ms`, `end_ms`: the demand interval, or the whole bill (0, 0) for a minimum. `demand_ukw`: its demand
     [1e-6 kW]. `name`: `flat`, the demand period, or `excess`.
@@ -43,14 +43,11 @@ class _Segment:
     peaks: Peaks
     window_ms: int
 
-    def part(self, name: str, amount: int, at: int) -> DemandPart:
+    def part(self, name: str, amount: int, at: int) -> PeakCharge:
         """Return the part that the demand interval at an index of `peaks` causes."""
-        tariff, peaks = self.context.tariff, self.peaks
-        start = int(peaks.window_start[at])
-        if tariff.demand.slide_s:
-            start = int(self.context.data.end_ms[at]) - self.window_ms
-        demand = int(demand_ukw(tariff, peaks.window_ukwh[at : at + 1])[0])
-        return DemandPart(name, amount, start, start + self.window_ms, demand)
+        start = int(self.peaks.window_start[at])
+        demand = int(demand_ukw(self.context.tariff, self.peaks.window_ukwh[at : at + 1])[0])
+        return PeakCharge(name, amount, start, start + self.window_ms, demand)
 
     def energies(self) -> Iterator[tuple[str, int, Ints]]:
         """Yield (name, demand slot, energy of the demand interval of each part) of each demand structure."""
@@ -60,7 +57,7 @@ class _Segment:
             yield name, slot, np.where(self.peaks.slot == slot, window, 0)
 
 
-def demand_parts(context: SegmentContext, floors_ukw: Mapping[str, int]) -> list[DemandPart]:
+def peak_charges(context: SegmentContext, floors_ukw: Mapping[str, int]) -> list[PeakCharge]:
     """Return the parts of the demand charge of a bill, from its own readings.
 
     `floors_ukw`: least billed demand [1e-6 kW] by demand period. A peak of an earlier version of the cycle, whose
@@ -72,7 +69,7 @@ def demand_parts(context: SegmentContext, floors_ukw: Mapping[str, int]) -> list
     return [*_charged(segment, floors_ukw), *_excess(segment)]
 
 
-def _charged(segment: _Segment, floors_ukw: Mapping[str, int]) -> Iterator[DemandPart]:
+def _charged(segment: _Segment, floors_ukw: Mapping[str, int]) -> Iterator[PeakCharge]:
     tariff = segment.context.tariff
     if not tariff.has_demand:
         return
@@ -84,39 +81,32 @@ def _charged(segment: _Segment, floors_ukw: Mapping[str, int]) -> Iterator[Deman
         least = floors_ukw.get(name, 0) * tariff.demand_window_s // HOUR_S
         base, billed = (_alone(segment.context, slot, value) for value in (least, max(least, int(energy[at]))))
         if base:
-            yield DemandPart(name, base, 0, 0, floors_ukw[name])
+            yield PeakCharge(name, base, 0, 0, floors_ukw[name])
         if billed > base:
             yield segment.part(name, billed - base, at)
 
 
-def _daily(segment: _Segment, name: str, slot: int, energy: Ints) -> Iterator[DemandPart]:
+def _daily(segment: _Segment, name: str, slot: int, energy: Ints) -> Iterator[PeakCharge]:
     """Yield the part of the highest demand interval of each day."""
-    context = segment.context
-    whole = replace(
-        context,
-        tariff=replace(context.tariff, month_days="cycle"),
-    )
-    days = segment.peaks.day_start
+    tariff, days = segment.context.tariff, segment.peaks.day_start
     for day in np.unique(days):
         of_day = np.flatnonzero(days == day)
         at = int(of_day[np.argmax(energy[of_day])])
-        if amount := _alone(whole, slot, int(energy[at]), is_whole_cycle=True):
+        tiers = [block.of(energy[at : at + 1] * (block.slot == slot)) for block in demand_blocks(tariff)]
+        if amount := int(daily_amount(tariff, tiers)[0]):
             yield segment.part(name, amount, at)
 
 
-def _alone(context: SegmentContext, slot: int, energy_ukwh: int, is_whole_cycle: bool = False) -> int:
+def _alone(context: SegmentContext, slot: int, energy_ukwh: int) -> int:
     """Return the charge for the peak of one demand slot."""
-    basis = context.basis
-    if is_whole_cycle:
-        basis = replace(basis, segment_days=basis.cycle_days)
     peaks = tuple(
         np.array([energy_ukwh if number == slot else 0], dtype=np.int64)
         for number in range(len(context.tariff.tou_demand) + 1)
     )
-    return int(demand_amount(context.tariff, basis, State((), (), peaks))[0])
+    return int(demand_amount(context.tariff, context.basis, State((), (), peaks))[0])
 
 
-def _excess(segment: _Segment) -> Iterator[DemandPart]:
+def _excess(segment: _Segment) -> Iterator[PeakCharge]:
     """Yield the parts of the charge above the contracted power: of each interval by its square, or of the highest."""
     context, peaks, contracted = segment.context, segment.peaks, segment.context.tariff.contracted
     if contracted is None or contracted.excess_rule is None:
@@ -125,9 +115,10 @@ def _excess(segment: _Segment) -> Iterator[DemandPart]:
     total = int(excess_line(context, peaks, power)[-1])
     calendar = contracted.calendar or context.tariff.calendar
     period = context.periods_at(
-        lambda tariff: (tariff.contracted.calendar if tariff.contracted else None) or tariff.calendar, peaks.start
+        lambda tariff: (tariff.contracted.calendar if tariff.contracted else None) or tariff.calendar, peaks.instant
     )
-    is_last = np.append(peaks.window_start[1:] != peaks.window_start[:-1], True)
+    is_last = np.zeros(len(peaks.window_start), dtype=bool)
+    is_last[len(is_last) - 1 - np.unique(peaks.window_start[::-1], return_index=True)[1]] = True
     weights: dict[int, int] = {}
     for name, price in contracted.excess_e9.items():
         demand = demand_ukw(context.tariff, peaks.window_ukwh)
