@@ -20,7 +20,7 @@ from flink_job.tenants import DEFAULT, RIGHT, is_tenant, qualified
 
 
 class Sharing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the charges of a supply that are not proportional to energy are shared.
+    """The rule by which charges of a supply that are not proportional to energy are shared.
 
     `demand`: by the readings of the demand interval that set the peak, or by all energy of the bill. `fixed`: by all
     energy of the bill, or as demand.

@@ -19,7 +19,7 @@ ALWAYS_MS = (-(1 << 60), 1 << 60)
 
 
 class SupplyFault(StrEnum):
-    """Why a supply point cannot be billed. The codes are a published contract: they are never renamed."""
+    """The reason why a supply point cannot be billed. The codes are a published contract: they are never renamed."""
 
     NO_SUPPLY = "no_supply"
     NO_MAIN = "no_main"

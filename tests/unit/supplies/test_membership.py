@@ -1,4 +1,4 @@
-"""Which meters are part of a supply point at a time, and the faults of contracts."""
+"""The meters of a supply point by time, and the faults of contracts."""
 
 from __future__ import annotations
 
