@@ -13,12 +13,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from deploy.kit.names import RULES
-from deploy.local.demo import SAMPLES, records_of
-from flink_job.io.kinesis import client, publish
+from deploy.local.demo import SAMPLES
+from flink_job.io.kinesis import client
 from tests.chaos import kinesis
+from tests.chaos.edits import (
+    FURTHER,
+    MOVED_FROM,
+    RULES_REFRESH_S,
+    misplaced,
+    publish_moves,
+    publish_older,
+    put_rules,
+    unended,
+)
 from tests.chaos.loads import Load, clean, disordered, duplicated, poisoned, skewed
 from tests.chaos.proxy import Dose
 
@@ -26,13 +33,12 @@ if TYPE_CHECKING:
     from tests.chaos.run import Run
 
 WORKER = "pyflink.fn_execution.beam.beam_boot"
-NEW_FROM = "2026-03-28"
 #: A later version of a sample tariff with different prices.
 _FLAT = json.loads((SAMPLES / "tariffs" / "eur-flat.json").read_text(encoding="utf-8"))
 NEW_FLAT = {
     **_FLAT,
     "version": "chaos-2",
-    "valid_from": NEW_FROM,
+    "valid_from": MOVED_FROM,
     "energy": {"periods": {name: [{"price": "0.2345"}] for name in _FLAT["energy"]["periods"]}},
 }
 
@@ -42,10 +48,11 @@ class Fault:
     """A fault.
 
     `act` is called with the run while records are published; it returns the number of strikes. `prepare` is called
-    before the first reading. `proxied` is the dose of the proxy, `number` the number in docs/why/chaos.md, `flink` has
-    options of the cluster. With `pager` the notifier's calls go through the proxy too. With `reorders` a reading and
-    its correction may arrive in either order. With several `slots` the readings of a meter are processed in parallel
-    and reach its bill in an order that may differ after a restart.
+    before the first reading, `check` after the last one, and returns what does not hold. `proxied` is the dose of the
+    proxy, `number` the number in docs/why/chaos.md, `flink` has options of the cluster. With `pager` the notifier's
+    calls go through the proxy too; without `notifies` there is no notifier. With `reorders` a reading and its
+    correction may arrive in either order. With several `slots` the readings of a meter are processed in parallel and
+    reach its bill in an order that may differ after a restart.
     """
 
     name: str
@@ -59,12 +66,14 @@ class Fault:
     kinesalite: bool = False
     quiet_shard: bool = False
     pager: bool = False
+    notifies: bool = True
     reorders: bool = False
     slots: int = 2
     tariffs: tuple[dict[str, Any], ...] = ()
     properties: Mapping[str, dict[str, str]] = field(default_factory=dict)
     flink: Mapping[str, object] = field(default_factory=dict)
     prepare: Callable[[Run], None] = lambda run: None
+    check: Callable[[Run], list[str]] = lambda run: []
 
 
 def workers(work: Path) -> list[int]:
@@ -143,37 +152,26 @@ def new_version(run: Run) -> None:
 
 
 def republish(run: Run) -> None:
-    """Publish an older contract of every meter, with another tariff, and kill the TaskManager."""
-    older = {
-        "issued_at": "2026-01-01T00:00:00Z",
-        "assignments": [{"tariff_id": "eur-flat", "valid_from": "2026-01-01"}],
-    }
-    _publish_contracts(run, older)
+    publish_older(run)
     kill_task_manager(run)
 
 
 def move(run: Run) -> None:
-    """Move every meter to another line from a day of the load on, and kill the TaskManager."""
-    _publish_contracts(run, {"changes": [{"valid_from": NEW_FROM, "site_path": "moved/process/line/meter"}]})
+    publish_moves(run)
     kill_task_manager(run)
+    # The first one counts: the second publishes the same.
+    run.marks.setdefault("moved", time.time())
 
 
-def _publish_contracts(run: Run, changed: dict[str, Any]) -> None:
-    documents = [json.loads(record) | changed for record in records_of(SAMPLES / "contracts.ndjson")]
-    contracts = (json.dumps(document).encode() for document in documents)
-    publish(run.fixture.names.contracts, contracts, lambda sent: None, run.fixture.streams)
-
-
-def edit_rules(run: Run) -> None:
-    """Replace the alert rules by those that are not in force, or by half of them, and kill the TaskManager."""
-    place = {"Bucket": run.fixture.names.registry, "Key": RULES}
-    registry = client("s3", run.fixture.url)
-    in_force = {rule["rule_id"] for rule in yaml.safe_load(registry.get_object(**place)["Body"].read())["rules"]}
-    document = yaml.safe_load((SAMPLES / "rules.yaml").read_text(encoding="utf-8"))
-    others = [rule for rule in document["rules"] if rule["rule_id"] not in in_force]
-    body = json.dumps(document | {"rules": others or document["rules"][::2]}).encode()
-    registry.put_object(**place, Body=body)
-    kill_task_manager(run)
+def edit_rules(run: Run) -> int:
+    """Narrow the scopes of rules, remove half of them, restore all, narrow them again; kill the TaskManager on two."""
+    for name in ("narrowed", "half", "all", "narrowed"):
+        time.sleep(2 * RULES_REFRESH_S + 6)
+        run.wait_until_healthy()
+        put_rules(run, name)
+        if name in ("half", "all"):
+            kill_task_manager(run)
+    return 4
 
 
 def times(count: int, pause_s: float, strike: Callable[[Run], None]) -> Callable[[Run], int]:
@@ -222,12 +220,14 @@ FAULTS = {
         Fault("pager", "20", "SNS answers 500 or loses the response after the call, and the TaskManager is killed",
               "30 %, 20 % of messages; 2 kills", times(2, 6, kill_task_manager),
               proxied=Dose(server_error=0.3, answer_lost=0.2, calls=("Publish",)), pager=True),
-        Fault("old_contracts", "22", "an older contract of every meter is published again, and the TaskManager killed",
-              "3 of each", times(3, 8, republish)),
+        Fault("old_contracts", "22", "an older contract of every meter again, with those of others; TaskManager killed",
+              f"3 times, with {FURTHER:,} others", times(3, 8, republish)),
         Fault("moves", "23", "every meter moves to another line, and the TaskManager killed", "2 of each",
-              times(2, 8, move)),
-        Fault("rule_edits", "24", "half of the alert rules are removed, and the TaskManager killed", "3 of each",
-              times(3, 8, edit_rules), properties={"tariffs": {"rules_refresh_s": "1"}}),
+              times(2, 8, move), check=misplaced),
+        Fault("rule_edits", "24", "alert rules narrowed, removed and restored; TaskManager killed on two",
+              "4 edits, 2 kills; all removed at the end", edit_rules, check=unended,
+              prepare=lambda run: put_rules(run, "all"),
+              properties={"tariffs": {"rules_refresh_s": str(RULES_REFRESH_S)}}),
         Fault("upgrade", "21", "stopped with a savepoint, the package started from it", "2", times(2, 8, upgrade)),
     )
 }  # fmt: skip

@@ -35,13 +35,14 @@ class Outcome:
 
     `raw_copies` are rows that sinks wrote again, which is allowed. `differing_copies` are those with other costs after
     another order of arrival; the latest copies must add up. `provisional_bills` differ in a peak that a correction
-    lowered. `problems` checks everything else.
+    lowered. `violated` are the fault's own invariants that do not hold. `problems` checks everything else.
     """
 
     fault: str
     version: str = ""
     hits: int = 0
     reordered: bool = False
+    violated: list[str] = field(default_factory=list)
     trouble: dict[str, int] = field(default_factory=dict)
     harmless: bool = False
     published: int = 0
@@ -88,7 +89,7 @@ class Outcome:
             f"{self.orphans} Python workers are still running": self.orphans,
             f"{self.peak_mib} MiB of memory": self.peak_mib > MEMORY_LIMIT_MIB,
         }
-        return [text for text, is_so in found.items() if is_so]
+        return [*self.violated, *(text for text, is_so in found.items() if is_so)]
 
     def _differ(self) -> bool:
         """True if outcomes differ from the oracle's.

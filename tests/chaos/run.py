@@ -12,7 +12,7 @@ import time
 import tomllib
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -60,6 +60,8 @@ class Run:
     proxy: Proxy
     peak_mib: int = 0
     revived: int = 0
+    #: Times at which faults struck, by name [s].
+    marks: dict[str, float] = field(default_factory=dict)
 
     def wait_until_healthy(self) -> float:
         """Wait until every operator is running in LOOKS consecutive polls; returns the seconds."""
@@ -182,7 +184,7 @@ def run(
         load = _without_last_quarter(load)
     with _deployed(fault, work, package) as (fixture, proxy):
         sabotage(fixture)
-        alerting = None if fault.kinesalite else create_alerting(fixture.stacks, ROUTES)
+        alerting = create_alerting(fixture.stacks, ROUTES) if _notifies(fault) else None
         if alerting and fault.pager:
             change_environment(fixture.url, alerting.functions["notifier"], AWS_ENDPOINT_URL_SNS=proxy.url)
         parallel = {"parallelism.default": fault.slots, "taskmanager.numberOfTaskSlots": fault.slots}
@@ -204,6 +206,9 @@ def run(
             running.wait_until_healthy()
             if alerting:
                 _settle(fixture)
+            outcome.violated = fault.check(running)
+            if alerting:
+                _settle(fixture)
             outcome.restarts, outcome.peak_mib = running.restarts(), running.peak_mib
             outcome.revived = running.revived
         time.sleep(MESSAGES_S)
@@ -218,6 +223,11 @@ def run(
     outcome.seconds = time.monotonic() - started
     (work / OUTCOME).write_text(json.dumps(dataclasses.asdict(outcome)), encoding="utf-8")
     return outcome
+
+
+def _notifies(fault: Fault) -> bool:
+    """True if people are notified of alerts. The endpoint's functions do not read kinesalite's streams."""
+    return fault.notifies and not fault.kinesalite
 
 
 def _version() -> str:
@@ -259,7 +269,7 @@ def _deployed(fault: Fault, work: Path, package: Path) -> Iterator[tuple[Cluster
                 create_stream(streams, name, shards)
         proxy = stack.enter_context(proxied({"*": url, "Kinesis": streams}))
         contracts = list(records_of(SAMPLES / "contracts.ndjson"))
-        triggers = () if fault.kinesalite else ("notifier",)
+        triggers = ("notifier",) if _notifies(fault) else ()
         options = {"shards": fault.shards, "triggers": triggers}
         # Half of the contracts are only in the snapshot: after a fault they must be in the restored state.
         # Readings wait for contracts at every restart: not until the load has ended.

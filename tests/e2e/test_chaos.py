@@ -82,7 +82,7 @@ def test_invariants_hold_with_all_failures(survived: tuple[Outcome, Path]) -> No
 
 
 def test_missing_checkpoints_are_detected(package: Path, tmp_path: Path) -> None:
-    fault = replace(ALL_AT_ONCE, act=strike_once, proxied=None, flink=NO_CHECKPOINTS)
+    fault = replace(ALL_AT_ONCE, act=strike_once, proxied=None, flink=NO_CHECKPOINTS, notifies=False)
     problems = run(fault, tmp_path / "run", 1500, RATE, limit_s=15, package=package).problems()
     assert any("are lost" in problem or "oracle" in problem for problem in problems), problems
 
@@ -97,7 +97,7 @@ def test_missing_deduplication_is_detected(package: Path, tmp_path: Path) -> Non
         changed = changed.replace("records_seen > 1", "FALSE")
         path.write_text(changed, encoding="utf-8")
 
-    quiet = replace(ALL_AT_ONCE, act=lambda run: 0, proxied=None)
+    quiet = replace(ALL_AT_ONCE, act=lambda run: 0, proxied=None, notifies=False)
     problems = run(quiet, tmp_path / "run", 1500, RATE, sabotage, limit_s=15, package=package).problems()
     assert any("bills differ" in problem for problem in problems), problems
 
