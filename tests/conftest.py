@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import gzip
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,7 @@ from tests.harness.oracle import Oracle
 from tests.harness.samples import is_malformed
 
 #: Files and folders whose tests share what is slow to make, and so run in one process, one after the other.
-TOGETHER = {
-    "the sample run": ("integration/test_sample_run", "integration/test_rerate", "integration/test_alert_commands"),
-    "templates": ("deploy/",),
-}
+TOGETHER = {"templates": ("deploy/",)}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -64,12 +62,29 @@ def environment_of_this_module() -> Iterator[None]:
     os.environ.update(before)
 
 
+def made_once(name: str, make: Callable[[Path], None]) -> Path:
+    """A folder of all processes of a test run: the first one that needs it makes it, the others wait."""
+    folder = Path(tempfile.gettempdir()) / "shared" / name
+    folder.parent.mkdir(exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            unfinished = folder.with_suffix(".unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir()
+            make(unfinished)
+            unfinished.rename(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
-def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Output of one bounded run over the sample readings."""
-    output = tmp_path_factory.mktemp("sample-run")
-    run_files(SAMPLES / "readings.ndjson.gz", SAMPLES / "contracts.ndjson", output, rules=SAMPLES / "rules.yaml")
-    return output
+def sample_run() -> Path:
+    """Output of one bounded run over the sample readings. Tests do not change it."""
+
+    def run(output: Path) -> None:
+        run_files(SAMPLES / "readings.ndjson.gz", SAMPLES / "contracts.ndjson", output, rules=SAMPLES / "rules.yaml")
+
+    return made_once("sample-run", run)
 
 
 @pytest.fixture(scope="session")
@@ -92,10 +107,8 @@ def sample_oracle(sample_records: list[bytes]) -> Oracle:
 
 
 @pytest.fixture(scope="session")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def package() -> Path:
     """The package for Managed Flink, built from this code."""
     from deploy.stream_job.package import build
 
-    path = tmp_path_factory.mktemp("package") / "flink-app.zip"
-    build(path)
-    return path
+    return made_once("package", lambda folder: build(folder / "flink-app.zip")) / "flink-app.zip"
