@@ -50,7 +50,9 @@ OPEN = [
 def publish_older(run: Run) -> None:
     """Publish an older contract of every meter, with another tariff, among thousands of contracts of other meters."""
     older = _changed({"issued_at": "2026-01-01T00:00:00Z", "assignments": [_FLAT]})
-    further = ({**older[0], "meter_id": f"further-{n}", "site_path": f"further/p/l/m{n}"} for n in range(FURTHER))
+    # Their tariff begins later, so nothing is expected of them: KPIs of silent meters are not what is tested.
+    later = {"assignments": [_FLAT | {"valid_from": "2030-01-01"}], "site_path": "further/process/line/meter"}
+    further = ({**older[0], **later, "meter_id": f"further-{number}"} for number in range(FURTHER))
     _publish(run, [*older, *further])
 
 
