@@ -15,6 +15,7 @@ from flink_job.commands.alerts import commands as alerts_commands
 from flink_job.commands.console import counted
 from flink_job.commands.console import fail as _fail
 from flink_job.commands.explain import explain
+from flink_job.commands.optimise import optimise_contract
 from flink_job.commands.period import From, To, day_of
 from flink_job.commands.rerate import rerate
 from flink_job.commands.tariffs import commands as tariffs_commands
@@ -34,6 +35,7 @@ app.command("rate")(rating.rate)
 app.command("compare")(rating.compare)
 app.command("rerate")(rerate)
 app.command("explain")(explain)
+app.command("optimise-contract")(optimise_contract)
 app.add_typer(tariffs_commands, name="tariffs")
 app.add_typer(alerts_commands, name="alerts")
 app.add_typer(uploads_commands, name="uploads")

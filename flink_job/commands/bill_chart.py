@@ -64,7 +64,7 @@ def load_by_hour(meters: Mapping[str, Intervals], zone: ZoneInfo) -> tuple[list[
 
 def draw_bills(bills: Sequence[BilledCycle], meters: Mapping[str, Intervals], zone: ZoneInfo, path: Path) -> None:
     """Write a chart of cost by month and load by hour to a file (.png, .svg or .pdf). Raises ChartError."""
-    figure, (above, below) = _figure(2, (11, 8))
+    figure, (above, below) = figure_of(2, (11, 8))
     months, costs = cost_by_month(bills)
     currency = bills[0].currency
     total = sum(billed.bill.total for billed in bills) / _MICRO
@@ -79,13 +79,13 @@ def draw_bills(bills: Sequence[BilledCycle], meters: Mapping[str, Intervals], zo
     below.set_yticks(range(0, _HOURS + 1, 6))
     below.set_ylabel(f"hour of the day ({zone.key})")
     below.set_title("Imported power by hour and day, all meters", loc="left")
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_comparison(ranked: Sequence[tuple[str, str, Totals]], path: Path) -> None:
     """Write a bar chart of tariffs, cheapest first, with one panel per currency. Raises ChartError."""
     currencies = sorted({currency for _, currency, _ in ranked})
-    figure, panels = _figure(len(currencies), (11, 1.5 + 0.6 * len(ranked)))
+    figure, panels = figure_of(len(currencies), (11, 1.5 + 0.6 * len(ranked)))
     for panel, currency in zip(panels, currencies, strict=True):
         found = [(name, totals) for name, of, totals in ranked if of == currency]
         names = [name for name, _ in found]
@@ -95,10 +95,11 @@ def draw_comparison(ranked: Sequence[tuple[str, str, Totals]], path: Path) -> No
         panel.invert_yaxis()
         panel.set_xlabel(f"cost [{currency}]")
     panels[0].set_title("The same readings under each tariff, cheapest first", loc="left")
-    _save(figure, path)
+    save(figure, path)
 
 
-def _figure(rows: int, size: tuple[float, float]) -> tuple[Figure, Sequence[Axes]]:
+def figure_of(rows: int, size: tuple[float, float]) -> tuple[Figure, Sequence[Axes]]:
+    """Return a figure with a column of panels. Raises ChartError."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -128,7 +129,8 @@ def _stacked_bars(
         axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), frameon=False, ncols=len(parts))
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure to a file. Raises ChartError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         figure.savefig(path, dpi=120)

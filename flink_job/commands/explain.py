@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from flink_job.commands.console import errors, fail, note
+from flink_job.commands.metered import by_contract, by_tariff
 from flink_job.commands.rate import (
     AnyDate,
     ContractedKw,
@@ -23,14 +24,12 @@ from flink_job.commands.rate import (
     explained,
     make_pricing,
     parse_zone,
-    read,
 )
 from flink_job.tenants import DEFAULT, qualified
 
 if TYPE_CHECKING:
     from flink_job.billing.explain import Metered
     from flink_job.billing.explain_lake import Lake
-    from flink_job.billing.run import Pricing
     from flink_job.tariffs.explain import Explanation
 
 
@@ -120,12 +119,12 @@ def explain(
         else:
             name = bill[0] if bill else meter_id
             if contracts:
-                metered = _by_contract(readings or (), contracts, tariffs, tenant, prices, timezone, name)
+                metered = by_contract(readings or (), contracts, tariffs, tenant, prices, timezone, name)
             else:
                 pricing = make_pricing(
                     tariff or (), timezone, currency, cycle_day, cycle_start, prices, contracted_kw, any_date
                 )
-                metered = _by_tariff(pricing, readings or (), name)
+                metered = by_tariff(pricing, readings or (), name)
             found = _of_meter(metered, moment, bill)
     _write(found, form, out)
 
@@ -137,40 +136,6 @@ def _of_meter(metered: Metered, moment: str, bill: tuple[str, str] | None) -> Se
         if bill:
             return explain_bill(metered, _day(bill[1]))
         return [explain_reading(metered, _instant_ms(moment, ZoneInfo(metered.terms.zone.key)))]
-
-
-def _by_tariff(pricing: Pricing, readings: Sequence[str], meter_id: str) -> Metered:
-    """Return a meter of files, priced by the versions of one tariff."""
-    from flink_job.billing.explain import Metered, meter_named
-    from flink_job.tariffs.history import versions_in_force
-
-    found = read(readings, ZoneInfo(pricing.terms.zone.key))
-    in_force = versions_in_force(pricing.versions, pricing.contracted_u)
-    return Metered(meter_id, meter_named(found.meters, meter_id), in_force, pricing.terms, pricing.series)
-
-
-def _by_contract(
-    readings: Sequence[str],
-    contracts: Sequence[str],
-    tariffs: str,
-    tenant: str,
-    prices: Sequence[str] | None,
-    timezone: str,
-    meter_id: str,
-) -> Metered:
-    """Return a meter of files, priced by its contract."""
-    from flink_job.batch.contracts import contracts_in_force
-    from flink_job.billing.documents import load_series
-    from flink_job.billing.explain import meter_named, metered_by
-    from flink_job.metering.changes import zone_of
-    from flink_job.tariffs.registry import open_registry
-
-    contract = contracts_in_force(contracts, note, tenant, accept_unknown=True).get(qualified(tenant, meter_id))
-    if contract is None:
-        fail(f"meter {meter_id!r} has no contract in {', '.join(contracts)}")
-    zone = timezone or zone_of(contract)
-    data = meter_named(read(readings, parse_zone(zone)).meters, meter_id)
-    return metered_by(contract, open_registry(tariffs), load_series(prices or (), zone), data)
 
 
 @contextmanager

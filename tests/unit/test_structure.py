@@ -33,6 +33,8 @@ PURE = (
     "flink_job.billing.rerate",
     "flink_job.billing.explain_lake",
     "flink_job.commands.explain",
+    "flink_job.billing.contract_power",
+    "flink_job.commands.optimise",
     "flink_job.alerts.document",
     "flink_job.alerts.state_machine",
     "flink_job.alerts.prefilter",

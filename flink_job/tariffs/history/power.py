@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flink_job.errors import MeteringError
 from flink_job.tariffs.calendar import Calendar
@@ -58,13 +59,17 @@ def power_above(context: SegmentContext, peaks: Peaks, power: Mapping[str, int])
     contracted = context.tariff.contracted
     if contracted is None or contracted.excess_rule is None or not len(peaks.window_ukwh):
         return {}
-    calendar = _calendar(context.tariff)
-    period = context.periods_at(_calendar, peaks.instant)
+    period, names = power_periods(context, peaks)
     demand = demand_ukw(context.tariff, peaks.window_ukwh)
     return {
-        name: np.where(period == calendar.periods.index(name), np.maximum(demand - power[name], 0), 0)
+        name: np.where(period == names.index(name), np.maximum(demand - power[name], 0), 0)
         for name in contracted.excess_e9
     }
+
+
+def power_periods(context: SegmentContext, peaks: Peaks) -> tuple[NDArray[np.int64], Sequence[str]]:
+    """Return the period of contracted power of each part of a reading, as an index of the names that follow."""
+    return context.periods_at(_calendar, peaks.instant), _calendar(context.tariff).periods
 
 
 def excess_amount(context: SegmentContext, contracted: Contracted, peaks: Peaks, name: str, above: Ints) -> Ints:

@@ -19,8 +19,9 @@ KINDS = ("2.0TD", "3.0TD", "6.1TD", "6.2TD", "6.3TD", "6.4TD")
 ZONES = ("peninsula", "balearics", "canaries", "ceuta", "melilla")
 WORKDAYS = ["mon", "tue", "wed", "thu", "fri"]
 DAY_D = ["sat", "sun", "holiday"]
-#: Years whose holidays are listed. All holidays have fixed dates, so the range can be extended.
-FIRST_YEAR, LAST_YEAR = 2021, 2040
+#: Years whose holidays are listed: also years before the law, whose readings are rated at present prices. All holidays
+#: have fixed dates, so the range can be extended.
+FIRST_YEAR, LAST_YEAR = 2015, 2040
 #: Above this contracted power [kW] a meter is of type 1 to 3, and excess is measured per quarter hour.
 MAXIMETER_UP_TO_KW = 50
 
