@@ -31,6 +31,15 @@ RULES = [
     {"rule_id": "gaps", "signal": "kpi.completeness", "window": "1h", "when": "< 0.8", "scope": {"meters": ["holes"]}},
     {"rule_id": "low", "signal": "kpi.energy_kwh", "window": "1h", "when": "< 3", "scope": {"meters": ["midnight"]}},
     {"rule_id": "line", "signal": "kpi.energy_kwh", "window": "1h", "per": "line", "when": "> 19"},
+    {
+        "rule_id": "shared",
+        "signal": "kpi.energy_kwh",
+        "window": "1h",
+        "per": "line",
+        "when": "> 10",
+        "scope": {"site": "s/*"},
+    },
+    {"rule_id": "spend", "signal": "kpi.cost", "window": "1h", "per": "line", "when": "> 0", "scope": {"site": "s/*"}},
 ]
 
 
@@ -56,6 +65,8 @@ CONTRACTS = [
     contract("holes"),
     contract("late-in-month"),
     contract("midnight", site_path="k/p/l/midnight", timezone="Asia/Kolkata"),
+    contract("euro", site_path="s/p/l/euro"),
+    contract("rupee", "inr-tiered", site_path="s/p/l/rupee"),
 ]
 RECORDS = [
     *(reading(meter, 15 * n, energy_kwh=5) for meter in ("plain", "press") for n in range(4)),
@@ -75,12 +86,15 @@ RECORDS = [
     *(reading("holes", minute, energy_kwh=1) for minute in (0, 45)),
     *(reading("midnight", 17 * 60 + 15 * n, energy_kwh=1) for n in range(12)),
     reading("late-in-month", 0, day="02-21", energy_kwh=5),
+    # Two hours of a line that is billed in two currencies: 16 and 1 kWh in EUR, 1 and 1 kWh in INR.
+    *(reading("euro", 15 * n, energy_kwh=4 if n < 4 else 0.25) for n in range(8)),
+    *(reading("rupee", 15 * n, energy_kwh=0.25) for n in range(8)),
 ]
 
 
 @pytest.fixture(scope="module")
-def alerts(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], tuple[Any, ...]]:
-    """(value, event time, cost) of the first raise by (rule, entity)."""
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Output of a run with all rules."""
     folder: Path = tmp_path_factory.mktemp("signals")
     rules = [{**LONG_AGO, **rule} for rule in RULES]
     (folder / "rules.json").write_text(json.dumps({"rules": rules}))
@@ -88,8 +102,14 @@ def alerts(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], tu
     readings = write_records(folder / "readings.ndjson", in_order)
     contracts = write_records(folder / "contracts.ndjson", CONTRACTS)
     run_files(readings, contracts, folder / "out", rules=folder / "rules.json")
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def alerts(lake: Path) -> dict[tuple[str, str], tuple[Any, ...]]:
+    """(value, event time, cost) of the first raise by (rule, entity)."""
     _, rows = query(
-        folder / "out",
+        lake,
         "SELECT rule_id, entity, value, strftime(event_time, '%H:%M'), cost, historical FROM alerts "
         "WHERE state = 'raised' ORDER BY event_time DESC",
     )
@@ -147,3 +167,14 @@ def test_windows(alerts: Any) -> None:
     ]  # fmt: skip
     assert alerts["line", "f/p/l-register"][0] == 48
     assert alerts["line", "f/p/l-plain"][0] == 20
+
+
+def test_each_currency_of_a_line_has_its_own_alerts(lake: Path) -> None:
+    """The clear hours in INR do not end the alert on the energy in EUR; its second hour does. Costs have two alerts."""
+    changes = "currency, state, value, strftime(event_time, '%H:%M')"
+    _, rows = query(lake, f"SELECT {changes} FROM alerts WHERE rule_id = 'shared' ORDER BY change_number")
+    assert rows == [("EUR", "raised", 16, "00:00"), ("EUR", "cleared", 1, "01:00")]
+    _, rows = query(
+        lake, "SELECT currency, unit, COUNT(DISTINCT alert_id) FROM alerts WHERE rule_id = 'spend' GROUP BY ALL"
+    )
+    assert sorted(rows) == [("EUR", "EUR", 1), ("INR", "INR", 1)]
