@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from datetime import UTC, date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,18 +123,31 @@ def put_rules(run: Run, name: str) -> None:
     run.marks["rules"] = time.time()
 
 
+def edit_rules(run: Run) -> int:
+    """Narrow the scopes of rules, remove half of them, restore all, narrow them again, each while alerts are open.
+
+    Nothing is killed: what is processed again under other rules makes other alerts.
+    """
+    for name in ("narrowed", "half", "all", "narrowed"):
+        if name != "all":
+            _wait(run, lambda: any(alert[1] == "any-power" for alert in _open(run)))
+        put_rules(run, name)
+        time.sleep(2 * RULES_REFRESH_S + PROCESSING_S)
+    return 4
+
+
 def unended(run: Run) -> list[str]:
     """Check, when readings have ended, that alerts of edited rules have ended; then remove the rules of the others.
 
     Their alerts must end within two refreshes, with the reason.
     """
     lake = run.fixture.work / "lake"
-    before, ended = _open_alerts(lake), _reasons(lake)
+    before, ended = _open(run), _reasons(lake)
     stale = [alert for alert in before if not _is_in_force(run, *alert[1:])]
     removed = {alert[0] for alert in before if alert[1] != KEPT}
     put_rules(run, "none")
-    _wait_until_none_is_open(run, removed)
-    left = removed & {alert[0] for alert in _open_alerts(lake)}
+    _wait(run, lambda: not removed & {alert[0] for alert in _open(run)})
+    left = removed & {alert[0] for alert in _open(run)}
     slowest_s = _slowest_s(lake, removed, run.marks["rules"])
     found = {
         f"{len(stale)} alerts are open whose rule is not in force, as {stale[:3]}": stale,
@@ -145,11 +159,14 @@ def unended(run: Run) -> list[str]:
     return [text for text, is_so in found.items() if is_so]
 
 
-def _open_alerts(lake: Path) -> list[tuple[str, str, str, str, str]]:
+def _open(run: Run) -> list[tuple[str, str, str, str, str]]:
     """Alert id, rule, entity, site path and tags of the alerts that have not ended."""
+    if not any((run.fixture.work / "lake" / "alerts").glob("**/*.parquet")):
+        return []
     last = ", ".join(f"arg_max({column}, change_number)" for column in ("rule_id", "entity", "site_path", "tags"))
     _, rows = query(
-        lake, f"SELECT alert_id, {last} FROM alerts GROUP BY alert_id HAVING NOT bool_or(state IN {ENDED}) ORDER BY 1"
+        run.fixture.work / "lake",
+        f"SELECT alert_id, {last} FROM alerts GROUP BY alert_id HAVING NOT bool_or(state IN {ENDED}) ORDER BY 1",
     )
     return [tuple(map(str, row)) for row in rows]  # type: ignore[misc]
 
@@ -164,9 +181,10 @@ def _is_in_force(run: Run, rule_id: str, entity: str, site_path: str, tags: str)
     return rule is not None and rule.concerns(Entity(entity, site_path, tags))
 
 
-def _wait_until_none_is_open(run: Run, alerts: set[str]) -> None:
+def _wait(run: Run, condition: Callable[[], bool]) -> None:
+    """Wait until the lake fulfils a condition, at most DELIVERED_S; what follows checks it."""
     deadline = time.monotonic() + DELIVERED_S
-    while time.monotonic() < deadline and alerts & {alert[0] for alert in _open_alerts(run.fixture.work / "lake")}:
+    while time.monotonic() < deadline and not condition():
         time.sleep(1)
         run.fixture.delivery.refresh()
 
