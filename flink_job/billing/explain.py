@@ -39,6 +39,13 @@ class Metered:
         """Yield the workings of each billing segment."""
         return rated_segments(self.in_force, self.terms, self.data, self.series)
 
+    def workings_at(self, instant_ms: int) -> Iterator[Workings]:
+        """Yield the workings of the billing segments that contain an instant [epoch ms]: one at most."""
+        for workings in self.workings():
+            segment = workings.context.billing.segment
+            if segment.segment_start_ms <= instant_ms < segment.segment_end_ms:
+                yield workings
+
     def history(self) -> History:
         """Return the costs and bills, as `rate` writes them."""
         return rate_history(self.in_force, self.terms, self.data, self.series)

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 from flink_job.billing.explain import Metered, explain_bill, explain_reading, metered_by
+from flink_job.billing.explain_arrival import Arrived, cost_as_it_came
 from flink_job.billing.measured import intervals_of, last_instant_ms, meters_in, prepare
 from flink_job.lake.database import open_lake
 from flink_job.lake.selection import Selection
@@ -45,7 +46,10 @@ class Lake:
             return [_compared(connection, meter_id, each) for each in explain_bill(metered, day)]
 
     def reading(self, reading_id: str) -> Explanation:
-        """Return the derivation of the exact cost of the interval of a reading, with its stored records as notes."""
+        """Return the derivation of the stored cost of a reading, in order of arrival.
+
+        If the bills before and after it do not explain it to the last digit, that of the exact cost in order of time.
+        """
         with self._open() as connection:
             found = connection.execute(
                 "SELECT tenant, meter_id, epoch_ms(interval_start) FROM costs WHERE reading_id = ?", [reading_id]
@@ -54,7 +58,10 @@ class Lake:
                 raise ExplanationError(
                     f"no reading {reading_id!r} in table costs: {_whereabouts(connection, reading_id)}"
                 )
-            return self._interval(connection, qualified(found[0], found[1]), int(found[2]))
+            meter_id, start_ms = qualified(found[0], found[1]), int(found[2])
+            arrived = cost_as_it_came(connection, self._metered(connection, meter_id), reading_id)
+            exact = self._interval(connection, meter_id, start_ms)
+            return exact if arrived is None else _as_it_came(exact, arrived, reading_id)
 
     def interval(self, meter_id: str, start_ms: int) -> Explanation:
         """Return the derivation of the exact cost of an interval of a meter."""
@@ -87,6 +94,15 @@ class Lake:
         if meter_id not in self.contracts:
             raise ExplanationError(f"meter {plain(meter_id)!r} has no contract in --contracts")
         return self.contracts[meter_id]
+
+
+def _as_it_came(exact: Explanation, arrived: Arrived, reading_id: str) -> Explanation:
+    """Return the explanation of a record's stored cost, with the notes of the exact cost of its interval."""
+    facts = {**exact.facts, "order": f"of arrival; records of this bill that came before: {arrived.earlier:,}"}
+    notes = [note for note in exact.notes if not note.startswith("the last reading")]
+    notes.insert(0, f"in order of time, as settled, the interval costs {exact.amount / 1e6:,.6f} {exact.currency}")
+    explanation = Explanation(f"stored cost of reading {reading_id}", exact.currency, facts, arrived.lines, notes)
+    return explanation.check({line.name: line.amount for line in arrived.lines})
 
 
 def _compared(connection: duckdb.DuckDBPyConnection, meter_id: str, explanation: Explanation) -> Explanation:

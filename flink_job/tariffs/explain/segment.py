@@ -24,6 +24,19 @@ def cost_lines(workings: Workings, number: int) -> Sequence[Line]:
     return _between(workings, number - 1 if number else None, number if number < count - 1 else count)
 
 
+def change_lines(before: Workings | None, after: Workings) -> list[Line]:
+    """Return what each line adds between the bills of two sets of readings of one segment; None has no reading."""
+    bills = [None if each is None else (each, len(each.context.data.start_ms)) for each in (before, after)]
+    old, new = ({n: {} for n in LINES} if bill is None else _all_terms(*bill) for bill in bills)
+    amounts = [dict.fromkeys(LINES, 0) if bill is None else _amounts(*bill) for bill in bills]
+    decimals = after.context.tariff.rounding.line_decimals
+    return [Line(n, differences(old[n], new[n]), amounts[0][n], amounts[1][n], decimals) for n in LINES]
+
+
+def _amounts(workings: Workings, at: int) -> dict[str, int]:
+    return {name: int(workings.amounts[name][at]) for name in LINES}
+
+
 def _between(workings: Workings, before: int | None, after: int) -> Sequence[Line]:
     """Return what each line adds between two states: after a reading of the segment (None: before the first)."""
     old, new = _all_terms(workings, before), _all_terms(workings, after)

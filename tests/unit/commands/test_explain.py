@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,37 @@ def test_a_reading_of_a_lake_names_what_the_stream_priced(tmp_path: Path) -> Non
     assert "revision 0 of 1.000000 kWh cost 0.100000" in text
     assert "with -0.150000 against this derivation" in text
     assert shown("m@2026-06-02T01:00", *where) == text
+
+
+def test_a_record_is_explained_in_order_of_arrival(tmp_path: Path) -> None:
+    """Hour 5 with 10 kWh came before hour 1 with 4 kWh, at 0.10 a kWh and 2 a kW.
+
+    The stream priced 10 kWh at 1.00 and a peak of 10 kW at 20, then 4 kWh at 0.40 without a new peak. In order of time,
+    hour 1 has a peak of 4 kW: 8.40. Then hour 1 was corrected to 12 kWh: 0.80 more, and 2 kW more of the peak: 4.
+    """
+    rows: list[dict[str, Any]] = [
+        came(5, "10", "1", "20", minute=1),
+        came(1, "4", "0.4", "0", minute=2),
+        came(1, "8", "0.8", "4", minute=3, reading_id="1b", revision=1, is_first=False),
+    ]
+    site = Site(tmp_path, [flat("t", "1", "0.10", demand={"window_s": 3600, "flat": [{"price": "2"}]})], costs=rows)
+    where = ["--lake", site.lake, "--contracts", contract(tmp_path), "--tariffs", tmp_path / "tariffs"]
+    first = shown("1", *where)
+    assert "stored cost of reading 1: 0.40 EUR" in first
+    assert "order: of arrival; records of this bill that came before: 1" in first
+    [document] = json.loads(shown("1", *where, "--format", "json"))
+    assert [line["line"] for line in document["lines"]] == ["energy"]
+    later = shown("1b", *where)
+    assert "stored cost of reading 1b: 4.80 EUR" in later
+    assert re.search(r"peak of all hours +4\.00 += 2 kW × 2 EUR/kW", later)
+    assert "12 kW in the demand interval from 2026-06-01 01:00" in later
+    assert "bill before 21.40, after 26.20 EUR" in later
+
+
+def came(hour: int, kwh: str, energy: str, demand: str, minute: int, **more: Any) -> dict[str, Any]:
+    """A row of `costs` that was priced at a minute of 10 June."""
+    amounts = {"demand_cost": Decimal(demand), "cost": Decimal(energy) + Decimal(demand)}
+    return cost(hour, kwh, energy, **{**amounts, "costed_at": datetime(2026, 6, 10, 0, minute), **more})
 
 
 def test_a_bill_of_a_lake_is_compared_with_what_is_stored(tmp_path: Path) -> None:
