@@ -46,7 +46,11 @@ COSTS = Table(
         _INTERVAL_START,
         _INTERVAL_S,
         _REVISION,
-        text("quality", "actual, estimated or edited"),
+        text(
+            "quality",
+            "actual, estimated or edited, as sent; of a register read also estimated (energy of a silence) or "
+            "implausible (a step beyond the highest power of the meter, without energy)",
+        ),
         text("device_id", "Device that sent the record"),
         long("sequence_number", "Message counter of the device, for gap detection"),
         _SITE_PATH,

@@ -45,6 +45,7 @@ RESOLVED = dict(
     reactive_export_packed=BIGINT,
     register_packed=BIGINT,
     rollover_ukwh=BIGINT,
+    highest_uw=BIGINT,  # highest power of the meter [1e-6 kW], of a register read
     tags=STRING,  # name=value, joined by ;
     contracted_uw=BIGINT,  # contracted power of the TOU period [1e-6 kW]
     heartbeats=DataTypes.ARRAY(DataTypes.STRING()),  # marks of Heartbeats
@@ -215,6 +216,13 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
                     if contract is None or contract.terms.contract is None
                     else contract.terms.contracted_uw(positions[number])
                     for contract, (_, number) in zip(contracts, resolutions, strict=True)
+                ],
+                dtype=np.int64,
+            ),
+            "highest_uw": np.array(
+                [
+                    ABSENT if contract is None or packed == ABSENT else contract.terms.highest_uw
+                    for contract, packed in zip(contracts, quantities["register_packed"].tolist(), strict=True)
                 ],
                 dtype=np.int64,
             ),

@@ -85,7 +85,8 @@ def reasons_of(
     """Return the reasons why charges of the exact bill may differ from the costs of the stream, by charge.
 
     The key "" has the reason of all other charges. `unmeasured_ms` is the time of the bill without readings [ms];
-    `moved` is the number of its intervals with different energy because register reads arrived out of order.
+    `moved` is the number of its intervals with different energy because register reads arrived out of order, or ended a
+    silence.
     """
     changed = "the contract or the tariff was changed after these readings were priced"
     left = ", ".join(tariff.left_to_settlement())
@@ -97,7 +98,7 @@ def reasons_of(
     if before.lowered and not left:
         found["demand_cost"] = f"{before.lowered} corrections lowered a quantity: a peak cannot shrink in the stream"
     if moved:
-        late = f"reads of a register came in another order: {moved} intervals have other energy"
+        late = f"reads of a register came in another order or after a silence: {moved} intervals have other energy"
         found["energy_cost"] = found["demand_cost"] = late
     silence = f"{unmeasured_ms / HOUR_MS:.2f} h without readings"
     if unmeasured_ms and tariff.fixed:

@@ -8,25 +8,36 @@ import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from flink_job.billing.columns import ReadingColumns
-from flink_job.billing.records import Rejects, read_reading_records
+from flink_job.billing.records import Registers, Rejects, read_reading_records
+from flink_job.billing.register_energy import Register, place_energy, with_registers
 from flink_job.billing.tables import COLUMNS, header_of, read_csv, read_parquet
 from flink_job.io.parquet import ParquetError, columns_in
 from flink_job.io.records import InputError, open_input
 from flink_job.metering.bounds import MAX_DETAIL
+from flink_job.metering.highest_power import highest_power_uw
 from flink_job.tariffs.history import Intervals
+
+#: Highest power of a meter of which nothing is known [1e-6 kW].
+DEFAULT_UW = highest_power_uw(None, (), Decimal(1))
 
 
 @dataclass
 class Readings:
-    """Intervals by meter, number of duplicates, and number of rejected records by reason code."""
+    """Intervals by meter, number of duplicates, and number of rejected records by reason code.
+
+    `estimated` and `implausible` count what was found in the reads of registers (see Placed).
+    """
 
     meters: dict[str, Intervals]
     duplicates: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
+    estimated: int = 0
+    implausible: int = 0
 
     @property
     def count(self) -> int:
@@ -34,14 +45,25 @@ class Readings:
         return sum(len(data.start_ms) for data in self.meters.values())
 
 
-def read_readings(names: Sequence[str], zone: ZoneInfo) -> Readings:
-    """Read all files. Raises InputError if they contain no reading; the message has the reason."""
-    rejects = Rejects()
-    parts = [_read(name, zone, rejects) for name in names]
+def read_readings(names: Sequence[str], zone: ZoneInfo, most_uw: int = DEFAULT_UW) -> Readings:
+    """Read all files; `most_uw`: highest power of a meter with registers [1e-6 kW].
+
+    Raises InputError if they contain no reading; the message has the reason.
+    """
+    rejects, registers = Rejects(), Registers()
+    parts = [_read(name, zone, rejects, registers) for name in names]
     meters, duplicates = ReadingColumns.concatenated(parts).by_meter()
     if not meters:
         raise InputError(_none_of(names, rejects))
-    return Readings(meters, duplicates, rejects.codes)
+    found = Readings(meters, duplicates, rejects.codes)
+    for meter, own in registers.items():
+        data = meters[meter]
+        lengths = dict(zip(data.start_ms.tolist(), (data.interval_ms // 1000).tolist(), strict=True))
+        placed = place_energy((Register.of(reads, most_uw) for reads in own.values()), lengths)
+        meters[meter] = with_registers(data, placed)
+        found.estimated += placed.estimated
+        found.implausible += placed.implausible
+    return found
 
 
 def _none_of(names: Sequence[str], rejects: Rejects) -> str:
@@ -70,7 +92,7 @@ def _header_hint(name: str) -> str:
     return f"{name}: the header is {header[:MAX_DETAIL]}; {needed}"
 
 
-def _read(name: str, zone: ZoneInfo, rejects: Rejects) -> ReadingColumns:
+def _read(name: str, zone: ZoneInfo, rejects: Rejects, registers: Registers) -> ReadingColumns:
     """Read a file: tables as columns, other files record by record with the parser of the stream."""
     suffix = Path(name.removesuffix(".gz")).suffix.lower()
     gzipped = name.endswith(".gz")
@@ -93,4 +115,4 @@ def _read(name: str, zone: ZoneInfo, rejects: Rejects) -> ReadingColumns:
         raise
     except Exception as error:  # an unexpected error is caused by the content of the file
         raise InputError(f"{name}: {type(error).__name__}: {error}"[:MAX_DETAIL]) from error
-    return read_reading_records(name, rejects, int(time.time() * 1000))
+    return read_reading_records(name, rejects, int(time.time() * 1000), registers)

@@ -5,23 +5,27 @@ from __future__ import annotations
 import contextlib
 from base64 import b64decode
 from collections import Counter
+from collections.abc import Mapping
 
 import duckdb
 import numpy as np
 
 from flink_job.billing.adjustments import Key, Streamed
+from flink_job.billing.overlaps import without_replaced
 from flink_job.billing.quarter_hours import prepare_windows
+from flink_job.billing.register_energy import Register, place_energy
 from flink_job.metering.bounds import MAX_RECORD_BYTES
 from flink_job.metering.changes import Places
 from flink_job.metering.contract import Contract
+from flink_job.metering.highest_power import highest_power_of
 from flink_job.metering.packing import QuantityError, multiplied, pack, unpack
-from flink_job.metering.reading import parse_reading
-from flink_job.metering.registers import RegisterRead, keep_newest, register_energy
+from flink_job.metering.reading import MAX_INTERVAL_S, parse_reading
+from flink_job.metering.registers import RegisterRead, keep_newest
 from flink_job.metering.units import to_micro
 from flink_job.tariffs.bill_lines import COST_COLUMNS
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.history import Intervals
-from flink_job.tenants import DEFAULT, SEPARATOR
+from flink_job.tenants import DEFAULT, SEPARATOR, plain
 
 _ANY_TIME_MS = 1 << 52
 
@@ -42,7 +46,8 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         f"""
         CREATE TEMP TABLE intervals AS
-        SELECT {_METER} AS meter_id, epoch_ms(interval_start) AS start_ms, MAX(revision), MAX(interval_s),
+        SELECT {_METER} AS meter_id, epoch_ms(interval_start) AS start_ms, MAX(revision),
+          arg_max(interval_s, revision * {MAX_INTERVAL_S + 1} + interval_s),
           SUM(energy_kwh), SUM(export_kwh), SUM(reactive_kvarh), SUM(reactive_export_kvarh)
         FROM costs GROUP BY tenant, costs.meter_id, interval_start
         """
@@ -78,8 +83,9 @@ def _prepare_unpriced(connection: duckdb.DuckDBPyConnection) -> None:
 def intervals_of(connection: duckdb.DuckDBPyConnection, contract: Contract) -> tuple[Intervals, Ints]:
     """Return (intervals after all corrections, beginnings of intervals with different register energy) of a meter.
 
-    The intervals include unpriced ones, and corrections that are unpriced. The beginnings [epoch ms] are of those
-    intervals whose exact energy from register reads differs from that of the stream.
+    The intervals include unpriced ones, and corrections that are unpriced, but none that a longer one of a higher
+    revision replaces. The beginnings [epoch ms] are of those intervals whose exact energy from register reads differs
+    from that of the stream. Raises OverlapError.
     """
     rows = connection.execute(
         "SELECT * EXCLUDE meter_id FROM intervals WHERE meter_id = ? ORDER BY start_ms",
@@ -87,28 +93,34 @@ def intervals_of(connection: duckdb.DuckDBPyConnection, contract: Contract) -> t
     ).fetchall()
     found = {row[0]: [row[2], *(to_micro(quantity) for quantity in row[3:])] for row in rows}
     costed = {row[0]: row[1] for row in rows}
+    revisions = dict(costed)
     for start, (interval_s, quantities) in _unpriced(connection, contract).items():
         newer = [at for at, (revision, _) in quantities.items() if revision > costed.get(start, -1)]
         if newer or start not in found:
             row = found.setdefault(start, [interval_s, 0, 0, 0, 0])
             for at in newer:
-                row[at] = quantities[at][1]
-    moved = _registers(connection, contract)
+                row[0], row[at] = interval_s, quantities[at][1]
+                revisions[start] = max(revisions.get(start, 0), quantities[at][0])
+    moved = _registers(connection, contract, {start: row[0] for start, row in found.items()})
     for start, (interval_s, ukwh) in moved.items():
         found.setdefault(start, [interval_s, 0, 0, 0, 0])[1] += ukwh
     columns = np.array([[start, *found[start]] for start in sorted(found)], dtype=np.int64).T
     others = np.array([start for start, (_, ukwh) in moved.items() if ukwh], dtype=np.int64)
-    return Intervals(columns[0], columns[1] * 1000, *columns[2:]), others
+    data = Intervals(columns[0], columns[1] * 1000, *columns[2:])
+    revision = np.array([revisions.get(start, 0) for start in sorted(found)], dtype=np.int64)
+    return without_replaced(plain(contract.meter_id), data, revision), others
 
 
-def _registers(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dict[int, tuple[int, int]]:
-    """Return (length [s], exact minus streamed energy [1e-6 kWh]) by beginning of each interval with a register read.
+def _registers(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, known: Mapping[int, int]
+) -> dict[int, tuple[int, int]]:
+    """Return (length [s], exact minus streamed energy [1e-6 kWh]) by beginning of each interval with register energy.
 
-    The earliest read retains its streamed energy if that was computed from reads that are not in the lake.
+    The earliest read retains its streamed energy if that was computed from reads that are not in the lake. `known` has
+    the lengths [s] of the intervals of the meter by beginning.
     """
     places = Places(contract)
     registers: dict[str, dict[int, RegisterRead]] = {}
-    lengths: dict[int, int] = {}
     streamed: Counter[tuple[str, int]] = Counter()
     rows = connection.execute(
         "SELECT * EXCLUDE meter_id FROM register_values WHERE meter_id = ?", [contract.meter_id]
@@ -120,18 +132,17 @@ def _registers(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dic
             size = None if rollover_kwh is None else multiplied(to_micro(rollover_kwh), multiplier)
         except QuantityError:  # unpriced in the stream as well
             continue
-        keep_newest(registers.setdefault(register, {}), start, RegisterRead(value, size))
-        lengths[start] = max(lengths.get(start, 0), interval_s)
+        keep_newest(registers.setdefault(register, {}), start, RegisterRead(value, size, interval_s))
         streamed[register, start] += to_micro(streamed_kwh)
-    moved: Counter[int] = Counter(dict.fromkeys(lengths, 0))
-    for register, reads in registers.items():
-        exact, first = dict(register_energy(reads)), min(reads)
-        before = streamed[register, first]
-        if sum(exact.values()) + before <= sum(streamed[register, start] for start in reads):
-            exact[first] = before
-        for start, ukwh in exact.items():
-            moved[start] += ukwh - streamed[register, start]
-    return {start: (lengths[start], ukwh) for start, ukwh in moved.items()}
+    own = {name: Register.of(reads, highest_power_of(contract)) for name, reads in registers.items()}
+    for name, (reads, steps) in own.items():
+        first, before = steps[0], streamed[name, steps[0].start_ms]
+        if sum(step.ukwh for step in steps) + before <= sum(streamed[name, start] for start in reads):
+            first.ukwh = before
+    moved = place_energy(own.values(), known).found
+    for (_, start), ukwh in streamed.items():
+        moved[start][1] -= ukwh
+    return {start: (interval_s, ukwh) for start, (interval_s, ukwh) in moved.items()}
 
 
 def _unpriced(
@@ -156,6 +167,8 @@ def _unpriced(
             reading.reactive_import_packed,
             reading.reactive_export_packed,
         )
+        if max(-1 if new is None else new for new in packed) > max(row[1:]):
+            row[0] = reading.interval_s or 0
         row[1:] = [max(old, -1 if new is None else new) for old, new in zip(row[1:], packed, strict=True)]
     found: dict[int, tuple[int, dict[int, tuple[int, int]]]] = {}
     for start, row in newest.items():

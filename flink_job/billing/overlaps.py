@@ -33,14 +33,21 @@ def replaced(data: Intervals, revision: Ints) -> tuple[NDArray[np.bool_], NDArra
 
 def without_replaced(meter: str, data: Intervals, revision: Ints) -> Intervals:
     """Return the intervals without the replaced ones. Raises OverlapError."""
-    gone, unclear = replaced(data, revision)
-    if len(unclear):
-        outer, inner = (_shown(data, int(row)) for row in unclear[0])
+    gone, pairs = replaced(data, revision)
+    unclear = [(outer, inner) for outer, inner in pairs.tolist() if _count_twice(data, outer, inner)]
+    if unclear:
+        outer, inner = (_shown(data, row) for row in unclear[0])
         raise OverlapError(
             f"meter {meter}: {len(unclear)} readings lie within longer ones, so their energy would count twice: "
             f"{inner} within {outer}; keep one of them, or give the one that counts a higher revision"
         )
     return data.part(~gone) if gone.any() else data
+
+
+def _count_twice(data: Intervals, outer: int, inner: int) -> bool:
+    """Return True if two readings have a quantity in common."""
+    quantities = (data.import_ukwh, data.export_ukwh, data.reactive_uvarh, data.capacitive_uvarh)
+    return any(quantity[outer] and quantity[inner] for quantity in quantities)
 
 
 def _shown(data: Intervals, row: int) -> str:

@@ -12,7 +12,7 @@ from flink_job.io.records import read_parts
 from flink_job.metering.bounds import MAX_RECORD_BYTES
 from flink_job.metering.packing import REVISION_BITS
 from flink_job.metering.reading import ParsedReading, parse_reading
-from flink_job.metering.registers import RegisterRead, keep_newest, register_energy
+from flink_job.metering.registers import RegisterRead, keep_newest
 from flink_job.metering.units import QUANTITY_LIMIT
 
 #: Synthetic future years may be rated; a date further ahead comes from a wrong clock and would create bills for
@@ -35,10 +35,16 @@ class Rejects:
         self.first = self.first or f"{name}:{line}: {reading.detail or reading.reason}"
 
 
-def read_reading_records(name: str, rejects: Rejects, now_ms: int) -> ReadingColumns:
-    """Return the readings of a file as columns; adds invalid records to `rejects`. Raises InputError."""
+Registers = dict[str, dict[str, dict[int, RegisterRead]]]
+"""Reads by meter, register and start."""
+
+
+def read_reading_records(name: str, rejects: Rejects, now_ms: int, registers: Registers) -> ReadingColumns:
+    """Return the readings of a file as columns; adds invalid records to `rejects`, and reads to `registers`.
+
+    Raises InputError.
+    """
     newest: dict[tuple[str, int], list[int]] = {}
-    registers: dict[tuple[str, str], dict[int, RegisterRead]] = {}
     for line, payload in read_parts(name):
         reading = parse_reading(payload, now_ms, MAX_RECORD_BYTES, _YEARS_AHEAD * _YEAR_S)
         if reading.reason is not None:
@@ -52,12 +58,12 @@ def read_reading_records(name: str, rejects: Rejects, now_ms: int) -> ReadingCol
             row[0] = reading.interval_s if new > known else max(row[0], reading.interval_s)
         row[1:] = map(max, row[1:], values)
         if reading.register_packed is not None:
-            dial = registers.setdefault((reading.meter_id, reading.register_id or ""), {})
-            keep_newest(dial, reading.start_ms, RegisterRead(reading.register_packed, reading.rollover_ukwh))
-    for (meter, _), reads in registers.items():
-        for start_ms, ukwh in register_energy(reads):
-            row = newest[meter, start_ms]
-            row[1] = max(row[1], 0) + ukwh
+            register = registers.setdefault(reading.meter_id, {}).setdefault(reading.register_id or "", {})
+            keep_newest(
+                register,
+                reading.start_ms,
+                RegisterRead(reading.register_packed, reading.rollover_ukwh, reading.interval_s),
+            )
     return _columns(newest)
 
 

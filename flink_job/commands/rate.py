@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -20,7 +21,6 @@ from flink_job.errors import MeteringError
 if TYPE_CHECKING:
     from flink_job.billing.inputs import Readings
     from flink_job.billing.run import Pricing, Totals
-    from flink_job.tariffs.history import Intervals
 
 console = Console()
 #: Terminal width that a comparison by line needs; a narrower terminal shows only totals.
@@ -50,6 +50,14 @@ Prices = Annotated[
 ]
 AnyDate = Annotated[bool, typer.Option(help="Rate readings of any date by the newest tariff version.")]
 Chart = Annotated[Path | None, typer.Option(help="Write a chart to this file: .png, .svg or .pdf.")]
+MaxPowerKw = Annotated[
+    float | None,
+    typer.Option(
+        min=0.001,
+        help="Highest power that a meter can measure: a step of a register beyond it is no energy. "
+        "Default: ten times the contracted power, or 10 MW.",
+    ),
+]
 ContractedKw = Annotated[str, typer.Option(help="Contracted power, such as P1=50,P2=50.")]
 
 
@@ -66,6 +74,7 @@ def rate(
     cycle_start: CycleStarts = None,
     prices: Prices = None,
     contracted_kw: ContractedKw = "",
+    max_power_kw: MaxPowerKw = None,
     any_date: AnyDate = False,
     chart: Chart = None,
 ) -> None:
@@ -80,12 +89,14 @@ def rate(
         --readings sample_data/year.csv.gz --timezone Etc/GMT-1 --any-date \\
         --out out --chart out/bills.png
     """
+    from flink_job.billing.notices import notices
     from flink_job.billing.run import rate_meters, write_results
 
     started = time.monotonic()
     with explained():
         pricing = make_pricing(tariff, timezone, currency, cycle_day, cycle_start, prices, contracted_kw, any_date)
-        found = read([*readings, *(more or ())], ZoneInfo(pricing.terms.zone.key))
+        most_uw = _highest_power(max_power_kw, contracted_kw)
+        found = read([*readings, *(more or ())], ZoneInfo(pricing.terms.zone.key), most_uw)
         with progress_bar("rating", found.count) as progress:
             totals, bills = write_results(rate_meters(pricing, found.meters, True, progress), out)
         if chart is not None:
@@ -93,7 +104,8 @@ def rate(
 
             draw_bills(bills, found.meters, ZoneInfo(pricing.terms.zone.key), chart)
     _summary(totals, pricing.versions[0].currency)
-    _note_estimates(pricing, found.meters)
+    for line in notices(pricing.versions, pricing.terms.zone, found.meters):
+        note(line)
     console.print(
         f"{counted(totals.readings, 'reading')} of {counted(totals.meters, 'meter')}, "
         f"{counted(totals.bills, 'bill')} in "
@@ -101,20 +113,6 @@ def rate(
     )
     if chart is not None:
         console.print(f"chart: {chart}")
-
-
-def _note_estimates(pricing: Pricing, meters: Mapping[str, Intervals]) -> None:
-    """Note the readings whose demand is estimated."""
-    from flink_job.tariffs.history import count_straddling
-
-    for tariff in pricing.versions:
-        count = sum(count_straddling(data, tariff, pricing.terms.zone) for data in meters.values())
-        if count:
-            note(
-                f"demand is estimated: {counted(count, 'reading')} straddle demand intervals of "
-                f"{tariff.demand_window_s} s and are divided by time"
-            )
-            return
 
 
 def compare(
@@ -126,6 +124,7 @@ def compare(
     cycle_day: CycleDay = 1,
     prices: Prices = None,
     contracted_kw: ContractedKw = "",
+    max_power_kw: MaxPowerKw = None,
     any_date: AnyDate = False,
     out: Annotated[Path | None, typer.Option(help="Write the bills under every tariff to this CSV file.")] = None,
     chart: Chart = None,
@@ -143,7 +142,7 @@ def compare(
 
     with explained():
         zone = parse_zone(timezone)
-        found = read([*readings, *(more or ())], zone)
+        found = read([*readings, *(more or ())], zone, _highest_power(max_power_kw, contracted_kw))
         options, faults = alternatives(tariffs, timezone, currency)
         comparison = Comparison(found.meters)
         with progress_bar("comparing", len(options)) as progress:
@@ -205,16 +204,37 @@ def parse_zone(timezone: str) -> ZoneInfo:
         fail(f"--timezone {timezone}: not an IANA time zone; examples: Europe/Madrid, America/New_York, Etc/GMT-1")
 
 
-def read(names: Sequence[str], zone: ZoneInfo) -> Readings:
-    """Read all files; print the number of rejected records and duplicates."""
+def _highest_power(max_power_kw: float | None, contracted_kw: str) -> int:
+    """Return the highest power of a meter [1e-6 kW] by the options of a command."""
+    from flink_job.billing.documents import contracted
+    from flink_job.metering.highest_power import highest_power_uw
+    from flink_job.metering.units import MICRO
+
+    stated = None if max_power_kw is None else Decimal(str(max_power_kw))
+    powers = [Decimal(power_u) / MICRO for power_u in contracted(contracted_kw).values()]
+    return highest_power_uw(stated, powers, Decimal(1))
+
+
+def read(names: Sequence[str], zone: ZoneInfo, most_uw: int) -> Readings:
+    """Read all files; print the number of rejected records and duplicates, and what is uncertain in register reads.
+
+    `most_uw`: highest power of a meter [1e-6 kW].
+    """
     from flink_job.billing.inputs import read_readings
 
     with errors.status("reading"):
-        found = read_readings(names, zone)
+        found = read_readings(names, zone, most_uw)
     for code, count in found.rejected.most_common():
         note(f"{counted(count, 'record')} rejected: {code}")
     if found.duplicates:
         note(f"{counted(found.duplicates, 'duplicate')} ignored: each interval counts once")
+    if found.estimated:
+        note(f"energy is estimated: {counted(found.estimated, 'interval')} of silences of registers, spread by time")
+    if found.implausible:
+        note(
+            f"{counted(found.implausible, 'register read')} without energy: an exchanged register, a wrong value, or "
+            f"more than {most_uw / 1_000_000:,.6g} kW (--max-power-kw)"
+        )
     return found
 
 

@@ -27,7 +27,7 @@ def check(
     timezone: Annotated[str, typer.Option(help="Time zone of URDB records.")] = "UTC",
     currency: Currency = "USD",
     interval_s: Annotated[
-        int | None, typer.Option(min=1, max=86_400, help="Interval of the readings [s]: says if demand is estimated.")
+        int | None, typer.Option(min=1, max=86_400, help="Interval of the readings [s]: says what a bill has to guess.")
     ] = None,
 ) -> None:
     """Check tariff documents.
@@ -39,6 +39,7 @@ def check(
       python -m flink_job tariffs check sample_data/tariffs --interval-s 600
     """
     from flink_job.billing.documents import load_document
+    from flink_job.billing.notices import for_interval
     from flink_job.io.records import InputError
     from flink_job.tariffs.claims import ambiguous
     from flink_job.tariffs.model import Tariff, TariffError
@@ -56,11 +57,8 @@ def check(
         print(f"{tariff.tariff_id} {tariff.version}: {tariff.currency}, from {tariff.valid_from}{until}")
         if left := list(tariff.left_to_settlement()):
             print(f"  provisional in the stream until settled: {', '.join(left)}")
-        if interval_s and tariff.estimates_demand(interval_s):
-            print(
-                f"  demand is estimated: readings of {interval_s} s straddle demand intervals of "
-                f"{tariff.demand_window_s} s and are divided by time"
-            )
+        for line in for_interval(tariff, interval_s) if interval_s else ():
+            print(f"  {line}")
     for tariffs in checked.values():
         faults += ambiguous(tariffs)
     if faults:

@@ -29,6 +29,7 @@ BILL = KeyedUpdates(
         ("reactive_import_after_uvarh", "reactive_import_uvarh"),
         ("reactive_export_after_uvarh", "reactive_export_uvarh"),
         ("time_ms", "time_ms"),
+        ("register_demand_ukwh", "register_demand_ukwh"),
     ),
     slots="slots",
     shown="demand_ukwh",

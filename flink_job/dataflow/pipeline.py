@@ -16,6 +16,7 @@ from flink_job.dataflow.functions import Functions
 from flink_job.dataflow.operators.alert_states import alert_state_machines, detect_presence
 from flink_job.dataflow.operators.keyed_aggregate import aggregate_by_key
 from flink_job.dataflow.operators.keyed_updates import update_by_key
+from flink_job.dataflow.operators.register_energy import energy_of_reads
 from flink_job.dataflow.operators.split_records import split_records
 from flink_job.dataflow.operators.temporal_join import Start, StoredRows, join_as_of, join_latest
 from flink_job.dataflow.operators.window_rollup import Rollup, combine, roll_up
@@ -54,7 +55,7 @@ def define_pipeline(
     _state_ttl(t_env, days=0)
     decode(t_env, views)
     resolve(t_env, views, settings)
-    registers(views)
+    registers(t_env, views)
 
     _state_ttl(t_env, settings.job.state_days)
     revise(t_env, views, settings.job)
@@ -104,15 +105,14 @@ def resolve(t_env: StreamTableEnvironment, views: Views, settings: Settings) -> 
     )
     views.add("resolve/with_contract")
     views.materialize("resolve/placed", all_columns(), Uid.RESOLVE)
-    views.materialize("resolve/resolved", with_processing_time("processed_at"), Uid.FLATTEN)
+    views.materialize("resolve/resolved", all_columns(), Uid.FLATTEN)
     views.add("resolve/rejected", "resolve/unpriced", "resolve/priceable")
 
 
-def registers(views: Views) -> None:
+def registers(t_env: StreamTableEnvironment, views: Views) -> None:
     """Reads of cumulative registers to energy, in the order of their meter's records."""
-    views.add("registers/register_reads", "registers/register_steps", "registers/register_totals")
-    views.add("registers/register_span")
-    views.materialize("registers/register_energy", all_columns(), Uid.REGISTERS)
+    views.add("registers/register_reads", "registers/register_values")
+    energy_of_reads(t_env, "register_values", "register_energy", Uid.REGISTERS)
 
 
 def revise(t_env: StreamTableEnvironment, views: Views, job: Job) -> None:

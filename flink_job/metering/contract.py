@@ -55,6 +55,7 @@ class Contract(msgspec.Struct, frozen=True):
     `cycle_starts`: explicit start days of the cycles, which replace `billing_day`; the last one ends the last cycle.
     `multiplier`: CT/PT ratio that quantities are multiplied by.
     `interval_s`: interval of the readings [s]; 0 if it is learned from them.
+    `max_power_kw`: highest power that the meter can measure; see flink_job.metering.highest_power for its default.
     `tags`: labels for alert rules, such as the gateway.
     `tenant`: owner of the meter; empty for the tenant of the stream or file.
     `devices`: IoT things authorized for the meter; empty for every device of the tenant.
@@ -75,6 +76,7 @@ class Contract(msgspec.Struct, frozen=True):
     tenant: str = ""
     devices: tuple[str, ...] = ()
     interval_s: int = 0
+    max_power_kw: Decimal | None = None
     changes: tuple[Change, ...] = ()
     supply_point: str = ""
     role: Role | Literal[""] = ""
@@ -102,6 +104,7 @@ class Outline(msgspec.Struct, frozen=True):
     billing_day: msgspec.Raw = msgspec.Raw()
     cycle_starts: msgspec.Raw = msgspec.Raw()
     multiplier: msgspec.Raw = msgspec.Raw()
+    max_power_kw: msgspec.Raw = msgspec.Raw()
     changes: msgspec.Raw = msgspec.Raw()
 
     @property
@@ -113,6 +116,7 @@ class Outline(msgspec.Struct, frozen=True):
             bytes(self.billing_day),
             bytes(self.cycle_starts),
             bytes(self.multiplier),
+            bytes(self.max_power_kw),
         )
 
 

@@ -41,6 +41,9 @@ def parse_contract(payload: bytes | str, accept_unknown: bool = False) -> Contra
     _check_supply(of, contract)
     if not 0 <= contract.interval_s <= 86_400:
         raise ContractError(f"{of}: interval_s is {contract.interval_s}; it must be in 0..86400")
+    most = contract.max_power_kw
+    if most is not None and not (most.is_finite() and 0 < most <= MAX_CONTRACTED_KW):
+        raise ContractError(f"{of}: max_power_kw is {most:.6g}; it must be in (0, {MAX_CONTRACTED_KW}]")
     check_terms(of, contract)
     return in_order(contract)
 

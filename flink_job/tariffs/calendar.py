@@ -86,6 +86,10 @@ class Calendar:
         rules = (rule for rule in self.rules if rule.season in (None, season))
         return frozenset(period for rule in rules for _, period in rule.bands)
 
+    def border_minutes(self) -> frozenset[int]:
+        """Return the minutes of the local day at which a period begins, other than midnight."""
+        return frozenset(minute for rule in self.rules for minute, _ in rule.bands if minute)
+
     def _rule_for(self, kinds: set[str], day: date) -> DayRule:
         season = self._season_of(day)
         for rule in self.rules:

@@ -11,6 +11,7 @@ import numpy as np
 from flink_job.metering.changes import Places, billing_days, zone_of
 from flink_job.metering.contract import Assignment, Contract, of_tenant
 from flink_job.metering.contract_document import parse_contract, parse_outline
+from flink_job.metering.highest_power import highest_power_of
 from flink_job.metering.packing import ABSENT
 from flink_job.metering.site import Entity, meter_at, meter_of
 from flink_job.metering.units import to_micro
@@ -37,10 +38,12 @@ class ContractTerms:
     The contract itself is retained only if it specifies contracted power.
     """
 
-    __slots__ = ("contract", "contracted", "multiplier", "registry", "timeline")
+    __slots__ = ("contract", "contracted", "highest_uw", "multiplier", "registry", "timeline")
 
-    def __init__(self, contract: Contract, timeline: NumberedTimeline, registry: TariffRegistry) -> None:
-        self.timeline, self.registry = timeline, registry
+    def __init__(
+        self, contract: Contract, timeline: NumberedTimeline, registry: TariffRegistry, highest_uw: int
+    ) -> None:
+        self.timeline, self.registry, self.highest_uw = timeline, registry, highest_uw
         self.multiplier = None if contract.multiplier == 1 else contract.multiplier
         has_power = any(assignment.contracted_kw for assignment in contract.assignments)
         self.contract = contract if has_power else None
@@ -141,7 +144,9 @@ class ContractCache:
             contract = of_tenant(parse_contract(document, accept_unknown=True), self.tenant)
             if len(self.terms) >= MAX_CONTRACTS:
                 self.terms.clear()
-            found = self.terms[key] = ContractTerms(contract, self._timeline(contract), self.registry)
+            found = self.terms[key] = ContractTerms(
+                contract, self._timeline(contract), self.registry, highest_power_of(contract)
+            )
         return found
 
     def _changing(self, document: str) -> ResolvedContract:
@@ -151,7 +156,7 @@ class ContractCache:
         first, *later = (
             ResolvedContract(
                 meter_at(place),
-                ContractTerms(place, timeline, self.registry),
+                ContractTerms(place, timeline, self.registry, highest_power_of(contract)),
                 frozenset(contract.devices),
             )
             for place in places.contracts

@@ -43,13 +43,18 @@ _DECIMALS = 6
 
 
 class Quantity(IntEnum):
-    """Quantities of a reading, in the order of the operator's columns; TIME [ms] is 0 in all but its first record."""
+    """Quantities of a reading, in the order of the operator's columns.
+
+    TIME [ms] is 0 in all but its first record. READ is the energy of a register read in its own interval: that of a
+    silence before it makes no demand.
+    """
 
     IMPORT = 0
     EXPORT = 1
     REACTIVE_IMPORT = 2
     REACTIVE_EXPORT = 3
     TIME = 4
+    READ = 5
 
 
 #: Families of groups: the energy of demand intervals, the net energy of hours by TOU period (added to the
@@ -168,7 +173,9 @@ class BillPlan:
         """
         peaks, interval_s = self.of["peaks"], reading.interval_s
         is_alone = len(reading.parts) == 1 and interval_s >= self.window_s and not reading.is_read
-        energy = self._net() + positive() if self.tariff.is_netted else self._measured(Quantity.IMPORT)
+        energy = self._measured(Quantity.READ if reading.is_read else Quantity.IMPORT)
+        if self.tariff.is_netted and not reading.is_read:
+            energy = self._net() + positive()
         for each in reading.parts:
             yield energy
             if interval_s > self.window_s:

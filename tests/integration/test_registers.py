@@ -20,6 +20,9 @@ from tests.integration.test_rules_of_the_stream import contract, reading
 #: Quarter hours of a day; the register rolls over at 1000 kWh, once.
 HOURS = range(0, 24 * 60, 15)
 SHUFFLED = tuple(f"shuffled-{number}" for number in range(6))
+#: A day with wrong values, an exchange at noon and a roll-over: in order, with some disorder, and shuffled.
+TROUBLED = ("troubled", *(f"disordered-{number}" for number in range(4)))
+SHAKEN = tuple(f"shaken-{number}" for number in range(3))
 
 
 def read(meter: str, minute: int, kwh: float, **more: Any) -> bytes:
@@ -31,17 +34,55 @@ def day_of(meter: str) -> list[bytes]:
     return [read(meter, minute, (900 + 3.5 * number) % 1000) for number, minute in enumerate(HOURS)]
 
 
+def troubled_day_of(meter: str) -> list[bytes]:
+    """A read each quarter hour, 1 kWh apart: 47 from 980 on over the roll-over at 1000, 47 of another one from 300.
+
+    Six values are wrong, by more than the 40 kW of the meter: four alone, and two of 0, one after the other.
+    """
+    values = [float((980 + number) % 1000) for number in range(48)] + [300.0 + number for number in range(48)]
+    for number, wrong in {5: 400.0, 25: 700.0, 35: 500.0, 60: 800.0, 70: 0.0, 71: 0.0}.items():
+        values[number] = wrong
+    return [read(meter, minute, kwh) for minute, kwh in zip(HOURS, values, strict=True)]
+
+
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("registers")
-    meters = ["ordered", *SHUFFLED, "swapped", "corrected", "two-dials", "set-back", "ratio"]
-    contracts = [contract(meter, "eur-tou", **({"multiplier": 40} if meter == "ratio" else {})) for meter in meters]
+    meters = [
+        "ordered",
+        *SHUFFLED,
+        "swapped",
+        "corrected",
+        "two-dials",
+        "set-back",
+        "ratio",
+        "silent",
+        "bounded",
+        *TROUBLED,
+        *SHAKEN,
+    ]
+    stated: dict[str, dict[str, Any]] = {"ratio": {"multiplier": 40}, "bounded": {"max_power_kw": 100}}
+    stated |= {key: {"max_power_kw": 40} for key in (*TROUBLED, *SHAKEN)}
+    tariffs = {"silent": "eur-demand"}
+    contracts = [contract(meter, tariffs.get(meter, "eur-tou"), **stated.get(meter, {})) for meter in meters]
     records = day_of("ordered")
     for number, meter in enumerate(SHUFFLED):
         reads = day_of(meter)
         random.Random(number).shuffle(reads)
         records += reads
+    for number, meter in enumerate((*TROUBLED, *SHAKEN)):
+        order = random.Random(number)
+        late = 0 if meter == "troubled" else 96 if meter in SHAKEN else 4
+        # Each read comes up to `late` quarter hours later.
+        records += [
+            read
+            for _, read in sorted((at + order.uniform(0, late), read) for at, read in enumerate(troubled_day_of(meter)))
+        ]
     records += [
+        # 10 hours of 12 kW, of which there is no read between the second and the last.
+        *(read("silent", minute, kwh) for minute, kwh in [(0, 0), (15, 3), (600, 120), (615, 123)]),
+        # 100 kW are 25 kWh in a quarter hour: 60 is none, 85 counts from 60.
+        *(read("bounded", minute, kwh) for minute, kwh in [(0, 0), (15, 25), (30, 60), (45, 85)]),
         # The first two of a new register change places.
         *(read("swapped", minute, kwh) for minute, kwh in [(15, 107), (0, 100), (30, 110)]),
         # The newer revision of 00:15 comes first.
@@ -55,7 +96,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for minute in (0, 15, 30)
             for dial, kwh in (("high", 500 + minute), ("low", 5 + minute / 15))
         ),
-        # A later read that is lower is no energy before the first.
+        # Set back by 110 kWh: it counts on from there.
         *(read("set-back", minute, kwh) for minute, kwh in [(0, 300), (15, 310), (30, 200), (45, 205)]),
         *(read("ratio", minute, kwh) for minute, kwh in [(15, 2), (0, 1), (30, 4)]),
     ]
@@ -89,8 +130,8 @@ def test_the_first_two_of_a_register_may_change_places(lake: Path) -> None:
 
 
 def test_an_older_revision_of_a_read_is_not_lost(lake: Path) -> None:
-    # 10 begins, 20 adds 10, the older 25 adds 5, and 40 adds 15: 30 in all, as if it had come first.
-    assert energy(lake, "corrected") == [0, 5, 10, 15]
+    # 10 begins, 20 adds 10, the older 25 changes nothing, and 40 adds 20: 30 in all, as if it had come first.
+    assert energy(lake, "corrected") == [0, 10, 20]
 
 
 def test_two_dials_of_one_meter_both_count(lake: Path) -> None:
@@ -98,8 +139,41 @@ def test_two_dials_of_one_meter_both_count(lake: Path) -> None:
     assert sum(energy(lake, "two-dials")) == 32  # type: ignore[call-overload]
 
 
-def test_a_dial_that_is_set_back_counts_from_its_highest(lake: Path) -> None:
-    assert energy(lake, "set-back") == [0, 10, 0, 0]
+def test_a_register_that_is_set_back_counts_on_from_there(lake: Path) -> None:
+    assert energy(lake, "set-back") == [0, 10, 0, 5]
+
+
+def test_a_step_beyond_the_highest_power_has_no_energy(lake: Path) -> None:
+    sql = "SELECT energy_kwh, quality FROM costs WHERE meter_id = 'bounded' ORDER BY interval_start"
+    assert query(lake, sql)[1] == [(0, "actual"), (25, "actual"), (0, "implausible"), (25, "actual")]
+
+
+@pytest.mark.parametrize("meter", TROUBLED)
+def test_wrong_values_and_an_exchange_cost_the_same_in_some_disorder(lake: Path, meter: str) -> None:
+    # 47 differences of the register, and 47 of the one that replaced it.
+    assert sum(energy(lake, meter)) == 94  # type: ignore[call-overload]
+    assert exact(lake, meter) == exact(lake, "troubled")
+
+
+@pytest.mark.parametrize("meter", SHAKEN)
+def test_rerate_finds_wrong_values_and_an_exchange_in_reads_without_any_order(lake: Path, meter: str) -> None:
+    assert exact(lake, meter) == exact(lake, "troubled")
+
+
+def test_the_energy_of_a_silence_is_estimated_and_makes_no_peak(lake: Path) -> None:
+    """117 kWh in nine hours and three quarters at 12 kW; without a spread the quarter hour would have 468 kW."""
+    sql = "SELECT energy_kwh, quality, provisional FROM costs WHERE meter_id = 'silent' ORDER BY interval_start"
+    assert query(lake, sql)[1][2:3] == [(117, "estimated", True)]
+    sql = "SELECT SUM(demand_cost) FROM costs WHERE meter_id = 'silent'"
+    ((streamed,),) = query(lake, sql)[1]
+    ((settled,),) = query(lake, sql.replace("costs", "bills"))[1]
+    assert streamed == settled > 0
+
+
+def test_settlement_spreads_the_energy_of_a_silence_by_quarter_hour(lake: Path) -> None:
+    sql = "SELECT energy_kwh FROM adjustments WHERE meter_id = 'silent' AND energy_kwh <> 0 ORDER BY window_start"
+    # From 00:30 on 38 quarter hours of 3 kWh, which the stream had counted at 10:00.
+    assert [row[0] for row in query(lake, sql)[1]] == [3] * 38 + [-114]
 
 
 @pytest.mark.parametrize("meter", SHUFFLED)

@@ -63,7 +63,7 @@ def test_the_energy_of_register_reads_adds_up_even_in_whole_intervals() -> None:
     plan, bill = BillPlan(tariff(**TOU)), Bill()
     updates = plan.updates(placed(0, [DemandPart(0, 0, 0, QUARTER_S * 1000)], QUARTER_S, is_read=True))
     # The second read of the interval has what it adds, 3, as its quantity.
-    assert [bill.apply(updates, {0: (0, energy)}) for energy in (8, 3)] == [8, 11]
+    assert [bill.apply(updates, {Quantity.READ: (0, energy)}) for energy in (8, 3)] == [8, 11]
 
 
 def test_a_longer_reading_counts_with_its_mean_power() -> None:

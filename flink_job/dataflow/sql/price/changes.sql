@@ -18,6 +18,8 @@ SELECT
   reactive_import_after_uvarh,
   reactive_export_after_uvarh,
   CASE WHEN is_first THEN CAST(interval_s AS BIGINT) * 1000 ELSE CAST(0 AS BIGINT) END AS time_ms,
+  register_demand_ukwh,
+  register_condition,
   import_total_ukwh,
   export_total_ukwh
 FROM deltas

@@ -7,7 +7,7 @@ SELECT
   -- The clock of a device cannot advance event time beyond the time of arrival.
   LEAST(start_ms + interval_s * 1000, EXTRACT(EPOCH FROM priced.carried.arrival) * 1000) AS observed_ms,
   priced.carried.revision AS revision,
-  priced.carried.quality AS quality,
+  CASE register_condition WHEN 1 THEN 'estimated' WHEN 2 THEN 'implausible' ELSE priced.carried.quality END AS quality,
   priced.carried.device_id AS device_id,
   priced.carried.sequence_number AS sequence_number,
   priced.carried.shard AS shard,

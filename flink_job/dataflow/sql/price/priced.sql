@@ -5,6 +5,7 @@ SELECT
   start_ms,
   interval_s,
   is_first,
+  register_condition,
   import_ukwh,
   export_ukwh,
   reactive_import_uvarh,

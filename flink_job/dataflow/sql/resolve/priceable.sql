@@ -5,6 +5,7 @@ SELECT
   interval_s,
   register_id,
   rollover_ukwh,
+  highest_uw,
   bill_key,
   tou_period,
   updates,
@@ -13,7 +14,6 @@ SELECT
   reactive_import_packed,
   reactive_export_packed,
   register_packed,
-  processed_at,
   CAST(
     ROW(reading_id, revision, quality, device_id, sequence_number, shard, record_position,
       arrival, site_path, segment_key, day_start_ms, day_s, measurements, tags, contracted_uw, demand_estimated)

@@ -34,6 +34,7 @@ SELECT
   NULLIF(r.place.reactive_export_packed, -1) AS reactive_export_packed,
   NULLIF(r.place.register_packed, -1) AS register_packed,
   NULLIF(r.place.rollover_ukwh, -1) AS rollover_ukwh,
+  r.place.highest_uw AS highest_uw,
   r.reading.measurements AS measurements,
   r.place.tags AS tags,
   r.place.contracted_uw AS contracted_uw,

@@ -17,7 +17,9 @@ SELECT
     AND reactive_export_top = reactive_export_previous
     AND register_top = register_previous
     AND COALESCE(register_energy_ukwh, 0) = 0 AS is_repeat,
-  is_overtaken,
+  is_overtaken OR register_condition = 1 AS is_overtaken,
+  register_condition,
+  COALESCE(register_demand_ukwh, 0) AS register_demand_ukwh,
   COALESCE(MOD(NULLIF(import_top, -1), ${QUANTITY_LIMIT}), 0) - COALESCE(MOD(NULLIF(import_previous, -1), ${QUANTITY_LIMIT}), 0)
   + COALESCE(register_energy_ukwh, 0) AS import_ukwh,
   COALESCE(MOD(NULLIF(export_top, -1), ${QUANTITY_LIMIT}), 0) - COALESCE(MOD(NULLIF(export_previous, -1), ${QUANTITY_LIMIT}), 0) AS export_ukwh,
