@@ -1,4 +1,4 @@
-"""What readings do not say and a bill needs: notices of `rate` and `tariffs check`."""
+"""Notices of `rate` and `tariffs check` about readings that a bill has to guess about."""
 
 from __future__ import annotations
 

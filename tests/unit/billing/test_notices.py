@@ -1,4 +1,4 @@
-"""What `rate` and `tariffs check` say of readings that a bill has to guess about."""
+"""Notices of `rate` and `tariffs check` about readings that a bill has to guess about."""
 
 from __future__ import annotations
 
