@@ -17,7 +17,7 @@ from flink_job.tariffs.cycle import Segment, segment_of
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.model import Tariff
 from flink_job.tariffs.plan import BillPlan
-from flink_job.tariffs.provisional import estimated, provisional_segments
+from flink_job.tariffs.provisional import estimated, lowered, provisional_segments
 from flink_job.tariffs.rating import marginal
 from flink_job.tariffs.registry import UnknownTariffError
 from flink_job.tariffs.state import STREAM_LINES, Basis, State
@@ -46,8 +46,7 @@ class PriceInput(NamedTuple):
 
     `import_total`, `export_total`: energy of the whole interval [1e-6 kWh], ABSENT if the record has none.
     `demand`: energy of the demand interval, of two the larger [1e-6 kWh]. `contracted`: power [1e-6 kW] or ABSENT.
-    `imported`: energy that the record adds [1e-6 kWh], negative for a correction that lowers a quantity. `slots`: the
-    slots of the bill after and before the record (see flink_job.tariffs.plan), int64 as bytes.
+    `slots`: the slots of the bill after and before the record (see flink_job.tariffs.plan), int64 as bytes.
     """
 
     meter_id: pd.Series
@@ -66,7 +65,6 @@ class PriceInput(NamedTuple):
     is_first: pd.Series
     is_overtaken: pd.Series
     tou_period: pd.Series
-    imported: pd.Series
     slots: pd.Series
 
 
@@ -233,7 +231,6 @@ def _costs(batch: PriceInput, resolved: _Segments, with_bills: bool) -> _Costs:
     periods = batch.tou_period.to_numpy(np.int64)
     start_ms = batch.start_ms.to_numpy(np.int64)
     end_ms = start_ms + batch.interval_s.to_numpy(np.int64) * 1000
-    is_lowered = batch.imported.to_numpy(np.int64) < 0
     amounts = np.zeros((len(_AMOUNTS), count), dtype=np.int64)
     provisional = batch.is_overtaken.to_numpy(bool).copy()
     names = np.empty(count, dtype=object)
@@ -246,9 +243,8 @@ def _costs(batch: PriceInput, resolved: _Segments, with_bills: bool) -> _Costs:
         charges = marginal(tariff, basis, before, state)
         for line, amount in enumerate((*charges, charges.cost)):
             amounts[line, rows] = amount
-        # A correction that lowers a quantity cannot lower a peak in the stream.
-        provisional[rows] |= is_lowered[rows] & tariff.has_demand
-        provisional[rows] |= provisional_segments(tariff, resolved.segments, codes) | estimated(before, state)
+        provisional[rows] |= provisional_segments(tariff, resolved.segments, codes)
+        provisional[rows] |= lowered(tariff, before, state) | estimated(before, state)
         names[rows] = np.array(tariff.periods, dtype=object)[periods[rows]]
         if with_bills and not tariff.depends_on_order:
             bills[:, rows] = bills_of(tariff, resolved.segments, codes, state, end_ms[rows])

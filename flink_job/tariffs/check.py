@@ -72,6 +72,8 @@ def _all_tiers(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _demand(demand: Mapping[str, Any]) -> Iterator[str]:
     if "flat" in demand and "flat_by_month" in demand:
         yield "demand: give flat or flat_by_month, not both"
+    if demand.get("daily") and "highest_days" in demand:
+        yield "demand: give daily or highest_days, not both"
     slide = demand.get("slide_s", 0)
     if slide and demand.get("window_s", 900) % slide:
         yield f"demand/slide_s: {slide} does not divide the window of {demand.get('window_s', 900)} s"

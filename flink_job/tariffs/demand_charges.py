@@ -38,13 +38,18 @@ class Block(NamedTuple):
         return np.minimum(above, self.width_ukwh) if self.width_ukwh else above
 
 
+def peak_count(tariff: Tariff) -> int:
+    """Return the number of peaks whose sum the accumulators of peaks are."""
+    return tariff.demand.highest_days or 1
+
+
 def demand_blocks(tariff: Tariff) -> list[Block]:
-    """Return the tiers of all demand slots, in order of their slots."""
+    """Return the tiers of all demand slots, in order of their slots; of the sum of several peaks if it is billed."""
     found = []
     for slot, tiers in enumerate((tariff.flat_demand, *tariff.tou_demand)):
         low = 0
         for tier in tiers:
-            upper = None if tier.bound_u is None else tier.bound_u * tariff.demand_window_s // _HOUR_S
+            upper = None if tier.bound_u is None else peak_ukwh(tariff, tier.bound_u)
             if upper is None or upper > low:
                 found.append(Block(slot, low, 0 if upper is None else upper - low, tier.price_e9))
             low = upper or low
@@ -68,7 +73,12 @@ def demand_amount(tariff: Tariff, basis: Basis, state: State) -> Ints:
     terms = [times(block.of(peaks[block.slot]), block.price_e9) for block in blocks]
     part, month = month_share(tariff, basis)
     numerator = times(total(terms), part * _HOUR_S)
-    return round_div(numerator, times(month, tariff.demand_window_s * TO_MICRO)).astype(np.int64)
+    return round_div(numerator, times(month, tariff.demand_window_s * peak_count(tariff) * TO_MICRO)).astype(np.int64)
+
+
+def peak_ukwh(tariff: Tariff, demand_u: int) -> int:
+    """Return the accumulator of peaks [1e-6 kWh] at which a demand [1e-6 kW] is billed."""
+    return demand_u * tariff.demand_window_s // _HOUR_S * peak_count(tariff)
 
 
 def demand_ukw(tariff: Tariff, energy: Ints) -> Ints:
@@ -78,12 +88,17 @@ def demand_ukw(tariff: Tariff, energy: Ints) -> Ints:
 
 def billed_ukw(tariff: Tariff, state: State) -> Ints:
     """Return the billed demand [1e-6 kW]: the peak of all hours, at least the minimum of the tariff."""
-    return np.maximum(demand_ukw(tariff, state.peak_ukwh[0]), tariff.demand.minimum_u)
+    return np.maximum(peak_ukw(tariff, state.peak_ukwh[0]), tariff.demand.minimum_u)
+
+
+def peak_ukw(tariff: Tariff, peak: Ints) -> Ints:
+    """Return the demand [1e-6 kW] of an accumulator of peaks: of the peak, or the mean of the highest ones."""
+    return np.asarray(demand_ukw(tariff, peak) // peak_count(tariff))
 
 
 def demand_with_minimum(tariff: Tariff, basis: Basis, state: State) -> Ints:
     """Return the demand charge; the part of a minimum demand accrues with time, the excess with the peak."""
-    least = tariff.demand.minimum_u * tariff.demand_window_s // _HOUR_S
+    least = peak_ukwh(tariff, tariff.demand.minimum_u)
     if not least or not tariff.has_demand or tariff.demand.daily:
         return demand_amount(tariff, basis, state)
     none = zeros(basis)
@@ -91,6 +106,12 @@ def demand_with_minimum(tariff: Tariff, basis: Basis, state: State) -> Ints:
     base = demand_amount(tariff, basis, State((), (), (none + least, *(none for _ in state.peak_ukwh[1:]))))
     accrued = round_div(times(counted_ms(basis, state), base), basis.segment_end_ms - basis.segment_start_ms)
     return np.asarray(demand_amount(tariff, basis, State((), (), billed)) - base + accrued.astype(np.int64))
+
+
+def apparent(active: Ints, reactive: Ints) -> Ints:
+    """Return the apparent energy of demand intervals [1e-6 kVAh], rounded down, from active and reactive energy."""
+    pairs = zip(active.tolist(), reactive.tolist(), strict=True)
+    return np.array([isqrt(x * x + y * y) if y else x for x, y in pairs], dtype=np.int64)
 
 
 class PowerCharge(NamedTuple):

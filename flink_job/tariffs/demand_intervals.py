@@ -64,7 +64,7 @@ class DemandIntervals:
         if tariff.demand_periods:
             periods = (tariff.demand.calendar or tariff.calendar).periods
             slot = tariff.demand_periods.get(periods[self.demand.period_at(instant_ms)], 0)
-        day_ms = self.days.day_of(instant_ms)[0] if tariff.demand.daily else 0
+        day_ms = self.days.day_of(instant_ms)[0] if tariff.demand.daily or tariff.demand.highest_days else 0
         return DemandPart(slot, window_ms, from_ms, to_ms, day_ms, self._power_at(instant_ms))
 
     def _power_at(self, instant_ms: int) -> int | None:

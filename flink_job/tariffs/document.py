@@ -179,6 +179,8 @@ def _demand(document: Any) -> Demand:
         ),
         flat_by_month=tuple(_tiers(tiers) for tiers in document.get("flat_by_month", ())),
         calendar=None if own is None else Calendar.read(own, default=ALL_HOURS),
+        in_kva=document.get("unit") == "kVA",
+        highest_days=document.get("highest_days", 0),
     )
 
 

@@ -67,7 +67,11 @@ class Ratchet:
 
 @dataclass(frozen=True)
 class Demand:
-    """Demand rules other than flat and TOU tiers. `slide_s` is 0 for clock-aligned demand intervals."""
+    """Demand rules other than flat and TOU tiers. `slide_s` is 0 for clock-aligned demand intervals.
+
+    `in_kva`: demand is apparent power. `highest_days`: the mean of the highest peaks of so many days is billed; 0 for
+    the highest of all.
+    """
 
     slide_s: int
     daily: bool
@@ -75,6 +79,8 @@ class Demand:
     ratchet: Ratchet | None
     flat_by_month: tuple[Tiers, ...]
     calendar: Calendar | None
+    in_kva: bool = False
+    highest_days: int = 0
 
 
 @dataclass(frozen=True)

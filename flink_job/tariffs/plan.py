@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flink_job.tariffs.demand_charges import demand_blocks
-from flink_job.tariffs.exact import Ints
+from flink_job.tariffs.exact import Ints, total
 from flink_job.tariffs.model import Contracted, Tariff
 from flink_job.tariffs.state import State
 from flink_job.tariffs.updates import (
@@ -23,6 +23,7 @@ from flink_job.tariffs.updates import (
     block,
     group,
     highest,
+    hypot,
     keep,
     maximum,
     negate,
@@ -37,6 +38,7 @@ from flink_job.tariffs.updates import (
     show,
     square,
     take,
+    top,
 )
 
 _DECIMALS = 6
@@ -57,9 +59,9 @@ class Quantity(IntEnum):
     READ = 5
 
 
-#: Families of groups: the energy of demand intervals, the net energy of hours by TOU period (added to the
-#: instant), and (from DAY on, by demand slot) the peaks of days.
-DEMAND, NET, DAY = 0, 1, 2
+#: Families of groups: the energy of demand intervals, the net energy of hours by TOU period (added to the instant), the
+#: reactive energy of demand intervals, and (from DAY on, by demand slot) the peaks of days.
+DEMAND, NET, REACTIVE, DAY = 0, 1, 2, 3
 _HOUR_MS = 3_600_000
 _HOUR_S = 3_600
 
@@ -108,6 +110,7 @@ class BillPlan:
     def __init__(self, tariff: Tariff, power_u: Sequence[int] = ()) -> None:
         periods, contracted = len(tariff.periods), tariff.contracted
         self.tariff, self.window_s = tariff, tariff.demand_window_s
+        self.peaks, self.tops = 1 + len(tariff.tou_demand), tariff.demand.highest_days
         self.blocks = demand_blocks(tariff) if tariff.demand.daily else []
         self.adds_squares = contracted is not None and contracted.excess_rule == "root_of_squares"
         charged = contracted is not None and contracted.excess_rule is not None and power_u
@@ -116,8 +119,8 @@ class BillPlan:
             "time": 1,
             "imported": periods,
             "exported": periods,
-            "peaks": 1 + len(tariff.tou_demand),
-            "reactive": periods if tariff.reactive else 0,
+            "peaks": self.peaks * max(self.tops, 1),
+            "reactive": periods if tariff.reactive or tariff.demand.in_kva else 0,
             "capacitive": periods if tariff.reactive else 0,
             "months": 0 if tariff.export.rule == "net_metering" else len(tariff.adjustment_e9),
             "blocks": len(self.blocks),
@@ -136,6 +139,7 @@ class BillPlan:
         operations = [counted + add(of["time"][0]), self._energy(reading)]
         if of["reactive"]:
             operations.append(take(Quantity.REACTIVE_IMPORT) + add(of["reactive"][reading.period]))
+        if of["capacitive"]:
             operations.append(take(Quantity.REACTIVE_EXPORT) + add(of["capacitive"][reading.period]))
         return program(self.slots, *operations, *self._demand(reading))
 
@@ -171,30 +175,38 @@ class BillPlan:
         A reading as long as the demand interval, or longer, shows the demand by itself; shorter readings and the energy
         of register reads are added up by demand interval. A longer reading counts with its mean power.
         """
-        peaks, interval_s = self.of["peaks"], reading.interval_s
-        is_alone = len(reading.parts) == 1 and interval_s >= self.window_s and not reading.is_read
         energy = self._measured(Quantity.READ if reading.is_read else Quantity.IMPORT)
         if self.tariff.is_netted and not reading.is_read:
             energy = self._net() + positive()
         for each in reading.parts:
-            yield energy
-            if interval_s > self.window_s:
-                yield scale(self.window_s, interval_s)
-            elif each.to_ms - each.from_ms < interval_s * 1000:
-                yield part(each.from_ms, each.to_ms, interval_s * 1000)
-            if not is_alone:
-                yield group(DEMAND, each.window_ms)
-            yield from map(maximum, sorted({peaks[0], peaks[each.slot]}))
+            if self.tariff.demand.in_kva:
+                yield self._in_window(energy, DEMAND, each, reading) + keep()
+                yield self._in_window(take(Quantity.REACTIVE_IMPORT), REACTIVE, each, reading) + hypot()
+            else:
+                yield self._in_window(energy, DEMAND, each, reading)
+            yield from () if self.tops else map(maximum, sorted({self.of["peaks"][slot] for slot in (0, each.slot)}))
             yield show()
-            if self.blocks or self.excess_u:
+            if self.blocks or self.excess_u or self.tops:
                 yield keep()
                 yield from self._daily(each)
                 yield from self._excess(each)
 
+    def _in_window(self, quantity: bytes, family: int, each: DemandPart, reading: Placed) -> bytes:
+        """Take the sum of a quantity in a demand interval, of which the reading has a part."""
+        interval_s = reading.interval_s
+        is_alone = len(reading.parts) == 1 and interval_s >= self.window_s and not reading.is_read
+        if interval_s > self.window_s:
+            quantity += scale(self.window_s, interval_s)
+        elif each.to_ms - each.from_ms < interval_s * 1000:
+            quantity += part(each.from_ms, each.to_ms, interval_s * 1000)
+        return quantity if is_alone else quantity + group(family, each.window_ms)
+
     def _daily(self, each: DemandPart) -> Iterator[bytes]:
-        """Yield the updates by the peak of a day: the sums over days of its parts in the tiers of its demand slots."""
-        for slot in sorted({0, each.slot}) if self.blocks else ():
+        """Yield the updates by the peak of a day: the list of the highest ones, or the sums of its parts in tiers."""
+        for slot in sorted({0, each.slot}) if self.blocks or self.tops else ():
             yield recall() + highest(DAY + slot, each.day_ms)
+            if self.tops:
+                yield top(self.of["peaks"][slot * self.tops], self.tops)
             for number, tier in zip(self.of["blocks"], self.blocks, strict=True):
                 if tier.slot == slot:
                     yield block(number, tier.low_ukwh, tier.width_ukwh)
@@ -216,7 +228,10 @@ class BillPlan:
             return tuple(slots[self.of[name].start : self.of[name].stop])
 
         names = ("reactive", "capacitive", "months", "blocks", "excess", "dynamic")
-        return State(taken("imported"), taken("exported"), taken("peaks"), slots[0], *map(taken, names))
+        peaks = taken("peaks")
+        if self.tops:
+            peaks = tuple(total(peaks[at : at + self.tops]) for at in range(0, len(peaks), self.tops))
+        return State(taken("imported"), taken("exported"), peaks, slots[0], *map(taken, names))
 
 
 def excess_limits(contracted: Contracted, power_u: Sequence[int]) -> tuple[int, ...]:

@@ -35,6 +35,14 @@ def _is_provisional(tariff: Tariff, segment: Segment) -> bool:
     )
 
 
+def lowered(tariff: Tariff, before: State, after: State) -> NDArray[np.bool_]:
+    """Return True for corrections that lower a quantity of demand: the stream cannot lower a peak."""
+    if not tariff.has_demand and tariff.contracted is None:
+        return np.zeros(1, dtype=bool)
+    pairs = ((before.imported_ukwh, after.imported_ukwh), (before.reactive_uvarh, after.reactive_uvarh))
+    return np.asarray(np.any([low > high for pair in pairs for low, high in zip(*pair, strict=True)], axis=0))
+
+
 def estimated(before: State, after: State) -> NDArray[np.bool_]:
     """Return True for readings that are charged at an estimated price, as theirs is not known yet."""
     if not after.dynamic:

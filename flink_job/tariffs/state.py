@@ -20,12 +20,14 @@ class State(NamedTuple):
     """Accumulators of a billing segment, arrays of shape (n,).
 
     `imported_ukwh[p]`, `exported_ukwh[p]`: energy in TOU period p [1e-6 kWh]. `peak_ukwh[s]`: energy of the demand
-    interval with the highest demand [1e-6 kWh]; slot 0 for all hours, slot s for demand period s. `time_ms`: time with
-    readings. Only of tariffs that need them: `reactive_uvarh[p]`, `capacitive_uvarh[p]`, reactive energy in and out
-    [1e-6 kvarh]; `month_ukwh[m]`, imported energy by month of the year [1e-6 kWh]; `block_ukwh`, sums over days of the
-    part of the day's peak in each tier of each demand slot [1e-6 kWh]; `excess`, of demand above the contracted power,
-    by period (see flink_job.tariffs.plan); `dynamic`, the charge at dynamic prices, as quotient and remainder of 1e9 of
-    1e-15 currency, and the energy whose price was not known [1e-6 kWh].
+    interval with the highest demand [1e-6 kWh], or the sum of the highest ones of several days; slot 0 for all hours,
+    slot s for demand period s. `time_ms`: time with readings.
+
+    Only of tariffs that need them: `reactive_uvarh[p]`, `capacitive_uvarh[p]`, reactive energy in and out [1e-6 kvarh];
+    `month_ukwh[m]`, imported energy by month of the year [1e-6 kWh]; `block_ukwh`, sums over days of the part of the
+    day's peak in each tier of each demand slot [1e-6 kWh]; `excess`, of demand above the contracted power, by period
+    (see flink_job.tariffs.plan); `dynamic`, the charge at dynamic prices, as quotient and remainder of 1e9 of 1e-15
+    currency, and the energy whose price was not known [1e-6 kWh].
     """
 
     imported_ukwh: tuple[Ints, ...]

@@ -25,6 +25,8 @@ class Operation(IntEnum):
     BLOCK = 15
     PRODUCT = 16
     SQUARE = 17
+    HYPOT = 18
+    TOP = 19
 
 
 #: Base of the quotients and remainders of products.
@@ -76,6 +78,11 @@ def plus() -> bytes:
     return _encoded(Operation.PLUS)
 
 
+def hypot() -> bytes:
+    """Take the square root, rounded down, of the sum of the squares of the value and the remembered one."""
+    return _encoded(Operation.HYPOT)
+
+
 def group(family: int, instant_ms: int) -> bytes:
     """Add the change to the sum of a group, by family (below 256) and instant [epoch ms], and take that sum."""
     return _encoded(Operation.GROUP, family, instant_ms)
@@ -104,6 +111,11 @@ def product(slot: int, factor: int) -> bytes:
 def square(slot: int, low: int) -> bytes:
     """Add the change of the square of the value above `low` to two slots: quotient and remainder by BASE."""
     return _encoded(Operation.SQUARE, slot, low)
+
+
+def top(slot: int, count: int) -> bytes:
+    """Replace the value before by the value in a descending list of the highest values of groups, `count` slots."""
+    return _encoded(Operation.TOP, slot, count)
 
 
 def maximum(slot: int) -> bytes:

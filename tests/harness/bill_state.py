@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,9 @@ class Bill:
                     pair = kept
                 case Operation.PLUS:
                     pair = pair[0] + kept[0], pair[1] + kept[1]
+                case Operation.HYPOT:
+                    low, high = (isqrt(value**2 + other**2) for value, other in zip(pair, kept, strict=True))
+                    pair = low, high
                 case Operation.GROUP:
                     key = next(read), next(read)
                     pair = self.groups[key], self.groups[key] + pair[1] - pair[0]
@@ -85,9 +89,19 @@ class Bill:
                 encoded = next(read)
                 factor = (encoded >> 1) ^ -(encoded & 1)
                 self._add_wide(slot, _both(pair, lambda q: q * factor))
+            case Operation.TOP:
+                self._raise_top(range(slot, slot + next(read)), pair)
             case Operation.SQUARE:
                 above = next(read)
                 self._add_wide(slot, _both(pair, lambda q: max(q - above, 0) ** 2))
+
+    def _raise_top(self, slots: range, pair: tuple[int, int]) -> None:
+        """Replace the value of a group in the list of the highest ones, or else the lowest of the list."""
+        listed = [self.slots[slot] for slot in slots]
+        at = listed.index(pair[0]) if pair[0] in listed else len(listed) - 1
+        listed[at] = max(listed[at], pair[1])
+        for slot, value in zip(slots, sorted(listed, reverse=True), strict=True):
+            self.slots[slot] = value
 
     def _add_wide(self, slot: int, pair: tuple[int, int]) -> None:
         self.slots[slot] += pair[1] // BASE - pair[0] // BASE

@@ -144,6 +144,14 @@ STREAMED: dict[str, dict[str, Any]] = {
     "sliding demand": {**TWO_PRICES, "demand": {**DEMAND, "window_s": 1800, "slide_s": 900}},
     "demand sliding by parts of a reading": {**TWO_PRICES, "demand": {**DEMAND, "window_s": 1800, "slide_s": 300}},
     "daily demand": {**TWO_PRICES, "demand": {**DEMAND, "daily": True}},
+    "demand in kVA": {**TWO_PRICES, "demand": {**DEMAND, "unit": "kVA"}, "reactive": REACTIVE},
+    "sliding demand in kVA, above contracted power": {
+        **TWO_PRICES,
+        "demand": {**DEMAND, "unit": "kVA", "window_s": 1800, "slide_s": 300},
+        "contracted_power": POWER,
+    },
+    "mean of the highest days": {**TWO_PRICES, "demand": {**DEMAND, "highest_days": 3, "minimum_kw": "2"}},
+    "mean of the highest days in kVA": {**TWO_PRICES, "demand": {**DEMAND, "highest_days": 2, "unit": "kVA"}},
     "daily sliding demand": {**TWO_PRICES, "demand": {**DEMAND, "window_s": 1800, "slide_s": 900, "daily": True}},
     "contracted power": {**TWO_PRICES, "contracted_power": POWER},
     "contracted power and sliding demand": {

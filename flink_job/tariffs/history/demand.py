@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from flink_job.metering.local_days import local_days
 from flink_job.metering.zones import Zone
 from flink_job.tariffs.calendar import Calendar
-from flink_job.tariffs.demand_charges import daily_amount, demand_amount, demand_blocks
+from flink_job.tariffs.demand_charges import apparent, daily_amount, demand_amount, demand_blocks, peak_ukwh
 from flink_job.tariffs.exact import Ints, times
 from flink_job.tariffs.history.intervals import Intervals, highest_by, previous_by, running_by, with_close
 from flink_job.tariffs.history.segment_context import CarryOver, SegmentContext
 from flink_job.tariffs.model import Tariff
 from flink_job.tariffs.state import State
 
-HOUR_S = 3600
 FLAT = "flat"
 
 
@@ -56,15 +55,15 @@ def measure(context: SegmentContext) -> Peaks:
     days = local_days(context.terms.zone.key)
     day_start = days.days_at(data.start_ms)[0]
     longer = data.interval_ms > window_ms
-    energy = context.demand_ukwh
-    if longer.any():
-        energy = np.where(longer, times(energy, window_ms) // np.maximum(data.interval_ms, 1), energy)
+    energy = _mean_of_longer(data, context.demand_ukwh, window_ms)
     # The demand interval of the reading's start that ends first, and the number of intervals that the reading is in.
     first = day_start + (data.start_ms - day_start) // slide_ms * slide_ms + slide_ms - window_ms
     clock = day_start + (data.start_ms - day_start) // window_ms * window_ms
     count = np.maximum(np.where(longer, 1, -((first - data.end_ms) // slide_ms)), 1)
     if not (count > 1).any():
         window = np.maximum(running_by(clock, energy), 0)
+        if tariff.demand.in_kva:
+            window = apparent(window, running_by(clock, _mean_of_longer(data, data.reactive_uvarh, window_ms)))
         return Peaks(window, clock, clock, day_start, np.arange(len(energy)), _slots(context, clock))
     parts = _parts(context, energy, np.where(longer, clock, first), count, window_ms, slide_ms)
     return Peaks(*parts, _slots(context, parts[2]))
@@ -91,9 +90,21 @@ def _parts(
     length = np.maximum(data.interval_ms[row], 1)
     until, since = (share(energy[row], data.end_ms[row] - at, length) for at in (end, begin))
     window = running_by(window_start, since - until)
+    if context.tariff.demand.in_kva:
+        reactive = _mean_of_longer(data, data.reactive_uvarh, window_ms)[row]
+        until, since = (share(reactive, data.end_ms[row] - at, length) for at in (end, begin))
+        window = apparent(window, running_by(window_start, since - until))
     day_start = local_days(context.terms.zone.key).days_at(instant)[0]
     last = np.searchsorted(row, np.arange(len(energy)), "right") - 1
     return np.maximum(window, 0), window_start, instant, day_start, last
+
+
+def _mean_of_longer(data: Intervals, energy: Ints, window_ms: int) -> Ints:
+    """Return energies, for intervals longer than the demand interval their mean in it."""
+    longer = data.interval_ms > window_ms
+    if not longer.any():
+        return energy
+    return np.asarray(np.where(longer, times(energy, window_ms) // np.maximum(data.interval_ms, 1), energy))
 
 
 def count_straddling(data: Intervals, tariff: Tariff, zone: Zone) -> int:
@@ -113,12 +124,26 @@ def share(energy: Ints, part_ms: Ints, interval_ms: Ints) -> Ints:
 def highest_ukwh(context: SegmentContext, peaks: Peaks) -> dict[str, Ints]:
     """Return the running energy [1e-6 kWh] of the demand interval with the highest demand, shape (n + 1,).
 
-    By name of the demand period, `flat` first.
+    By name of the demand period, `flat` first. Of several days, the sum of their highest ones if their mean is billed.
     """
-    window = peaks.window_ukwh
+    window, count = peaks.window_ukwh, context.tariff.demand.highest_days
     energies = {FLAT: window}
     energies |= {name: np.where(peaks.slot == slot, window, 0) for name, slot in context.tariff.demand_periods.items()}
+    if count:
+        return {name: peaks.by_reading(_highest_days(peaks, energy, count)) for name, energy in energies.items()}
     return {name: np.maximum(peaks.by_reading(np.maximum.accumulate(energy)), 0) for name, energy in energies.items()}
+
+
+def _highest_days(peaks: Peaks, energy: Ints, count: int) -> Ints:
+    """Return the running sum of the highest peaks of `count` days."""
+    of_day: dict[int, int] = {}
+    sums, running = np.zeros_like(energy), 0
+    for at, (day, value) in enumerate(zip(peaks.day_start.tolist(), energy.tolist(), strict=True)):
+        if value > of_day.get(day, 0):
+            of_day[day] = value
+            running = sum(sorted(of_day.values())[-count:])
+        sums[at] = running
+    return sums
 
 
 def floors_ukw(context: SegmentContext, carry_over: CarryOver) -> dict[str, int]:
@@ -145,8 +170,7 @@ def demand_line(context: SegmentContext, peaks: Peaks, highest: Mapping[str, Int
         return np.zeros(len(context.at_ms), dtype=np.int64)
     if context.tariff.demand.daily:
         return _daily(context, peaks)
-    window_s = context.tariff.demand_window_s
-    least = {name: floors.get(name, 0) * window_s // HOUR_S for name in highest}
+    least = {name: peak_ukwh(context.tariff, floors.get(name, 0)) for name in highest}
     billed = [np.maximum(energy, least[name]) for name, energy in highest.items()]
     at_floor = [np.array([floor], dtype=np.int64) for floor in least.values()]
     base = int(_amount(context, at_floor)[0]) if any(least.values()) else 0

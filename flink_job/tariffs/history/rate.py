@@ -14,7 +14,7 @@ from flink_job.errors import MeteringError
 from flink_job.metering.zones import Zone
 from flink_job.tariffs.bill_lines import LINES
 from flink_job.tariffs.calendar import Calendar, Timeline
-from flink_job.tariffs.demand_charges import demand_ukw
+from flink_job.tariffs.demand_charges import peak_ukw
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.history.chains import Cut, SoFar, chains, whole
 from flink_job.tariffs.history.demand import FLAT, demand_line, floors_ukw, highest_ukwh, measure
@@ -146,7 +146,7 @@ def _rate_segment(
     highest = highest_ukwh(chain, peaks)
     floors = floors_ukw(chain, carry_over)
     power = contracted_power(chain)
-    billed_ukw = np.maximum(demand_ukw(tariff, highest[FLAT]), floors[FLAT])
+    billed_ukw = np.maximum(peak_ukw(tariff, highest[FLAT]), floors[FLAT])
     settled = settle(chain, billed_ukw, carry_over)
     energy, credit = cut.added(settled.energy), cut.added(settled.credit)
     demand = demand_line(chain, peaks, highest, floors)
@@ -167,7 +167,7 @@ def _rate_segment(
     amounts = {name: so_far.round(name, amount, tariff.rounding) for name, amount in lines.items()}
     amounts["tax"] = tax_line(context, amounts, so_far)
     so_far.add(amounts)
-    carry_over.raise_peaks({name: int(demand_ukw(tariff, energy)[-1]) for name, energy in highest.items()})
+    carry_over.raise_peaks({name: int(peak_ukw(tariff, energy)[-1]) for name, energy in highest.items()})
     if context.billing.closes:
         carry_over.close_cycle(context.month)
     return Workings(chain, context, cut, *before, peaks, highest, floors, power, billed_ukw, settled, lines, amounts)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pytest
 
 from flink_job.tariffs.document import read_tariff
-from flink_job.tariffs.history import BillingTerms, Intervals, rate_history, versions_in_force
+from flink_job.tariffs.history import BillingTerms, History, Intervals, rate_history, versions_in_force
 from tests.harness.kinds import DAY_NIGHT, HEAD, REACTIVE
 from tests.unit.tariffs.test_history import UTC, amounts, at, rated
 from tests.unit.tariffs.test_history_tiers import TWO_HALVES, tiers
+
+HALF_HOUR_MS = 1_800_000
 
 
 def test_demand_in_three_tiers() -> None:
@@ -47,6 +50,53 @@ def test_daily_demand_by_period() -> None:
     document = {"calendar": TWO_HALVES, "demand": demand, "month_days": "30"}
     readings = ((at("2026-01-10", 1), 10), (at("2026-01-10", 13), 30), (at("2026-01-11", 1), 20))
     assert amounts(rated(document, *readings), "demand") == [110]
+
+
+def with_reactive(document: dict[str, Any], *readings: tuple[float, float]) -> History:
+    """Half hours of 10 February with imported and reactive energy [kWh, kvarh]."""
+    start = at("2026-02-10", 1) + np.arange(len(readings)) * HALF_HOUR_MS
+    active, reactive = (np.array([round(each[n] * 1e6) for each in readings]) for n in (0, 1))
+    none = np.zeros_like(start)
+    data = Intervals(start, np.full(len(start), HALF_HOUR_MS), active, none, reactive, none)
+    tariff = read_tariff({**HEAD, **document})
+    return rate_history(versions_in_force([tariff]), BillingTerms(UTC), data)
+
+
+def test_demand_in_kva() -> None:
+    # 2 x sqrt(40^2 + 30^2) = 100 kVA; 45 kWh alone are 90. At 400 per kVA.
+    demand = {"window_s": 1800, "unit": "kVA", "flat": [{"price": "400"}]}
+    assert amounts(with_reactive({"demand": demand}, (40, 30), (45, 0)), "demand") == [40_000]
+
+
+def test_excess_capacity_in_kva() -> None:
+    # Great Britain: 500 kVA agreed. 2 x sqrt(200^2 + 120^2) = 466.5, 500, 2 x sqrt(300^2 + 30^2) = 602.992537, 233.2:
+    # 102.992537 x 0.07 x 28 days = 201.865373, which is 2 x 1.05 x 28 / 30 per kVA. In kW it is 100 x 1.96.
+    document = {
+        "demand": {"window_s": 1800, "unit": "kVA"},
+        "contracted_power": {
+            "periods": {"all": "0"},
+            "kw": {"all": "500"},
+            "excess": {"rule": "maximeter", "prices": {"all": "1.05"}},
+        },
+    }
+    readings = ((200, 120), (250, 0), (300, 30), (100, 60))
+    (excess,) = amounts(with_reactive(document, *readings), "demand")
+    assert float(excess) == pytest.approx(201.865373, abs=1e-5)
+    in_kw = {**document, "demand": {"window_s": 1800}}
+    assert amounts(with_reactive(in_kw, *readings), "demand") == [196]
+
+
+def test_the_mean_of_the_highest_days_is_billed() -> None:
+    # Days of 10, of 12 and 11, of 8 and of 9 kW: (12 + 10 + 9) / 3 = 10.3333, at 30 per kW; above 10 kW at 60.
+    hours = ((5, 1, 10), (6, 1, 12), (6, 9, 11), (7, 1, 8), (8, 1, 9))
+    readings = tuple((at(f"2026-01-{day:02d}", hour), kw) for day, hour, kw in hours)
+    demand = {"window_s": 3600, "flat": [{"price": "30"}], "highest_days": 3}
+    assert amounts(rated({"demand": demand}, *readings), "demand") == [310]
+    stepped = {**demand, "flat": tiers("30", "60", bounds=("10",))}
+    assert amounts(rated({"demand": stepped}, *readings), "demand") == [320]
+    # A minimum of 11 kW; two days count 0 for the third.
+    assert amounts(rated({"demand": {**demand, "minimum_kw": "11"}}, *readings), "demand") == [330]
+    assert amounts(rated({"demand": demand}, *readings[:1]), "demand") == [100]
 
 
 def test_excess_counts_a_quarter_hour_once_however_many_readings_it_has() -> None:

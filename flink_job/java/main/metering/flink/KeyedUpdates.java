@@ -1,5 +1,6 @@
 package metering.flink;
 
+import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
@@ -46,6 +47,10 @@ import org.apache.flink.util.Collector;
  *   <li>{@code PRODUCT slot factor}: adds the change of the product with a factor (signed) to two
  *       slots: its quotient by 10^9, and the remainder to the slot after it;
  *   <li>{@code SQUARE slot low}: likewise, the change of the square of what is above low;
+ *   <li>{@code HYPOT}: the square root, rounded down, of the sum of the squares of the current pair
+ *       and the remembered one;
+ *   <li>{@code TOP slot count}: in a descending list of the highest values of groups in {@code
+ *       count} slots, the value before becomes the value after;
  *   <li>{@code MAX slot}: raises a slot to the current value;
  *   <li>{@code SHOW}: raises the shown value of the row to the current value.
  * </ul>
@@ -77,6 +82,8 @@ public final class KeyedUpdates extends KeyedProcessFunction<RowData, RowData, R
   static final int BLOCK = 15;
   static final int PRODUCT = 16;
   static final int SQUARE = 17;
+  static final int HYPOT = 18;
+  static final int TOP = 19;
 
   /** Base of the two slots of products, whose sums may exceed 64 bits. */
   private static final long BASE = 1_000_000_000L;
@@ -209,6 +216,9 @@ public final class KeyedUpdates extends KeyedProcessFunction<RowData, RowData, R
       case PLUS:
         set(before + keptBefore, after + keptAfter);
         return true;
+      case HYPOT:
+        set(hypot(before, keptBefore), hypot(after, keptAfter));
+        return true;
       default:
         return false;
     }
@@ -235,6 +245,10 @@ public final class KeyedUpdates extends KeyedProcessFunction<RowData, RowData, R
         long above = program.next();
         addProduct(slot, Math.max(after - above, 0), Math.max(after - above, 0), 1);
         addProduct(slot, Math.max(before - above, 0), Math.max(before - above, 0), -1);
+        break;
+      case TOP:
+        slot = (int) program.next();
+        top(slot, slot + (int) program.next() - 1);
         break;
       default:
         throw new IllegalStateException("unknown operation " + operation);
@@ -294,6 +308,28 @@ public final class KeyedUpdates extends KeyedProcessFunction<RowData, RowData, R
     long quotient = high * factor + low * factorHigh + product / BASE;
     slots[slot] += sign * quotient;
     slots[slot + 1] += sign * (product % BASE);
+  }
+
+  private static long hypot(long one, long other) {
+    BigInteger x = BigInteger.valueOf(one);
+    BigInteger y = BigInteger.valueOf(other);
+    return other == 0 ? Math.abs(one) : x.multiply(x).add(y.multiply(y)).sqrt().longValueExact();
+  }
+
+  /** Replaces the value before in a descending list, or else the lowest one if it is exceeded. */
+  private void top(int first, int last) {
+    int at = first;
+    while (at < last && slots[at] != before) {
+      at++;
+    }
+    if (after <= slots[at]) {
+      return;
+    }
+    while (at > first && slots[at - 1] < after) {
+      slots[at] = slots[at - 1];
+      at--;
+    }
+    slots[at] = after;
   }
 
   /** Raises a maximum, which becomes the current pair. */

@@ -4,6 +4,7 @@ import static metering.flink.KeyedUpdates.ADD;
 import static metering.flink.KeyedUpdates.BLOCK;
 import static metering.flink.KeyedUpdates.GROUP;
 import static metering.flink.KeyedUpdates.HIGHEST;
+import static metering.flink.KeyedUpdates.HYPOT;
 import static metering.flink.KeyedUpdates.KEEP;
 import static metering.flink.KeyedUpdates.MAX;
 import static metering.flink.KeyedUpdates.NEGATE;
@@ -17,6 +18,7 @@ import static metering.flink.KeyedUpdates.SCALE;
 import static metering.flink.KeyedUpdates.SHOW;
 import static metering.flink.KeyedUpdates.SQUARE;
 import static metering.flink.KeyedUpdates.TAKE;
+import static metering.flink.KeyedUpdates.TOP;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -155,6 +157,34 @@ class KeyedUpdatesTest {
         harness.added("a", highest, value[1], value[1], 0, 0);
       }
       assertArrayEquals(new long[] {9, 2, 9, 2, 0}, harness.added("a", program(2), 0, 0, 0, 0));
+    }
+  }
+
+  /** The two highest of the values of three groups, which rise: 5, 7, 6, 8 (of the first), 3. */
+  @Test
+  void theHighestValuesOfGroupsAreListed() throws Exception {
+    try (Harness harness = new Harness()) {
+      long[][] expected = {
+        {0, 5, 5, 0}, {1, 7, 7, 5}, {2, 6, 7, 6}, {0, 8, 8, 7}, {1, 3, 8, 7}, {2, 9, 9, 8}
+      };
+      for (long[] one : expected) {
+        byte[] top = program(2, TAKE, 0, HIGHEST, 2, one[0], TOP, 0, 2);
+        long[] added = harness.added("a", top, one[1], one[1], 0, 0);
+        assertArrayEquals(new long[] {one[2], one[3]}, new long[] {added[0], added[1]});
+      }
+    }
+  }
+
+  /** sqrt(40^2 + 30^2) = 50; sqrt(40^2 + 31^2) = 50.6; and beyond the square root of 2^63. */
+  @Test
+  void twoQuantitiesAreAddedAtARightAngle() throws Exception {
+    try (Harness harness = new Harness()) {
+      byte[] hypot = program(1, TAKE, 0, KEEP, TAKE, 1, HYPOT, ADD, 0);
+      assertArrayEquals(new long[] {50, 0, 0}, harness.added("a", hypot, 40, 40, 30, 30));
+      assertArrayEquals(new long[] {50, 50, 0}, harness.added("a", hypot, 40, 0, 31, 1));
+      long large = 10_000_000_000L;
+      assertEquals(
+          5 * large, harness.added("b", hypot, 4 * large, 4 * large, 3 * large, 3 * large)[0]);
     }
   }
 
