@@ -232,6 +232,7 @@ def _costs(batch: PriceInput, resolved: _Segments, with_bills: bool) -> _Costs:
     start_ms = batch.start_ms.to_numpy(np.int64)
     end_ms = start_ms + batch.interval_s.to_numpy(np.int64) * 1000
     amounts = np.zeros((len(_AMOUNTS), count), dtype=np.int64)
+    is_first = batch.is_first.to_numpy(bool)
     provisional = batch.is_overtaken.to_numpy(bool).copy()
     names = np.empty(count, dtype=object)
     bills, slots = np.full((2, count), np.nan), batch.slots.to_numpy()
@@ -244,7 +245,7 @@ def _costs(batch: PriceInput, resolved: _Segments, with_bills: bool) -> _Costs:
         for line, amount in enumerate((*charges, charges.cost)):
             amounts[line, rows] = amount
         provisional[rows] |= provisional_segments(tariff, resolved.segments, codes)
-        provisional[rows] |= lowered(tariff, before, state) | estimated(before, state)
+        provisional[rows] |= lowered(tariff, before, state, is_first[rows]) | estimated(before, state)
         names[rows] = np.array(tariff.periods, dtype=object)[periods[rows]]
         if with_bills and not tariff.depends_on_order:
             bills[:, rows] = bills_of(tariff, resolved.segments, codes, state, end_ms[rows])

@@ -35,10 +35,15 @@ def _is_provisional(tariff: Tariff, segment: Segment) -> bool:
     )
 
 
-def lowered(tariff: Tariff, before: State, after: State) -> NDArray[np.bool_]:
-    """Return True for corrections that lower a quantity of demand: the stream cannot lower a peak."""
+def lowered(tariff: Tariff, before: State, after: State, is_first: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return True for corrections that may lower a demand interval: the stream cannot lower a peak.
+
+    Netted by the hour, energy falls with other readings too, so every correction may.
+    """
     if not tariff.has_demand and tariff.contracted is None:
         return np.zeros(1, dtype=bool)
+    if tariff.is_netted and tariff.export.netting == "hour":
+        return ~is_first
     pairs = ((before.imported_ukwh, after.imported_ukwh), (before.reactive_uvarh, after.reactive_uvarh))
     return np.asarray(np.any([low > high for pair in pairs for low, high in zip(*pair, strict=True)], axis=0))
 

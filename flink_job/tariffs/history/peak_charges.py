@@ -8,9 +8,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from flink_job.tariffs.demand_charges import daily_amount, demand_amount, demand_blocks, demand_ukw
+from flink_job.tariffs.demand_charges import (
+    daily_amount,
+    demand_amount,
+    demand_blocks,
+    demand_ukw,
+    peak_ukwh,
+)
 from flink_job.tariffs.exact import Ints
-from flink_job.tariffs.history.demand import FLAT, HOUR_S, Peaks, measure
+from flink_job.tariffs.history.demand import FLAT, Peaks, measure
 from flink_job.tariffs.history.power import contracted_power, excess_line
 from flink_job.tariffs.history.segment_context import SegmentContext
 from flink_job.tariffs.state import State
@@ -49,6 +55,15 @@ class _Segment:
         demand = int(demand_ukw(self.context.tariff, self.peaks.window_ukwh[at : at + 1])[0])
         return PeakCharge(name, amount, start, start + self.window_ms, demand)
 
+    def highest(self, energy: Ints) -> list[int]:
+        """Return the index of the highest demand interval, or of the highest ones of the days whose mean is billed."""
+        count = self.context.tariff.demand.highest_days
+        if not count:
+            return [int(np.argmax(energy))]
+        days = (np.flatnonzero(self.peaks.day_start == day) for day in np.unique(self.peaks.day_start))
+        of_days = [int(day[np.argmax(energy[day])]) for day in days]
+        return sorted(of_days, key=lambda at: -int(energy[at]))[:count]
+
     def energies(self) -> Iterator[tuple[str, int, Ints]]:
         """Yield (name, demand slot, energy of the demand interval of each part) of each demand structure."""
         window = self.peaks.window_ukwh
@@ -77,13 +92,13 @@ def _charged(segment: _Segment, floors_ukw: Mapping[str, int]) -> Iterator[PeakC
         if tariff.demand.daily:
             yield from _daily(segment, name, slot, energy)
             continue
-        at = int(np.argmax(energy))
-        least = floors_ukw.get(name, 0) * tariff.demand_window_s // HOUR_S
-        base, billed = (_alone(segment.context, slot, value) for value in (least, max(least, int(energy[at]))))
+        highest = segment.highest(energy)
+        least, reached = peak_ukwh(tariff, floors_ukw.get(name, 0)), int(energy[highest].sum())
+        base, billed = (_alone(segment.context, slot, value) for value in (least, max(least, reached)))
         if base:
             yield PeakCharge(name, base, 0, 0, floors_ukw[name])
-        if billed > base:
-            yield segment.part(name, billed - base, at)
+        for at in highest if billed > base else ():
+            yield segment.part(name, (billed - base) * int(energy[at]) // reached, at)
 
 
 def _daily(segment: _Segment, name: str, slot: int, energy: Ints) -> Iterator[PeakCharge]:
