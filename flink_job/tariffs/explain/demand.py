@@ -10,7 +10,7 @@ from math import isqrt
 import numpy as np
 
 from flink_job.tariffs.charges import month_share
-from flink_job.tariffs.demand_charges import Block, demand_blocks, demand_ukw
+from flink_job.tariffs.demand_charges import Block, demand_blocks, demand_ukw, peak_count, peak_ukwh
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.explain.terms import Term, e9, micro
 from flink_job.tariffs.history.demand import FLAT
@@ -38,8 +38,8 @@ def demand_terms(workings: Workings, at: int, share: Fraction) -> dict[str, Term
 def _of_peak(workings: Workings, at: int, share: Fraction, name: str, blocks: Sequence[Block]) -> dict[str, Term]:
     """Return the terms of a peak: the part of the minimum demand accrues with time, the rest counts when it is set."""
     context, tariff = workings.chain, workings.chain.tariff
-    window_s = tariff.demand_window_s
-    least = workings.floors.get(name, 0) * window_s // _HOUR_S
+    least = peak_ukwh(tariff, workings.floors.get(name, 0))
+    unit = "kVA" if tariff.demand.in_kva else _KW
     peak = int(workings.highest[name][at])
     part, month = month_share(tariff, context.basis)
     factor = Fraction(int(part[0]), int(month[0])) * share
@@ -52,17 +52,17 @@ def _of_peak(workings: Workings, at: int, share: Fraction, name: str, blocks: Se
         kw = [_kw(workings, block, energy) for energy in (max(peak, least), least)]
         price = e9(block.price_e9)
         others = {"factor": factor, "factor_note": factor_note, "note": note}
-        found[f"{name} {number}"] = Term.product(label, kw[0] - kw[1], _KW, price, **others)
+        found[f"{name} {number}"] = Term.product(label, kw[0] - kw[1], unit, price, **others)
         if kw[1]:
             others |= {"factor": factor * floor, "note": "minimum of the billed demand; it accrues with time"}
-            found[f"least {name} {number}"] = Term.product(f"{label}, minimum", kw[1], _KW, price, **others)
+            found[f"least {name} {number}"] = Term.product(f"{label}, minimum", kw[1], unit, price, **others)
     return found
 
 
 def _kw(workings: Workings, block: Block, peak_ukwh: int) -> Fraction:
-    """Return the part of a peak in a tier [kW]."""
-    energy = int(block.of(np.array([peak_ukwh], dtype=object))[0])
-    return Fraction(energy * _HOUR_S, workings.chain.tariff.demand_window_s * 1_000_000)
+    """Return the part of a peak in a tier [kW], or of the mean of the highest peaks of several days."""
+    energy, tariff = int(block.of(np.array([peak_ukwh], dtype=object))[0]), workings.chain.tariff
+    return Fraction(energy * _HOUR_S, tariff.demand_window_s * peak_count(tariff) * 1_000_000)
 
 
 def _title(name: str) -> str:
@@ -78,7 +78,9 @@ def peak_text(workings: Workings, name: str, at: int) -> str:
         window = np.where(peaks.slot[:stop] == context.tariff.demand_periods[name], window, 0)
     first = int(np.argmax(window))
     kw = int(demand_ukw(context.tariff, window[first : first + 1])[0]) / 1e6
-    return f"{kw:,.6g} kW in the demand interval from {_local(workings, int(peaks.window_start[first]))}"
+    count, unit = context.tariff.demand.highest_days, "kVA" if context.tariff.demand.in_kva else _KW
+    mean = f"mean of the highest peaks of {count} days, the highest " if count else ""
+    return f"{mean}{kw:,.6g} {unit} in the demand interval from {_local(workings, int(peaks.window_start[first]))}"
 
 
 def _local(workings: Workings, instant_ms: int) -> str:
@@ -96,14 +98,14 @@ def _daily(workings: Workings, at: int) -> dict[str, Term]:
     tariff, peaks = workings.chain.tariff, workings.peaks
     stop, found = _parts_until(workings, at), {}
     days, slots, window = peaks.day_start[:stop], peaks.slot[:stop], peaks.window_ukwh[:stop]
-    names = (FLAT, *tariff.demand_periods)
+    names, unit = (FLAT, *tariff.demand_periods), "kVA" if tariff.demand.in_kva else _KW
     for day in np.unique(days).tolist():
         for number, block in enumerate(demand_blocks(tariff)):
             inside = (days == day) & ((slots == block.slot) | (block.slot == 0))
             highest = int(window[inside].max()) if inside.any() else 0
             label = f"{_title(names[block.slot])} on {_local(workings, day)[:10]}"
             kw = _kw(workings, block, highest)
-            found[f"{day} {number}"] = Term.product(label, kw, _KW, e9(block.price_e9))
+            found[f"{day} {number}"] = Term.product(label, kw, unit, e9(block.price_e9))
     return found
 
 
