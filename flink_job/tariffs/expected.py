@@ -66,7 +66,7 @@ def _assignments(contract: Contract, zone: tzinfo) -> list[tuple[int, int, str]]
     """Return (from, until [epoch ms], tariff id) of each assignment."""
     starts = [local_midnight_ms(assignment.valid_from, zone) for assignment in contract.assignments]
     ids = [assignment.tariff_id for assignment in contract.assignments]
-    return list(zip(starts, [*starts[1:], FOREVER_MS], ids, strict=True))
+    return list(zip(starts, [*starts, FOREVER_MS][1:], ids, strict=True))
 
 
 def changed_terms(document: str, previous: str | None, registry: TariffRegistry, tenant: str) -> list[ExpectedTerm]:

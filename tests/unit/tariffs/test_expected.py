@@ -70,3 +70,10 @@ def test_paths_are_those_of_the_tenant(registry: TariffRegistry) -> None:
     """Its tariffs are its own, so the shared sample tariffs are not found."""
     document = contract(("eur-flat", "2026-01-01"), tenant="acme")
     assert changed_terms(document, None, registry, "default") == []
+
+
+def test_nothing_is_expected_of_a_submeter_without_a_tariff_of_its_own(registry: TariffRegistry) -> None:
+    """Its readings are not priced, so they are in no KPI."""
+    place = {"meter_id": "m", "site_path": "f/p/l/m", "timezone": "Europe/Madrid"}
+    document = json.dumps({**place, "supply_point": "sp", "role": "sub"})
+    assert changed_terms(document, None, registry, "default") == []
