@@ -18,6 +18,7 @@ from flink_job.commands.explain import explain
 from flink_job.commands.optimise import optimise_contract
 from flink_job.commands.period import From, To, day_of
 from flink_job.commands.rerate import rerate
+from flink_job.commands.supplies import shares
 from flink_job.commands.tariffs import commands as tariffs_commands
 from flink_job.commands.uploads import commands as uploads_commands
 from flink_job.config import ConfigError, Job, load_settings, properties_path
@@ -36,6 +37,7 @@ app.command("compare")(rating.compare)
 app.command("rerate")(rerate)
 app.command("explain")(explain)
 app.command("optimise-contract")(optimise_contract)
+app.command("shares")(shares)
 app.add_typer(tariffs_commands, name="tariffs")
 app.add_typer(alerts_commands, name="alerts")
 app.add_typer(uploads_commands, name="uploads")

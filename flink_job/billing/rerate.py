@@ -95,6 +95,8 @@ def rerate(
             if contract is None:
                 result.problems[meter_id] = "no contract"
                 continue
+            if not contract.assignments:  # the supply point of the meter is billed, not the meter
+                continue
             try:
                 known = {**registry.prices.series(tenant_of(meter_id)), **series}
                 rated, windows = _rerate_meter(connection, contract, registry, known, until_ms)

@@ -58,6 +58,13 @@ MaxPowerKw = Annotated[
         "Default: ten times the contracted power, or 10 MW.",
     ),
 ]
+Contracts = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="NDJSON of contracts: one bill for each supply point, shared to its meters; --tariff is then a folder."
+    ),
+]
+By = Annotated[str, typer.Option(help="With --contracts: shares by `day` (CSV) or by `interval` (Parquet).")]
 ContractedKw = Annotated[str, typer.Option(help="Contracted power, such as P1=50,P2=50.")]
 
 
@@ -66,8 +73,11 @@ def rate(
         list[str], typer.Option(help="Tariff document or URDB record; repeat for versions of the tariff.")
     ],
     readings: Files,
-    timezone: Timezone,
     out: Annotated[Path, typer.Option(help="Folder for costs.parquet and bills.csv.")],
+    timezone: Annotated[
+        str,
+        typer.Option(help="Time zone of the bill, such as Europe/Madrid; with --contracts, of times without offset."),
+    ] = "",
     more: More = None,
     currency: Currency = "USD",
     cycle_day: CycleDay = 1,
@@ -77,12 +87,17 @@ def rate(
     max_power_kw: MaxPowerKw = None,
     any_date: AnyDate = False,
     chart: Chart = None,
+    contracts: Contracts = None,
+    by: By = "day",
 ) -> None:
     """Compute bills and costs of readings, from files.
 
     Readings are rated in order of time, with one bill per meter and billing cycle. Negative energy is export. Times
     without an offset are local times of --timezone. A cycle with at least one reading is billed completely; bills of a
     URDB tariff are calendar months.
+
+    With --contracts, each supply point has one bill, with the coincident peak of its mains, and shares.csv has the
+    part of each meter in it.
 
     \b
       python -m flink_job rate --tariff sample_data/tariffs/eur-demand.json \\
@@ -92,11 +107,23 @@ def rate(
     from flink_job.billing.notices import notices
     from flink_job.billing.run import rate_meters, write_results
 
+    files = [*readings, *(more or ())]
+    if contracts:
+        from flink_job.commands.supplies import rate_supplies
+
+        if by not in ("day", "interval"):
+            fail(f"--by {by}: it is day or interval")
+        with explained():
+            most_uw = None if max_power_kw is None else _highest_power(max_power_kw, "")
+            rate_supplies(contracts, tariff, files, timezone, prices, out, by == "day", most_uw)
+        return
+    if not timezone:
+        fail("--timezone is required: the zone of the site, such as Europe/Madrid")
     started = time.monotonic()
     with explained():
         pricing = make_pricing(tariff, timezone, currency, cycle_day, cycle_start, prices, contracted_kw, any_date)
         most_uw = _highest_power(max_power_kw, contracted_kw)
-        found = read([*readings, *(more or ())], ZoneInfo(pricing.terms.zone.key), most_uw)
+        found = read(files, ZoneInfo(pricing.terms.zone.key), most_uw)
         with progress_bar("rating", found.count) as progress:
             totals, bills = write_results(rate_meters(pricing, found.meters, True, progress), out)
         if chart is not None:

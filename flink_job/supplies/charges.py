@@ -27,7 +27,7 @@ class BillCharges:
     """The lines of one bill by reading of the supply's load.
 
     `rows`: indices of its readings. `amounts`: line -> amount of each reading [1e-6 currency], shape (n,); each line
-    adds up to that of the bill. `tax_rates`: charge -> rate of all taxes on it [1e-6] by reading, shape (n,).
+    adds up to that of the bill. `taxes`: charge -> taxes on it, shape (n,), which add up to the line `tax`.
     """
 
     def __init__(self, history: History, number: int, sharing: Sharing) -> None:
@@ -40,7 +40,7 @@ class BillCharges:
         self.parts: list[PeakCharge] = peak_charges(self.context, history.floors_ukw[number])
         self.sharing = sharing
         self.amounts: dict[str, Array] = {}
-        self.tax_rates: dict[str, Array] = {}
+        self.taxes: dict[str, Array] = {}
         if len(self.rows):
             self._attribute({line: history.costs[line][self.rows] for line in LINES}, history.period[self.rows])
 
@@ -57,9 +57,7 @@ class BillCharges:
         self.amounts["reactive"] = _by_period(costs["reactive"], period, reactive)
         charged = np.sum([self.amounts[line] for line in ORDER[:5]], axis=0)
         self.amounts["minimum"] = _pooled(lines["minimum"], np.maximum(charged, 0), energy)
-        self.tax_rates = self._tax_rates()
-        taxed = np.sum([self.amounts[line] * self.tax_rates[line] for line in CHARGES], axis=0)
-        self.amounts["tax"] = _pooled(lines["tax"], np.maximum(taxed, 0), energy)
+        self.taxes = self._taxes(lines["tax"])
 
     @property
     def _is_by_interval(self) -> bool:
@@ -98,10 +96,29 @@ class BillCharges:
             inside[max(int(np.searchsorted(starts, part.start_ms, "right")) - 1, 0)] = True
         return inside
 
+    def _taxes(self, total: int) -> dict[str, Array]:
+        """Return all taxes by the charge that they are on, each in proportion to its amounts, which may be negative.
+
+        What rates alone do not explain (floors, exemptions and rounding of taxes) is added in proportion.
+        """
+        parts = []
+        for line, rate in self._tax_rates().items():
+            taxed = self.amounts[line] * rate
+            parts += [(line, mask, np.abs(taxed[mask]), sum(taxed[mask].tolist())) for mask in (taxed > 0, taxed < 0)]
+        parts = [part for part in parts if part[3]]
+        if not parts:
+            return {"energy": _pooled(total, self.data.import_ukwh)}
+        sums = [round(taxed / _RATE_DIVISOR) for _, _, _, taxed in parts]
+        more = apportion_one(total - sum(sums), [abs(taxed) // _RATE_DIVISOR for _, _, _, taxed in parts])
+        found: dict[str, Array] = {}
+        for (line, mask, weights, _), amount in zip(parts, (sums + more).tolist(), strict=True):
+            found.setdefault(line, np.zeros(len(self.rows), dtype=np.int64))[mask] = apportion_one(amount, weights)
+        return found
+
     def _tax_rates(self) -> dict[str, Array]:
         """Return the rate of all taxes, and of the taxes on them, on each charge, by the time of each reading.
 
-        Floors and exemptions of taxes are not part of the rate: they are shared like the tax.
+        Floors and exemptions of taxes are not part of it.
         """
         rates = {line: np.zeros(len(self.rows), dtype=np.int64) for line in CHARGES}
         own: dict[str, dict[str, Array]] = {}

@@ -16,7 +16,6 @@ from flink_job.supplies.apportion import Array, apportion
 from flink_job.supplies.charges import ORDER, BillCharges
 from flink_job.supplies.load import Slots
 from flink_job.supplies.tree import TOP, Tree
-from flink_job.tariffs.bill_lines import CHARGES
 
 _IMPORT, _EXPORT, _REACTIVE = range(3)
 #: Quantity by which each line is shared within an interval; the others are shared by charges.
@@ -57,14 +56,14 @@ def shares_of(
     """Yield the shares of a bill. `slots`, `meters`: intervals and energies within the bill."""
     index = slots.at(charges.data.start_ms)
     amounts = {line: _by_slot(index, values, len(slots.start_ms)) for line, values in charges.amounts.items()}
-    rates = {line: _at_slot(index, values, len(slots.start_ms)) for line, values in charges.tax_rates.items()}
+    taxes = {line: _by_slot(index, values, len(slots.start_ms)) for line, values in charges.taxes.items()}
     for tree in trees:
         part = slice(*np.searchsorted(slots.start_ms, (tree.from_ms, tree.until_ms)).tolist())
         if part.start < part.stop:
             inside = {line: values[part] for line, values in amounts.items()}
-            within = {line: values[part] for line, values in rates.items()}
+            taxed = {line: values[part] for line, values in taxes.items()}
             known = {meter: meters[meter].part(part) for meter in tree.nodes if meter in meters}
-            yield _shares(tree, slots.part(part), known, inside, within)
+            yield _shares(tree, slots.part(part), known, inside, taxed)
 
 
 def without_readings(charges: BillCharges, tree: Tree) -> Shares:
@@ -82,7 +81,7 @@ def _shares(
     slots: Slots,
     meters: Mapping[str, Measured],
     amounts: Mapping[str, Array],
-    rates: Mapping[str, Array],
+    taxes: Mapping[str, Array],
 ) -> Shares:
     count = len(slots.start_ms)
     gross = np.zeros((3, len(tree.nodes), count), dtype=np.int64)
@@ -97,14 +96,16 @@ def _shares(
     shared: dict[str, Array] = {}
     nothing = np.zeros(net.shape[1:], dtype=np.int64)
     for line in ORDER:
-        if line not in amounts or not amounts[line].any():
+        if line == "tax":
+            on_lines = [_in_proportion(tree, amount, np.abs(shared[name])) for name, amount in taxes.items()]
+            shared[line] = np.sum([nothing, *on_lines], axis=0)
+        elif line not in amounts or not amounts[line].any():
             shared[line] = nothing
         elif line in _QUANTITY:
             own = np.maximum(net[_QUANTITY[line]], 0)
             shared[line] = _divided(tree, amounts[line], own, gross[_QUANTITY[line]])
         else:
-            own = _charged(shared, rates if line == "tax" else None)
-            shared[line] = _divided(tree, amounts[line], own, _with_behind(tree, own))
+            shared[line] = _in_proportion(tree, amounts[line], np.maximum(np.sum(list(shared.values()), axis=0), 0))
     has_row |= (net[_IMPORT] != 0) | np.any([values != 0 for values in shared.values()], axis=0)
     return Shares(tree, slots, net[_IMPORT], shared, has_row)
 
@@ -121,10 +122,9 @@ def _divided(tree: Tree, amounts: Array, own: Array, gross: Array) -> Array:
     return found
 
 
-def _charged(shared: Mapping[str, Array], rates: Mapping[str, Array] | None) -> Array:
-    """Return the charges of each node, or its taxes by the rates on each charge; negative ones count as 0."""
-    terms = [values if rates is None else values * rates[line] for line, values in shared.items() if line in CHARGES]
-    return np.asarray(np.maximum(np.sum(terms, axis=0), 0))
+def _in_proportion(tree: Tree, amounts: Array, weights: Array) -> Array:
+    """Return amounts by node and rest, in proportion to their weights."""
+    return _divided(tree, amounts, weights, _with_behind(tree, weights))
 
 
 def _with_behind(tree: Tree, own: Array) -> Array:
@@ -139,11 +139,4 @@ def _with_behind(tree: Tree, own: Array) -> Array:
 def _by_slot(index: Array, values: Array, count: int) -> Array:
     found = np.zeros(count, dtype=np.int64)
     np.add.at(found, index, values)
-    return found
-
-
-def _at_slot(index: Array, values: Array, count: int) -> Array:
-    """Return the value at each slot; slots without readings of the supply have no amounts, so none is needed."""
-    found = np.zeros(count, dtype=np.int64)
-    found[index] = values
     return found

@@ -73,6 +73,14 @@ def contract(meter: str, tariff: str, **assignment: Any) -> bytes:
     ).encode()
 
 
+def behind(meter: str, supply_point: str) -> list[bytes]:
+    """Records of a submeter without a tariff of its own: its contract, and the terms of its supply point."""
+    place = {"meter_id": meter, "site_path": f"f/p/l/{meter}", "timezone": "Etc/UTC"}
+    terms = {"timezone": "Etc/UTC", "assignments": [{"tariff_id": "minimum", "valid_from": "2026-01-01"}]}
+    records = ({**place, "supply_point": supply_point, "role": "sub"}, {"supply_point": supply_point, **terms})
+    return [json.dumps(record).encode() for record in records]
+
+
 def reading(meter: str, start: str, kwh: float, channel: str = "import", interval_s: int = 900) -> bytes:
     record = {"meter_id": meter, "interval_start": start, "interval_s": interval_s, "channel": channel}
     return json.dumps({**record, "energy_kwh": kwh}).encode()
@@ -98,6 +106,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
             contract("bank-dial", "banked"),
             contract("hourly", "power"),
             contract("workshop", "spanish", contracted_kw={"P1": "4.6", "P2": "4.6"}),
+            *behind("behind", "supply"),
         ],
     )
     records = [
@@ -113,6 +122,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
         reading("hourly", "2026-03-01T12:00:00Z", 40, interval_s=3600),
         reading("workshop", "2026-03-01T12:00:00Z", 10),
+        reading("behind", "2026-03-01T12:00:00Z", 10),
         # The last reading ends with March.
         reading("least", "2026-03-31T23:45:00Z", 0),
     ]
@@ -166,6 +176,13 @@ def test_a_reading_longer_than_the_demand_interval_counts_with_its_mean_power(la
     assert bill(lake, "hourly", "demand_cost, adjustment") == (Decimal("120"), Decimal("0"))
 
 
+def test_a_submeter_without_a_tariff_of_its_own_is_not_settled(lake: Path) -> None:
+    """Its supply point is billed. The terms of a supply point are a valid record that names no meter."""
+    assert query(lake, "SELECT meter_id, reason FROM unpriced")[1] == [("behind", "no_supply")]
+    assert query(lake, "SELECT COUNT(*) FROM rejected")[1] == [(0,)]
+    assert query(lake, "SELECT COUNT(*) FROM adjustments WHERE meter_id = 'behind'")[1] == [(0,)]
+
+
 def test_adjustments_have_the_columns_of_their_table(lake: Path) -> None:
     assert pq.read_schema(lake / "adjustments" / "adjustments.parquet") == arrow_schema(ADJUSTMENTS)
 
@@ -200,7 +217,7 @@ def test_a_part_of_the_contracts_or_tariffs_does_not_forget_adjustments(lake: Pa
     part = write_records(tmp_path / "part.ndjson", [contract("order", "chronological")])
     tariffs = folder / "tariffs"
     answer = command("rerate", lake, "--contracts", part, "--tariffs", tariffs, code=2)
-    assert "5 meters cannot be settled; nothing was written." in answer
+    assert "6 meters cannot be settled; nothing was written." in answer
     assert query(lake, "SELECT * FROM bills ORDER BY meter_id")[1] == before
     command("rerate", lake, "--contracts", part, "--tariffs", tariffs, "--allow-partial")
     assert query(lake, "SELECT * FROM bills ORDER BY meter_id")[1] == before
