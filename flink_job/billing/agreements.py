@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date
 
 from flink_job.metering.contract import Contract
-from flink_job.metering.units import to_micro
 from flink_job.tariffs.history import CycleError, InForce, TariffInForce
 from flink_job.tariffs.registry import TariffRegistry, UnknownTariffError
 
@@ -25,8 +24,8 @@ def agreements(contract: Contract, registry: TariffRegistry) -> InForce:
                 except UnknownTariffError as error:
                     raise CycleError(str(error)) from None
                 ends = [d for d in (until, following) if d is not None]
-                power = {period: to_micro(kw) for period, kw in assignment.contracted_kw.items()}
-                return TariffInForce(tariff, max(since, assignment.valid_from), min(ends, default=None), power)
+                first, last = max(since, assignment.valid_from), min(ends, default=None)
+                return TariffInForce(tariff, first, last, assignment.contracted_u)
             following = assignment.valid_from
         raise CycleError(f"the contract of {contract.meter_id} begins on {following}")
 

@@ -8,33 +8,22 @@ next; it is then rated as a whole, and so are its neighbours.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from fractions import Fraction
-from itertools import accumulate, pairwise
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from flink_job.billing.contract_power_costs import TAX_FACTOR, PeriodCosts, demands_of, period_costs
 from flink_job.billing.explain import Metered
 from flink_job.errors import MeteringError
 from flink_job.tariffs.bill_lines import LINES
-from flink_job.tariffs.demand_charges import demand_ukw, maximeter, power_charges, root_of_squares
-from flink_job.tariffs.exact import round_div
 from flink_job.tariffs.history import rate_history
-from flink_job.tariffs.history.power import power_periods
 from flink_job.tariffs.history.segments import InForce, TariffInForce
-from flink_job.tariffs.history.settle import accrued_fixed
 from flink_job.tariffs.history.workings import Workings
-from flink_job.tariffs.model import Contracted, FixedCharge, Tariff
 
-#: 1e12 currency per year, in 1e-9: its accrual has 18 digits.
-_WHOLE_E9 = 10**21
-_RATE = 10**12
-#: Scale of tax factors.
-_FACTOR = 10**15
 _SIX = 6
 #: Cost of a candidate that is not allowed.
 _NEVER = 10**60
@@ -46,17 +35,6 @@ Kw = Mapping[str, int]
 
 class ContractError(MeteringError, ValueError):
     """A meter whose contracted power cannot be optimised."""
-
-
-@dataclass(frozen=True)
-class PeriodCosts:
-    """Costs of all candidates of a period [1e-6 currency], without taxes and with them; arrays of shape (k,)."""
-
-    highest_ukw: int
-    power: NDArray[np.object_]
-    excess: NDArray[np.object_]
-    taxed: NDArray[np.object_]
-    is_allowed: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -105,8 +83,8 @@ def optimise(
     costs: dict[str, PeriodCosts] = {}
     present_costs: dict[str, PeriodCosts] = {}
     for done, name in enumerate(periods, start=1):
-        costs[name] = _period_costs(bills, name, candidates)
-        present_costs[name] = _period_costs(bills, name, np.array([present[name]], dtype=np.int64))
+        costs[name] = period_costs(bills, name, candidates)
+        present_costs[name] = period_costs(bills, name, np.array([present[name]], dtype=np.int64))
         progress(done)
     allowed = [c.is_allowed for c in costs.values()]
     chosen = cheapest([(c.taxed, c.is_allowed) for c in costs.values()], rule)
@@ -155,7 +133,7 @@ def _is_proven(optimum: Optimum, bills: Sequence[Workings], found: Sequence[int]
     summed = 0
     for name, index in zip(optimum.costs, found, strict=True):
         summed += int(optimum.present_costs[name].taxed[0]) - int(optimum.costs[name].taxed[index])
-    rest = abs(optimum.saving - summed // _FACTOR) if optimum.best_u != optimum.present_u else 0
+    rest = abs(optimum.saving - summed // TAX_FACTOR) if optimum.best_u != optimum.present_u else 0
     return rest <= len(bills) * len(LINES) * unit
 
 
@@ -185,7 +163,7 @@ def _periods(bills: Sequence[Workings]) -> list[str]:
 
 def _candidates(bills: Sequence[Workings], step_u: int, least_u: int) -> NDArray[np.int64]:
     """Return the candidates: multiples of the step up to the first that no demand exceeds. Raises ContractError."""
-    highest = max((int(d.max()) for w in bills for d in _demands(w).values() if len(d)), default=0)
+    highest = max((int(d.max()) for w in bills for d in demands_of(w).values() if len(d)), default=0)
     first, last = -(-max(least_u, step_u) // step_u), -(-max(highest, least_u, step_u) // step_u)
     if last - first >= MAX_CANDIDATES:
         raise ContractError(
@@ -193,110 +171,6 @@ def _candidates(bills: Sequence[Workings], step_u: int, least_u: int) -> NDArray
             f"give {highest / 1e6 / MAX_CANDIDATES:.2g} or more"
         )
     return np.arange(first, last + 1, dtype=np.int64) * step_u
-
-
-def _demands(workings: Workings, stop: int | None = None) -> dict[str, NDArray[np.int64]]:
-    """Return the demands by period of contracted power [1e-6 kW]: one for each demand interval of the chain.
-
-    `stop`: number of parts of readings to include, None for all.
-    """
-    context, peaks = workings.chain, workings.peaks
-    contracted = context.tariff.contracted
-    assert contracted is not None
-    period, names = power_periods(context, peaks)
-    demand = demand_ukw(context.tariff, peaks.window_ukwh)[:stop].astype(np.int64)
-    start = peaks.window_start[:stop]
-    order = np.argsort(start, kind="stable")
-    is_last = np.append(start[order][1:] != start[order][:-1], True)[: len(order)]
-    final = order[is_last]
-    return {name: demand[final][period[:stop][final] == names.index(name)] for name in contracted.price_e9}
-
-
-def _period_costs(bills: Sequence[Workings], name: str, candidates: NDArray[np.int64]) -> PeriodCosts:
-    """Return the cost of each candidate of a period, summed over the bills."""
-    power = np.zeros(len(candidates), dtype=object)
-    excess, taxed = power.copy(), power.copy()
-    highest, needed = 0, 0
-    for workings in bills:
-        tariff = workings.context.tariff
-        contracted = tariff.contracted
-        assert contracted is not None
-        demands = _demands(workings)[name]
-        most = int(demands.max()) if len(demands) else 0
-        highest = max(highest, most)
-        if contracted.excess_rule is None or name not in contracted.excess_e9:
-            needed = max(needed, most)  # nothing may be above it
-        of_power = _power_amounts(workings, contracted, name, candidates)
-        above = _excess_amounts(workings, contracted, name, candidates)
-        on_power, on_excess = _tax_factors(tariff, workings)
-        power, excess = power + of_power, excess + above
-        taxed = taxed + of_power * on_power + above * on_excess
-    return PeriodCosts(highest, power, excess, taxed, candidates >= needed)
-
-
-def _power_amounts(
-    workings: Workings, contracted: Contracted, name: str, candidates: NDArray[np.int64]
-) -> NDArray[np.object_]:
-    """Return the charge of each candidate over the segment: it accrues as a fixed charge per year."""
-    number = list(contracted.price_e9).index(name)
-    by_year = power_charges(contracted, [candidates] * len(contracted.price_e9))[number].amount_e9.astype(object)
-    # The accrual is linear in the amount: one share, of 18 digits, serves all candidates.
-    share = int(accrued_fixed(workings.context, (FixedCharge("", _WHOLE_E9, "year"),))[-1])
-    return np.asarray(round_div(by_year * share, _WHOLE_E9))
-
-
-def _excess_amounts(
-    workings: Workings, contracted: Contracted, name: str, candidates: NDArray[np.int64]
-) -> NDArray[np.object_]:
-    """Return the charge for demand above each candidate, which the segment adds to that of its chain."""
-    if contracted.excess_rule is None or name not in contracted.excess_e9:
-        return np.zeros(len(candidates), dtype=object)
-    rows, last = workings.cut.rows, workings.peaks.last
-    ends = (rows.stop if not workings.cut.is_last else len(last), rows.start)
-    amounts = [_excess_until(workings, contracted, name, candidates, end) for end in ends]
-    return np.asarray(amounts[0] - amounts[1])
-
-
-def _excess_until(
-    workings: Workings, contracted: Contracted, name: str, candidates: NDArray[np.int64], readings: int
-) -> NDArray[np.object_]:
-    """Return the charge for demand above each candidate after a number of readings of the chain."""
-    if not readings:
-        return np.zeros(len(candidates), dtype=object)
-    demands = np.sort(_demands(workings, int(workings.peaks.last[readings - 1]) + 1)[name])
-    price = contracted.excess_e9[name]
-    if contracted.excess_rule != "root_of_squares":
-        above = np.maximum((int(demands[-1]) if len(demands) else 0) - candidates, 0)
-        return np.asarray(maximeter(price, above, workings.chain.basis.segment_days)).astype(object)
-    squares = _sums_of_squares([int(d) for d in demands], [int(c) for c in candidates])
-    return np.asarray(root_of_squares(price, np.array(squares, dtype=object))).astype(object)
-
-
-def _sums_of_squares(demands: Sequence[int], candidates: Sequence[int]) -> list[int]:
-    """Return the sum of (demand - candidate) squared over the (sorted) demands above each candidate."""
-    sums = [0, *accumulate(demands)]
-    squares = [0, *accumulate(d * d for d in demands)]
-    found = []
-    for candidate in candidates:
-        below = bisect_right(demands, candidate)
-        count, linear, square = len(demands) - below, sums[-1] - sums[below], squares[-1] - squares[below]
-        found.append(square - 2 * candidate * linear + count * candidate**2)
-    return found
-
-
-def _tax_factors(tariff: Tariff, workings: Workings) -> tuple[int, int]:
-    """Return 1 plus the taxes on contracted power and on excess [1e-15], of those in force when the segment begins."""
-    day = workings.context.billing.start
-    found = []
-    for line in ("fixed", "demand"):
-        amounts = {line: Fraction(1)}
-        for tax in tariff.taxes:
-            if (tax.valid_from is None or tax.valid_from <= day) and (tax.valid_to is None or day < tax.valid_to):
-                base = sum((amount for name, amount in amounts.items() if name in tax.base), Fraction(0))
-                amounts[tax.name] = amounts.get(tax.name, Fraction(0)) + base * Fraction(tax.rate_e12, _RATE)
-        found.append(sum(amounts.values(), Fraction(0)))
-    power, excess = (round(factor * _FACTOR) for factor in found)
-    return power, excess
 
 
 def cheapest(costs: Sequence[tuple[NDArray[np.object_], NDArray[np.bool_]]], is_ascending: bool) -> list[int]:

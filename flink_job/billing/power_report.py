@@ -12,7 +12,8 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from flink_job.billing.contract_power import Optimum, PeriodCosts
+from flink_job.billing.contract_power import Optimum
+from flink_job.billing.contract_power_costs import PeriodCosts
 from flink_job.billing.power_factor import Advice
 
 COLUMNS = (

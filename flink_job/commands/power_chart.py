@@ -10,7 +10,8 @@ from flink_job.commands.bill_chart import figure_of, save
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from flink_job.billing.contract_power import Optimum, PeriodCosts
+    from flink_job.billing.contract_power import Optimum
+    from flink_job.billing.contract_power_costs import PeriodCosts
 
 #: Palette of Okabe and Ito: distinguishable with every kind of colour vision.
 _POWER, _EXCESS, _SUM = "#0072B2", "#D55E00", "#000000"

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from flink_job.errors import MeteringError
+from flink_job.metering.units import to_micro
 from flink_job.tenants import DEFAULT, qualified
 
 MAX_NAME = 128
@@ -32,6 +33,11 @@ class Assignment(msgspec.Struct, frozen=True):
     tariff_id: str
     valid_from: date
     contracted_kw: dict[str, Decimal] = {}
+
+    @property
+    def contracted_u(self) -> dict[str, int]:
+        """Contracted power by period [1e-6 kW]."""
+        return {period: to_micro(kw) for period, kw in self.contracted_kw.items()}
 
 
 class Change(msgspec.Struct, frozen=True):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from flink_job.metering.contract import Assignment
 from flink_job.metering.local_days import LocalDays
-from flink_job.metering.units import to_micro
 from flink_job.tariffs.calendar import Timeline
 from flink_job.tariffs.cycle import Segment
 from flink_job.tariffs.model import Tariff
@@ -81,5 +80,5 @@ def contracted_power_u(tariff: Tariff, assignment: Assignment) -> tuple[int, ...
     contracted = tariff.contracted
     if contracted is None:
         return ()
-    power = {**contracted.power_u, **{period: to_micro(kw) for period, kw in assignment.contracted_kw.items()}}
+    power = {**contracted.power_u, **assignment.contracted_u}
     return tuple(power[p] for p in contracted.price_e9) if contracted.price_e9.keys() <= power.keys() else ()
