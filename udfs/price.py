@@ -17,7 +17,7 @@ from flink_job.tariffs.cycle import Segment, segment_of
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.model import Tariff
 from flink_job.tariffs.plan import BillPlan
-from flink_job.tariffs.provisional import estimated, lowered, provisional_segments
+from flink_job.tariffs.provisional import estimated, lowered, provisional_segments, unlisted
 from flink_job.tariffs.rating import marginal
 from flink_job.tariffs.registry import UnknownTariffError
 from flink_job.tariffs.state import STREAM_LINES, Basis, State
@@ -245,6 +245,7 @@ def _costs(batch: PriceInput, resolved: _Segments, with_bills: bool) -> _Costs:
         for line, amount in enumerate((*charges, charges.cost)):
             amounts[line, rows] = amount
         provisional[rows] |= provisional_segments(tariff, resolved.segments, codes)
+        provisional[rows] |= unlisted(tariff, resolved.segments, codes, start_ms[rows])
         provisional[rows] |= lowered(tariff, before, state, is_first[rows]) | estimated(before, state)
         names[rows] = np.array(tariff.periods, dtype=object)[periods[rows]]
         if with_bills and not tariff.depends_on_order:

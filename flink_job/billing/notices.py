@@ -19,13 +19,14 @@ _STAMPED_MS = 900_000
 
 def notices(versions: Sequence[Tariff], zone: Zone, meters: Mapping[str, Intervals]) -> Iterator[str]:
     """Yield a line for each kind of reading that a bill has to guess about, with the number of readings."""
-    straddling = coarse = over = 0
+    straddling = coarse = over = unlisted = 0
     window_s = 0
     for tariff, data in _by_version(versions, zone, meters):
         straddling += count_straddling(data, tariff, zone)
         is_coarse = tariff.has_demand & (data.interval_ms > tariff.demand_window_s * 1000)
         coarse += int(np.count_nonzero(is_coarse))
         over += count_over_borders(data, tariff, zone)
+        unlisted += count_unlisted(data, tariff, zone)
         window_s = tariff.demand_window_s if tariff.has_demand else window_s
     if straddling:
         yield (
@@ -39,6 +40,8 @@ def notices(versions: Sequence[Tariff], zone: Zone, meters: Mapping[str, Interva
         )
     if over:
         yield f"{_counted(over)} over a border of TOU periods: energy counts in the period of the beginning"
+    if unlisted:
+        yield f"{_counted(unlisted)} of days for which the tariff's lists of days are not complete yet"
     if ends := sum(has_end_times(data, zone) for data in meters.values()):
         yield (
             f"times of {ends:,} meter{'s' * (ends > 1)} look like the ends of intervals, from one interval after "
@@ -59,6 +62,13 @@ def count_over_borders(data: Intervals, tariff: Tariff, zone: Zone) -> int:
         borders, _ = timeline.spans(first_ms, latest_ms + 1)
     crossed = np.searchsorted(borders, data.start_ms, "right") < np.searchsorted(borders, last_ms, "right")
     return int(np.count_nonzero(crossed & ((data.import_ukwh > 0) | (data.export_ukwh > 0))))
+
+
+def count_unlisted(data: Intervals, tariff: Tariff, zone: Zone) -> int:
+    """Return the number of readings of days for which lists of days are not complete yet."""
+    starts = [calendar.unlisted_from_ms(tariff.timezone or zone) for calendar in tariff.calendars]
+    known = [start for start in starts if start is not None]
+    return int(np.count_nonzero(data.start_ms >= min(known))) if known else 0
 
 
 def has_end_times(data: Intervals, zone: Zone) -> bool:

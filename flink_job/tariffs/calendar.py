@@ -22,13 +22,16 @@ class CalendarError(MeteringError, ValueError):
     """A calendar without a rule for a day, or without the holidays of a year."""
 
 
+_DAY_MIN = 1440
+_DAY_S = 86_400
+
 Bands = tuple[tuple[int, int], ...]
-"""(minute of the local day at which a period begins, index of the period), from minute 0 on."""
+"""(minute at which a period begins, counted from the local midnight before the day begins, index of the period)."""
 
 
 @dataclass(frozen=True)
 class DayRule:
-    """The bands of some kinds of day, in one season or in all (None)."""
+    """The bands of some kinds of day (weekdays, holidays, named lists of days), in one season or in all (None)."""
 
     season: str | None
     on: frozenset[str]
@@ -37,12 +40,20 @@ class DayRule:
 
 @dataclass(frozen=True)
 class Calendar:
-    """The TOU periods by local time. A period is half-open: it includes its first minute and excludes its last."""
+    """The TOU periods by local time. A period is half-open: it includes its first minute and excludes its last.
+
+    `lists`: days by name of their list; a listed day has the first rule for one of its lists, if there is one for its
+    season. `known_until`: first day that no list is complete for, None if they are final. `begins_min`: minute of the
+    local day at which each day begins; the time before it belongs to the day before.
+    """
 
     periods: tuple[str, ...]
     seasons: Mapping[str, tuple[tuple[str, str], ...]]
     holidays: Mapping[int, frozenset[date]]
     rules: tuple[DayRule, ...]
+    lists: Mapping[str, frozenset[date]] = field(default_factory=dict)
+    known_until: date | None = None
+    begins_min: int = 0
 
     @staticmethod
     def read(document: Mapping[str, Any] | None, default: str) -> Calendar:
@@ -51,12 +62,16 @@ class Calendar:
             always = DayRule(None, frozenset(WEEKDAYS), ((0, 0),))
             return Calendar((default,), {}, {}, (always,))
         names = [band["period"] for day in document["days"] for band in day["bands"]]
-        periods = tuple(dict.fromkeys(names))
+        periods, begins = tuple(dict.fromkeys(names)), _minute(document.get("day_begins", "00:00"))
+        rules = (DayRule(d.get("season"), frozenset(d["on"]), _bands(d, periods, begins)) for d in document["days"])
         calendar = Calendar(
             periods,
             {name: tuple(_range(r) for r in ranges) for name, ranges in document.get("seasons", {}).items()},
             {int(y): frozenset(map(date.fromisoformat, days)) for y, days in document.get("holidays", {}).items()},
-            tuple(DayRule(d.get("season"), frozenset(d["on"]), _bands(d["bands"], periods)) for d in document["days"]),
+            tuple(rules),
+            {n: frozenset(map(date.fromisoformat, days)) for n, days in document.get("day_lists", {}).items()},
+            date.fromisoformat(document["lists_known_until"]) if "lists_known_until" in document else None,
+            begins,
         )
         calendar._check_every_day()
         return calendar
@@ -66,8 +81,16 @@ class Calendar:
         """True if a rule is for holidays."""
         return any(HOLIDAY in rule.on for rule in self.rules)
 
+    def unlisted_from_ms(self, zone: tzinfo) -> int | None:
+        """Return the instant from which lists of days are not complete yet [epoch ms]; None if they are final."""
+        return None if self.known_until is None else begin_of(self.known_until, self.begins_min, zone) * 1000
+
     def bands_of(self, day: date) -> Bands:
         """Return the bands of a local day. Raises CalendarError if there is no rule or no list of holidays for it."""
+        if named := {name for name, days in self.lists.items() if day in days}:
+            rule = self._find_rule(named, day)
+            if rule is not None:
+                return rule.bands
         kinds = {WEEKDAYS[day.weekday()]}
         if self.has_holidays:
             if day.year not in self.holidays:
@@ -77,8 +100,10 @@ class Calendar:
         return self._rule_for(kinds, day).bands
 
     def weekday_bands(self, day: date) -> Bands:
-        """Return the bands of a local day, ignoring holidays."""
-        return self._rule_for({WEEKDAYS[day.weekday()]}, day).bands
+        """Return the bands from 00:00 to 24:00 of a local day, ignoring holidays and lists of days."""
+        bands = self._rule_for({WEEKDAYS[day.weekday()]}, day).bands
+        of_day = sorted((minute % _DAY_MIN, period) for minute, period in bands)
+        return tuple(of_day) if of_day[0][0] == 0 else ((0, of_day[-1][1]), *of_day)
 
     def periods_of_season(self, day: date) -> frozenset[int]:
         """Return the periods that occur in the season of a local day."""
@@ -88,14 +113,18 @@ class Calendar:
 
     def border_minutes(self) -> frozenset[int]:
         """Return the minutes of the local day at which a period begins, other than midnight."""
-        return frozenset(minute for rule in self.rules for minute, _ in rule.bands if minute)
+        return frozenset(minute % _DAY_MIN for rule in self.rules for minute, _ in rule.bands) - {0}
 
     def _rule_for(self, kinds: set[str], day: date) -> DayRule:
+        rule = self._find_rule(kinds, day)
+        if rule is None:
+            season = self._season_of(day)
+            raise CalendarError(f"calendar/days: no rule for {'/'.join(kinds)} in season {season!r} ({day})")
+        return rule
+
+    def _find_rule(self, kinds: set[str], day: date) -> DayRule | None:
         season = self._season_of(day)
-        for rule in self.rules:
-            if kinds & rule.on and rule.season in (None, season):
-                return rule
-        raise CalendarError(f"calendar/days: no rule for {'/'.join(kinds)} in season {season!r} ({day})")
+        return next((rule for rule in self.rules if kinds & rule.on and rule.season in (None, season)), None)
 
     def _season_of(self, day: date) -> str | None:
         month_day = f"{day:%m-%d}"
@@ -111,6 +140,7 @@ class Calendar:
         named = {rule.season for rule in self.rules if rule.season is not None}
         if unknown := named - set(self.seasons):
             raise CalendarError(f"calendar/days: unknown season {sorted(unknown)[0]!r}")
+        self._check_kinds()
         for offset in range(366):
             day = date(2024, 1, 1) + timedelta(days=offset)
             season = self._season_of(day)
@@ -118,6 +148,18 @@ class Calendar:
             for kind in kinds:
                 if not any(kind in rule.on and rule.season in (None, season) for rule in self.rules):
                     raise CalendarError(f"calendar/days: no rule for {kind} in season {season!r} ({day:%m-%d})")
+
+    def _check_kinds(self) -> None:
+        """Check that rules are for kinds of day that exist, and that every list of days has a rule."""
+        kinds = {*WEEKDAYS, HOLIDAY}
+        if reserved := kinds & set(self.lists):
+            raise CalendarError(f"calendar/day_lists: {sorted(reserved)[0]!r} is a kind of day; give another name")
+        used = frozenset[str]().union(*(rule.on for rule in self.rules))
+        if unknown := used - kinds - set(self.lists):
+            known = ", ".join((*WEEKDAYS, HOLIDAY, *self.lists))
+            raise CalendarError(f"calendar/days: unknown kind of day {sorted(unknown)[0]!r}; known: {known}")
+        if unused := set(self.lists) - used:
+            raise CalendarError(f"calendar/day_lists: no rule in calendar/days is on {sorted(unused)[0]!r}")
 
 
 @dataclass
@@ -188,18 +230,19 @@ class Timeline:
                     boundaries.append(boundary)
                     periods.append(period)
             day += timedelta(days=1)
-        boundaries.append(int(datetime(day.year, day.month, day.day, tzinfo=self.zone).timestamp()) * 1000)
+        boundaries.append(self._begin(day) * 1000)
         periods.append(_UNDEFINED)
         return boundaries, periods
 
+    def _begin(self, day: date) -> int:
+        """Return the instant at which a day begins [epoch s]."""
+        return begin_of(day, self.calendar.begins_min, self.zone)
+
     def _day_boundaries(self, day: date) -> list[tuple[int, int]]:
-        bands = self.calendar.bands_of(day)
-        start = datetime(day.year, day.month, day.day, tzinfo=self.zone)
-        following = day + timedelta(days=1)
-        end = datetime(following.year, following.month, following.day, tzinfo=self.zone)
-        start_s, end_s = int(start.timestamp()), int(end.timestamp())
-        if end_s - start_s == 86_400:
-            return [(start_s * 1000 + minute * 60_000, period) for minute, period in bands]
+        bands, begins = self.calendar.bands_of(day), self.calendar.begins_min
+        start_s, end_s = self._begin(day), self._begin(day + timedelta(days=1))
+        if end_s - start_s == _DAY_S:
+            return [(start_s * 1000 + (minute - begins) * 60_000, period) for minute, period in bands]
         return self._by_minute(bands, start_s, end_s)
 
     def _by_minute(self, bands: Bands, start_s: int, end_s: int) -> list[tuple[int, int]]:
@@ -208,10 +251,18 @@ class Timeline:
         found: list[tuple[int, int]] = []
         for instant_s in range(start_s, end_s, 60):
             local = datetime.fromtimestamp(instant_s, self.zone)
-            period = bands[bisect_right(minutes, local.hour * 60 + local.minute) - 1][1]
+            minute = local.hour * 60 + local.minute
+            minute += _DAY_MIN if minute < self.calendar.begins_min else 0
+            period = bands[bisect_right(minutes, minute) - 1][1]
             if not found or found[-1][1] != period:
                 found.append((instant_s * 1000, period))
         return found
+
+
+def begin_of(day: date, begins_min: int, zone: tzinfo) -> int:
+    """Return the instant [epoch s] at which a local day begins whose first minute is `begins_min`."""
+    hour, minute = divmod(begins_min, 60)
+    return int(datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone).timestamp())
 
 
 def _range(text: str) -> tuple[str, str]:
@@ -219,10 +270,16 @@ def _range(text: str) -> tuple[str, str]:
     return first, last
 
 
-def _bands(bands: Any, periods: tuple[str, ...]) -> Bands:
-    starts = [int(b["from"][:2]) * 60 + int(b["from"][3:]) for b in bands]
-    if starts[0] != 0 or starts != sorted(set(starts)):
+def _minute(text: str) -> int:
+    return int(text[:2]) * 60 + int(text[3:])
+
+
+def _bands(rule: Any, periods: tuple[str, ...], begins_min: int) -> Bands:
+    starts = [_minute(band["from"]) for band in rule["bands"]]
+    starts = [start + (_DAY_MIN if start < begins_min else 0) for start in starts]
+    if starts[0] != begins_min or starts != sorted(set(starts)):
         raise CalendarError(
-            "calendar/days/bands: the first band must begin at 00:00, and the others must be in ascending order"
+            f"calendar/days/bands: the first band must begin at {begins_min // 60:02}:{begins_min % 60:02}, "
+            "and the others must be in ascending order"
         )
-    return tuple((start, periods.index(b["period"])) for start, b in zip(starts, bands, strict=True))
+    return tuple((start, periods.index(band["period"])) for start, band in zip(starts, rule["bands"], strict=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from calendar import monthrange
 from collections.abc import Sequence
-from datetime import date, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import NamedTuple, TypeAlias
 
 from flink_job.errors import MeteringError
@@ -43,6 +43,12 @@ class Segment(NamedTuple):
     def end(self) -> date:
         """Local day after the last of the segment."""
         return self.start + timedelta(days=self.segment_days)
+
+    @property
+    def utc_offset(self) -> tzinfo:
+        """UTC offset of the meter at the start of the cycle."""
+        midnight = datetime.combine(self.cycle_start, datetime.min.time(), UTC)
+        return timezone(timedelta(milliseconds=midnight.timestamp() * 1000 - self.cycle_start_ms))
 
     def bill_key(self) -> str:
         """Return the state key of the accumulators of a meter: the cycle and the tariff version.

@@ -198,6 +198,12 @@ class Tariff:
     rounding: Rounding
 
     @property
+    def calendars(self) -> tuple[Calendar, ...]:
+        """Its calendars: of energy, and those of demand and contracted power that have one of their own."""
+        contracted = self.contracted.calendar if self.contracted is not None else None
+        return tuple(each for each in (self.calendar, self.demand.calendar, contracted) if each is not None)
+
+    @property
     def has_demand(self) -> bool:
         """True if the tariff has a demand charge."""
         return bool(self.flat_demand or self.tou_demand or self.demand.flat_by_month)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import tzinfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,13 +70,17 @@ def _extrapolated(energy: Sequence[Ints], so_far: Floats, cycle_total: Floats) -
 def _period_ms(
     tariff: Tariff, segments: Sequence[Segment], index: NDArray[np.int64], end_ms: NDArray[np.int64]
 ) -> tuple[Floats, Floats]:
-    """Return (duration of each TOU period until `end_ms`, its duration in the cycle) [ms], each (periods, n)."""
+    """Return (duration of each TOU period until `end_ms`, its duration in the cycle) [ms], each (periods, n).
+
+    The clock is that of the start of the cycle: a change within it shifts the hours of TOU periods, which changes their
+    duration by at most one hour.
+    """
     shape = len(tariff.periods), len(index)
     so_far, cycle_total = np.full(shape, np.nan), np.full(shape, np.nan)
     timelines: dict[tzinfo, Timeline] = {}
     for number in np.unique(index).tolist():
         segment, rows = segments[number], np.flatnonzero(index == number)
-        zone = _zone_of(segment)
+        zone = segment.utc_offset
         timeline = timelines.setdefault(zone, Timeline(tariff.calendar, zone))
         try:
             starts, periods = timeline.spans(segment.cycle_start_ms, segment.cycle_end_ms)
@@ -88,12 +92,3 @@ def _period_ms(
             so_far[period, rows] = np.interp(end_ms[rows], bounds, passed)
             cycle_total[period, rows] = passed[-1]
     return so_far, cycle_total
-
-
-def _zone_of(segment: Segment) -> tzinfo:
-    """Return the UTC offset of the meter at the start of the cycle.
-
-    A clock change within the cycle shifts the hours of TOU periods, which changes their duration by at most one hour.
-    """
-    midnight = datetime.combine(segment.cycle_start, datetime.min.time(), UTC)
-    return timezone(timedelta(milliseconds=midnight.timestamp() * 1000 - segment.cycle_start_ms))

@@ -35,6 +35,27 @@ def _is_provisional(tariff: Tariff, segment: Segment) -> bool:
     )
 
 
+def unlisted(
+    tariff: Tariff, segments: Sequence[Segment], index: NDArray[np.int64], start_ms: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Return True for readings of days that the tariff's lists of days are not complete for, shape (n,) or (1,).
+
+    Without a time zone of the tariff, the contract's is known by its offset at the start of the cycle only; where
+    clocks have gone forward since, readings of one hour before such a day may be provisional too, or not be in the
+    hour after its beginning where they have gone back.
+    """
+    if all(calendar.known_until is None for calendar in tariff.calendars):
+        return np.zeros(1, dtype=bool)
+    used = np.unique(index)
+    first = [_unlisted_from_ms(tariff, segments[number]) for number in used.tolist()]
+    return np.asarray(start_ms >= np.array(first)[np.searchsorted(used, index)])
+
+
+def _unlisted_from_ms(tariff: Tariff, segment: Segment) -> int:
+    zone = tariff.timezone or segment.utc_offset
+    return min(at for calendar in tariff.calendars if (at := calendar.unlisted_from_ms(zone)) is not None)
+
+
 def lowered(tariff: Tariff, before: State, after: State, is_first: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return True for corrections that may lower a demand interval: the stream cannot lower a peak.
 

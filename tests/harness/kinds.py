@@ -89,6 +89,37 @@ SEASONS = {
     },
 }
 
+#: Days of 06:00 to 06:00 in three classes, of which two are lists; the second list counts in the winter alone.
+CLASSES = {
+    **HEAD,
+    "calendar": {
+        "day_begins": "06:00",
+        "seasons": {"winter": ["11-01/03-31"]},
+        "day_lists": {"red": ["2026-02-20", "2026-03-09", "2026-03-28"], "white": ["2026-03-08", "2026-04-02"]},
+        "days": [
+            {"on": ["red"], "bands": [{"from": "06:00", "period": "red"}, {"from": "22:00", "period": "night"}]},
+            {"season": "winter", "on": ["white"], "bands": [{"from": "06:00", "period": "white"}]},
+            {
+                "on": EVERY_DAY,
+                "bands": [
+                    {"from": "06:00", "period": "blue"},
+                    {"from": "22:00", "period": "night"},
+                    {"from": "02:30", "period": "blue"},
+                ],
+            },
+        ],
+    },
+    "energy": {
+        "periods": {
+            "red": [{"price": "0.7562"}],
+            "white": [{"price": "0.1871"}],
+            "blue": [{"price": "0.1609"}],
+            "night": [{"price": "0.1296"}],
+        }
+    },
+    "demand": {"periods": {"red": [{"price": "3"}]}},
+}
+
 #: Priced by the stream, to the last digit, in any order of arrival.
 STREAMED: dict[str, dict[str, Any]] = {
     "time of use": TWO_PRICES,
@@ -161,6 +192,7 @@ STREAMED: dict[str, dict[str, Any]] = {
     },
     "maximeter": {**TWO_PRICES, "contracted_power": {**POWER, "excess": {**POWER["excess"], "rule": "maximeter"}}},
     "tiers shared, with bounds of their own by season": SEASONS,
+    "classes of days from 06:00": CLASSES,
     "net billing": {**TWO_PRICES, "export": {**TWO_PRICES["export"], "rule": "net_billing"}},
     "net billing by the hour, capped": {
         **TWO_PRICES,

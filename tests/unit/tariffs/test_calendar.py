@@ -95,6 +95,98 @@ def test_a_day_without_a_rule_is_found_when_the_calendar_is_read() -> None:
         calendar(days=[{"on": WEEK[:6], "bands": [{"from": "00:00", "period": "all"}]}])
 
 
+TEMPO = {
+    "day_begins": "06:00",
+    "day_lists": {"red": ["2026-01-21", "2026-03-28"], "white": ["2026-01-20", "2026-01-21"]},
+    "days": [
+        {"on": ["red"], "bands": [{"from": "06:00", "period": "hp_red"}, {"from": "22:00", "period": "hc_red"}]},
+        {"on": ["white"], "bands": [{"from": "06:00", "period": "hp_white"}, {"from": "22:00", "period": "hc_white"}]},
+        {"on": WEEK, "bands": [{"from": "06:00", "period": "hp_blue"}, {"from": "22:00", "period": "hc_blue"}]},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("local", "expected"),
+    [
+        ("2026-01-20T05:59", "hc_blue"),
+        ("2026-01-20T06:00", "hp_white"),
+        ("2026-01-21T05:59", "hc_white"),  # still the 20th
+        ("2026-01-21T06:00", "hp_red"),  # on both lists: the rule for red is first
+        ("2026-01-21T22:00", "hc_red"),
+        ("2026-01-22T00:00", "hc_red"),
+        ("2026-01-22T05:59", "hc_red"),
+        ("2026-01-22T06:00", "hp_blue"),
+        ("2026-03-29T05:59", "hc_red"),  # of 23 hours: clocks go forward in its night
+        ("2026-03-29T06:00", "hp_blue"),
+    ],
+)
+def test_days_of_lists_begin_at_six(local: str, expected: str) -> None:
+    assert period(ms(local), calendar(**TEMPO)) == expected
+
+
+def test_a_day_begins_once_where_clocks_go_back() -> None:
+    # 25 October: the day that began on Saturday at 06:00 has 25 hours; its band of 02:30 begins in the first pass.
+    bands = [{"from": "06:00", "period": "a"}, {"from": "02:30", "period": "b"}]
+    own = calendar(day_begins="06:00", days=[{"on": WEEK, "bands": bands}])
+    found = [period(ms(f"2026-10-25T0{clock}", fold), own) for clock, fold in (("2:29", 0), ("2:30", 0), ("2:15", 1))]
+    assert [*found, period(ms("2026-10-25T05:59"), own), period(ms("2026-10-25T06:00"), own)] == [*"abab", "a"]
+
+
+def test_bands_run_on_after_midnight() -> None:
+    """EJP: peak hours of 18 hours from 07:00 to 01:00."""
+    peak = [{"from": "07:00", "period": "peak"}, {"from": "01:00", "period": "off"}]
+    ejp = calendar(
+        day_begins="07:00",
+        day_lists={"ejp": ["2026-01-21"]},
+        days=[{"on": ["ejp"], "bands": peak}, {"on": WEEK, "bands": [{"from": "07:00", "period": "off"}]}],
+    )
+    clock = ("21T06:59", "21T07:00", "22T00:59", "22T01:00")
+    assert [period(ms(f"2026-01-{at}"), ejp) for at in clock] == ["off", "peak", "peak", "off"]
+    spans = Timeline(ejp, MADRID).spans(ms("2026-01-21T00:00"), ms("2026-01-22T00:00"))
+    assert [ejp.periods[p] for p in spans[1]] == ["off", "peak"]
+
+
+def test_a_list_counts_in_the_seasons_of_its_rules_only() -> None:
+    document = {
+        "seasons": {"summer": ["06-01/08-31"]},
+        "day_lists": {"event": ["2026-05-20", "2026-07-20"]},
+        "days": [
+            {"season": "summer", "on": ["event"], "bands": [{"from": "00:00", "period": "dear"}]},
+            {"on": WEEK, "bands": [{"from": "00:00", "period": "cheap"}]},
+        ],
+    }
+    days = ("2026-05-20T12:00", "2026-07-20T12:00")
+    assert [period(ms(day), calendar(**document)) for day in days] == ["cheap", "dear"]
+
+
+def test_a_listed_holiday_has_the_rule_of_its_list() -> None:
+    document = {
+        "holidays": {"2026": ["2026-05-01", "2026-12-25"]},
+        "day_lists": {"event": ["2026-05-01"]},
+        "days": [
+            {"on": [*WEEK, "holiday"], "bands": [{"from": "00:00", "period": "cheap"}]},
+            {"on": ["event"], "bands": [{"from": "00:00", "period": "dear"}]},
+        ],
+    }
+    days = ("2026-05-01T12:00", "2026-12-25T12:00")
+    assert [period(ms(day), calendar(**document)) for day in days] == ["dear", "cheap"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"day_lists": {"red": []}}, "no rule in calendar/days is on 'red'"),
+        ({"day_lists": {"holiday": []}}, "'holiday' is a kind of day"),
+        ({"days": [{"on": [*WEEK, "rde"], "bands": [{"from": "00:00", "period": "a"}]}]}, "unknown kind of day 'rde'"),
+        ({"day_begins": "06:00"}, "the first band must begin at 06:00"),
+    ],
+)
+def test_faults_of_lists_are_found_when_the_calendar_is_read(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(CalendarError, match=message):
+        calendar(**changes)
+
+
 @pytest.mark.parametrize(
     ("day", "billing_day", "expected"),
     [
