@@ -26,6 +26,10 @@ _INTERVAL_START = timestamp("interval_start", "Start of the interval")
 _INTERVAL_S = integer("interval_s", "Length of the interval [s]")
 _REVISION = integer("revision", "0 for the first version of a reading, higher for a correction")
 _SITE_PATH = text("site_path", "factory/process/line/sensor")
+_SUPPLY = (
+    text("supply_point", "Supply point of the meter: the meter itself unless its contract names one"),
+    text("role", "Role of the meter in it: main, sub, part or sensor"),
+)
 _REASON = text("reason", "Reason code, see docs/reference/tables.md#reason-codes")
 _CURRENCY = text("currency", "ISO 4217 code")
 _CYCLE_START = text("cycle_start", "First local day of the billing cycle, YYYY-MM-DD")
@@ -37,7 +41,7 @@ _DAY = (
 
 COSTS = Table(
     "costs",
-    "One row per reading: the amount it adds to the bill of its meter. The sum over a billing cycle is the bill.",
+    "One row per reading: what it adds to the bill of its supply point. The sum over a billing cycle is the bill.",
     ("tenant", "reading_id"),
     (
         _TENANT,
@@ -54,6 +58,9 @@ COSTS = Table(
         text("device_id", "Device that sent the record"),
         long("sequence_number", "Message counter of the device, for gap detection"),
         _SITE_PATH,
+        *_SUPPLY,
+        text("upstream", "Meter that also measures a submeter; NULL if there is none"),
+        text("upstream_path", "Site path of that meter; NULL if there is none"),
         decimal("energy_kwh", "Imported energy added by the record [kWh]; a correction adds new minus old"),
         decimal("export_kwh", "Exported energy added by the record [kWh]"),
         decimal("reactive_kvarh", "Imported reactive energy added by the record [kvarh]"),
@@ -197,6 +204,8 @@ UNPRICED = Table(
         _METER,
         _INTERVAL_START,
         _INTERVAL_S,
+        text("supply_point", "Supply point that the contract names; NULL without one"),
+        text("role", "Role of the meter in it"),
         payload(),
         _DEVICE,
         _SHARD,
@@ -259,6 +268,8 @@ ADJUSTMENTS = Table(
         _TENANT,
         _METER,
         _SITE_PATH,
+        *_SUPPLY,
+        text("upstream_path", "Site path of the meter that also measures a submeter; NULL if there is none"),
         timestamp("window_start", "Start of the quarter hour"),
         text("event_date", "UTC date of the quarter hour, YYYY-MM-DD"),
         *_DAY,

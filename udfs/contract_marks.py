@@ -14,6 +14,7 @@ from flink_job.config import Settings
 from flink_job.metering.changes import Places
 from flink_job.metering.contract import ContractError, of_tenant
 from flink_job.metering.contract_document import parse_contract, parse_outline
+from flink_job.metering.groups import own_document
 from flink_job.metering.site import Entity, meter_at, meter_of
 from flink_job.registries import rule_registry
 
@@ -48,10 +49,10 @@ class ContractMarks(ScalarFunction):  # type: ignore[misc]
         """Return the meter of a contract, where it is now; None for one that only an earlier release accepts."""
         tenant = self.settings.contracts.tenant
         try:
-            outline = parse_outline(document)
+            outline = parse_outline(own_document(document))
             if not outline.changes:
                 return meter_of(outline, tenant)
-            places = Places(of_tenant(parse_contract(document, accept_unknown=True), tenant))
+            places = Places(of_tenant(parse_contract(own_document(document), accept_unknown=True), tenant))
         except ContractError:
             return None
         return meter_at(places.at(time.time_ns() // 1_000_000))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from pyflink.table import DataTypes
 from pyflink.table.udf import ScalarFunction, TableFunction, udf, udtf
 
 from flink_job.metering.bounds import MAX_DETAIL
-from flink_job.metering.contract import Contract, ContractError
+from flink_job.metering.contract import ContractError
+from flink_job.metering.groups import SEPARATOR, links_of
 from flink_job.metering.reading import parse_reading
 from flink_job.metering.supply_terms import parse_record
 from udfs.columns import BIGINT, INT, STRING, frame, row_type
@@ -80,19 +81,32 @@ class ReadReading(ScalarFunction):  # type: ignore[misc]
         return frame(list(READING), rows, _INTEGERS)
 
 
-#: Result columns of `check_contract`: the error of an invalid record, and the version of a contract [epoch ms].
-CHECKED = dict(problem=STRING, version_ms=BIGINT)
+class Checked(NamedTuple):
+    """Result columns of `check_contract`: the error of an invalid record, or else its version and its links.
+
+    `version_ms` [epoch ms]. `record_name`, `listens` and `provides`: see flink_job.metering.groups.Links.
+    """
+
+    problem: str | None
+    version_ms: int
+    record_name: str = ""
+    listens: str = ""
+    provides: str = ""
+
+
+_NUMBERS = frozenset({"version_ms"})
+CHECKED = {name: BIGINT if name in _NUMBERS else STRING for name in Checked._fields}
 
 
 class CheckContract(ScalarFunction):  # type: ignore[misc]
-    """`check_contract(payload, arrival)`: the result columns CHECKED of a contract record."""
+    """`check_contract(payload, tenant, arrival)`: the columns of Checked. `tenant`: of a record that names none."""
 
-    def eval(self, payload: pd.Series, arrival: pd.Series) -> pd.DataFrame:
+    def eval(self, payload: pd.Series, tenant: pd.Series | str, arrival: pd.Series) -> pd.DataFrame:
         arrival_ms = arrival.to_numpy("datetime64[ms]").astype("int64").tolist()
-        rows = [_checked(record or b"", at_ms) for record, at_ms in zip(payload.tolist(), arrival_ms, strict=True)]
-        problems, versions = zip(*rows, strict=True) if rows else ((), ())
-        columns = pd.Series(problems, dtype=object), pd.Series(versions, dtype="int64")
-        return pd.DataFrame(dict(zip(CHECKED, columns, strict=True)))
+        # The planner passes a column that is a constant, as that of a file is, as one value.
+        tenants = [tenant] * len(payload) if isinstance(tenant, str) else tenant.tolist()
+        records = zip(payload.tolist(), tenants, arrival_ms, strict=True)
+        return frame(list(CHECKED), [_checked(record or b"", of, at_ms) for record, of, at_ms in records], _NUMBERS)
 
 
 class SplitPayload(TableFunction):  # type: ignore[misc]
@@ -109,17 +123,16 @@ class SplitPayload(TableFunction):  # type: ignore[misc]
             yield part, parts, payload[part * PART_BYTES : (part + 1) * PART_BYTES]
 
 
-def _checked(payload: bytes, arrival_ms: int) -> tuple[str | None, int]:
-    """Return (error or None, version [epoch ms]) of a contract record."""
+def _checked(payload: bytes, tenant: str, arrival_ms: int) -> Checked:
     try:
         found = parse_record(payload)
-        # The terms of a supply point concern no meter: they are valid, and change nothing in the stream.
-        return None, found.version_ms(arrival_ms) if isinstance(found, Contract) else arrival_ms
+        name, listens, provides = links_of(found, tenant)
+        return Checked(None, found.version_ms(arrival_ms), name, SEPARATOR.join(listens), SEPARATOR.join(provides))
     except ContractError as error:
-        return str(error), arrival_ms
+        return Checked(str(error), arrival_ms)
     except Exception as error:  # an unexpected error rejects this contract and does not fail the job
         log.exception("a contract cannot be read")
-        return f"{type(error).__name__}: {error}"[:MAX_DETAIL], arrival_ms
+        return Checked(f"{type(error).__name__}: {error}"[:MAX_DETAIL], arrival_ms)
 
 
 def read_reading(max_record_bytes: int, max_future_s: int) -> Any:

@@ -16,11 +16,12 @@ from flink_job.registries import rule_registry, tariff_registry
 from flink_job.tariffs.cycle import Segment, segment_of
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.model import Tariff
-from flink_job.tariffs.plan import BillPlan
+from flink_job.tariffs.plan import BillPlan, Counting
 from flink_job.tariffs.provisional import estimated, lowered, provisional_segments, unlisted
 from flink_job.tariffs.rating import marginal
 from flink_job.tariffs.registry import UnknownTariffError
 from flink_job.tariffs.state import STREAM_LINES, Basis, State
+from flink_job.tariffs.supply_places import SupplyPlace
 from flink_job.tenants import plain
 from udfs.columns import ALERT_COLUMNS, BIGINT, BOOLEAN, STRING, row_type
 from udfs.metrics import Counters
@@ -46,6 +47,7 @@ class PriceInput(NamedTuple):
 
     `import_total`, `export_total`: energy of the whole interval [1e-6 kWh], ABSENT if the record has none.
     `demand`: energy of the demand interval, of two the larger [1e-6 kWh]. `contracted`: power [1e-6 kW] or ABSENT.
+    `supply`: SupplyPlace.encoded, or None.
     `slots`: the slots of the bill after and before the record (see flink_job.tariffs.plan), int64 as bytes.
     """
 
@@ -59,6 +61,7 @@ class PriceInput(NamedTuple):
     export_total: pd.Series
     demand: pd.Series
     contracted: pd.Series
+    supply: pd.Series
     segment_key: pd.Series
     start_ms: pd.Series
     interval_s: pd.Series
@@ -234,6 +237,7 @@ def _costs(batch: PriceInput, resolved: _Segments, with_bills: bool) -> _Costs:
     amounts = np.zeros((len(_AMOUNTS), count), dtype=np.int64)
     is_first = batch.is_first.to_numpy(bool)
     provisional = batch.is_overtaken.to_numpy(bool).copy()
+    is_behind, is_pooled = _places(batch.supply)
     names = np.empty(count, dtype=object)
     bills, slots = np.full((2, count), np.nan), batch.slots.to_numpy()
     for tariff, rows in resolved.by_tariff():
@@ -247,10 +251,28 @@ def _costs(batch: PriceInput, resolved: _Segments, with_bills: bool) -> _Costs:
         provisional[rows] |= provisional_segments(tariff, resolved.segments, codes)
         provisional[rows] |= unlisted(tariff, resolved.segments, codes, start_ms[rows])
         provisional[rows] |= lowered(tariff, before, state, is_first[rows]) | estimated(before, state)
+        if tariff.has_demand and tariff.is_netted:
+            provisional[rows] |= is_pooled[rows]
         names[rows] = np.array(tariff.periods, dtype=object)[periods[rows]]
         if with_bills and not tariff.depends_on_order:
             bills[:, rows] = bills_of(tariff, resolved.segments, codes, state, end_ms[rows])
-    return _Costs(amounts, provisional, names, bills)
+    bills[:, is_behind] = np.nan
+    return _Costs(amounts, provisional & ~is_behind, names, bills)
+
+
+def _places(supply: pd.Series) -> tuple[Any, Any]:
+    """Return (whether another meter measures the energy, too; whether the bill is that of several meters) by row."""
+    kinds = {place: _counting(place) for place in supply.unique()}
+    found = [kinds[place] for place in supply]
+    behind, pooled = (np.array([each == kind for each in found]) for kind in (Counting.BEHIND, Counting.POOLED))
+    return behind, pooled
+
+
+def _counting(place: str | None) -> Counting:
+    """Return how readings of a meter count in its bill, given its encoded place in a supply point."""
+    if place is None:
+        return Counting.ALONE
+    return Counting.BEHIND if SupplyPlace.role_of(place) in ("sub", "sensor") else Counting.POOLED
 
 
 def price_reading(settings: Settings) -> Any:

@@ -121,6 +121,9 @@ def rows_of(adjustments: Sequence[Adjustment], windows: pd.DataFrame) -> pa.Tabl
     columns: dict[str, Any] = {
         "tenant": [tenant_of(a.meter_id) for a in of_rows],
         "meter_id": [plain(a.meter_id) for a in of_rows],
+        "supply_point": [plain(a.meter_id) for a in of_rows],
+        "role": ["main" for _ in of_rows],
+        "upstream_path": [None for _ in of_rows],
         "window_start": starts,
         "event_date": starts.cast(pa.date32()).cast(pa.string()),
         "day_start": days,

@@ -21,7 +21,7 @@ REVISIONS = KeyedAggregate(
 #: Everything that a bill depends on (see flink_job.tariffs.plan). One key per bill, so the state before a record is the
 #: state after its predecessor. Quantities are in the order of Quantity.
 BILL = KeyedUpdates(
-    key=("meter_id", "bill_key"),
+    key=("account", "bill_key"),
     program="updates",
     quantities=(
         ("import_after_ukwh", "import_ukwh"),

@@ -14,6 +14,7 @@ from flink_job.config import Job, Settings
 from flink_job.dataflow.accumulators import BILL, REVISIONS
 from flink_job.dataflow.functions import Functions
 from flink_job.dataflow.operators.alert_states import alert_state_machines, detect_presence
+from flink_job.dataflow.operators.group_join import attach_groups
 from flink_job.dataflow.operators.keyed_aggregate import aggregate_by_key
 from flink_job.dataflow.operators.keyed_updates import update_by_key
 from flink_job.dataflow.operators.register_energy import energy_of_reads
@@ -84,13 +85,16 @@ def resolve(t_env: StreamTableEnvironment, views: Views, settings: Settings) -> 
     """Readings to their contract, tariff version, TOU period and billing segment; readings without are `unpriced`."""
     contracts, tariffs = settings.contracts, settings.tariffs
     views.materialize("contracts/contract_records", with_arrival_time("arrival"), Uid.CONTRACTS)
-    views.add("contracts/valid_contracts", "contracts/contract_versions", "resolve/readings")
+    stored = StoredRows(contracts.snapshot_uri, tariffs.region, tariffs.endpoint, contracts.snapshot_is_complete)
+    views.add("contracts/valid_records")
+    attach_groups(t_env, "valid_records", "valid_contracts", stored, Uid.SUPPLIES)
+    views.add("contracts/contract_versions", "resolve/readings")
     join_latest(
         t_env,
         ("readings", "valid_contracts"),
         "latest",
         with_arrival_time("arrival"),
-        StoredRows(contracts.snapshot_uri, tariffs.region, tariffs.endpoint, contracts.snapshot_is_complete),
+        stored,
         Start(settings.job.contracts_idle_s, "arrival"),
         Uid.LATEST_CONTRACT,
         updates="contract_updates",
@@ -138,7 +142,10 @@ def kpis(t_env: StreamTableEnvironment, views: Views, job: Job) -> None:
     """Costs to KPIs by quarter hour, hour and local day: meters, and the levels above."""
     views.materialize("kpis/contract_terms", all_columns(), Uid.EXPECTED)
     views.add("kpis/kpi_parts", "kpis/kpi_readings", "kpis/expected_meters")
-    meters, levels = Rollup(("meter_id", "site_path", "currency"), SUMS), Rollup(("entity", "currency"), SUMS)
+    meters, levels = (
+        Rollup(("meter_id", "site_path", "currency", "upstream_path"), SUMS),
+        Rollup(("entity", "currency"), SUMS),
+    )
     roll_up(t_env, "kpi_readings", "meter_windows", meters, job.state_days, Uid.KPIS_METERS, "expected_meters")
     views.add("kpis/path_changes")
     lines = Rollup(("path", "currency"), SUMS)

@@ -30,6 +30,7 @@ class Uid(StrEnum):
     SPLIT_PAYLOADS = "split-payloads"
     DECODE = "decode"
     CONTRACTS = "contracts"
+    SUPPLIES = "supplies"
     LATEST_CONTRACT = "latest-contract"
     CONTRACT_AS_OF = "contract-as-of"
     RESOLVE = "resolve"

@@ -14,6 +14,7 @@ from flink_job.schemas import OUTPUTS
 #: Name on the wire by column, the same in every table: one to three lower-case letters.
 WIRE: Mapping[str, str] = {
     "tenant": "t", "site_path": "sp", "meter_id": "m", "device": "dv", "device_id": "di", "entity": "e", "level": "l",
+    "supply_point": "su", "role": "rl", "upstream": "up", "upstream_path": "uh",
     "reading_id": "id", "sequence_number": "sn", "revision": "r", "quality": "q", "interval_start": "s",
     "interval_s": "i", "register_id": "ri", "register_kwh": "rk", "rollover_kwh": "ro",
     "energy_kwh": "k", "export_kwh": "xk", "reactive_kvarh": "v", "reactive_export_kvarh": "xv",

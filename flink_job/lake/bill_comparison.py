@@ -11,7 +11,7 @@ from flink_job.lake.database import needed_tables, open_lake, query
 from flink_job.lake.selection import Selection
 from flink_job.tenants import DEFAULT
 
-KEY = ("tenant", "meter_id", "site", "cycle_start", "tariff_id", "tariff_version")
+KEY = ("tenant", "supply_point", "site", "cycle_start", "tariff_id", "tariff_version")
 #: Columns that must be equal to the last digit.
 AMOUNTS = (
     "energy_kwh",
@@ -32,7 +32,9 @@ SELECT {", ".join(KEY).replace("site,", "split_part(site_path, '/', 1) AS site,"
 FROM (
   SELECT *, ROW_NUMBER() OVER (PARTITION BY tenant, reading_id, event_date ORDER BY costed_at DESC) AS copy_number,
     MIN(costed_at) OVER (PARTITION BY tenant, reading_id, event_date) AS first_costed_at
-  FROM (SELECT * REPLACE (COALESCE(tenant, '{DEFAULT}') AS tenant) FROM costs_rows) AS delivered
+  FROM (SELECT * REPLACE (
+    COALESCE(tenant, '{DEFAULT}') AS tenant, COALESCE(supply_point, meter_id) AS supply_point
+  ) FROM costs_rows WHERE COALESCE(role, 'main') IN ('main', 'part')) AS delivered
   WHERE costed_at < CAST(? AS TIMESTAMP)
 ) AS copies
 WHERE copy_number = 1 AND first_costed_at < CAST(? AS TIMESTAMP) AND cycle_start >= ?

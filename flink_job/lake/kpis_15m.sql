@@ -11,7 +11,7 @@ SELECT
   event_date,
   site,
   SUM(readings) AS readings,
-  SUM(GREATEST(1, CAST(FLOOR(900.0 / interval_s) AS INTEGER))) AS expected_readings,
+  SUM(CASE WHEN is_measured THEN GREATEST(1, CAST(FLOOR(900.0 / interval_s) AS INTEGER)) ELSE 0 END) AS expected_readings,
   SUM(energy_kwh) AS energy_kwh,
   SUM(export_kwh) AS export_kwh,
   SUM(reactive_kvarh) AS reactive_kvarh,

@@ -52,6 +52,7 @@ WITH parts AS (
     CAST(NULL AS DOUBLE) AS min_kw,
     CAST(NULL AS DOUBLE) AS max_kw
   FROM meter_levels
+  WHERE is_measured
   GROUP BY tenant, level, entity, site, currency, date_trunc('hour', window_start), day_start, day_s, event_date, meter_id  -- hours
   GROUP BY tenant, level, entity, site, currency, day_start, day_s, meter_id  -- days
   UNION ALL

@@ -27,6 +27,7 @@ _METER = {
     "site_path": "factory/process/line/sensor",
     **_SITE,
 }
+_UPSTREAM = {"upstream_path": "Site path of the meter that also measures a submeter; empty if there is none"}
 _DAY = {
     "day_start": "Start of the site's local day, UTC",
     "day_s": "Length of that day [s]; 23 to 25 h",
@@ -88,6 +89,7 @@ READINGS_15M = View(
         **_QUARTER_HOUR,
         "interval_s": "Length of the interval [s]",
         "readings": "1 for the first record of an interval, else 0",
+        **_UPSTREAM,
         "cycle_start": "First local day of the billing cycle, YYYY-MM-DD",
         "tariff_id": "Tariff",
         "tariff_version": "Tariff version",
@@ -97,15 +99,23 @@ READINGS_15M = View(
 METER_15M = View(
     "meter_15m",
     "Quarter hours of each meter: `costs`, including late readings, plus the `adjustments` of settlement. A meter that "
-    "moved within a quarter hour has one row per site path.",
-    ("tenant", "meter_id", "site_path", "window_start", "currency", "day_start"),
-    {**_METER, **_QUARTER_HOUR, **_POWER_PART},
+    "moved within a quarter hour has one row per site path and path of the meter upstream.",
+    ("tenant", "meter_id", "site_path", "upstream_path", "window_start", "currency", "day_start"),
+    {**_METER, **_UPSTREAM, **_QUARTER_HOUR, **_POWER_PART},
 )
 METER_LEVELS = View(
     "meter_levels",
-    "Each row of `meter_15m` four times: for the meter, its line, its process and its factory.",
-    ("tenant", "level", "entity", "meter_id", "site_path", "window_start", "currency", "day_start"),
-    {**_LEVEL, **_METER, **_QUARTER_HOUR, **_POWER_PART},
+    "Each row of `meter_15m` four times: for the meter, its line, its process and its factory. Levels count every kWh "
+    "once: a submeter has further rows, negative, for the levels of the meter upstream.",
+    ("tenant", "level", "entity", "meter_id", "site_path", "upstream_path", "window_start", "currency", "day_start"),
+    {
+        **_LEVEL,
+        **_METER,
+        **_UPSTREAM,
+        **_QUARTER_HOUR,
+        **_POWER_PART,
+        "is_measured": "False for the negative rows of a submeter",
+    },
 )
 KPIS_15M = View(
     "kpis_15m",
@@ -160,11 +170,15 @@ GAPS = View(
 )
 BILLS = View(
     "bills",
-    "Bill of each meter and cycle: `costs` plus the `adjustments` of settlement (`rerate`). A meter that moved to "
-    "another site within the cycle has one row per site; their sum is the bill.",
-    ("tenant", "meter_id", "site", "cycle_start", "tariff_id", "tariff_version"),
+    "Bill of each supply point and cycle: `costs` plus the `adjustments` of settlement (`rerate`). A supply with "
+    "meters at several sites, also if its meter moved within the cycle, has one row per site; their sum is the bill.",
+    ("tenant", "supply_point", "site", "cycle_start", "tariff_id", "tariff_version"),
     {
-        **_METER,
+        **_TENANT,
+        "supply_point": "Supply point: a meter that measures a supply of its own, or several meters",
+        "meter_id": "Meter that measures the supply; NULL if several do",
+        "site_path": "factory/process/line/sensor of the meter",
+        **_SITE,
         "cycle_start": "First local day of the billing cycle, YYYY-MM-DD",
         "tariff_id": "Tariff",
         "tariff_version": "Tariff version",

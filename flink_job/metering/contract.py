@@ -112,6 +112,8 @@ class Outline(msgspec.Struct, frozen=True):
     multiplier: msgspec.Raw = msgspec.Raw()
     max_power_kw: msgspec.Raw = msgspec.Raw()
     changes: msgspec.Raw = msgspec.Raw()
+    supply_point: str = ""
+    role: str = ""
 
     @property
     def terms(self) -> tuple[bytes, ...]:

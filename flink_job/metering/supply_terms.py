@@ -43,6 +43,10 @@ class SupplyTerms(msgspec.Struct, frozen=True):
     sharing: Sharing = Sharing()
     issued_at: datetime | None = None
 
+    def version_ms(self, arrival_ms: int) -> int:
+        """Return the version of the terms [epoch ms], which is never after their arrival."""
+        return self.as_contract().version_ms(arrival_ms)
+
     def as_contract(self) -> Contract:
         """Return the contract of the supply, whose meter has the name of the supply point."""
         return Contract(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flink_job.supplies.membership import Membership
+from flink_job.metering.membership import Membership
 from flink_job.tariffs.history import Intervals
 
 Array = NDArray[np.int64]

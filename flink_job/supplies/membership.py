@@ -10,12 +10,9 @@ from itertools import pairwise
 from flink_job.errors import MeteringError
 from flink_job.metering.changes import billing_days, zone_of
 from flink_job.metering.contract import Contract
+from flink_job.metering.membership import Membership, memberships
 from flink_job.metering.supply_terms import Sharing, SupplyTerms
-from flink_job.metering.zones import local_midnight_ms, zone_named
 from flink_job.tenants import plain
-
-#: Before and after every reading [epoch ms].
-ALWAYS_MS = (-(1 << 60), 1 << 60)
 
 
 class SupplyFault(StrEnum):
@@ -39,18 +36,6 @@ class SupplyError(MeteringError, ValueError):
 
 
 @dataclass(frozen=True)
-class Membership:
-    """The role of a meter in a supply point, from one instant until another [epoch ms]."""
-
-    meter_id: str
-    supply_point: str
-    role: str
-    upstream: str
-    from_ms: int
-    until_ms: int
-
-
-@dataclass(frozen=True)
 class Supply:
     """A supply point: its terms as a contract, how it is shared, and its meters by time."""
 
@@ -63,30 +48,6 @@ class Supply:
     def meters(self) -> list[str]:
         """Names of the meters that are or were part of the supply, sorted."""
         return sorted({member.meter_id for member in self.members})
-
-
-def memberships(contract: Contract) -> list[Membership]:
-    """Return the supply points of a meter in order of time. Without one, the meter is the main of its own supply."""
-    zone = zone_named(zone_of(contract))
-    fields = {"supply_point": contract.supply_point, "role": contract.role, "upstream": contract.upstream}
-    states = [(ALWAYS_MS[0], dict(fields))]
-    for change in contract.changes:
-        new = {name: value for name in fields if (value := getattr(change, name)) is not None}
-        if new:
-            fields |= new
-            states.append((local_midnight_ms(change.valid_from, zone), dict(fields)))
-    ends = [since for since, _ in states[1:]] + [ALWAYS_MS[1]]
-    return [
-        Membership(
-            contract.meter_id,
-            state["supply_point"] or contract.meter_id,
-            state["role"] or "main",
-            state["upstream"],
-            since,
-            until,
-        )
-        for (since, state), until in zip(states, ends, strict=True)
-    ]
 
 
 def supplies_of(

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from flink_job.supplies.membership import ALWAYS_MS, Membership, Supply, SupplyError, SupplyFault, boundaries
+from flink_job.metering.membership import ALWAYS_MS, Membership
+from flink_job.supplies.membership import Supply, SupplyError, SupplyFault, boundaries
 from flink_job.tenants import plain
 
 #: Index of the supply itself as the parent of its direct submeters.

@@ -6,19 +6,23 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 
-from flink_job.metering.changes import Places, billing_days, zone_of
+from flink_job.metering.changes import billing_days, zone_of
 from flink_job.metering.contract import Assignment, Contract, of_tenant
 from flink_job.metering.contract_document import parse_contract, parse_outline
+from flink_job.metering.groups import has_attachments, own_document, parse_attached
 from flink_job.metering.highest_power import highest_power_of
 from flink_job.metering.packing import ABSENT
 from flink_job.metering.site import Entity, meter_at, meter_of
 from flink_job.metering.units import to_micro
 from flink_job.tariffs.calendar import Timeline
 from flink_job.tariffs.cycle import Segment
+from flink_job.tariffs.plan import Counting
 from flink_job.tariffs.registry import TariffRegistry, UnknownTariffError
 from flink_job.tariffs.resolve import ContractTimeline, TariffPosition
+from flink_job.tariffs.supply_places import Span, SupplyPlace, spans_of
 
 #: Maximum number of cached contracts (about 550 bytes each, 1,850 with contracted power of their own) and of positions.
 #: A cache that is full is cleared.
@@ -69,11 +73,15 @@ class ContractTerms:
 
 
 class ResolvedContract(NamedTuple):
-    """The contract of a meter as needed by its readings. Empty `devices` authorize every device of the tenant."""
+    """The contract of a meter as needed by its readings. Empty `devices` authorize every device of the tenant.
+
+    `supply`: the place of the meter in a supply point; None if it measures one of its own name.
+    """
 
     meter: Entity
     terms: ContractTerms
     devices: frozenset[str] = frozenset()
+    supply: SupplyPlace | None = None
     changes: tuple[tuple[int, ResolvedContract], ...] = ()
     """(start [epoch ms], contract from then on) of each change of place or multiplier, in order."""
 
@@ -103,10 +111,10 @@ class ContractCache:
         """Return the contract in a JSON document for a reading that starts at an instant. Raises ContractError."""
         contract = self.by_document.get(document)
         if contract is None:
-            outline = parse_outline(document)
+            outline = parse_outline(own_document(document))
             if len(self.by_document) >= MAX_CONTRACTS:
                 self.by_document.clear()
-            if outline.changes:
+            if outline.changes or outline.supply_point or outline.role or has_attachments(document):
                 contract = self._changing(document)
             else:
                 terms = self._terms((outline.tenant.encode(), *outline.terms), document)
@@ -150,25 +158,26 @@ class ContractCache:
         return found
 
     def _changing(self, document: str) -> ResolvedContract:
-        """Return a contract with changes, whose terms are not shared."""
-        contract = of_tenant(parse_contract(document, accept_unknown=True), self.tenant)
-        places, timeline = Places(contract), self._timeline(contract)
+        """Return a contract with changes or of a supply point, whose terms are not shared."""
         first, *later = (
-            ResolvedContract(
-                meter_at(place),
-                ContractTerms(place, timeline, self.registry, highest_power_of(contract)),
-                frozenset(contract.devices),
-            )
-            for place in places.contracts
+            (span.from_ms, self._of_span(span, frozenset(span.place.devices)))
+            for span in spans_of(parse_attached(document, self.tenant))
         )
-        return first._replace(changes=tuple(zip(places.starts_ms, later, strict=True)))
+        return first[1]._replace(changes=tuple(later))
 
-    def _timeline(self, contract: Contract) -> NumberedTimeline:
+    def _of_span(self, span: Span, devices: frozenset[str]) -> ResolvedContract:
+        rated = span.rated
+        timeline = self._timeline(rated, span.counting)
+        place = msgspec.structs.replace(span.place, assignments=rated.assignments)
+        terms = ContractTerms(place, timeline, self.registry, highest_power_of(span.place))
+        return ResolvedContract(meter_at(place), terms, devices, span.supply)
+
+    def _timeline(self, contract: Contract, counting: Counting = Counting.ALONE) -> NumberedTimeline:
         assigned = tuple((a.tariff_id, a.valid_from, self._charged_power(a)) for a in contract.assignments)
         cycles = contract.billing_day, contract.cycle_starts, billing_days(contract)
-        key = (zone_of(contract), cycles, assigned)
+        key = (zone_of(contract), cycles, assigned, counting)
         if key not in self.timelines:
-            timeline = ContractTimeline(contract, self.registry, self.calendars)
+            timeline = ContractTimeline(contract, self.registry, self.calendars, counting)
             self.timelines[key] = NumberedTimeline(len(self.timelines), timeline)
         return self.timelines[key]
 

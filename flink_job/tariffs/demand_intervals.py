@@ -19,6 +19,7 @@ class DemandIntervals:
 
     An interval counts in the demand period and on the local day of its start; a sliding one in those of the start of
     its last slide. `demand`, `power`: timelines of the demand periods, and of the periods of the contracted power.
+    `divides_all`: readings longer than the interval are divided, too, as those of several meters of one supply.
     """
 
     tariff: Tariff
@@ -26,17 +27,19 @@ class DemandIntervals:
     days: LocalDays
     demand: Timeline
     power: Timeline
+    divides_all: bool = False
 
     def parts(self, start_ms: int, interval_s: int) -> list[DemandPart]:
         """Return the parts of a reading in demand intervals, of which there is at least one.
 
         A reading that straddles intervals is divided by time; a part in an interval of another bill is left out, that
-        is, in one that begins there or (sliding) ends there. A reading longer than the interval has one part.
+        is, in one that begins there or (sliding) ends there. A reading longer than the interval has one part, unless
+        it is divided.
         """
         length_ms, window_ms = interval_s * 1000, self.tariff.demand_window_s * 1000
         slide_ms = (self.tariff.demand.slide_s or self.tariff.demand_window_s) * 1000
         day_ms = self.days.day_of(start_ms)[0]
-        if length_ms > window_ms:
+        if length_ms > window_ms and not self.divides_all:
             begin_ms = day_ms + (start_ms - day_ms) // window_ms * window_ms
             return [self._part(begin_ms, begin_ms, 0, length_ms)]
         end_ms = day_ms + (start_ms - day_ms) // slide_ms * slide_ms + slide_ms

@@ -20,6 +20,7 @@ from flink_job.tariffs.model import Contracted, Tariff
 from flink_job.tariffs.state import State
 from flink_job.tariffs.updates import (
     add,
+    again,
     block,
     group,
     highest,
@@ -59,9 +60,25 @@ class Quantity(IntEnum):
     READ = 5
 
 
+class Counting(IntEnum):
+    """Ways in which readings of a meter count in a bill.
+
+    ALONE: the meter measures its supply by itself. POOLED: the supply is the sum of several meters, so what its bill
+    has by interval is added up first. BEHIND: another meter measures the energy, too, so it adds nothing to the bill.
+    """
+
+    ALONE = 0
+    POOLED = 1
+    BEHIND = 2
+
+
 #: Families of groups: the energy of demand intervals, the net energy of hours by TOU period (added to the instant), the
 #: reactive energy of demand intervals, and (from DAY on, by demand slot) the peaks of days.
 DEMAND, NET, REACTIVE, DAY = 0, 1, 2, 3
+#: Families of groups of a pooled bill: time that has readings, and from INTERVAL on down the quantities of intervals.
+COVERED, INTERVAL = 255, 254
+#: Time that has readings of meters with different intervals is added up in steps that divide these [ms].
+_STEP_MS = 300_000
 _HOUR_MS = 3_600_000
 _HOUR_S = 3_600
 
@@ -100,6 +117,19 @@ class Placed(NamedTuple):
     is_estimated: bool = False
 
 
+class _Pool:
+    """The quantities of an interval, added up over the meters of a supply: once for each reading."""
+
+    def __init__(self, start_ms: int) -> None:
+        self.start_ms, self.added = start_ms, set[Quantity]()
+
+    def sum(self, quantity: Quantity) -> bytes:
+        """Return the updates from the quantity of the reading to the sum."""
+        operation = again if quantity in self.added else group
+        self.added.add(quantity)
+        return operation(INTERVAL - quantity, self.start_ms)
+
+
 class BillPlan:
     """The slots of a bill: time, energy by TOU period and direction, peaks by demand slot, and what else is needed.
 
@@ -107,9 +137,10 @@ class BillPlan:
     charged.
     """
 
-    def __init__(self, tariff: Tariff, power_u: Sequence[int] = ()) -> None:
+    def __init__(self, tariff: Tariff, power_u: Sequence[int] = (), counting: Counting = Counting.ALONE) -> None:
         periods, contracted = len(tariff.periods), tariff.contracted
         self.tariff, self.window_s = tariff, tariff.demand_window_s
+        self.is_pooled, self.is_behind = counting == Counting.POOLED, counting == Counting.BEHIND
         self.peaks, self.tops = 1 + len(tariff.tou_demand), tariff.demand.highest_days
         self.blocks = demand_blocks(tariff) if tariff.demand.daily else []
         self.adds_squares = contracted is not None and contracted.excess_rule == "root_of_squares"
@@ -133,17 +164,39 @@ class BillPlan:
 
     def updates(self, reading: Placed) -> bytes:
         """Return the updates of a reading."""
-        of, length_ms = self.of, reading.interval_s * 1000
-        is_cut = reading.inside_ms < length_ms
-        counted = take(Quantity.TIME) + (part(0, reading.inside_ms, length_ms) if is_cut else b"")
-        operations = [counted + add(of["time"][0]), self._energy(reading)]
+        if self.is_behind:
+            return program(self.slots, *self._shown(reading))
+        of, pool = self.of, _Pool(reading.start_ms) if self.is_pooled else None
+        operations = [self._time(reading), self._energy(reading, pool)]
         if of["reactive"]:
             operations.append(take(Quantity.REACTIVE_IMPORT) + add(of["reactive"][reading.period]))
         if of["capacitive"]:
             operations.append(take(Quantity.REACTIVE_EXPORT) + add(of["capacitive"][reading.period]))
-        return program(self.slots, *operations, *self._demand(reading))
+        return program(self.slots, *operations, *self._demand(reading, pool))
 
-    def _energy(self, reading: Placed) -> bytes:
+    def _time(self, reading: Placed) -> bytes:
+        """Return the updates by the time of the reading that lies in the bill."""
+        length_ms, slot = reading.interval_s * 1000, self.of["time"][0]
+        time = take(Quantity.TIME)
+        if not self.is_pooled:
+            is_cut = reading.inside_ms < length_ms
+            return time + (part(0, reading.inside_ms, length_ms) if is_cut else b"") + add(slot)
+        step_ms = _STEP_MS if reading.start_ms % _STEP_MS == 0 and length_ms % _STEP_MS == 0 else length_ms
+        return b"".join(
+            time
+            + part(begin_ms, min(begin_ms + step_ms, reading.inside_ms), length_ms)
+            + highest(COVERED, reading.start_ms + begin_ms)
+            + add(slot)
+            for begin_ms in range(0, reading.inside_ms, step_ms)
+        )
+
+    def _shown(self, reading: Placed) -> Iterator[bytes]:
+        """Yield the updates of a meter that adds nothing to the bill: its own demand is shown."""
+        energy = take(Quantity.READ if reading.is_read else Quantity.IMPORT)
+        for each in reading.parts:
+            yield self._in_window(energy, DEMAND, each, reading) + show()
+
+    def _energy(self, reading: Placed, pool: _Pool | None) -> bytes:
         """Return the updates by imported and exported energy, netted if the tariff nets them."""
         charge = add(self.of["imported"][reading.period])
         if self.of["months"]:
@@ -153,35 +206,46 @@ class BillPlan:
             charge += product(amount, reading.price_e9) + (add(estimated) if reading.is_estimated else b"")
         sold = add(self.of["exported"][reading.period])
         if not self.tariff.is_netted:
-            return self._measured(Quantity.IMPORT) + charge + self._measured(Quantity.EXPORT) + sold
-        netted = self._net() + keep()
+            bought, given = (self._measured(q, pool) for q in (Quantity.IMPORT, Quantity.EXPORT))
+            return bought + charge + given + sold
+        netted = self._net(pool)
         if self.tariff.export.netting == "hour":
-            netted = self._net() + group(NET, reading.start_ms // _HOUR_MS * _HOUR_MS + reading.period) + keep()
-        return netted + positive() + charge + recall() + negate() + positive() + sold
+            netted += group(NET, reading.start_ms // _HOUR_MS * _HOUR_MS + reading.period)
+        return netted + keep() + positive() + charge + recall() + negate() + positive() + sold
 
-    def _measured(self, quantity: Quantity) -> bytes:
-        """Take a quantity, rounded if the tariff rounds the energy of intervals."""
+    def _measured(self, quantity: Quantity, pool: _Pool | None, is_divided: bool = False) -> bytes:
+        """Take a quantity, rounded if the tariff rounds the energy of intervals.
+
+        A sum of meters is added up before it is netted, rounded or divided.
+        """
         rule = self.tariff.rounding
-        if rule.energy_decimals >= _DECIMALS:
-            return take(quantity)
-        return take(quantity) + round_to(10 ** (_DECIMALS - rule.energy_decimals), rule.half_up)
+        is_rounded = rule.energy_decimals < _DECIMALS
+        is_summed = pool is not None and (is_rounded or is_divided or self.tariff.is_netted)
+        measured = take(quantity) + (pool.sum(quantity) if pool is not None and is_summed else b"")
+        return measured + (round_to(10 ** (_DECIMALS - rule.energy_decimals), rule.half_up) if is_rounded else b"")
 
-    def _net(self) -> bytes:
-        return self._measured(Quantity.EXPORT) + negate() + keep() + self._measured(Quantity.IMPORT) + plus()
+    def _net(self, pool: _Pool | None) -> bytes:
+        return (
+            self._measured(Quantity.EXPORT, pool) + negate() + keep() + self._measured(Quantity.IMPORT, pool) + plus()
+        )
 
-    def _demand(self, reading: Placed) -> Iterator[bytes]:
+    def _demand(self, reading: Placed, pool: _Pool | None) -> Iterator[bytes]:
         """Yield the updates of the demand intervals, by the energy imported in the interval, net of exports if netted.
 
         A reading as long as the demand interval, or longer, shows the demand by itself; shorter readings and the energy
         of register reads are added up by demand interval. A longer reading counts with its mean power.
         """
-        energy = self._measured(Quantity.READ if reading.is_read else Quantity.IMPORT)
-        if self.tariff.is_netted and not reading.is_read:
-            energy = self._net() + positive()
+        measured = Quantity.READ if reading.is_read else Quantity.IMPORT
+        is_divided = any(each.to_ms - each.from_ms < reading.interval_s * 1000 for each in reading.parts)
         for each in reading.parts:
+            energy = self._measured(measured, pool, is_divided)
+            if self.tariff.is_netted and not reading.is_read:
+                energy = self._net(pool) + positive()
             if self.tariff.demand.in_kva:
+                reactive = take(Quantity.REACTIVE_IMPORT)
+                reactive += pool.sum(Quantity.REACTIVE_IMPORT) if pool is not None and is_divided else b""
                 yield self._in_window(energy, DEMAND, each, reading) + keep()
-                yield self._in_window(take(Quantity.REACTIVE_IMPORT), REACTIVE, each, reading) + hypot()
+                yield self._in_window(reactive, REACTIVE, each, reading) + hypot()
             else:
                 yield self._in_window(energy, DEMAND, each, reading)
             yield from () if self.tops else map(maximum, sorted({self.of["peaks"][slot] for slot in (0, each.slot)}))
@@ -195,7 +259,8 @@ class BillPlan:
         """Take the sum of a quantity in a demand interval, of which the reading has a part."""
         interval_s = reading.interval_s
         is_alone = len(reading.parts) == 1 and interval_s >= self.window_s and not reading.is_read
-        if interval_s > self.window_s:
+        is_alone = is_alone and not self.is_pooled
+        if interval_s > self.window_s and not self.is_pooled:
             quantity += scale(self.window_s, interval_s)
         elif each.to_ms - each.from_ms < interval_s * 1000:
             quantity += part(each.from_ms, each.to_ms, interval_s * 1000)

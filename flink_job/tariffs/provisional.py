@@ -59,7 +59,8 @@ def _unlisted_from_ms(tariff: Tariff, segment: Segment) -> int:
 def lowered(tariff: Tariff, before: State, after: State, is_first: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return True for corrections that may lower a demand interval: the stream cannot lower a peak.
 
-    Netted by the hour, energy falls with other readings too, so every correction may.
+    Netted by the hour, energy falls with other readings too, so every correction may. So may a reading of one of
+    several meters of a supply: its exports lower what another one imported.
     """
     if not tariff.has_demand and tariff.contracted is None:
         return np.zeros(1, dtype=bool)

@@ -16,7 +16,7 @@ from flink_job.tariffs.calendar import Calendar, Timeline
 from flink_job.tariffs.cycle import CycleError, Segment, cycle_at, part_at, segment_between
 from flink_job.tariffs.demand_intervals import DemandIntervals, contracted_power_u
 from flink_job.tariffs.model import Tariff
-from flink_job.tariffs.plan import BillPlan, Placed
+from flink_job.tariffs.plan import BillPlan, Counting, Placed
 from flink_job.tariffs.registry import TariffRegistry, UnknownTariffError
 from flink_job.tenants import tenant_of
 
@@ -52,11 +52,15 @@ class _SegmentEntry:
 
 @dataclass
 class ContractTimeline:
-    """The billing segments of a contract, found by time. The last one used is cached."""
+    """The billing segments of a contract, found by time. The last one used is cached.
+
+    `counting`: how the readings of its meters count in the bill.
+    """
 
     contract: Contract
     registry: TariffRegistry
     timelines: dict[tuple[str, str, str, str], Timeline]
+    counting: Counting = Counting.ALONE
     _entries: list[_SegmentEntry] = field(default_factory=list)
     _last: _SegmentEntry | None = None
 
@@ -137,8 +141,9 @@ class ContractTimeline:
             self.days,
             self._timeline(tariff, tariff.demand.calendar, "demand") if tariff.demand.calendar else timeline,
             self._power_timeline(tariff) or timeline,
+            self.counting == Counting.POOLED,
         )
-        plan = BillPlan(tariff, power_u)
+        plan = BillPlan(tariff, power_u, self.counting)
         return _SegmentEntry(segment, segment.key(), segment.bill_key(), tariff, timeline, demand, plan)
 
     def _power_timeline(self, tariff: Tariff) -> Timeline | None:
@@ -168,7 +173,9 @@ class ContractTimeline:
         if not assignments:
             # Contracts with equal terms share a timeline, so the message cannot name the supply point.
             raise UnknownTariffError(
-                Unpriced.NO_SUPPLY, "the contract has no tariff of its own: `rate --contracts` bills its supply point"
+                Unpriced.NO_SUPPLY,
+                "the supply point of the meter has no terms: publish a record with `supply_point`, `timezone` and "
+                "`assignments`, or assignments in the contract of a main",
             )
         if found == 0:
             first = assignments[0].valid_from

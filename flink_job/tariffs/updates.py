@@ -27,6 +27,7 @@ class Operation(IntEnum):
     SQUARE = 17
     HYPOT = 18
     TOP = 19
+    AGAIN = 20
 
 
 #: Base of the quotients and remainders of products.
@@ -86,6 +87,11 @@ def hypot() -> bytes:
 def group(family: int, instant_ms: int) -> bytes:
     """Add the change to the sum of a group, by family (below 256) and instant [epoch ms], and take that sum."""
     return _encoded(Operation.GROUP, family, instant_ms)
+
+
+def again(family: int, instant_ms: int) -> bytes:
+    """Take the sum of a group to which this row has added the change."""
+    return _encoded(Operation.AGAIN, family, instant_ms)
 
 
 def highest(family: int, instant_ms: int) -> bytes:

@@ -25,10 +25,8 @@ from deploy.rehearsal.cluster import Cluster, wait_for
 from deploy.rehearsal.fixture import ClusterFixture, runs, set_up
 from deploy.stream_job.package import PACKAGE
 from flink_job.dataflow.environment import PROJECT
-from flink_job.io.contract_snapshot import snapshot_line
+from flink_job.io.contract_snapshot import snapshot_lines, stored_record
 from flink_job.io.kinesis import client
-from flink_job.metering.contract_document import parse_contract
-from flink_job.tenants import DEFAULT
 from tests.bench.progress import descendants
 from tests.chaos.faults import Fault, workers
 from tests.chaos.kinesis import create_stream, kinesalite
@@ -282,8 +280,7 @@ def _deployed(fault: Fault, work: Path, package: Path) -> Iterator[tuple[Cluster
 
 def _store(fixture: ClusterFixture, contracts: list[bytes]) -> None:
     """Write a snapshot of contracts, as the exporter does."""
-    meters = [(parse_contract(document).meter_id, document.decode()) for document in contracts]
-    lines = [snapshot_line(DEFAULT, *named, int(time.time() * 1000), "1") for named in meters]
+    lines = snapshot_lines(stored_record(document, int(time.time() * 1000), "1") for document in contracts)
     registry = client("s3", fixture.url)
     registry.put_object(Bucket=fixture.names.registry, Key=SNAPSHOT, Body=gzip.compress(b"".join(lines)))
 

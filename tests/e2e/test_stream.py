@@ -21,7 +21,7 @@ from deploy.local.lake import LocalLake
 from deploy.local.resources import create, write_properties
 from flink_job.batch.receipt import Receipt, outcomes, publish_once
 from flink_job.config import Job
-from flink_job.io.contract_snapshot import snapshot_line
+from flink_job.io.contract_snapshot import snapshot_lines, stored_record
 from flink_job.io.kinesis import client, publish
 from flink_job.lake.database import open_lake, query
 from flink_job.lake.redrive import stored_records
@@ -106,8 +106,8 @@ def with_intervals(contracts: Iterable[bytes], readings: Iterable[bytes]) -> lis
 
 def store(names: Names, url: str, document: bytes, ahead_ms: int) -> None:
     """A snapshot with a contract of meter `stored`, as the exporter writes it."""
-    line = snapshot_line("default", "stored", document.decode(), int(time.time() * 1000) + ahead_ms, "1")
-    client("s3", url).put_object(Bucket=names.registry, Key=SNAPSHOT, Body=gzip.compress(line))
+    lines = snapshot_lines([stored_record(document, int(time.time() * 1000) + ahead_ms, "1")])
+    client("s3", url).put_object(Bucket=names.registry, Key=SNAPSHOT, Body=gzip.compress(b"".join(lines)))
 
 
 @pytest.fixture(scope="module")

@@ -62,6 +62,9 @@ class Bill:
                     key = next(read), next(read)
                     pair = self.groups[key], self.groups[key] + pair[1] - pair[0]
                     self.groups[key] = pair[1]
+                case Operation.AGAIN:
+                    total = self.groups[next(read), next(read)]
+                    pair = total - (pair[1] - pair[0]), total
                 case Operation.HIGHEST:
                     key = next(read), next(read)
                     pair = self.groups[key], max(self.groups[key], pair[1])

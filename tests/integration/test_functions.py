@@ -137,7 +137,9 @@ def test_the_terms_of_a_supply_point_are_a_valid_record_of_the_contracts() -> No
         "assignments": [{"tariff_id": "t", "valid_from": "2026-01-01"}],
     }
     records = pd.Series([json.dumps(terms).encode(), json.dumps({**terms, "assignments": []}).encode()])
-    checked = CheckContract().eval(records, pd.Series(pd.to_datetime([1_000, 1_000], unit="ms")))
+    checked = CheckContract().eval(
+        records, pd.Series(["default"] * 2), pd.Series(pd.to_datetime([1_000, 1_000], unit="ms"))
+    )
     assert checked["problem"].tolist() == [None, "terms of supply point sp: assignments must not be empty"]
     assert checked["version_ms"].tolist() == [1_000, 1_000]
 

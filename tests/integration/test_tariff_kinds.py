@@ -1,4 +1,7 @@
-"""Every kind of tariff through the job: shuffled, repeated and corrected, the stream's costs are the bill of batch."""
+"""Every kind of tariff through the job: shuffled, repeated and corrected, the stream's costs are the bill of batch.
+
+Each is the tariff of a meter, and of a supply point whose two parts add up to the same energy, so its bill is the same.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +39,8 @@ OTHER_AMOUNTS = {"tiers in order", "tiers per kW and day, in order", "net billin
 NOT_PROVISIONAL = {"taxes with floor, validity and exemption"}
 #: A correction may lower its demand.
 CORRECTED = {"net billing by the hour, capped"}
+#: What one part exports lowers the demand of the other, whose reading came before.
+LOWERED = {"net billing by the hour, capped"}
 
 
 def quantities(meter: str) -> list[tuple[Decimal, ...]]:
@@ -43,6 +48,14 @@ def quantities(meter: str) -> list[tuple[Decimal, ...]]:
     rng = random.Random(meter)
     tops = (6000, 3000, 9000, 2000)
     return [tuple(Decimal(rng.randrange(top)) / 1000 for top in tops) for _ in STARTS]
+
+
+def parts(meter: str) -> dict[str, list[tuple[Decimal, ...]]]:
+    """The quantities of the two parts of a supply, which add up to those of the meter."""
+    rng = random.Random(meter)
+    first = [tuple(Decimal(rng.randrange(int(q * 1000) + 1)) / 1000 for q in row) for row in quantities(meter)]
+    second = [tuple(a - b for a, b in zip(*both, strict=True)) for both in zip(quantities(meter), first, strict=True)]
+    return {f"{meter}-a": first, f"{meter}-b": second}
 
 
 def record(meter: str, start_ms: int, amounts: tuple[Decimal, ...], **more: Any) -> bytes:
@@ -57,8 +70,9 @@ def records() -> list[bytes]:
     """The readings of all meters, some repeated, some first with less energy and then corrected; shuffled."""
     rng = random.Random(5)
     found = []
-    for meter in NAMES:
-        for start_ms, amounts in zip(STARTS.tolist(), quantities(meter), strict=True):
+    measured = {name: rows for meter in NAMES for name, rows in {meter: quantities(meter), **parts(meter)}.items()}
+    for meter, rows in measured.items():
+        for start_ms, amounts in zip(STARTS.tolist(), rows, strict=True):
             if rng.random() < 0.1:
                 found.append(record(meter, start_ms, tuple(amount / 2 for amount in amounts)))
                 found.append(record(meter, start_ms, amounts, revision=1))
@@ -68,18 +82,28 @@ def records() -> list[bytes]:
     return found
 
 
-def contract(meter: str) -> bytes:
+def contracts() -> list[bytes]:
+    """Contracts of the meters, terms of the supplies and contracts of their parts; the terms come in between."""
+    found = []
+    for meter in NAMES:
+        terms = contract(meter)
+        named = {"timezone": "Europe/Madrid", "supply_point": f"{meter}-supply", "role": "part"}
+        first, second = ({"meter_id": part, "site_path": f"f/p/l/{part}", **named} for part in parts(meter))
+        supply = {key: value for key, value in terms.items() if key not in ("meter_id", "site_path")}
+        found += [terms, first, {**supply, "supply_point": f"{meter}-supply"}, second]
+    return [json.dumps(document).encode() for document in found]
+
+
+def contract(meter: str) -> dict[str, Any]:
     power = KINDS[NAMES[meter]].get("contracted_power", {}).get("kw")
     assignment = {"tariff_id": meter, "valid_from": "2026-01-01", **({"contracted_kw": power} if power else {})}
-    return json.dumps(
-        {
-            "meter_id": meter,
-            "site_path": f"f/p/l/{meter}",
-            "timezone": "Europe/Madrid",
-            "cycle_starts": [str(FIRST), str(END)],
-            "assignments": [assignment],
-        }
-    ).encode()
+    return {
+        "meter_id": meter,
+        "site_path": f"f/p/l/{meter}",
+        "timezone": "Europe/Madrid",
+        "cycle_starts": [str(FIRST), str(END)],
+        "assignments": [assignment],
+    }
 
 
 @pytest.fixture(scope="module")
@@ -97,15 +121,17 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for ms in half
         ]
         (tariffs / f"spot.{number}.csv").write_text("from,price\n" + "\n".join(lines) + "\n")
-    contracts = write_records(folder / "contracts.ndjson", map(contract, NAMES))
-    run_files(write_records(folder / "readings.ndjson", records()), contracts, folder / "out", tariffs)
+    readings = write_records(folder / "readings.ndjson", records())
+    run_files(readings, write_records(folder / "contracts.ndjson", contracts()), folder / "out", tariffs)
     return folder
 
 
 @pytest.fixture(scope="module")
 def streamed(lake: Path) -> dict[str, tuple[Any, ...]]:
     sums = ", ".join(f"SUM({column})" for column in (*COST_COLUMNS, "cost"))
-    _, rows = query(lake / "out", f"SELECT meter_id, {sums}, BOOL_OR(provisional), COUNT(*) FROM costs GROUP BY ALL")
+    _, rows = query(
+        lake / "out", f"SELECT supply_point, {sums}, BOOL_OR(provisional), COUNT(*) FROM costs GROUP BY ALL"
+    )
     return {row[0]: row[1:] for row in rows}
 
 
@@ -116,6 +142,17 @@ def test_costs_of_the_stream_are_the_bill(meter: str, lake: Path, streamed: dict
     is_settled = (kind in SETTLED and kind not in NOT_PROVISIONAL) or kind in CORRECTED
     assert provisional is is_settled
     if kind not in OTHER_AMOUNTS:
+        assert [to_micro(amount) for amount in amounts] == batch(meter, lake)
+
+
+@pytest.mark.parametrize("meter", NAMES)
+def test_costs_of_the_parts_of_a_supply_are_the_bill_of_their_sum(
+    meter: str, lake: Path, streamed: dict[str, tuple[Any, ...]]
+) -> None:
+    *amounts, provisional, _ = streamed[f"{meter}-supply"]
+    if NAMES[meter] in LOWERED:
+        assert provisional
+    elif NAMES[meter] not in OTHER_AMOUNTS:
         assert [to_micro(amount) for amount in amounts] == batch(meter, lake)
 
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import boto3
 
 from deploy.kit.errors import reported
-from flink_job.io.contract_snapshot import snapshot_line
+from flink_job.io.contract_snapshot import StoredRecord, snapshot_lines, stored_record
 
 
 class Keys(NamedTuple):
@@ -36,16 +36,17 @@ def handler(event: dict[str, Any], lambda_context: Any) -> dict[str, int]:
 
 
 def export(store: Store, s3: Any, bucket: str, keys: Keys) -> int:
-    """Write all contracts of the table to both objects, replacing them; returns the number of contracts."""
-    count = 0
+    """Write all records of the table to both objects, replacing them; returns their number."""
     with ExitStack() as opened:
         files = [opened.enter_context(tempfile.TemporaryFile()) for _ in keys]
         with ExitStack() as compressed:
             outputs = [compressed.enter_context(gzip.GzipFile(fileobj=f, mode="wb", mtime=0)) for f in files]
-            for lines in store.lines():
-                for output, line in zip(outputs, lines, strict=True):
-                    output.write(line)
-                count += 1
+            records = []
+            for item in store.items():
+                outputs[0].write(_contract_line(item))
+                records.append(_stored(item))
+            count = len(records)
+            outputs[1].writelines(snapshot_lines(records))
         for file, key in zip(files, keys, strict=True):
             file.seek(0)
             s3.upload_fileobj(file, bucket, key)
@@ -58,27 +59,27 @@ class Store:
     def __init__(self, client: Any, table: str) -> None:
         self._client, self._table = client, table
 
-    def lines(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield two lines per contract: the document with its version as `issued_at`, and the line of the snapshot."""
+    def items(self) -> Iterator[dict[str, Any]]:
+        """Yield the items (see deploy/contracts/runtime/keeper.py)."""
         start: dict[str, Any] = {}
         while True:
             answer = self._client.scan(TableName=self._table, **start)
-            for item in answer["Items"]:
-                yield _contract_line(item), _snapshot_line(item)
+            yield from answer["Items"]
             if "LastEvaluatedKey" not in answer:
                 return
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
 
 def _contract_line(item: dict[str, Any]) -> bytes:
+    """Return the document with its version as `issued_at`."""
     issued_at = datetime.fromtimestamp(int(item["version_ms"]["N"]) / 1000, UTC).isoformat(timespec="milliseconds")
     document = json.loads(item["document"]["S"]) | {"issued_at": issued_at}
     return json.dumps(document, separators=(",", ":")).encode() + b"\n"
 
 
-def _snapshot_line(item: dict[str, Any]) -> bytes:
-    names = item["tenant"]["S"], item["meter_id"]["S"]
-    return snapshot_line(*names, item["document"]["S"], int(item["version_ms"]["N"]), item["position"]["S"])
+def _stored(item: dict[str, Any]) -> StoredRecord:
+    document, version_ms = item["document"]["S"].encode(), int(item["version_ms"]["N"])
+    return stored_record(document, version_ms, item["position"]["S"], item["tenant"]["S"])
 
 
 @cache

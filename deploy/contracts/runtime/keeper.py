@@ -1,9 +1,9 @@
-"""Stores the latest contract of each meter from the contracts stream.
+"""Stores the latest contract of each meter, and the latest terms of each supply point, from the contracts stream.
 
-An item has `meter_id` and `tenant` (key), `position` (sequence number in the stream), `version_ms` (time of issue, or
-of publication) and `document` (the contract as published). It is replaced only by a contract of a later version, or of
-the same version with a later position, as in the job (flink_job/dataflow/sql/contracts/valid_contracts.sql). Duplicates
-and retries change nothing.
+An item has `tenant` and `meter_id` (key; the terms of a supply point have TERMS and its name in place of a meter),
+`position` (sequence number in the stream), `version_ms` (time of issue, or of publication) and `document` (the contract
+as published). It is replaced only by a contract of a later version, or of the same version with a later position, as in
+the job (flink_job/dataflow/sql/contracts/valid_records.sql). Duplicates and retries change nothing.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 
 from deploy.kit.errors import reported
+from flink_job.io.contract_snapshot import stored_record
 from flink_job.metering.contract import ContractError
-from flink_job.metering.contract_document import parse_contract
-from flink_job.tenants import DEFAULT
+from flink_job.tenants import plain
 
 logger = Logger(service="contracts-keeper")
 #: Sequence numbers have at most 56 decimal digits; padded strings sort like the numbers.
 DIGITS = 64
+#: Begins the key of terms: no meter has a name with this character.
+TERMS = "\x1d"
 _IS_NEWER = (
     "attribute_not_exists(meter_id) OR version_ms < :version OR (version_ms = :version AND #position < :position)"
 )
@@ -47,16 +49,17 @@ def handler(event: dict[str, Any], lambda_context: Any) -> dict[str, int]:
 def contract_item(record: dict[str, Any]) -> dict[str, Any] | None:
     """Item of a Kinesis record; None for an invalid contract, which the job writes to table `rejected`."""
     payload = base64.b64decode(record["data"])
+    arrival_ms = round(float(record["approximateArrivalTimestamp"]) * 1000)
     try:
-        contract = parse_contract(payload)
+        found = stored_record(payload, arrival_ms, record["sequenceNumber"])
     except ContractError:
         return None
     return {
-        "meter_id": {"S": contract.meter_id},
-        "tenant": {"S": contract.tenant or DEFAULT},
-        "position": {"S": record["sequenceNumber"].zfill(DIGITS)},
-        "version_ms": {"N": str(contract.version_ms(round(float(record["approximateArrivalTimestamp"]) * 1000)))},
-        "document": {"S": payload.decode()},
+        "meter_id": {"S": plain(found.key) if found.key else TERMS + plain(found.name.partition(":")[2])},
+        "tenant": {"S": found.tenant},
+        "position": {"S": found.position.zfill(DIGITS)},
+        "version_ms": {"N": str(found.version_ms)},
+        "document": {"S": found.document},
     }
 
 

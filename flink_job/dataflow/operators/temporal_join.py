@@ -29,6 +29,11 @@ class StoredRows(NamedTuple):
     is_complete: bool = False
 
 
+def snapshot_of(rows: StoredRows) -> JavaObject:
+    """The (Java) snapshot of a file of rows."""
+    return get_gateway().jvm.metering.flink.Snapshot(rows.uri, rows.region, rows.endpoint)
+
+
 class Start(NamedTuple):
     """Wait of rows at a start: until the other input is quiet for `quiet_s`; they go on in the order of their `time`.
 
@@ -63,10 +68,9 @@ def join_latest(
     """
     left, right = _inputs(t_env, inputs, uid)
     own = get_gateway().jvm.metering.flink
-    stored = own.Snapshot(snapshot.uri, snapshot.region, snapshot.endpoint)
     left_type, right_type = left.internal_type(), right.internal_type()
     time = left.columns.index(start.time)
-    join = own.LatestJoin(left_type, time, right_type, right.key()[0], stored, snapshot.is_complete)
+    join = own.LatestJoin(left_type, time, right_type, right.key()[0], snapshot_of(snapshot), snapshot.is_complete)
     name = f"JoinLatest({view})"
     stream = (
         left.without_watermarks(uid)

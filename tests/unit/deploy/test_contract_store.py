@@ -73,6 +73,15 @@ def test_both_objects_have_every_page(tmp_path: Path) -> None:
     assert [parse_contract(line["value"]).meter_id for line in stored] == ["m0", "m1"]
 
 
+def test_terms_of_a_supply_are_stored_beside_a_meter_of_its_name() -> None:
+    terms = {**CONTRACT, "supply_point": "m"}
+    del terms["meter_id"], terms["site_path"]
+    kept = {"data": base64.b64encode(json.dumps(terms).encode()).decode()}
+    found = contract_item({**record("1"), **kept})
+    assert found and found["meter_id"]["S"] == "\x1dm"
+    assert found["meter_id"] != contract_item(record("1"))["meter_id"]  # type: ignore[index]
+
+
 def test_a_bounded_run_starts_with_all_that_are_contracts(tmp_path: Path) -> None:
     documents = [CONTRACT, CONTRACT | {"timezone": "UTC+1"}, CONTRACT | {"tenant": "acme"}]
     (tmp_path / "contracts.ndjson").write_text("\n".join(map(json.dumps, documents)))

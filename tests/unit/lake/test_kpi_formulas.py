@@ -31,7 +31,8 @@ def views() -> Iterator[duckdb.DuckDBPyConnection]:
             "CREATE TABLE meter_levels (tenant VARCHAR, level VARCHAR, entity VARCHAR, meter_id VARCHAR, "
             "site_path VARCHAR, site VARCHAR, currency VARCHAR, window_start TIMESTAMP, day_start TIMESTAMP, "
             "day_s INTEGER, event_date VARCHAR, interval_s INTEGER, readings INTEGER, energy_kwh DECIMAL(18, 6), "
-            "export_kwh DECIMAL(18, 6), reactive_kvarh DECIMAL(18, 6), cost DECIMAL(18, 6), quarter_kwh DOUBLE)"
+            "export_kwh DECIMAL(18, 6), reactive_kvarh DECIMAL(18, 6), cost DECIMAL(18, 6), quarter_kwh DOUBLE, "
+            "is_measured BOOLEAN)"
         )
         connection.execute(
             "CREATE TABLE kpis (tenant VARCHAR, level VARCHAR, entity VARCHAR, site_path VARCHAR, currency VARCHAR, "
@@ -41,9 +42,9 @@ def views() -> Iterator[duckdb.DuckDBPyConnection]:
         for number, (kwh, kvarh, (interval_s, readings)) in enumerate(product(ENERGIES, REACTIVES, READINGS)):
             name = f"m{number}"
             connection.execute(
-                f"INSERT INTO meter_levels VALUES ({', '.join('?' * 18)})",
+                f"INSERT INTO meter_levels VALUES ({', '.join('?' * 19)})",
                 ["default", "meter", name, name, f"f/p/l/{name}", "f", "EUR", DAY, DAY, DAY_S, "2026-03-28",
-                 interval_s, readings, kwh, 0, kvarh, 1, kwh],
+                 interval_s, readings, kwh, 0, kvarh, 1, kwh, True],
             )  # fmt: skip
         for view in ("kpis_15m", "kpis_1h", "kpis_1d"):
             connection.execute(f"CREATE VIEW {view} AS {read_view(view)}")

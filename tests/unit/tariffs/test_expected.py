@@ -41,7 +41,15 @@ def test_readings_are_expected_from_the_first_assignment_on(registry: TariffRegi
     document = contract(("eur-tou", "2026-03-01"), ("eur-flat", "2026-01-01"))
     term = ExpectedTerm("f/p/l/m", "EUR", "Europe/Madrid", JANUARY_MS, FOREVER_MS, 0)
     assert changed_terms(document, None, registry, "default") == [term]
-    assert term.encoded().split("\x1e") == ["f/p/l/m", "EUR", "Europe/Madrid", str(JANUARY_MS), str(FOREVER_MS), "0"]
+    assert term.encoded().split("\x1e") == [
+        "f/p/l/m",
+        "EUR",
+        "Europe/Madrid",
+        str(JANUARY_MS),
+        str(FOREVER_MS),
+        "0",
+        "",
+    ]
 
 
 def test_another_currency_is_another_term(registry: TariffRegistry) -> None:

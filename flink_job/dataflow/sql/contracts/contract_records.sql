@@ -12,7 +12,7 @@ SELECT
   shard,
   record_position,
   arrival,
-  check_contract(payload, CAST(arrival AS TIMESTAMP(3))) AS checked
+  check_contract(payload, tenant, CAST(arrival AS TIMESTAMP(3))) AS checked
 FROM (
   SELECT
     *,

@@ -4,7 +4,8 @@ SELECT
   CONCAT_WS(
     '|', level, SUBSTRING(entity FROM POSITION(CHR(31) IN entity) + 1), currency,
     CAST(window_s AS STRING), CAST(start_ms / 1000 AS STRING), CAST(day_start_ms / 1000 AS STRING),
-    CASE WHEN level = 'meter' THEN SUBSTRING(site_path FROM POSITION(CHR(31) IN site_path) + 1) END
+    CASE WHEN level = 'meter' THEN SUBSTRING(site_path FROM POSITION(CHR(31) IN site_path) + 1) END,
+    CASE WHEN upstream_path <> '' THEN SUBSTRING(upstream_path FROM POSITION(CHR(31) IN upstream_path) + 1) END
   ) AS kpi_id,
   level,
   SUBSTRING(entity FROM POSITION(CHR(31) IN entity) + 1) AS entity,

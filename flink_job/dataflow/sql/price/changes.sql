@@ -4,6 +4,7 @@ SELECT
   meter_id,
   start_ms,
   interval_s,
+  account,
   bill_key,
   tou_period,
   updates,

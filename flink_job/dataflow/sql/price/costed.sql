@@ -14,6 +14,7 @@ SELECT
   priced.carried.record_position AS record_position,
   priced.carried.arrival AS arrival,
   priced.carried.site_path AS site_path,
+  priced.carried.supply AS supply,
   priced.carried.day_start_ms AS day_start_ms,
   priced.carried.day_s AS day_s,
   is_first,

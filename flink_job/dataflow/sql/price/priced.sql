@@ -12,7 +12,7 @@ SELECT
   reactive_export_uvarh,
   price_reading(
     meter_id, p.carried.site_path, p.carried.tags, p.carried.arrival, p.carried.revision, p.carried.measurements,
-    import_total_ukwh, export_total_ukwh, demand_ukwh, p.carried.contracted_uw,
+    import_total_ukwh, export_total_ukwh, demand_ukwh, p.carried.contracted_uw, p.carried.supply,
     p.carried.segment_key, start_ms, interval_s, is_first, is_overtaken, tou_period, slots
   ) AS price
 FROM accumulated AS p

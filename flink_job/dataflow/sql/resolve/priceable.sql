@@ -6,6 +6,7 @@ SELECT
   register_id,
   rollover_ukwh,
   highest_uw,
+  account,
   bill_key,
   tou_period,
   updates,
@@ -16,10 +17,10 @@ SELECT
   register_packed,
   CAST(
     ROW(reading_id, revision, quality, device_id, sequence_number, shard, record_position,
-      arrival, site_path, segment_key, day_start_ms, day_s, measurements, tags, contracted_uw, demand_estimated)
+      arrival, site_path, supply, segment_key, day_start_ms, day_s, measurements, tags, contracted_uw, demand_estimated)
     AS ROW<
       reading_id STRING, revision INT, quality STRING, device_id STRING, sequence_number BIGINT,
-      shard STRING, record_position STRING, arrival TIMESTAMP(3), site_path STRING, segment_key STRING,
+      shard STRING, record_position STRING, arrival TIMESTAMP(3), site_path STRING, supply STRING, segment_key STRING,
       day_start_ms BIGINT, day_s INT, measurements STRING, tags STRING, contracted_uw BIGINT,
       demand_estimated BOOLEAN
     >

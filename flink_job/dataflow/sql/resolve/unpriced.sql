@@ -7,6 +7,8 @@ SELECT
   SUBSTRING(meter_id FROM POSITION(CHR(31) IN meter_id) + 1) AS meter_id,
   CAST(TO_TIMESTAMP_LTZ(start_ms, 3) AS TIMESTAMP(3)) AS interval_start,
   interval_s,
+  SPLIT_INDEX(supply, CHR(30), 0) AS supply_point,
+  SPLIT_INDEX(supply, CHR(30), 1) AS role,
   payload,
   device,
   shard,

@@ -39,6 +39,8 @@ import org.apache.flink.util.Collector;
  *   <li>{@code KEEP}, {@code RECALL}: remembers the current pair, and returns to it; {@code PLUS}:
  *       adds the remembered pair to the current one;
  *   <li>{@code GROUP family instant}: adds the current change to a sum; the pair is that sum;
+ *   <li>{@code AGAIN family instant}: the pair is the sum of a group to which the row has added the
+ *       current change;
  *   <li>{@code HIGHEST family instant}: raises a maximum to the current value; the pair is that
  *       maximum before and after;
  *   <li>{@code ADD slot}: adds the current change to a slot;
@@ -84,6 +86,7 @@ public final class KeyedUpdates extends KeyedProcessFunction<RowData, RowData, R
   static final int SQUARE = 17;
   static final int HYPOT = 18;
   static final int TOP = 19;
+  static final int AGAIN = 20;
 
   /** Base of the two slots of products, whose sums may exceed 64 bits. */
   private static final long BASE = 1_000_000_000L;
@@ -166,6 +169,9 @@ public final class KeyedUpdates extends KeyedProcessFunction<RowData, RowData, R
           break;
         case GROUP:
           group(program.next(), program.next());
+          break;
+        case AGAIN:
+          again(program.next(), program.next());
           break;
         case HIGHEST:
           highest(program.next(), program.next());
@@ -350,7 +356,17 @@ public final class KeyedUpdates extends KeyedProcessFunction<RowData, RowData, R
     long change = after - before;
     before = sum == null ? 0 : sum;
     after = before + change;
-    groups.put(group, after);
+    if (change != 0) {
+      groups.put(group, after);
+    }
+  }
+
+  /** Takes the sum of a group, which has the current change already. */
+  private void again(long family, long instant) throws Exception {
+    Long sum = groups.get(instant << 8 | family);
+    long change = after - before;
+    after = sum == null ? 0 : sum;
+    before = after - change;
   }
 
   /** Returns value x part / whole, rounded down, without a product that could exceed 64 bits. */

@@ -4,6 +4,8 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.Serializable;
+import java.util.List;
+import java.util.Map;
 import java.util.zip.GZIPInputStream;
 import org.apache.flink.core.fs.Path;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.annotation.JsonCreator;
@@ -24,7 +26,8 @@ import software.amazon.awssdk.core.exception.SdkException;
 /**
  * A file of rows with the columns key, value, version, position and arrival, which is the version:
  * NDJSON compressed with gzip, a row in each line, such as {@code {"key": "…", "value": "…",
- * "version_ms": 1, "position": "2"}}.
+ * "version_ms": 1, "position": "2"}}. A row for {@link GroupJoin} has {@code "member":
+ * {"partition": "…", "name": "…", "listens": "…", "provides": "…"}}, too; its key may be empty.
  *
  * <p>The file is an object on S3 ({@code s3://bucket/key}), or a file of any Flink file system.
  */
@@ -32,6 +35,10 @@ public final class Snapshot implements Serializable {
 
   private static final long serialVersionUID = 1L;
   private static final Logger LOG = LoggerFactory.getLogger(Snapshot.class);
+
+  /** Further columns of a row for {@link GroupJoin}. */
+  private static final List<String> MEMBER = List.of("partition", "name", "listens", "provides");
+
   private static final ObjectReader LINES =
       new ObjectMapper()
           .enable(DeserializationFeature.FAIL_ON_NULL_CREATOR_PROPERTIES)
@@ -57,21 +64,34 @@ public final class Snapshot implements Serializable {
   }
 
   /**
-   * Calls {@code action} with each row, in the order of the file; never if the file does not exist.
+   * Calls {@code action} with each row that has a key, in the order of the file; never if the file
+   * does not exist.
    *
    * @return the number of rows
    * @throws IOException if the file cannot be read; the message contains its URI
    */
   public long forEach(ThrowingConsumer<RowData, Exception> action) throws Exception {
+    return forEach(false, action);
+  }
+
+  /** Calls {@code action} with each row for {@link GroupJoin}, as {@link #forEach}. */
+  long forEachMember(ThrowingConsumer<RowData, Exception> action) throws Exception {
+    return forEach(true, action);
+  }
+
+  private long forEach(boolean isMember, ThrowingConsumer<RowData, Exception> action)
+      throws Exception {
     if (uri.isEmpty()) {
       return 0;
     }
     long count = 0;
     try (InputStream file = open();
         MappingIterator<Line> lines = lines(file)) {
-      for (RowData row = next(lines); row != null; row = next(lines)) {
-        action.accept(row);
-        count++;
+      for (Line line = next(lines); line != null; line = next(lines)) {
+        if (isMember ? line.member != null : !line.row.isNullAt(0)) {
+          action.accept(isMember ? line.wide() : line.row);
+          count++;
+        }
       }
     } catch (FileNotFoundException e) {
       LOG.warn("Snapshot {} does not exist: the state starts empty", uri);
@@ -106,9 +126,9 @@ public final class Snapshot implements Serializable {
     }
   }
 
-  private RowData next(MappingIterator<Line> lines) throws IOException {
+  private Line next(MappingIterator<Line> lines) throws IOException {
     try {
-      return lines.hasNextValue() ? lines.nextValue().row : null;
+      return lines.hasNextValue() ? lines.nextValue() : null;
     } catch (IOException | SdkException e) {
       throw unreadable(e);
     }
@@ -126,7 +146,11 @@ public final class Snapshot implements Serializable {
 
   private static final class Line {
 
-    private final RowData row;
+    private final GenericRowData row;
+
+    /** Partition, name, and groups of a row for {@link GroupJoin}; else null. */
+    @JsonProperty("member")
+    private Map<String, String> member;
 
     @JsonCreator
     Line(
@@ -136,11 +160,23 @@ public final class Snapshot implements Serializable {
         @JsonProperty(value = "position", required = true) String position) {
       row =
           GenericRowData.of(
-              StringData.fromString(key),
+              key.isEmpty() ? null : StringData.fromString(key),
               StringData.fromString(value),
               TimestampData.fromEpochMillis(versionMs),
               StringData.fromString(position),
               TimestampData.fromEpochMillis(versionMs));
+    }
+
+    private RowData wide() {
+      GenericRowData wide = new GenericRowData(row.getArity() + MEMBER.size());
+      for (int column = 0; column < row.getArity(); column++) {
+        wide.setField(column, row.getField(column));
+      }
+      for (int column = 0; column < MEMBER.size(); column++) {
+        String text = member.getOrDefault(MEMBER.get(column), "");
+        wide.setField(row.getArity() + column, StringData.fromString(text));
+      }
+      return wide;
     }
   }
 }
