@@ -1,4 +1,4 @@
-"""What applies to the readings of a meter by time: its place on the site, its place in a supply, and the terms."""
+"""Terms that apply to the readings of a meter by time: its place on the site and in a supply, and the tariff."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class SupplyPlace(NamedTuple):
 
 
 class Span(NamedTuple):
-    """What applies from an instant on [epoch ms]: `place` has the site path, `rated` the terms of the supply."""
+    """Terms that apply from an instant on [epoch ms]: `place` has the site path, `rated` the terms of the supply."""
 
     from_ms: int
     place: Contract
@@ -51,7 +51,7 @@ class Span(NamedTuple):
 
 
 def spans_of(attached: Attached) -> list[Span]:
-    """Return what applies to the readings of a meter, in order of time, from before every reading on."""
+    """Return the terms that apply to the readings of a meter, in order of time, from before every reading on."""
     contract = attached.contract
     places, members = Places(contract), memberships(contract)
     starts = {ALWAYS_MS[0], *places.starts_ms, *(member.from_ms for member in members)}
