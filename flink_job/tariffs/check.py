@@ -29,6 +29,8 @@ def inconsistencies(document: Mapping[str, Any]) -> Iterator[str]:
     yield from _taxes(document)
     yield from _demand(document.get("demand", {}))
     contracted = document.get("contracted_power", {})
+    if "minimum_share" in document.get("demand", {}) and not contracted:
+        yield "demand/minimum_share: the tariff has no contracted_power; add it, at a price of 0 if it costs nothing"
     if "excess" in contracted:
         for period in sorted(set(contracted["excess"]["prices"]) ^ set(contracted["periods"])):
             yield f"contracted_power/excess/prices: {period!r} must be in both periods and excess/prices"
@@ -74,9 +76,26 @@ def _demand(demand: Mapping[str, Any]) -> Iterator[str]:
         yield "demand: give flat or flat_by_month, not both"
     if demand.get("daily") and "highest_days" in demand:
         yield "demand: give daily or highest_days, not both"
+    yield from _statistic(demand)
+    bounds = [Decimal(step["max"]) for step in demand.get("steps", ()) if "max" in step]
+    if "steps" in demand and (len(bounds) != len(demand["steps"]) - 1 or bounds != sorted(set(bounds))):
+        yield "demand/steps: every step except the last needs a max, in ascending order"
     slide = demand.get("slide_s", 0)
     if slide and demand.get("window_s", 900) % slide:
         yield f"demand/slide_s: {slide} does not divide the window of {demand.get('window_s', 900)} s"
+
+
+def _statistic(demand: Mapping[str, Any]) -> Iterator[str]:
+    rule = demand.get("statistic")
+    for other in ("ratchet", "daily") if rule is not None else ():
+        if demand.get(other):
+            yield f"demand: give statistic or {other}, not both"
+    if demand.get("daily") and "steps" in demand:
+        yield "demand: give daily or steps, not both"
+    if rule is not None and ("cycles" in rule) == ("year_from" in rule):
+        yield "demand/statistic: give either cycles or year_from"
+    if rule is not None and rule.get("arrears") and not (rule["take"] == "highest" and "year_from" in rule):
+        yield "demand/statistic/arrears: only for the highest peak of a year (take highest, year_from)"
 
 
 def _validity(place: str, document: Mapping[str, Any]) -> Iterator[str]:

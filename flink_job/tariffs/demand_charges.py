@@ -20,6 +20,8 @@ from flink_job.tariffs.updates import BASE
 _HOUR_S = 3600
 _MICRO = 1_000_000
 _E9 = 1_000_000_000
+#: 1e-9 currency per micro.
+_E9_TO_MICRO = 1_000
 #: Number of days that the excess price of the maximeter rule is defined for.
 _MAXIMETER_DAYS = 30
 
@@ -43,13 +45,16 @@ def peak_count(tariff: Tariff) -> int:
     return tariff.demand.highest_days or 1
 
 
-def demand_blocks(tariff: Tariff) -> list[Block]:
-    """Return the tiers of all demand slots, in order of their slots; of the sum of several peaks if it is billed."""
+def demand_blocks(tariff: Tariff, cycles: int = 1) -> list[Block]:
+    """Return the tiers of all demand slots, in order of their slots, in terms of their accumulators of peaks.
+
+    `cycles`: number of cycles whose accumulators are added up, where the mean of their peaks is billed.
+    """
     found = []
     for slot, tiers in enumerate((tariff.flat_demand, *tariff.tou_demand)):
         low = 0
         for tier in tiers:
-            upper = None if tier.bound_u is None else peak_ukwh(tariff, tier.bound_u)
+            upper = None if tier.bound_u is None else peak_ukwh(tariff, tier.bound_u) * cycles
             if upper is None or upper > low:
                 found.append(Block(slot, low, 0 if upper is None else upper - low, tier.price_e9))
             low = upper or low
@@ -62,18 +67,39 @@ def daily_amount(tariff: Tariff, blocks: Sequence[Ints]) -> Ints:
     return round_div(times(total(terms), _HOUR_S), tariff.demand_window_s * TO_MICRO).astype(np.int64)
 
 
-def demand_amount(tariff: Tariff, basis: Basis, state: State) -> Ints:
-    """Return the demand charge: tiers of the peak (kW = kWh x 3600 / window_s) per kW and cycle, prorated."""
+def demand_amount(tariff: Tariff, basis: Basis, state: State, cycles: int = 1) -> Ints:
+    """Return the demand charge: tiers of the peak (kW = kWh x 3600 / window_s) per kW and cycle, prorated.
+
+    `cycles`: the peaks of the state are sums of so many cycles, of which the mean is billed.
+    """
     if not tariff.has_demand:
         return zeros(basis)
     if tariff.demand.daily:
         return daily_amount(tariff, state.block_ukwh)
-    blocks = demand_blocks(tariff)
-    peaks = state.peak_ukwh
+    blocks = demand_blocks(tariff, cycles)
+    peaks, steps = state.peak_ukwh, tariff.demand.steps
+    stepped = step_amount(tariff, basis, peaks[0], cycles) if steps else np.zeros_like(peaks[0])
+    if not blocks:
+        return stepped
     terms = [times(block.of(peaks[block.slot]), block.price_e9) for block in blocks]
     part, month = month_share(tariff, basis)
     numerator = times(total(terms), part * _HOUR_S)
-    return round_div(numerator, times(month, tariff.demand_window_s * peak_count(tariff) * TO_MICRO)).astype(np.int64)
+    denominator = times(month, tariff.demand_window_s * peak_count(tariff) * cycles * TO_MICRO)
+    return np.asarray(round_div(numerator, denominator).astype(np.int64) + stepped)
+
+
+def step_amount(tariff: Tariff, basis: Basis, peak: Ints, cycles: int = 1) -> Ints:
+    """Return the amount of the step that the flat demand is in, prorated; a bound belongs to the step below it."""
+    amounts = np.array([step.amount_e9 for step in tariff.demand.steps], dtype=object)
+    at = np.searchsorted(step_bounds(tariff, cycles), peak.astype(np.int64))
+    part, month = month_share(tariff, basis)
+    return round_div(amounts[at] * part, month * _E9_TO_MICRO).astype(np.int64)
+
+
+def step_bounds(tariff: Tariff, cycles: int = 1) -> list[int]:
+    """Return the upper bounds of the steps of the demand charge but the last, as accumulators of peaks."""
+    bounds = (step.bound_u for step in tariff.demand.steps)
+    return [peak_ukwh(tariff, bound) * cycles for bound in bounds if bound is not None]
 
 
 def peak_ukwh(tariff: Tariff, demand_u: int) -> int:
@@ -86,9 +112,18 @@ def demand_ukw(tariff: Tariff, energy: Ints) -> Ints:
     return np.asarray(times(energy, _HOUR_S) // tariff.demand_window_s)
 
 
-def billed_ukw(tariff: Tariff, state: State) -> Ints:
-    """Return the billed demand [1e-6 kW]: the peak of all hours, at least the minimum of the tariff."""
-    return np.maximum(peak_ukw(tariff, state.peak_ukwh[0]), tariff.demand.minimum_u)
+def billed_ukw(tariff: Tariff, basis: Basis, state: State) -> Ints:
+    """Return the billed demand [1e-6 kW]: the peak of all hours, at least the minimum."""
+    return np.maximum(peak_ukw(tariff, state.peak_ukwh[0]), least_ukw(tariff, basis.power_u))
+
+
+def least_ukw(tariff: Tariff, power_u: Sequence[Ints]) -> Ints:
+    """Return the least billed flat demand [1e-6 kW]: the minimum, or a share of the highest contracted power."""
+    least = np.array([tariff.demand.minimum_u], dtype=np.int64)
+    if not tariff.demand.minimum_share_e9 or not power_u:
+        return least
+    highest = np.max(np.stack(list(power_u)), axis=0)
+    return np.maximum(least, (times(highest, tariff.demand.minimum_share_e9) // _E9).astype(np.int64))
 
 
 def peak_ukw(tariff: Tariff, peak: Ints) -> Ints:
@@ -97,9 +132,9 @@ def peak_ukw(tariff: Tariff, peak: Ints) -> Ints:
 
 
 def demand_with_minimum(tariff: Tariff, basis: Basis, state: State) -> Ints:
-    """Return the demand charge; the part of a minimum demand accrues with time, the excess with the peak."""
-    least = peak_ukwh(tariff, tariff.demand.minimum_u)
-    if not least or not tariff.has_demand or tariff.demand.daily:
+    """Return the demand charge: the part of a minimum demand or first step accrues with time, the rest with peaks."""
+    least = np.asarray(least_ukw(tariff, basis.power_u) * tariff.demand_window_s // _HOUR_S * peak_count(tariff))
+    if not (least.any() or tariff.demand.steps) or not tariff.has_demand or tariff.demand.daily:
         return demand_amount(tariff, basis, state)
     none = zeros(basis)
     billed = (np.maximum(state.peak_ukwh[0], least), *state.peak_ukwh[1:])

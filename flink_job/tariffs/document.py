@@ -24,9 +24,11 @@ from flink_job.tariffs.model import (
     Dynamic,
     Export,
     FixedCharge,
+    PeakStatistic,
     Ratchet,
     Reactive,
     Rounding,
+    Step,
     Tariff,
     TariffError,
     Tax,
@@ -179,8 +181,25 @@ def _demand(document: Any) -> Demand:
         ),
         flat_by_month=tuple(_tiers(tiers) for tiers in document.get("flat_by_month", ())),
         calendar=None if own is None else Calendar.read(own, default=ALL_HOURS),
-        in_kva=document.get("unit") == "kVA",
+        unit=document.get("unit", "kW"),
         highest_days=document.get("highest_days", 0),
+        statistic=_statistic(document.get("statistic")),
+        minimum_share_e9=_e9(document.get("minimum_share", "0")),
+        steps=tuple(
+            Step(_e9(step["amount"]), scaled(Decimal(step["max"]), _UNIT) if "max" in step else None)
+            for step in document.get("steps", ())
+        ),
+    )
+
+
+def _statistic(document: Any) -> PeakStatistic | None:
+    if document is None:
+        return None
+    return PeakStatistic(
+        document["take"] == "mean",
+        document.get("cycles", 0),
+        document.get("year_from", 0),
+        document.get("arrears", False),
     )
 
 

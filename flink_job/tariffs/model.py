@@ -66,11 +66,35 @@ class Ratchet:
 
 
 @dataclass(frozen=True)
+class PeakStatistic:
+    """The rule by which the billed demand of a cycle follows from its peak and those of earlier cycles.
+
+    Each peak is at least the minimum. `is_mean`: it is their mean, otherwise the highest. `cycles`: number of cycles
+    with the present one, or 0 for those of the year that begins in month `year_from` (1-12). `arrears`: earlier cycles
+    of the year are charged again for what a higher peak adds, at the present prices.
+    """
+
+    is_mean: bool
+    cycles: int
+    year_from: int
+    arrears: bool
+
+
+@dataclass(frozen=True)
+class Step:
+    """An amount per month (1e-9 currency) for a billed demand up to a bound [1e-6 kW], None for the last step."""
+
+    amount_e9: int
+    bound_u: int | None
+
+
+@dataclass(frozen=True)
 class Demand:
     """Demand rules other than flat and TOU tiers. `slide_s` is 0 for clock-aligned demand intervals.
 
-    `in_kva`: demand is apparent power. `highest_days`: the mean of the highest peaks of so many days is billed; 0 for
-    the highest of all.
+    `unit`: kW, kVA (apparent power) or kvar (imported reactive power). `highest_days`: the mean of the highest peaks of
+    so many days is billed; 0 for the highest of all. `minimum_share_e9`: share (1e-9) of the highest contracted power
+    that is billed at least. `steps`: amounts by the billed flat demand.
     """
 
     slide_s: int
@@ -79,8 +103,16 @@ class Demand:
     ratchet: Ratchet | None
     flat_by_month: tuple[Tiers, ...]
     calendar: Calendar | None
-    in_kva: bool = False
+    unit: str = "kW"
     highest_days: int = 0
+    statistic: PeakStatistic | None = None
+    minimum_share_e9: int = 0
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def in_kva(self) -> bool:
+        """True if demand is apparent power."""
+        return self.unit == "kVA"
 
 
 @dataclass(frozen=True)
@@ -206,7 +238,7 @@ class Tariff:
     @property
     def has_demand(self) -> bool:
         """True if the tariff has a demand charge."""
-        return bool(self.flat_demand or self.tou_demand or self.demand.flat_by_month)
+        return bool(self.flat_demand or self.tou_demand or self.demand.flat_by_month or self.demand.steps)
 
     def estimates_demand(self, interval_s: int) -> bool:
         """Return True if readings of this interval that begin at midnight straddle demand intervals."""
@@ -297,6 +329,7 @@ class Tariff:
         netting = self.export.netting == "hour"
         rules = {
             "ratchet": self.demand.ratchet,
+            "peaks of earlier cycles": self.demand.statistic,
             "a yearly minimum": any(charge.per == "year" for charge in self.minimum),
             "a minimum bill beside chronological tiers": self.minimum and self.depends_on_order,
             "banked energy of net metering": self.export.rule == "net_metering",

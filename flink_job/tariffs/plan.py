@@ -151,7 +151,7 @@ class BillPlan:
             "imported": periods,
             "exported": periods,
             "peaks": self.peaks * max(self.tops, 1),
-            "reactive": periods if tariff.reactive or tariff.demand.in_kva else 0,
+            "reactive": periods if tariff.reactive or tariff.demand.unit != "kW" else 0,
             "capacitive": periods if tariff.reactive else 0,
             "months": 0 if tariff.export.rule == "net_metering" else len(tariff.adjustment_e9),
             "blocks": len(self.blocks),
@@ -241,13 +241,15 @@ class BillPlan:
             energy = self._measured(measured, pool, is_divided)
             if self.tariff.is_netted and not reading.is_read:
                 energy = self._net(pool) + positive()
-            if self.tariff.demand.in_kva:
+            reactive = b""
+            if self.tariff.demand.unit != "kW":
                 reactive = take(Quantity.REACTIVE_IMPORT)
                 reactive += pool.sum(Quantity.REACTIVE_IMPORT) if pool is not None and is_divided else b""
+            if self.tariff.demand.in_kva:
                 yield self._in_window(energy, DEMAND, each, reading) + keep()
                 yield self._in_window(reactive, REACTIVE, each, reading) + hypot()
             else:
-                yield self._in_window(energy, DEMAND, each, reading)
+                yield self._in_window(reactive or energy, DEMAND, each, reading)
             yield from () if self.tops else map(maximum, sorted({self.of["peaks"][slot] for slot in (0, each.slot)}))
             yield show()
             if self.blocks or self.excess_u or self.tops:

@@ -49,13 +49,13 @@ def bill(tariff: Tariff, basis: Basis, state: State) -> Charges:
 def _energy(tariff: Tariff, basis: Basis, state: State) -> Ints:
     """Return the charge for imported energy, of tariffs in which it does not depend on the order of readings."""
     charged = net_of_exports(state) if tariff.export.rule == "net_metering" else state
-    return energy_amount(tariff, basis, charged, billed_ukw(tariff, state))
+    return energy_amount(tariff, basis, charged, billed_ukw(tariff, basis, state))
 
 
 def _energy_pair(tariff: Tariff, basis: Basis, before: State, after: State) -> tuple[Ints, Ints]:
     """Return the charge for imported energy before and after each reading."""
     if tariff.depends_on_order and tariff.export.rule != "net_metering":
-        return zeros(basis), energy_in_order(tariff, basis, before, after, billed_ukw(tariff, after))
+        return zeros(basis), energy_in_order(tariff, basis, before, after, billed_ukw(tariff, basis, after))
     return _energy(tariff, basis, before), _energy(tariff, basis, after)
 
 
@@ -67,7 +67,7 @@ def _credit_pair(tariff: Tariff, basis: Basis, before: State, after: State) -> t
     if tariff.export.rule == "net_metering" or tariff.export.carry_over:
         return zeros(basis), zeros(basis)
     if tariff.sells_by_tier:
-        return zeros(basis), sold_in_order(tariff, basis, before, after, billed_ukw(tariff, after))
+        return zeros(basis), sold_in_order(tariff, basis, before, after, billed_ukw(tariff, basis, after))
     return export_amount(tariff, before), export_amount(tariff, after)
 
 

@@ -183,6 +183,26 @@ STREAMED: dict[str, dict[str, Any]] = {
     },
     "mean of the highest days": {**TWO_PRICES, "demand": {**DEMAND, "highest_days": 3, "minimum_kw": "2"}},
     "mean of the highest days in kVA": {**TWO_PRICES, "demand": {**DEMAND, "highest_days": 2, "unit": "kVA"}},
+    "demand in kvar": {**TWO_PRICES, "demand": {**DEMAND, "unit": "kvar", "window_s": 1800}},
+    "a share of the contracted power at least": {
+        **TWO_PRICES,
+        "demand": {**DEMAND, "minimum_share": "0.35", "minimum_kw": "1"},
+        "contracted_power": POWER,
+    },
+    "steps by the mean of the highest days": {
+        **TWO_PRICES,
+        "demand": {
+            "window_s": 3600,
+            "highest_days": 3,
+            "steps": [
+                {"amount": "125", "max": "2"},
+                {"amount": "206.25", "max": "5.5"},
+                {"amount": "350.123456", "max": "10"},
+                {"amount": "512"},
+            ],
+            "periods": {"day": [{"price": "2.5"}]},
+        },
+    },
     "daily sliding demand": {**TWO_PRICES, "demand": {**DEMAND, "window_s": 1800, "slide_s": 900, "daily": True}},
     "contracted power": {**TWO_PRICES, "contracted_power": POWER},
     "contracted power and sliding demand": {
@@ -234,6 +254,14 @@ SETTLED: dict[str, dict[str, Any]] = {
     "ratchet": {
         **TWO_PRICES,
         "demand": {**DEMAND, "minimum_kw": "2", "ratchet": {"share": "0.8", "months_back": 2}},
+    },
+    "mean of the peaks of three cycles": {
+        **TWO_PRICES,
+        "demand": {**DEMAND, "minimum_kw": "2.5", "statistic": {"take": "mean", "cycles": 3}},
+    },
+    "yearly demand in instalments": {
+        **TWO_PRICES,
+        "demand": {**DEMAND, "statistic": {"take": "highest", "year_from": 1, "arrears": True}},
     },
     "minimum": {**TWO_PRICES, "minimum": [{"amount": "25", "per": "month"}, {"amount": "900", "per": "year"}]},
     "net metering": {**tiered("prorated"), "export": {"rule": "net_metering", "year_end_price": "0.02"}},

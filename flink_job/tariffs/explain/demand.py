@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import datetime
 from fractions import Fraction
@@ -10,16 +11,15 @@ from math import isqrt
 import numpy as np
 
 from flink_job.tariffs.charges import month_share
-from flink_job.tariffs.demand_charges import Block, demand_blocks, demand_ukw, peak_count, peak_ukwh
+from flink_job.tariffs.demand_charges import Block, demand_blocks, demand_ukw, peak_count, step_bounds
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.explain.terms import Term, e9, micro
-from flink_job.tariffs.history.demand import FLAT
+from flink_job.tariffs.history.floors import FLAT
 from flink_job.tariffs.history.intervals import previous_by
 from flink_job.tariffs.history.power import excess_amount, power_above
 from flink_job.tariffs.history.workings import Workings
 
 _HOUR_S = 3600
-_KW = "kW"
 
 
 def demand_terms(workings: Workings, at: int, share: Fraction) -> dict[str, Term]:
@@ -31,38 +31,71 @@ def demand_terms(workings: Workings, at: int, share: Fraction) -> dict[str, Term
         return _daily(workings, at)
     found: dict[str, Term] = {}
     for slot, name in enumerate((FLAT, *tariff.demand_periods)):
-        found |= _of_peak(workings, at, share, name, [block for block in demand_blocks(tariff) if block.slot == slot])
-    return found
+        blocks = demand_blocks(tariff, workings.floors[name].cycles)
+        found |= _of_peak(workings, at, share, name, [block for block in blocks if block.slot == slot])
+    return found | (_of_step(workings, at, share) if tariff.demand.steps else {})
 
 
 def _of_peak(workings: Workings, at: int, share: Fraction, name: str, blocks: Sequence[Block]) -> dict[str, Term]:
     """Return the terms of a peak: the part of the minimum demand accrues with time, the rest counts when it is set."""
-    context, tariff = workings.chain, workings.chain.tariff
-    least = peak_ukwh(tariff, workings.floors.get(name, 0))
-    unit = "kVA" if tariff.demand.in_kva else _KW
-    peak = int(workings.highest[name][at])
-    part, month = month_share(tariff, context.basis)
-    factor = Fraction(int(part[0]), int(month[0])) * share
-    factor_note = "" if factor == 1 else f"{factor.numerator}/{factor.denominator} of a month"
+    context, tariff, rule = workings.chain, workings.chain.tariff, workings.floors[name]
+    unit = tariff.demand.unit
+    factor, factor_note = _of_month(workings, share)
+    again, again_note = 1 + rule.again, f"charged for {rule.again} earlier cycles too" if rule.again else ""
     floor = Fraction(int(context.accrued(10**12)[at]), 10**12)
     found = {}
-    note = peak_text(workings, name, at) if peak else "no demand yet"
+    note = peak_text(workings, name, at) if workings.highest[name][at] else "no demand yet"
+    if rule.cycles > 1:
+        note = f"mean with the {rule.cycles - 1} cycles before; {note}"
+    reached, least = _billed(workings, name, at)
     for number, block in enumerate(blocks):
         label = f"{_title(name)}{f', tier {number + 1}' if len(blocks) > 1 else ''}"
-        kw = [_kw(workings, block, energy) for energy in (max(peak, least), least)]
+        kw = [_kw(workings, block, energy, rule.cycles) for energy in (reached, least)]
         price = e9(block.price_e9)
-        others = {"factor": factor, "factor_note": factor_note, "note": note}
+        notes = "; ".join(filter(None, (factor_note, again_note)))
+        others = {"factor": factor * again, "factor_note": notes, "note": note}
         found[f"{name} {number}"] = Term.product(label, kw[0] - kw[1], unit, price, **others)
         if kw[1]:
-            others |= {"factor": factor * floor, "note": "minimum of the billed demand; it accrues with time"}
+            minimum = "billed without a peak of this cycle; it accrues with time"
+            others |= {"factor": factor * floor, "factor_note": factor_note, "note": minimum}
             found[f"least {name} {number}"] = Term.product(f"{label}, minimum", kw[1], unit, price, **others)
     return found
 
 
-def _kw(workings: Workings, block: Block, peak_ukwh: int) -> Fraction:
-    """Return the part of a peak in a tier [kW], or of the mean of the highest peaks of several days."""
+def _of_month(workings: Workings, share: Fraction) -> tuple[Fraction, str]:
+    """Return the part of a month that a segment is, and its note."""
+    part, month = month_share(workings.chain.tariff, workings.chain.basis)
+    factor = Fraction(int(part[0]), int(month[0])) * share
+    return factor, "" if factor == 1 else f"{factor.numerator}/{factor.denominator} of a month"
+
+
+def _billed(workings: Workings, name: str, at: int) -> tuple[int, int]:
+    """Return the accumulators of peaks that are billed, with the peak of the cycle so far and without it."""
+    rule, peak = workings.floors[name], np.array([int(workings.highest[name][at]), 0])
+    reached, least = rule.billed(workings.chain.tariff, peak).tolist()
+    return reached, least
+
+
+def _of_step(workings: Workings, at: int, share: Fraction) -> dict[str, Term]:
+    """Return the terms of the step that the billed demand is in: the step without a peak accrues with time."""
+    tariff, rule = workings.chain.tariff, workings.floors[FLAT]
+    steps, bounds = tariff.demand.steps, step_bounds(tariff, rule.cycles)
+    reached, least = (bisect_left(bounds, energy) for energy in _billed(workings, FLAT, at))
+    factor, note = _of_month(workings, share)
+    floor = Fraction(int(workings.chain.accrued(10**12)[at]), 10**12)
+    label, low = f"step {least + 1} of the demand", e9(steps[least].amount_e9)
+    found = {"step": Term.product(label, Fraction(1), "month", low, factor=factor * floor, note="it accrues with time")}
+    if reached > least:
+        more = e9(steps[reached].amount_e9) - low
+        others = {"factor": factor * (1 + rule.again), "factor_note": note, "note": peak_text(workings, FLAT, at)}
+        found["higher step"] = Term.product(f"step {reached + 1} instead", Fraction(1), "month", more, **others)
+    return found
+
+
+def _kw(workings: Workings, block: Block, peak_ukwh: int, cycles: int = 1) -> Fraction:
+    """Return the part of a peak in a tier [kW], or of the mean of peaks of several days or cycles."""
     energy, tariff = int(block.of(np.array([peak_ukwh], dtype=object))[0]), workings.chain.tariff
-    return Fraction(energy * _HOUR_S, tariff.demand_window_s * peak_count(tariff) * 1_000_000)
+    return Fraction(energy * _HOUR_S, tariff.demand_window_s * peak_count(tariff) * cycles * 1_000_000)
 
 
 def _title(name: str) -> str:
@@ -78,7 +111,7 @@ def peak_text(workings: Workings, name: str, at: int) -> str:
         window = np.where(peaks.slot[:stop] == context.tariff.demand_periods[name], window, 0)
     first = int(np.argmax(window))
     kw = int(demand_ukw(context.tariff, window[first : first + 1])[0]) / 1e6
-    count, unit = context.tariff.demand.highest_days, "kVA" if context.tariff.demand.in_kva else _KW
+    count, unit = context.tariff.demand.highest_days, context.tariff.demand.unit
     mean = f"mean of the highest peaks of {count} days, the highest " if count else ""
     return f"{mean}{kw:,.6g} {unit} in the demand interval from {_local(workings, int(peaks.window_start[first]))}"
 
@@ -98,7 +131,7 @@ def _daily(workings: Workings, at: int) -> dict[str, Term]:
     tariff, peaks = workings.chain.tariff, workings.peaks
     stop, found = _parts_until(workings, at), {}
     days, slots, window = peaks.day_start[:stop], peaks.slot[:stop], peaks.window_ukwh[:stop]
-    names, unit = (FLAT, *tariff.demand_periods), "kVA" if tariff.demand.in_kva else _KW
+    names, unit = (FLAT, *tariff.demand_periods), tariff.demand.unit
     for day in np.unique(days).tolist():
         for number, block in enumerate(demand_blocks(tariff)):
             inside = (days == day) & ((slots == block.slot) | (block.slot == 0))
@@ -127,7 +160,9 @@ def excess_terms(workings: Workings, at: int) -> dict[str, Term]:
         if contracted.excess_rule != "root_of_squares":
             factor = Fraction(2 * int(context.basis.segment_days[0]), 30)
         text = "" if factor == 1 else f"2 x {int(context.basis.segment_days[0])}/30 days"
-        found[f"excess {name}"] = Term(f"excess {name}", amount, kw, _KW, price, factor, text, note)
+        found[f"excess {name}"] = Term(
+            f"excess {name}", amount, kw, context.tariff.demand.unit, price, factor, text, note
+        )
     return found
 
 

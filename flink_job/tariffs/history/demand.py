@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from flink_job.metering.local_days import local_days
 from flink_job.metering.zones import Zone
 from flink_job.tariffs.calendar import Calendar
-from flink_job.tariffs.demand_charges import apparent, daily_amount, demand_amount, demand_blocks, peak_ukwh
+from flink_job.tariffs.demand_charges import apparent, daily_amount, demand_amount, demand_blocks
 from flink_job.tariffs.exact import Ints, times
+from flink_job.tariffs.history.floors import FLAT, Floor
 from flink_job.tariffs.history.intervals import Intervals, highest_by, previous_by, running_by, with_close
-from flink_job.tariffs.history.segment_context import CarryOver, SegmentContext
+from flink_job.tariffs.history.segment_context import SegmentContext
 from flink_job.tariffs.model import Tariff
 from flink_job.tariffs.state import State
-
-FLAT = "flat"
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,8 @@ def measure(context: SegmentContext) -> Peaks:
     days = local_days(context.terms.zone.key)
     day_start = days.days_at(data.start_ms)[0]
     longer = data.interval_ms > window_ms
-    energy = _mean_of_longer(data, context.demand_ukwh, window_ms)
+    measured = data.reactive_uvarh if tariff.demand.unit == "kvar" else context.demand_ukwh
+    energy = _mean_of_longer(data, measured, window_ms)
     # The demand interval of the reading's start that ends first, and the number of intervals that the reading is in.
     first = day_start + (data.start_ms - day_start) // slide_ms * slide_ms + slide_ms - window_ms
     clock = day_start + (data.start_ms - day_start) // window_ms * window_ms
@@ -146,39 +146,24 @@ def _highest_days(peaks: Peaks, energy: Ints, count: int) -> Ints:
     return sums
 
 
-def floors_ukw(context: SegmentContext, carry_over: CarryOver) -> dict[str, int]:
-    """Return the minimum billed demand of the cycle [1e-6 kW] of `flat` and of each demand period.
-
-    It is the tariff's minimum, or the ratchet's share of the highest earlier peak of the same period.
-    """
-    demand = context.tariff.demand
-    if demand.ratchet is None:
-        return {FLAT: demand.minimum_u}
-    months = demand.ratchet.months
-    recent = [peaks for month, peaks in carry_over.peaks_ukw[-demand.ratchet.months_back :] if month in months]
-    floors = {FLAT: demand.minimum_u}
-    for name in (FLAT, *context.tariff.demand_periods):
-        if name in demand.ratchet.applies_to:
-            highest = max((peaks.get(name, 0) for peaks in recent), default=0)
-            floors[name] = max(demand.minimum_u, highest * demand.ratchet.share_e9 // 1_000_000_000)
-    return floors
-
-
-def demand_line(context: SegmentContext, peaks: Peaks, highest: Mapping[str, Ints], floors: Mapping[str, int]) -> Ints:
-    """Return the running demand charge: the part of the minimum accrues with time, the excess with the peak."""
+def demand_line(
+    context: SegmentContext, peaks: Peaks, highest: Mapping[str, Ints], floors: Mapping[str, Floor]
+) -> Ints:
+    """Return the running demand charge: what is billed without a peak accrues with time, the rest with the peak."""
     if not context.tariff.has_demand:
         return np.zeros(len(context.at_ms), dtype=np.int64)
     if context.tariff.demand.daily:
         return _daily(context, peaks)
-    least = {name: peak_ukwh(context.tariff, floors.get(name, 0)) for name in highest}
-    billed = [np.maximum(energy, least[name]) for name, energy in highest.items()]
-    at_floor = [np.array([floor], dtype=np.int64) for floor in least.values()]
-    base = int(_amount(context, at_floor)[0]) if any(least.values()) else 0
-    return _amount(context, billed) - base + context.accrued(base)
+    tariff, rule = context.tariff, floors[FLAT]
+    billed = [floors[name].billed(tariff, energy) for name, energy in highest.items()]
+    at_floor = [floors[name].billed(tariff, np.zeros(1, dtype=np.int64)) for name in highest]
+    base = int(_amount(context, at_floor, rule)[0])
+    above = _amount(context, billed, rule) - base
+    return np.asarray(above * (1 + rule.again) + context.accrued(base))
 
 
-def _amount(context: SegmentContext, peaks: list[Ints]) -> Ints:
-    return demand_amount(context.tariff, context.basis, State((), (), tuple(peaks)))
+def _amount(context: SegmentContext, peaks: list[Ints], rule: Floor) -> Ints:
+    return demand_amount(context.tariff, context.basis, State((), (), tuple(peaks)), rule.cycles)
 
 
 def _slots(context: SegmentContext, starts: Ints) -> Ints:

@@ -13,10 +13,10 @@ from flink_job.tariffs.demand_charges import (
     demand_amount,
     demand_blocks,
     demand_ukw,
-    peak_ukwh,
 )
 from flink_job.tariffs.exact import Ints
-from flink_job.tariffs.history.demand import FLAT, Peaks, measure
+from flink_job.tariffs.history.demand import Peaks, measure
+from flink_job.tariffs.history.floors import FLAT, Floor
 from flink_job.tariffs.history.power import contracted_power, excess_line
 from flink_job.tariffs.history.segment_context import SegmentContext
 from flink_job.tariffs.state import State
@@ -72,19 +72,19 @@ class _Segment:
             yield name, slot, np.where(self.peaks.slot == slot, window, 0)
 
 
-def peak_charges(context: SegmentContext, floors_ukw: Mapping[str, int]) -> list[PeakCharge]:
+def peak_charges(context: SegmentContext, floors: Mapping[str, Floor]) -> list[PeakCharge]:
     """Return the parts of the demand charge of a bill, from its own readings.
 
-    `floors_ukw`: least billed demand [1e-6 kW] by demand period. A peak of an earlier version of the cycle, whose
+    `floors`: what is billed beside the peak, by demand period. A peak of an earlier version of the cycle, whose
     charge is in the bill too, counts as the highest demand interval of this one.
     """
     if not len(context.data.start_ms):
         return []
     segment = _Segment(context, measure(context), context.tariff.demand_window_s * 1000)
-    return [*_charged(segment, floors_ukw), *_excess(segment)]
+    return [*_charged(segment, floors), *_excess(segment)]
 
 
-def _charged(segment: _Segment, floors_ukw: Mapping[str, int]) -> Iterator[PeakCharge]:
+def _charged(segment: _Segment, floors: Mapping[str, Floor]) -> Iterator[PeakCharge]:
     tariff = segment.context.tariff
     if not tariff.has_demand:
         return
@@ -93,12 +93,12 @@ def _charged(segment: _Segment, floors_ukw: Mapping[str, int]) -> Iterator[PeakC
             yield from _daily(segment, name, slot, energy)
             continue
         highest = segment.highest(energy)
-        least, reached = peak_ukwh(tariff, floors_ukw.get(name, 0)), int(energy[highest].sum())
-        base, billed = (_alone(segment.context, slot, value) for value in (least, max(least, reached)))
+        floor, reached = floors[name], int(energy[highest].sum())
+        base, billed = (_alone(segment.context, slot, floor, value) for value in (0, reached))
         if base:
-            yield PeakCharge(name, base, 0, 0, floors_ukw[name])
+            yield PeakCharge(name, base, 0, 0, int(floor.billed_ukw(tariff, np.zeros(1, dtype=np.int64))[0]))
         for at in highest if billed > base else ():
-            yield segment.part(name, (billed - base) * int(energy[at]) // reached, at)
+            yield segment.part(name, (billed - base) * (1 + floor.again) * int(energy[at]) // reached, at)
 
 
 def _daily(segment: _Segment, name: str, slot: int, energy: Ints) -> Iterator[PeakCharge]:
@@ -112,13 +112,16 @@ def _daily(segment: _Segment, name: str, slot: int, energy: Ints) -> Iterator[Pe
             yield segment.part(name, amount, at)
 
 
-def _alone(context: SegmentContext, slot: int, energy_ukwh: int) -> int:
-    """Return the charge for the peak of one demand slot."""
-    peaks = tuple(
-        np.array([energy_ukwh if number == slot else 0], dtype=np.int64)
-        for number in range(len(context.tariff.tou_demand) + 1)
-    )
-    return int(demand_amount(context.tariff, context.basis, State((), (), peaks))[0])
+def _alone(context: SegmentContext, slot: int, floor: Floor, energy_ukwh: int) -> int:
+    """Return the charge for the peak of one demand slot, that of all hours with its steps."""
+    peak = floor.billed(context.tariff, np.array([energy_ukwh], dtype=np.int64))
+    none = [np.zeros(1, dtype=np.int64) for _ in range(len(context.tariff.tou_demand) + 1)]
+
+    def charge(peaks: list[Ints]) -> int:
+        return int(demand_amount(context.tariff, context.basis, State((), (), tuple(peaks)), floor.cycles)[0])
+
+    with_peak = charge([peak if number == slot else zero for number, zero in enumerate(none)])
+    return with_peak - charge(none) if slot else with_peak
 
 
 def _excess(segment: _Segment) -> Iterator[PeakCharge]:

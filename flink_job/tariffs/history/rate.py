@@ -17,8 +17,9 @@ from flink_job.tariffs.calendar import Calendar, Timeline
 from flink_job.tariffs.demand_charges import peak_ukw
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.history.chains import Cut, SoFar, chains, whole
-from flink_job.tariffs.history.demand import FLAT, demand_line, floors_ukw, highest_ukwh, measure
+from flink_job.tariffs.history.demand import demand_line, highest_ukwh, measure
 from flink_job.tariffs.history.export import settle
+from flink_job.tariffs.history.floors import FLAT, Floor, floors_of
 from flink_job.tariffs.history.intervals import Intervals
 from flink_job.tariffs.history.power import contracted_power, excess_line, power_line_charges
 from flink_job.tariffs.history.reactive import reactive_line
@@ -56,7 +57,7 @@ class History:
 
     The costs of the readings of a segment add up to its bill; a segment without readings has only a bill. `segment` is
     the index of the bill of each reading, `period` the index of its TOU period in `period_names`. `contexts` and
-    `floors_ukw` are the readings and the least billed demand [1e-6 kW] of each bill.
+    `floors_ukw` are the readings of each bill, and what it bills of demand beside its own peaks, by demand period.
     """
 
     intervals: Intervals
@@ -66,7 +67,7 @@ class History:
     period_names: Sequence[str]
     bills: Sequence[Bill]
     contexts: Sequence[SegmentContext] = ()
-    floors_ukw: Sequence[Mapping[str, int]] = ()
+    floors_ukw: Sequence[Mapping[str, Floor]] = ()
 
 
 def rate_history(
@@ -83,7 +84,7 @@ def rate_history(
     names: dict[str, int] = {}
     bills: list[Bill] = []
     contexts: list[SegmentContext] = []
-    floors: list[Mapping[str, int]] = []
+    floors: list[Mapping[str, Floor]] = []
     for workings in rated_segments(in_force, terms, data, series):
         context, amounts = workings.context, workings.amounts
         rows = _rows(context.billing, data)
@@ -144,9 +145,9 @@ def _rate_segment(
     tariff, before = context.tariff, (carry_over.copy(), so_far.copy())
     peaks = measure(chain)
     highest = highest_ukwh(chain, peaks)
-    floors = floors_ukw(chain, carry_over)
     power = contracted_power(chain)
-    billed_ukw = np.maximum(peak_ukw(tariff, highest[FLAT]), floors[FLAT])
+    floors = floors_of(chain, carry_over, power)
+    billed_ukw = floors[FLAT].billed_ukw(tariff, highest[FLAT])
     settled = settle(chain, billed_ukw, carry_over)
     energy, credit = cut.added(settled.energy), cut.added(settled.credit)
     demand = demand_line(chain, peaks, highest, floors)
@@ -169,7 +170,7 @@ def _rate_segment(
     so_far.add(amounts)
     carry_over.raise_peaks({name: int(peak_ukw(tariff, energy)[-1]) for name, energy in highest.items()})
     if context.billing.closes:
-        carry_over.close_cycle(context.month)
+        carry_over.close_cycle(context.billing.segment.cycle_start)
     return Workings(chain, context, cut, *before, peaks, highest, floors, power, billed_ukw, settled, lines, amounts)
 
 

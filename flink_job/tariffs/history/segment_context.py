@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 
 import numpy as np
@@ -24,12 +24,12 @@ from flink_job.tariffs.state import Basis
 class CarryOver:
     """Values carried over to the next billing cycle.
 
-    `peaks_ukw`: (month, highest demand [1e-6 kW] of each demand period and of `flat`) of each cycle; `cycle_peaks_ukw`:
-    those of the present one. `bank_ukwh`: banked energy by TOU period [1e-6 kWh] of
+    `peaks_ukw`: (first day, highest demand [1e-6 kW] of each demand period and of `flat`) of each cycle;
+    `cycle_peaks_ukw`: those of the present one. `bank_ukwh`: banked energy by TOU period [1e-6 kWh] of
     `bank_segment`. `credit`, `charged_in_year`: 1e-6 currency.
     """
 
-    peaks_ukw: list[tuple[int, Mapping[str, int]]] = field(default_factory=list)
+    peaks_ukw: list[tuple[date, Mapping[str, int]]] = field(default_factory=list)
     cycle_peaks_ukw: dict[str, int] = field(default_factory=dict)
     bank_ukwh: dict[int, int] = field(default_factory=dict)
     bank_segment: BillingSegment | None = None
@@ -46,9 +46,9 @@ class CarryOver:
         for name, peak in peaks_ukw.items():
             self.cycle_peaks_ukw[name] = max(peak, self.cycle_peaks_ukw.get(name, 0))
 
-    def close_cycle(self, month: int) -> None:
-        """Keep the peaks of a complete cycle for later ratchets."""
-        self.peaks_ukw.append((month, self.cycle_peaks_ukw))
+    def close_cycle(self, start: date) -> None:
+        """Keep the peaks of a complete cycle, by its first day, for later ones."""
+        self.peaks_ukw.append((start, self.cycle_peaks_ukw))
         self.cycle_peaks_ukw = {}
 
 

@@ -9,6 +9,7 @@ from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.history.chains import Cut, SoFar
 from flink_job.tariffs.history.demand import Peaks
 from flink_job.tariffs.history.export import Settled
+from flink_job.tariffs.history.floors import Floor
 from flink_job.tariffs.history.segment_context import CarryOver, SegmentContext
 
 
@@ -29,7 +30,7 @@ class Workings:
     so_far: SoFar
     peaks: Peaks
     highest: Mapping[str, Ints]
-    floors: Mapping[str, int]
+    floors: Mapping[str, Floor]
     power: Mapping[str, int]
     billed_ukw: Ints
     settled: Settled

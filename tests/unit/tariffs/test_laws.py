@@ -67,6 +67,12 @@ def lines(history: History) -> dict[str, int]:
     return {name: sum(one.lines[name] for one in history.bills) for name in names}
 
 
+def accrues(tariff: Tariff) -> bool:
+    """True if a part of the demand charge accrues with time: what is billed without a peak."""
+    demand = tariff.demand
+    return bool(demand.ratchet or demand.statistic or demand.minimum_u or demand.minimum_share_e9 or demand.steps)
+
+
 @pytest.fixture(scope="module", params=KINDS)
 def tariff(request: pytest.FixtureRequest) -> Tariff:
     return read_tariff(KINDS[request.param])
@@ -101,8 +107,8 @@ def test_costs_so_far_are_the_bill_so_far(tariff: Tariff, data: Intervals, cut: 
     for name in whole.costs.keys() - BY_TIME:
         last = whole.segment[cut - 1]
         inside = (whole.segment[:cut] == last).sum()
-        if name == "demand" and (tariff.demand.ratchet or tariff.demand.minimum_u):
-            continue  # Its floor accrues with time.
+        if name == "demand" and accrues(tariff):
+            continue
         closes = name == "export" and tariff.export.rule == "net_metering"
         if whole.segment[cut] == last and not closes:
             assert int(whole.costs[name][:cut][-inside:].sum()) == part.bills[last].lines[name]
@@ -154,12 +160,19 @@ def test_the_streams_costs_in_any_order_are_the_batch_bill(kind: str, data: Inte
     costs = _streamed(tariff, data, order)
     for number, one in enumerate(history.bills):
         rows = np.flatnonzero(history.segment == number)
-        exact = set(one.lines) - BY_TIME - ({"demand"} if tariff.demand.minimum_u else set())
+        exact = set(one.lines) - BY_TIME - ({"demand"} if accrues(tariff) else set())
         assert {name: int(costs[name][rows].sum()) for name in exact} == {name: one.lines[name] for name in exact}
 
 
 #: Without earlier cycles these have nothing to take over from them.
-FIRST_CYCLE = ("ratchet", "net metering", "net metering, adjusted by month", "net billing, carried over")
+FIRST_CYCLE = (
+    "ratchet",
+    "mean of the peaks of three cycles",
+    "yearly demand in instalments",
+    "net metering",
+    "net metering, adjusted by month",
+    "net billing, carried over",
+)
 
 
 @pytest.mark.parametrize("kind", [*STREAMED, *FIRST_CYCLE])
