@@ -98,6 +98,8 @@ class JobStack(Stack):
             job.read(data.streams.contracts)
             job.read_registry(names.registry)
             job.write_copies(names.registry)
+        # Alerts are read back: those that a restart has lost end.
+        job.read(data.streams.alerts)
         job.write(data.streams.alerts)
         for name in OUTPUTS:
             # By name, not by an export of the pipeline, so that the pipeline can be replaced while the job runs.

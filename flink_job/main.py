@@ -78,13 +78,14 @@ def statements(t_env: StreamTableEnvironment, settings: Settings) -> StatementSe
     """Define the dataflow between the Kinesis sources and Firehose sinks of the settings; returns its statements."""
     from flink_job.dataflow.pipeline import define_pipeline
     from flink_job.dataflow.sinks import firehose_sinks
-    from flink_job.dataflow.sources import CONTRACTS, READINGS, kinesis_source, tick_source
+    from flink_job.dataflow.sources import CONTRACTS, READINGS, alerts_source, kinesis_source, tick_source
     from udfs import job_functions
 
     sources = [
         kinesis_source(READINGS, settings.readings),
         kinesis_source(CONTRACTS, settings.contracts),
         tick_source(),
+        *([alerts_source(settings.outputs)] if settings.outputs.alerts_stream else []),
     ]
     return define_pipeline(t_env, sources, firehose_sinks(settings.outputs), job_functions(settings), settings)
 

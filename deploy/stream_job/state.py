@@ -20,7 +20,8 @@ GOLDEN = Path(__file__).with_name("state.txt")
 #: Names of stateful operators.
 STATEFUL = re.compile(
     r"OverAggregate|TemporalJoin|GlobalWindowAggregate|^WindowAggregate|GroupWindowAggregate|Deduplicate"
-    r"|^AttachGroups|^JoinLatest|^JoinAsOf|^KeyedAggregate|^KeyedUpdates|^AlertStates|^RollUp|^Presence|^RegisterEnergy"
+    r"|^AttachGroups|^JoinLatest|^JoinAsOf|^KeyedAggregate|^KeyedUpdates|^AlertStates|^RollUp|^Presence"
+    r"|^RegisterEnergy|^AlertLedger"
 )
 
 

@@ -13,6 +13,7 @@ from pyflink.table import StatementSet, StreamTableEnvironment
 from flink_job.config import Job, Settings
 from flink_job.dataflow.accumulators import BILL, REVISIONS
 from flink_job.dataflow.functions import Functions
+from flink_job.dataflow.operators.alert_ledger import end_lost_alerts
 from flink_job.dataflow.operators.alert_states import alert_state_machines, detect_presence
 from flink_job.dataflow.operators.group_join import attach_groups
 from flink_job.dataflow.operators.keyed_aggregate import aggregate_by_key
@@ -45,7 +46,8 @@ def define_pipeline(
 ) -> StatementSet:
     """Return all statements of the job, ready to execute.
 
-    `sources` is the DDL of `source_readings`, `source_contracts` and `source_ticks`, `sinks` the DDL of each output.
+    `sources` is the DDL of `source_readings`, `source_contracts` and `source_ticks`, with the sink
+    `alerts_stream` also of `source_alerts`; `sinks` is the DDL of each output.
     """
     functions.register(t_env)
     for ddl in [*sources, *sinks.values()]:
@@ -63,6 +65,7 @@ def define_pipeline(
     price(t_env, views, settings.job)
     kpis(t_env, views, settings.job)
     alerts(t_env, views, functions, settings.job)
+    recorded_alerts(t_env, views, settings, "alerts_stream" in sinks)
 
     statements = t_env.create_statement_set()
     for output in sinks:
@@ -169,7 +172,18 @@ def alerts(t_env: StreamTableEnvironment, views: Views, functions: Functions, jo
         Uid.NO_DATA: ("no_data_events", functions.no_data),
     }
     alert_state_machines(t_env, "alert_rows", machines, functions.alert_row)
-    views.add("alerts/alerts")
+    views.add("alerts/found_alerts")
+
+
+def recorded_alerts(t_env: StreamTableEnvironment, views: Views, settings: Settings, are_read_back: bool) -> None:
+    """Changes of alerts to the table `alerts`; those that are read back from their stream end if they are lost."""
+    if not are_read_back:
+        t_env.create_temporary_view("alerts", t_env.from_path("found_alerts"))
+        return
+    views.materialize("alerts/emitted_alerts", with_arrival_time("written"), Uid.EMITTED_ALERTS)
+    views.add("alerts/read_back")
+    inputs, refresh_s = ("found_alerts", "read_back"), settings.tariffs.rules_refresh_s
+    end_lost_alerts(t_env, inputs, "alerts", refresh_s, settings.job.state_days, Uid.ALERT_LEDGER)
 
 
 def _state_ttl(t_env: StreamTableEnvironment, days: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from pyflink.java_gateway import get_gateway
 from pyflink.table import Schema, StreamTableEnvironment, Table
 
-from flink_job.dataflow.uids import Uid, assign_uids
+from flink_job.dataflow.uids import assign_uids
 
 #: A Py4J proxy of an object in the JVM, which Python's types do not describe.
 JavaObject: TypeAlias = Any
@@ -31,12 +31,12 @@ def as_stream(t_env: StreamTableEnvironment, table: Table, step: str) -> JavaObj
     return stream
 
 
-def idle(stream: JavaObject, uid: Uid) -> JavaObject:
+def idle(stream: JavaObject, step: str) -> JavaObject:
     """The (Java) stream without watermarks, idle unless rows arrive."""
     jvm = get_gateway().jvm
     strategy = jvm.org.apache.flink.api.common.eventtime.WatermarkStrategy.noWatermarks()
     second = jvm.java.time.Duration.ofSeconds(1)
-    return stream.assignTimestampsAndWatermarks(strategy.withIdleness(second)).uid(f"{uid.versions}/idle")
+    return stream.assignTimestampsAndWatermarks(strategy.withIdleness(second)).uid(f"{step}/idle")
 
 
 def add_view(t_env: StreamTableEnvironment, view: str, stream: JavaObject, schema: Schema.Builder) -> None:

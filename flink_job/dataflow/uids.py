@@ -51,6 +51,8 @@ class Uid(StrEnum):
     PRESENCE = "presence"
     ALERT_STATES = "alert-states"
     NO_DATA = "no-data"
+    EMITTED_ALERTS = "emitted-alerts"
+    ALERT_LEDGER = "alert-ledger"
     OUTPUTS = "outputs"
 
     @property

@@ -123,15 +123,17 @@ def put_rules(run: Run, name: str) -> None:
     run.marks["rules"] = time.time()
 
 
-def edit_rules(run: Run) -> int:
+def edit_rules(run: Run, strike: Callable[[], None]) -> int:
     """Narrow the scopes of rules, remove half of them, restore all, narrow them again, each while alerts are open.
 
-    Nothing is killed: what is processed again under other rules makes other alerts.
+    `strike` kills the job on each edit: alerts since the last checkpoint may not be found again under the other rules.
     """
     for name in ("narrowed", "half", "all", "narrowed"):
+        run.wait_until_healthy()
         if name != "all":
             _wait(run, lambda: any(alert[1] == "any-power" for alert in _open(run)))
         put_rules(run, name)
+        strike()
         time.sleep(2 * RULES_REFRESH_S + PROCESSING_S)
     return 4
 
@@ -142,8 +144,9 @@ def unended(run: Run) -> list[str]:
     Their alerts must end within two refreshes, with the reason.
     """
     lake = run.fixture.work / "lake"
+    _wait(run, lambda: not _stale(run, _open(run)))
     before, ended = _open(run), _reasons(lake)
-    stale = [alert for alert in before if not _is_in_force(run, *alert[1:])]
+    stale = _stale(run, before)
     removed = {alert[0] for alert in before if alert[1] != KEPT}
     put_rules(run, "none")
     _wait(run, lambda: not removed & {alert[0] for alert in _open(run)})
@@ -159,6 +162,11 @@ def unended(run: Run) -> list[str]:
     return [text for text, is_so in found.items() if is_so]
 
 
+def _stale(run: Run, alerts: list[tuple[str, str, str, str, str]]) -> list[tuple[str, str, str, str, str]]:
+    """The alerts whose rule is not in force."""
+    return [alert for alert in alerts if not _is_in_force(run, *alert[1:])]
+
+
 def _open(run: Run) -> list[tuple[str, str, str, str, str]]:
     """Alert id, rule, entity, site path and tags of the alerts that have not ended."""
     if not any((run.fixture.work / "lake" / "alerts").glob("**/*.parquet")):
@@ -166,7 +174,8 @@ def _open(run: Run) -> list[tuple[str, str, str, str, str]]:
     last = ", ".join(f"arg_max({column}, change_number)" for column in ("rule_id", "entity", "site_path", "tags"))
     _, rows = query(
         run.fixture.work / "lake",
-        f"SELECT alert_id, {last} FROM alerts GROUP BY alert_id HAVING NOT bool_or(state IN {ENDED}) ORDER BY 1",
+        f"SELECT alert_id, {last} FROM alerts GROUP BY alert_id "
+        f"HAVING arg_max(state, change_number) NOT IN {ENDED} ORDER BY 1",
     )
     return [tuple(map(str, row)) for row in rows]  # type: ignore[misc]
 

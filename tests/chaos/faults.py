@@ -164,6 +164,11 @@ def move(run: Run) -> None:
     run.marks.setdefault("moved", time.time())
 
 
+def edit_rules_and_kill(run: Run) -> int:
+    """Edit the rules and kill the TaskManager on each edit, so that readings are processed again under other rules."""
+    return edit_rules(run, lambda: kill_task_manager(run))
+
+
 def times(count: int, pause_s: float, strike: Callable[[Run], None]) -> Callable[[Run], int]:
     """Strike `count` times, waiting `pause_s` seconds and for a healthy job before each."""
 
@@ -214,8 +219,8 @@ FAULTS = {
               f"3 times, with {FURTHER:,} others", times(3, 8, republish)),
         Fault("moves", "23", "every meter moves to another line, and the TaskManager killed", "2 of each",
               times(2, 8, move), check=misplaced),
-        Fault("rule_edits", "24", "alert rules are narrowed, removed and restored while alerts are open",
-              "4 edits; all removed at the end", edit_rules, check=unended,
+        Fault("rule_edits", "24", "rules are narrowed, removed and restored while alerts are open; TaskManager killed",
+              "4 edits, each with a kill; all removed at the end", edit_rules_and_kill, check=unended,
               prepare=lambda run: put_rules(run, "all"),
               properties={"tariffs": {"rules_refresh_s": str(RULES_REFRESH_S)}}),
         Fault("upgrade", "21", "stopped with a savepoint, the package started from it", "2", times(2, 8, upgrade)),

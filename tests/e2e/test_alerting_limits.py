@@ -82,6 +82,17 @@ def test_a_gateway_that_is_offline_inhibits_its_meters(url: str) -> None:
     assert set(notified(deployment.inbox())) == {("gw", 1, "cleared"), ("m", 0, "raised")}
 
 
+def test_the_end_of_an_older_alert_leaves_the_newer_one_inhibiting(url: str) -> None:
+    """After a restart an alert may be raised with another beginning, before the one from before the crash ends."""
+    deployment = AlertingDeployment(url, "replaced", UNLIMITED)
+    deployment.notify(alert("before", **GATEWAY), alert("after", **GATEWAY), alert("before", 1, "cleared", **GATEWAY))
+    deployment.notify(alert("m", inhibited_by="gateway", tags="class=oven;gateway=g1"))
+    deployment.sweep(11)
+    sent = notified(deployment.inbox())
+    assert ("before", 1, "cleared") in sent
+    assert ("m", 0, "raised") not in sent
+
+
 def test_an_end_waits_for_a_raise_that_may_be_inhibited(url: str) -> None:
     """Both arrive within the ten seconds that a raise waits, as after an outage."""
     deployment = AlertingDeployment(url, "brief", UNLIMITED)

@@ -48,7 +48,7 @@ PURE = (
 INSERTED = {
     "costs": "price/costs",
     "kpis": "kpis/kpis",
-    "alerts": "alerts/alerts",
+    "alerts": "alerts/found_alerts",
     "rejected": "resolve/rejected",
     "unpriced": "resolve/unpriced",
     "duplicates": "revise/duplicates",

@@ -78,7 +78,7 @@ class AlertTable:
             recorded.append(self.put({"pk": f"N#{recipient.name}", "sk": key, "row": row}))
         state = [self._update(alert, state_after(change, now_ms, self.site_status_key, is_closed))]
         if not change.historical:
-            state += [self._open_marker(change, is_closed), self.put({"pk": "SITES", "sk": change.site})]
+            state += [*self._open_marker(change, is_closed), self.put({"pk": "SITES", "sk": change.site})]
             if self._prefix:
                 tenant = to_item({"pk": "TENANTS", "sk": self.tenant})
                 state.append({"Put": {"TableName": self.name, "Item": tenant}})
@@ -238,12 +238,14 @@ class AlertTable:
         found = from_item(item)
         return {**found, "pk": found["pk"].removeprefix(self._prefix)}
 
-    def _open_marker(self, change: Change, is_closed: bool) -> dict[str, Any]:
-        """A step that sets or removes the marker of an open alert."""
+    def _open_marker(self, change: Change, is_closed: bool) -> list[dict[str, Any]]:
+        """Steps that set or remove the marker of an open alert; that of a later alert of the rule and entity stays."""
         pk = f"O#{change.rule_id}#{change.entity}"
-        if change.has_ended or is_closed:
-            return self.delete(pk, "OPEN")
-        return self.put({"pk": pk, "sk": "OPEN", "alert_id": change.alert_id})
+        if not change.has_ended and not is_closed:
+            return [self.put({"pk": pk, "sk": "OPEN", "alert_id": change.alert_id})]
+        marker = self.get(pk, "OPEN")
+        is_own = marker is not None and marker["alert_id"] == change.alert_id
+        return [self.delete(pk, "OPEN")] if is_own else []
 
 
 def _cancellation_codes(error: ClientError) -> set[str]:

@@ -30,7 +30,7 @@ def detect_presence(
     stream = (
         as_stream(t_env, arrivals, uid.rows)
         .keyBy(*keys[0])
-        .connect(idle(as_stream(t_env, members, uid.versions), uid).keyBy(*keys[1]))
+        .connect(idle(as_stream(t_env, members, uid.versions), uid.versions).keyBy(*keys[1]))
         .process(get_gateway().jvm.metering.flink.Presence(silence_s * 1000), _presence_type())
         .name(f"Presence({view})")
         .setDescription(f"Presence(silence=[{silence_s} s])")

@@ -65,7 +65,7 @@ def roll_up(
         terms = t_env.from_path(expected)
         terms_schema = terms._j_table.getResolvedSchema()
         at = _positions(list(terms_schema.getColumnNames()), _TERMS)
-        second = idle(as_stream(t_env, terms, uid.versions), uid).keyBy(*key_of(terms_schema, rollup.key))
+        second = idle(as_stream(t_env, terms, uid.versions), uid.versions).keyBy(*key_of(terms_schema, rollup.key))
         site = list(schema.getColumnNames()).index("site")
         operator = own.ExpectedRollup(columns, site, at, *times, DEFAULT_INTERVAL_S)
         windows = stream.connect(second).transform(name, result, operator)

@@ -1,4 +1,4 @@
--- The table `alerts`: a row per change of an alert.
+-- Changes of alerts as the state machines find them, with the columns of the table `alerts`.
 SELECT
   tenant,
   alert_id,

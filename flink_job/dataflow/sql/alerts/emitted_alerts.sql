@@ -1,0 +1,31 @@
+-- Changes of alerts that were written to the stream of alerts, read back, with the time at which they were written.
+SELECT
+  tenant,
+  alert_id,
+  change_number,
+  rule_id,
+  rule_version,
+  title,
+  severity,
+  state,
+  entity,
+  site_path,
+  tags,
+  signal,
+  unit,
+  `value`,
+  threshold,
+  episode_start,
+  event_time,
+  cost,
+  currency,
+  historical,
+  muted,
+  latch,
+  inhibited_by,
+  hint,
+  detail,
+  arrival,
+  written
+FROM source_alerts
+WHERE tenant IS NOT NULL AND alert_id <> '' AND change_number IS NOT NULL AND state IS NOT NULL AND arrival IS NOT NULL
