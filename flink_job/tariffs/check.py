@@ -27,6 +27,8 @@ def inconsistencies(document: Mapping[str, Any]) -> Iterator[str]:
             yield f"{where}: every tier except the last needs a max, in ascending order"
     yield from _validity("", document)
     yield from _taxes(document)
+    if "cap" in document and document.get("tier_rule") == "chronological":
+        yield "cap: not with chronological tiers, whose prices depend on the order of readings"
     yield from _demand(document.get("demand", {}))
     contracted = document.get("contracted_power", {})
     if "minimum_share" in document.get("demand", {}) and not contracted:
@@ -109,7 +111,14 @@ def _taxes(document: Mapping[str, Any]) -> Iterator[str]:
     known = set(CHARGES)
     for i, tax in enumerate(document.get("taxes", ())):
         yield from _validity(f"taxes/{i}/", tax)
-        for base in sorted(set(tax["base"]) - known):
+        bounds = [Decimal(band["max"]) for band in tax.get("bands", ()) if "max" in band]
+        if "bands" in tax and (len(bounds) != len(tax["bands"]) - 1 or bounds != sorted(set(bounds))):
+            yield f"taxes/{i}/bands: every band except the last needs a max, in ascending order"
+        if "bands_of" in tax and "bands" not in tax:
+            yield f"taxes/{i}/bands_of: the tax has no bands"
+        if "base" not in tax and any("rate" in band for band in tax.get("bands", ())):
+            yield f"taxes/{i}/bands: a band with a rate needs a base"
+        for base in sorted(set(tax.get("base", ())) - known):
             yield f"taxes/{i}/base: {base!r} is unknown; known: {', '.join(sorted(known))}"
         known.add(tax["name"])
     for i, charge in enumerate(document.get("fixed", ())):

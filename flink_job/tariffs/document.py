@@ -19,6 +19,8 @@ from flink_job.tariffs.check import inconsistencies
 from flink_job.tariffs.exact import RATE_SCALE, scaled
 from flink_job.tariffs.model import (
     ALL_HOURS,
+    Band,
+    Cap,
     Contracted,
     Demand,
     Dynamic,
@@ -138,6 +140,7 @@ def _build(document: Mapping[str, Any]) -> Tariff:
         export_e9=tuple(_e9(export_prices.get(p, export_prices.get("*", "0"))) for p in periods),
         taxes=tuple(_tax(tax) for tax in document.get("taxes", ())),
         rounding=_rounding(document.get("rounding", {})),
+        cap=_cap(document.get("cap")),
     )
 
 
@@ -242,14 +245,30 @@ def _export(document: Any) -> Export:
 
 
 def _tax(document: Any) -> Tax:
-    validity = {key: date.fromisoformat(document[key]) for key in ("valid_from", "valid_to") if key in document}
+    validity: dict[str, date] = {
+        key: date.fromisoformat(document[key]) for key in ("valid_from", "valid_to") if key in document
+    }
     return Tax(
         document["name"],
-        scaled(Decimal(document["rate"]), RATE_SCALE),
-        frozenset(document["base"]),
+        scaled(Decimal(document.get("rate", "0")), RATE_SCALE),
+        frozenset(document.get("base", ())),
         _e9(document.get("floor_per_kwh", "0")),
         **validity,
+        bands=tuple(_band(band) for band in document.get("bands", ())),
+        by_year=document.get("bands_of") == "year",
     )
+
+
+def _band(document: Any) -> Band:
+    return Band(
+        scaled(Decimal(document.get("rate", "0")), RATE_SCALE),
+        _e9(document.get("per_kwh", "0")),
+        scaled(Decimal(document["max"]), _UNIT) if "max" in document else None,
+    )
+
+
+def _cap(document: Any) -> Cap | None:
+    return None if document is None else Cap(_e9(document["per_kwh"]), tuple(document["charges"]))
 
 
 def _rounding(document: Any) -> Rounding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from flink_job.errors import MeteringError
@@ -163,9 +164,23 @@ class Export:
     within_energy: bool = False
 
 
+class Band(NamedTuple):
+    """A band of a tax: what it charges up to an energy `bound_u` (1e-6 kWh, None for the last band).
+
+    `rate_e12`: rate on the part of the base that the energy in the band is of all energy. `price_e9`: 1e-9 per kWh.
+    """
+
+    rate_e12: int
+    price_e9: int
+    bound_u: int | None
+
+
 @dataclass(frozen=True)
 class Tax:
-    """A tax: a rate (1e-12) on a set of charges and earlier taxes, at least `floor_e9` (1e-9) per kWh."""
+    """A tax: a rate (1e-12) on a set of charges and earlier taxes, at least `floor_e9` (1e-9) per kWh.
+
+    `bands`: what it charges beside by bands of the imported energy of a cycle, or of the year (`by_year`).
+    """
 
     name: str
     rate_e12: int
@@ -173,6 +188,8 @@ class Tax:
     floor_e9: int = 0
     valid_from: date | None = None
     valid_to: date | None = None
+    bands: tuple[Band, ...] = ()
+    by_year: bool = False
 
     def applies_on(self, day: date) -> bool:
         """Return True if the tax is in force on a day."""
@@ -180,7 +197,15 @@ class Tax:
 
     def without_charge(self) -> Tax:
         """Return the tax at a rate of 0."""
-        return replace(self, rate_e12=0, floor_e9=0)
+        return replace(self, rate_e12=0, floor_e9=0, bands=())
+
+
+@dataclass(frozen=True)
+class Cap:
+    """The sum of some charges of a cycle is at most a price (1e-9) per imported kWh: the first of them is reduced."""
+
+    price_e9: int
+    charges: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -228,6 +253,7 @@ class Tariff:
     export_e9: tuple[int, ...]
     taxes: tuple[Tax, ...]
     rounding: Rounding
+    cap: Cap | None = None
 
     @property
     def calendars(self) -> tuple[Calendar, ...]:
@@ -262,7 +288,7 @@ class Tariff:
     @property
     def plain_taxes(self) -> bool:
         """True if taxes are constant rates, with each charge completely in or out of their base."""
-        return not any(t.floor_e9 or t.valid_from or t.valid_to for t in self.taxes) and not any(
+        return not any(t.floor_e9 or t.valid_from or t.valid_to or t.bands for t in self.taxes) and not any(
             charge.exempt_from for charge in self.fixed
         )
 
@@ -278,7 +304,7 @@ class Tariff:
     @property
     def continues(self) -> bool:
         """True if a new version within a cycle continues tiers, peaks, minimums or floors of the one before."""
-        floors = any(tax.floor_e9 for tax in self.taxes)
+        floors = self.cap is not None or any(tax.floor_e9 or tax.bands for tax in self.taxes)
         return bool(self.has_tiers or self.has_demand or self.minimum or floors or self.contracted or self.is_netted)
 
     @property
@@ -332,6 +358,7 @@ class Tariff:
             "peaks of earlier cycles": self.demand.statistic,
             "a yearly minimum": any(charge.per == "year" for charge in self.minimum),
             "a minimum bill beside chronological tiers": self.minimum and self.depends_on_order,
+            "tax bands of a year": any(tax.by_year for tax in self.taxes),
             "banked energy of net metering": self.export.rule == "net_metering",
             "credit of earlier cycles": self.export.carry_over,
             "sell prices by tier": self.sells_by_tier,

@@ -23,10 +23,10 @@ from flink_job.tariffs.charges import (
 )
 from flink_job.tariffs.demand_charges import billed_ukw, demand_with_minimum, excess_amount, power_charges
 from flink_job.tariffs.exact import Ints, total
-from flink_job.tariffs.model import Tariff
+from flink_job.tariffs.model import Cap, Tariff
 from flink_job.tariffs.reactive import reactive_amount
 from flink_job.tariffs.state import Basis, Charges, State, nothing
-from flink_job.tariffs.taxes import plain_tax, rounded, taxes
+from flink_job.tariffs.taxes import above_cap, plain_tax, rounded, taxes
 
 
 def marginal(tariff: Tariff, basis: Basis, before: State, after: State) -> Charges:
@@ -76,6 +76,8 @@ def _charges(tariff: Tariff, basis: Basis, state: State, energy: Ints, credit: I
     if tariff.export.capped_at_energy:
         credit = -np.minimum(-credit, np.maximum(energy, 0))
     demand = demand_with_minimum(tariff, basis, state) + excess_amount(tariff, basis, state)
+    if tariff.cap is not None:
+        energy, demand = _capped(tariff.cap, state, energy, demand)
     fixed = accrued_amount(tariff, basis, state, _fixed(tariff, basis))
     within = tariff.export.within_energy
     lines = {
@@ -88,6 +90,14 @@ def _charges(tariff: Tariff, basis: Basis, state: State, energy: Ints, credit: I
     }
     lines = {name: rounded(amount, tariff.rounding) for name, amount in lines.items()}
     return Charges(**lines, tax=_taxes(tariff, basis, state, lines))
+
+
+def _capped(cap: Cap, state: State, energy: Ints, demand: Ints) -> tuple[Ints, Ints]:
+    """Return the charges for energy and demand, reduced where they are above the cap."""
+    charges = {"energy": energy, "demand": demand}
+    above = above_cap(cap, total([charges[name] for name in cap.charges]), total(list(state.imported_ukwh)))
+    charges[cap.charges[0]] = charges[cap.charges[0]] - above
+    return charges["energy"], charges["demand"]
 
 
 def _fixed(tariff: Tariff, basis: Basis) -> list[Accruing]:
@@ -112,4 +122,4 @@ def _taxes(tariff: Tariff, basis: Basis, state: State, lines: dict[str, Ints]) -
         tax.name: rounded(accrued_amount(tariff, basis, state, tariff.exempt_from(tax)), tariff.rounding)
         for tax in tariff.taxes
     }
-    return taxes(tariff, lines, total(list(state.imported_ukwh)), exempt)
+    return taxes(tariff, basis, lines, total(list(state.imported_ukwh)), exempt)

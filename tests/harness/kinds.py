@@ -203,6 +203,26 @@ STREAMED: dict[str, dict[str, Any]] = {
             "periods": {"day": [{"price": "2.5"}]},
         },
     },
+    "tax by bands of the month": {
+        **TWO_PRICES,
+        "fixed": [{"name": "a", "amount": "9", "per": "month"}],
+        "taxes": [
+            {"name": "levy", "bands": [{"per_kwh": "0.031", "max": "45"}, {"per_kwh": "0.0123456"}]},
+            {
+                "name": "VAT",
+                "base": ["energy", "fixed", "levy"],
+                "rate": "0.01",
+                "bands": [{"rate": "0.06", "max": "30"}, {"rate": "0.13", "max": "90"}, {"rate": "0.23"}],
+            },
+        ],
+    },
+    "cap on demand and energy by kWh": {
+        **TWO_PRICES,
+        "demand": {**DEMAND, "minimum_kw": "2"},
+        "cap": {"per_kwh": "0.45", "charges": ["demand", "energy"]},
+        "taxes": TAXES,
+    },
+    "cap on the mean price": {**TWO_PRICES, "cap": {"per_kwh": "0.13", "charges": ["energy"]}},
     "daily sliding demand": {**TWO_PRICES, "demand": {**DEMAND, "window_s": 1800, "slide_s": 900, "daily": True}},
     "contracted power": {**TWO_PRICES, "contracted_power": POWER},
     "contracted power and sliding demand": {
@@ -262,6 +282,17 @@ SETTLED: dict[str, dict[str, Any]] = {
     "yearly demand in instalments": {
         **TWO_PRICES,
         "demand": {**DEMAND, "statistic": {"take": "highest", "year_from": 1, "arrears": True}},
+    },
+    "tax by bands of the year": {
+        **TWO_PRICES,
+        "taxes": [
+            {
+                "name": "energy tax",
+                "bands_of": "year",
+                "bands": [{"per_kwh": "0.12", "max": "60"}, {"per_kwh": "0.05", "max": "200"}, {"per_kwh": "0.01"}],
+            },
+            {"name": "VAT", "rate": "0.21", "base": ["energy", "energy tax"]},
+        ],
     },
     "minimum": {**TWO_PRICES, "minimum": [{"amount": "25", "per": "month"}, {"amount": "900", "per": "year"}]},
     "net metering": {**tiered("prorated"), "export": {"rule": "net_metering", "year_end_price": "0.02"}},

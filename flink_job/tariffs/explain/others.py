@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
-from flink_job.tariffs.charges import tax_steps
+from flink_job.tariffs.charges import tax_steps, tier_blocks
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.explain.terms import Term, e9, micro
 from flink_job.tariffs.history.power import power_line_charges
 from flink_job.tariffs.history.settle import accrued_fixed
 from flink_job.tariffs.history.settle import tax_steps as running_tax_steps
 from flink_job.tariffs.history.workings import Workings
-from flink_job.tariffs.model import FixedCharge
+from flink_job.tariffs.model import FixedCharge, Tax
 from flink_job.tariffs.reactive import capacitive, inductive
+from flink_job.tariffs.taxes import band_bounds
 
 _RATE = 10**12
 _DAYS_A_MONTH = {"30": Fraction(30), "365/12": Fraction(365, 12)}
@@ -128,14 +130,39 @@ def _base(names: frozenset[str]) -> str:
 
 def _running_taxes(workings: Workings, at: int) -> dict[str, Term]:
     lines: Mapping[str, Ints] = {name: workings.amounts[name] for name in workings.lines}
-    steps = running_tax_steps(workings.context, dict(lines), workings.so_far.copy())
+    steps = running_tax_steps(workings.context, dict(lines), workings.so_far.copy(), workings.carry_over.energy_in_year)
     found: dict[str, Term] = {}
     for tax, (base, energy, amount) in zip(workings.context.tariff.taxes, steps, strict=True):
         note = _base(tax.base)
         if tax.floor_e9:
             note += f"; at least {float(e9(tax.floor_e9)):.9g} x {int(energy[at]) / 1e6:,.6f} kWh"
+        if tax.bands:
+            note += _band_text(workings, tax, int(energy[at]))
         before = workings.so_far.taxed.get(len(found), (0, 0))[0]
         base_micro = micro(int(base[at]) - before)
         rate = Fraction(tax.rate_e12, _RATE)
-        found[f"{len(found)}"] = Term(tax.name, micro(int(amount[at])), base_micro, "", rate, note=note)
+        term = Term(tax.name, micro(int(amount[at])), base_micro, "", rate, note=note)
+        found[f"{len(found)}"] = replace(term, quantity=None, price=None) if tax.bands else term
     return found
+
+
+def _band_text(workings: Workings, tax: Tax, energy_ukwh: int) -> str:
+    """Return the energy in each band of a tax with what it charges, as text."""
+    earlier = workings.carry_over.energy_in_year if tax.by_year else 0
+    bounds = band_bounds(workings.context.tariff, workings.context.basis, tax)
+    high, low = (tier_blocks(bounds, np.array([energy])) for energy in (earlier + energy_ukwh, earlier))
+    parts = []
+    for band, upper, lower in zip(tax.bands, high, low, strict=True):
+        kwh, rate = int(upper[0] - lower[0]) / 1e6, float(Fraction(band.rate_e12, _RATE))
+        charges = (f"{rate:.9g} of their base" if rate else "", f"{float(e9(band.price_e9)):.9g}")
+        parts.append(f"{kwh:,.6f} kWh at {' and '.join(text for text in charges if text not in ('', '0')) or '0'}")
+    return f"; {', '.join(parts)}{' beyond those of the year so far' if earlier else ''}"
+
+
+def cap_terms(workings: Workings, at: int, line: str) -> dict[str, Term]:
+    """Return the reduction of a line by the cap, after reading `at` of the segment."""
+    cap = workings.context.tariff.cap
+    if cap is None or cap.charges[0] != line or not workings.reduced[at]:
+        return {}
+    note = f"{' and '.join(cap.charges)} of the cycle are at most {float(e9(cap.price_e9)):.9g} per imported kWh"
+    return {"cap": Term("reduction to the cap", micro(-int(workings.reduced[at])), note=note)}

@@ -8,7 +8,7 @@ from fractions import Fraction
 from flink_job.tariffs.bill_lines import LINES
 from flink_job.tariffs.explain.demand import demand_terms, excess_terms
 from flink_job.tariffs.explain.energy import energy_terms, export_terms
-from flink_job.tariffs.explain.others import fixed_terms, minimum_terms, reactive_terms, tax_terms
+from flink_job.tariffs.explain.others import cap_terms, fixed_terms, minimum_terms, reactive_terms, tax_terms
 from flink_job.tariffs.explain.terms import Line, Term, Terms, differences
 from flink_job.tariffs.history.workings import Workings
 
@@ -69,6 +69,9 @@ def _all_terms(workings: Workings, at: int | None) -> Mapping[str, Terms]:
         fixed, minimum = fixed_terms(workings, at), minimum_terms(workings, at)
     if of_chain is not None:
         demand |= excess_terms(workings, of_chain)
+    if at is not None:
+        energy = {**energy, **cap_terms(workings, at, "energy")}
+        demand |= cap_terms(workings, at, "demand")
     within = tariff.export.within_energy
     return {
         "energy": {**energy, **export} if within else energy,

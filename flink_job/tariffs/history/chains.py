@@ -67,16 +67,18 @@ class SoFar:
     """Amounts of the earlier versions of a cycle [1e-6 currency]: lines before and after rounding, and bases of taxes.
 
     `minimum`: (accrued minimum, charges that count towards it). `taxed`: (base, energy) by number of the tax.
+    `capped`: (charges under a cap, their energy [1e-6 kWh], reduction).
     """
 
     lines: dict[str, int] = field(default_factory=dict)
     rounded: dict[str, int] = field(default_factory=dict)
     minimum: tuple[int, int] = (0, 0)
     taxed: dict[int, tuple[int, int]] = field(default_factory=dict)
+    capped: tuple[int, int, int] = (0, 0, 0)
 
     def copy(self) -> SoFar:
         """Return a copy."""
-        return SoFar(dict(self.lines), dict(self.rounded), self.minimum, dict(self.taxed))
+        return SoFar(dict(self.lines), dict(self.rounded), self.minimum, dict(self.taxed), self.capped)
 
     def round(self, name: str, amount: Ints, rule: Rounding) -> Ints:
         """Round a line of the whole cycle by the rule of the tariff, and return what the segment adds to it."""

@@ -25,7 +25,7 @@ from flink_job.tariffs.history.power import contracted_power, excess_line, power
 from flink_job.tariffs.history.reactive import reactive_line
 from flink_job.tariffs.history.segment_context import CarryOver, SegmentContext
 from flink_job.tariffs.history.segments import BillingSegment, BillingTerms, InForce, billing_segments
-from flink_job.tariffs.history.settle import accrued_fixed, minimum_line, tax_line
+from flink_job.tariffs.history.settle import accrued_fixed, minimum_line, reduction, tax_line
 from flink_job.tariffs.history.workings import Workings
 from flink_job.tariffs.prices import PriceSeries
 
@@ -153,6 +153,9 @@ def _rate_segment(
     demand = demand_line(chain, peaks, highest, floors)
     demand = cut.added(demand) if tariff.demand.daily else cut.by_days(demand)
     demand = demand + cut.added(excess_line(chain, peaks, power))
+    reduced = reduction(context, {"energy": energy, "demand": demand}, so_far)
+    if tariff.cap is not None:
+        energy, demand = (energy - reduced, demand) if tariff.cap.charges[0] == "energy" else (energy, demand - reduced)
     fixed = accrued_fixed(context, (*tariff.fixed, *power_line_charges(context, power)))
     minimum = minimum_line(context, energy + credit + demand + fixed, carry_over, so_far)
     credit = credit + cut.added(settled.year_end)
@@ -166,12 +169,17 @@ def _rate_segment(
         "reactive": cut.added(reactive_line(chain)),
     }
     amounts = {name: so_far.round(name, amount, tariff.rounding) for name, amount in lines.items()}
-    amounts["tax"] = tax_line(context, amounts, so_far)
+    amounts["tax"] = tax_line(context, amounts, so_far, carry_over.energy_in_year)
     so_far.add(amounts)
+    imported = int(chain.imported()[-1])
     carry_over.raise_peaks({name: int(peak_ukw(tariff, energy)[-1]) for name, energy in highest.items()})
+    if cut.is_last:
+        carry_over.energy_in_year = 0 if context.billing.closes_year else carry_over.energy_in_year + imported
     if context.billing.closes:
         carry_over.close_cycle(context.billing.segment.cycle_start)
-    return Workings(chain, context, cut, *before, peaks, highest, floors, power, billed_ukw, settled, lines, amounts)
+    return Workings(
+        chain, context, cut, *before, peaks, highest, floors, power, billed_ukw, settled, lines, amounts, reduced
+    )
 
 
 def _context(

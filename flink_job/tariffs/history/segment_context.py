@@ -26,7 +26,8 @@ class CarryOver:
 
     `peaks_ukw`: (first day, highest demand [1e-6 kW] of each demand period and of `flat`) of each cycle;
     `cycle_peaks_ukw`: those of the present one. `bank_ukwh`: banked energy by TOU period [1e-6 kWh] of
-    `bank_segment`. `credit`, `charged_in_year`: 1e-6 currency.
+    `bank_segment`. `credit`, `charged_in_year`: 1e-6 currency. `energy_in_year`: imported energy of the earlier cycles
+    of the calendar year [1e-6 kWh].
     """
 
     peaks_ukw: list[tuple[date, Mapping[str, int]]] = field(default_factory=list)
@@ -35,6 +36,7 @@ class CarryOver:
     bank_segment: BillingSegment | None = None
     credit: int = 0
     charged_in_year: int = 0
+    energy_in_year: int = 0
 
     def copy(self) -> CarryOver:
         """Return a copy, for segments whose values a later segment of the cycle replaces."""

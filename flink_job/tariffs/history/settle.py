@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 
 import numpy as np
@@ -15,7 +15,7 @@ from flink_job.tariffs.history.chains import SoFar
 from flink_job.tariffs.history.segment_context import CarryOver, SegmentContext
 from flink_job.tariffs.model import FixedCharge, Tax
 from flink_job.tariffs.state import Basis, days_of_year
-from flink_job.tariffs.taxes import plain_tax, rounded, tax_with_floor
+from flink_job.tariffs.taxes import above_cap, plain_tax, rounded, tax_of
 
 
 def accrued_fixed(context: SegmentContext, charges: tuple[FixedCharge, ...]) -> Ints:
@@ -70,7 +70,19 @@ def minimum_line(context: SegmentContext, covered: Ints, carry_over: CarryOver, 
     return np.asarray(missing)
 
 
-def tax_line(context: SegmentContext, lines: dict[str, Ints], so_far: SoFar) -> Ints:
+def reduction(context: SegmentContext, charges: Mapping[str, Ints], so_far: SoFar) -> Ints:
+    """Return the running reduction of charges above the cap of the tariff; updates `so_far`."""
+    cap, energy = context.tariff.cap, context.imported()
+    if cap is None:
+        return np.zeros_like(energy)
+    charged_before, energy_before, reduced_before = so_far.capped
+    charged, all_energy = charged_before + total([charges[name] for name in cap.charges]), energy_before + energy
+    above = above_cap(cap, charged, all_energy)
+    so_far.capped = int(charged[-1]), int(all_energy[-1]), int(above[-1])
+    return np.asarray(above - reduced_before)
+
+
+def tax_line(context: SegmentContext, lines: dict[str, Ints], so_far: SoFar, energy_in_year: int) -> Ints:
     """Return the running amount of all taxes.
 
     Constant rates are rounded separately for fixed charges and for the other lines, as in the stream. A floor applies
@@ -81,25 +93,28 @@ def tax_line(context: SegmentContext, lines: dict[str, Ints], so_far: SoFar) -> 
         added = plain_tax(context.tariff, {name: before[name] + amount for name, amount in lines.items()})
         return np.asarray(added - plain_tax(context.tariff, before))
     added = np.zeros(len(context.at_ms), dtype=np.int64)
-    for _, _, amount in tax_steps(context, lines, so_far):
+    for _, _, amount in tax_steps(context, lines, so_far, energy_in_year):
         added = added + amount
     return added
 
 
-def tax_steps(context: SegmentContext, lines: dict[str, Ints], so_far: SoFar) -> Iterator[tuple[Ints, Ints, Ints]]:
-    """Yield (base, imported energy [1e-6 kWh], amount) of taxes with floors, exemptions or a validity.
+def tax_steps(
+    context: SegmentContext, lines: dict[str, Ints], so_far: SoFar, energy_in_year: int
+) -> Iterator[tuple[Ints, Ints, Ints]]:
+    """Yield (base, imported energy [1e-6 kWh], amount) of taxes with floors, bands, exemptions or a validity.
 
-    Base and energy include earlier segments of the cycle, the amount does not; updates `so_far`.
+    Base and energy include earlier segments of the cycle, the amount does not; updates `so_far`. `energy_in_year`: that
+    of the earlier cycles of the year [1e-6 kWh].
     """
-    bases, rounding = dict(lines), context.tariff.rounding
+    bases, tariff, basis = dict(lines), context.tariff, context.basis
     none, energy = np.zeros(len(context.at_ms), dtype=np.int64), context.imported()
     for number, tax in enumerate(context.tariff.taxes):
         base = [_within(context, tax, amount) for name, amount in bases.items() if name in tax.base]
         taxable = total([*base, -_exempt(context, tax)]) if base else none
         base_before, energy_before = so_far.taxed.get(number, (0, 0))
         taxable, taxed_energy = taxable + base_before, _within(context, tax, energy) + energy_before
-        before = tax_with_floor(tax, np.array([base_before]), np.array([energy_before]), rounding)
-        amount = np.asarray(tax_with_floor(tax, taxable, taxed_energy, rounding) - before)
+        before = tax_of(tariff, basis, tax, np.array([base_before]), np.array([energy_before]), energy_in_year)
+        amount = np.asarray(tax_of(tariff, basis, tax, taxable, taxed_energy, energy_in_year) - before)
         so_far.taxed[number] = int(taxable[-1]), int(taxed_energy[-1])
         bases[tax.name] = bases.get(tax.name, none) + amount
         yield taxable, taxed_energy, amount

@@ -20,7 +20,7 @@ class Workings:
     `chain` has the readings of the whole chain of segments, `context` those of the segment, which `cut` cuts out.
     `carry_over` and `so_far` are as they were before the segment. Arrays of `highest`, `billed_ukw` and `settled` have
     the shape of the chain, (n + 1,); `lines` and `amounts` that of the segment: running lines [1e-6 currency] before
-    and after rounding, the latter with taxes.
+    and after rounding, the latter with taxes. `reduced`: running reduction by a cap.
     """
 
     chain: SegmentContext
@@ -36,3 +36,4 @@ class Workings:
     settled: Settled
     lines: Mapping[str, Ints]
     amounts: Mapping[str, Ints]
+    reduced: Ints

@@ -70,7 +70,9 @@ def lines(history: History) -> dict[str, int]:
 def accrues(tariff: Tariff) -> bool:
     """True if a part of the demand charge accrues with time: what is billed without a peak."""
     demand = tariff.demand
-    return bool(demand.ratchet or demand.statistic or demand.minimum_u or demand.minimum_share_e9 or demand.steps)
+    return bool(
+        tariff.cap or demand.ratchet or demand.statistic or demand.minimum_u or demand.minimum_share_e9 or demand.steps
+    )
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -169,6 +171,7 @@ FIRST_CYCLE = (
     "ratchet",
     "mean of the peaks of three cycles",
     "yearly demand in instalments",
+    "tax by bands of the year",
     "net metering",
     "net metering, adjusted by month",
     "net billing, carried over",
