@@ -79,7 +79,7 @@ COSTS = Table(
         flag("provisional", "True if settlement (`rerate`) may adjust the cost"),
         flag(
             "demand_estimated",
-            "True if the reading straddles two demand intervals: its energy is divided between them by time; else NULL",
+            "True if the reading is divided by time between demand intervals or TOU periods that it is in; else NULL",
         ),
         flag("is_first", "True for the first record of its interval"),
         *_DAY,

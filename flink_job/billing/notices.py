@@ -39,7 +39,7 @@ def notices(versions: Sequence[Tariff], zone: Zone, meters: Mapping[str, Interva
             f"{window_s} s"
         )
     if over:
-        yield f"{_counted(over)} over a border of TOU periods: energy counts in the period of the beginning"
+        yield f"{_counted(over)} over a border of TOU periods: energy is divided by time"
     if unlisted:
         yield f"{_counted(unlisted)} of days for which the tariff's lists of days are not complete yet"
     if ends := sum(has_end_times(data, zone) for data in meters.values()):
@@ -117,7 +117,4 @@ def for_interval(tariff: Tariff, interval_s: int) -> Iterator[str]:
     crossed = sorted(minute for minute in tariff.calendar.border_minutes() if minute * 60 % interval_s)
     if crossed:
         times = ", ".join(f"{minute // 60:02}:{minute % 60:02}" for minute in crossed[:5])
-        yield (
-            f"readings of {interval_s} s over a border of TOU periods ({times}): energy counts in the period of the "
-            "beginning"
-        )
+        yield (f"readings of {interval_s} s over a border of TOU periods ({times}): energy is divided by time")

@@ -181,6 +181,33 @@ class Timeline:
             raise CalendarError(f"calendar/holidays: the year before or after {year} is missing")
         return periods[found]
 
+    def parts(self, start_ms: int, end_ms: int) -> list[tuple[int, int]]:
+        """Return (start [epoch ms], TOU period) of the parts of one period of an interval of at most a day or so.
+
+        Time whose period is not known, in a year without holidays, belongs to the part before. Raises CalendarError.
+        """
+        found = [(start_ms, self.period_at(start_ms))]
+        boundaries, periods = self._years[datetime.fromtimestamp(start_ms / 1000, UTC).year]
+        for at in range(bisect_right(boundaries, start_ms), len(boundaries)):
+            if boundaries[at] >= end_ms or periods[at] == _UNDEFINED:
+                break
+            found.append((boundaries[at], periods[at]))
+        return found
+
+    def are_divided(self, starts_ms: NDArray[np.int64], ends_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return True for intervals with several parts; starts are sorted. Raises CalendarError."""
+        found = np.zeros(len(starts_ms), dtype=bool)
+        if len(self.calendar.periods) == 1 or not len(starts_ms):
+            return found
+        years = starts_ms.astype("datetime64[ms]").astype("datetime64[Y]").astype(np.int64) + 1970
+        for year in np.unique(years):
+            rows = years == year
+            self.period_at(int(starts_ms[np.argmax(rows)]))
+            boundaries, periods = (np.array(column) for column in self._years[int(year)])
+            following = np.minimum(np.searchsorted(boundaries, starts_ms[rows], "right"), len(boundaries) - 1)
+            found[rows] = (boundaries[following] < ends_ms[rows]) & (periods[following] != _UNDEFINED)
+        return found
+
     def periods_at(self, instants_ms: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the indices of the TOU periods at sorted instants [epoch ms], shape (n,). Raises CalendarError."""
         if len(self.calendar.periods) == 1 or not len(instants_ms):

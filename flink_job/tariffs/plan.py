@@ -98,23 +98,33 @@ class DemandPart(NamedTuple):
     power: int | None = None
 
 
-class Placed(NamedTuple):
-    """The place of a reading in its bill: TOU period, parts in demand intervals, and local month (0-11).
+class EnergyPart(NamedTuple):
+    """A part of a reading in one TOU period: [from_ms, to_ms) of the reading, and its local month (0-11).
 
-    `inside_ms`: time from its start to its end, or to the end of its billing segment. `is_read`: it reads a register.
-    `price_e9`: dynamic price [1e-9 currency per kWh]; `is_estimated`: it is not the price of this interval, which is
-    not known yet.
+    `price_e9`: dynamic price [1e-9 currency per kWh]; `is_estimated`: it is not the price of this part, which is not
+    known yet.
     """
 
     period: int
+    from_ms: int
+    to_ms: int
+    month: int = 0
+    price_e9: int = 0
+    is_estimated: bool = False
+
+
+class Placed(NamedTuple):
+    """The place of a reading in its bill: its parts by TOU period, and in demand intervals.
+
+    `inside_ms`: time from its start to its end, or to the end of its billing segment. `is_read`: it reads a register.
+    """
+
+    energy: Sequence[EnergyPart]
     parts: Sequence[DemandPart]
     interval_s: int
     inside_ms: int
-    month: int = 0
     is_read: bool = False
     start_ms: int = 0
-    price_e9: int = 0
-    is_estimated: bool = False
 
 
 class _Pool:
@@ -167,11 +177,16 @@ class BillPlan:
         if self.is_behind:
             return program(self.slots, *self._shown(reading))
         of, pool = self.of, _Pool(reading.start_ms) if self.is_pooled else None
-        operations = [self._time(reading), self._energy(reading, pool)]
-        if of["reactive"]:
-            operations.append(take(Quantity.REACTIVE_IMPORT) + add(of["reactive"][reading.period]))
-        if of["capacitive"]:
-            operations.append(take(Quantity.REACTIVE_EXPORT) + add(of["capacitive"][reading.period]))
+        operations = [self._time(reading)]
+        for each in reading.energy:
+            whole = len(reading.energy) == 1
+            cut = b"" if whole else part(each.from_ms, each.to_ms, reading.interval_s * 1000)
+            operations.append(self._energy(reading, each, pool, cut))
+            reactive = ("reactive", Quantity.REACTIVE_IMPORT), ("capacitive", Quantity.REACTIVE_EXPORT)
+            for name, quantity in reactive:
+                if of[name]:
+                    summed = pool.sum(quantity) if pool is not None and cut else b""
+                    operations.append(take(quantity) + summed + cut + add(of[name][each.period]))
         return program(self.slots, *operations, *self._demand(reading, pool))
 
     def _time(self, reading: Placed) -> bytes:
@@ -196,21 +211,24 @@ class BillPlan:
         for each in reading.parts:
             yield self._in_window(energy, DEMAND, each, reading) + show()
 
-    def _energy(self, reading: Placed, pool: _Pool | None) -> bytes:
-        """Return the updates by imported and exported energy, netted if the tariff nets them."""
-        charge = add(self.of["imported"][reading.period])
+    def _energy(self, reading: Placed, each: EnergyPart, pool: _Pool | None, cut: bytes) -> bytes:
+        """Return the updates by imported and exported energy of a part, netted if the tariff nets them.
+
+        `cut`: operation that takes the part of a quantity, empty for a whole reading.
+        """
+        charge = add(self.of["imported"][each.period])
         if self.of["months"]:
-            charge += add(self.of["months"][reading.month])
+            charge += add(self.of["months"][each.month])
         if self.of["dynamic"]:
             amount, _, estimated = self.of["dynamic"]
-            charge += product(amount, reading.price_e9) + (add(estimated) if reading.is_estimated else b"")
-        sold = add(self.of["exported"][reading.period])
+            charge += product(amount, each.price_e9) + (add(estimated) if each.is_estimated else b"")
+        sold = add(self.of["exported"][each.period])
         if not self.tariff.is_netted:
-            bought, given = (self._measured(q, pool) for q in (Quantity.IMPORT, Quantity.EXPORT))
+            bought, given = (self._measured(q, pool, bool(cut)) + cut for q in (Quantity.IMPORT, Quantity.EXPORT))
             return bought + charge + given + sold
-        netted = self._net(pool)
+        netted = self._net(pool, cut)
         if self.tariff.export.netting == "hour":
-            netted += group(NET, reading.start_ms // _HOUR_MS * _HOUR_MS + reading.period)
+            netted += group(NET, (reading.start_ms + each.from_ms) // _HOUR_MS * _HOUR_MS + each.period)
         return netted + keep() + positive() + charge + recall() + negate() + positive() + sold
 
     def _measured(self, quantity: Quantity, pool: _Pool | None, is_divided: bool = False) -> bytes:
@@ -224,10 +242,9 @@ class BillPlan:
         measured = take(quantity) + (pool.sum(quantity) if pool is not None and is_summed else b"")
         return measured + (round_to(10 ** (_DECIMALS - rule.energy_decimals), rule.half_up) if is_rounded else b"")
 
-    def _net(self, pool: _Pool | None) -> bytes:
-        return (
-            self._measured(Quantity.EXPORT, pool) + negate() + keep() + self._measured(Quantity.IMPORT, pool) + plus()
-        )
+    def _net(self, pool: _Pool | None, cut: bytes = b"") -> bytes:
+        exported, imported = (self._measured(q, pool) + cut for q in (Quantity.EXPORT, Quantity.IMPORT))
+        return exported + negate() + keep() + imported + plus()
 
     def _demand(self, reading: Placed, pool: _Pool | None) -> Iterator[bytes]:
         """Yield the updates of the demand intervals, by the energy imported in the interval, net of exports if netted.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from itertools import pairwise
 from typing import NamedTuple
 
 from flink_job.metering.changes import billing_days, zone_of
@@ -16,7 +17,7 @@ from flink_job.tariffs.calendar import Calendar, Timeline
 from flink_job.tariffs.cycle import CycleError, Segment, cycle_at, part_at, segment_between
 from flink_job.tariffs.demand_intervals import DemandIntervals, contracted_power_u
 from flink_job.tariffs.model import Tariff
-from flink_job.tariffs.plan import BillPlan, Counting, Placed
+from flink_job.tariffs.plan import BillPlan, Counting, EnergyPart, Placed
 from flink_job.tariffs.registry import TariffRegistry, UnknownTariffError
 from flink_job.tenants import tenant_of
 
@@ -24,7 +25,7 @@ from flink_job.tenants import tenant_of
 class TariffPosition(NamedTuple):
     """The tariff position of a reading. `updates`: see flink_job.tariffs.plan. `day_start_ms` [epoch ms].
 
-    `demand_estimated`: the reading straddles two demand intervals and is divided by time.
+    `demand_estimated`: the reading straddles two demand intervals or TOU periods and is divided by time.
     """
 
     segment: Segment
@@ -82,28 +83,30 @@ class ContractTimeline:
         day_start, day_end = self.days.day_of(start_ms)
         inside_ms = min(interval_s * 1000, entry.segment.segment_end_ms - start_ms)
         parts = entry.demand.parts(start_ms, interval_s)
-        price_e9, is_estimated = self._dynamic_price(entry.tariff, start_ms, interval_s)
-        placed = Placed(
-            period,
-            parts,
-            interval_s,
-            inside_ms,
-            self._month_at(start_ms) if entry.tariff.adjustment_e9 else 0,
-            is_read,
-            start_ms,
-            price_e9,
-            is_estimated,
-        )
+        energy = self._energy_parts(entry, start_ms, interval_s)
+        placed = Placed(energy, parts, interval_s, inside_ms, is_read, start_ms)
         return TariffPosition(
             entry.segment,
             entry.key,
             entry.bill_key,
             period,
             entry.plan.updates(placed),
-            entry.demand.is_estimated(parts, interval_s),
+            len(energy) > 1 or entry.demand.is_estimated(parts, interval_s),
             day_start,
             (day_end - day_start) // 1000,
         )
+
+    def _energy_parts(self, entry: _SegmentEntry, start_ms: int, interval_s: int) -> list[EnergyPart]:
+        """Return the parts of a reading by TOU period."""
+        end_ms = start_ms + interval_s * 1000
+        found = entry.timeline.parts(start_ms, end_ms)
+        has_months = bool(entry.tariff.adjustment_e9)
+        parts = []
+        for (at_ms, period), (until_ms, _) in pairwise([*found, (end_ms, 0)]):
+            month = self._month_at(at_ms) if has_months else 0
+            price = self._dynamic_price(entry.tariff, at_ms, (until_ms - at_ms) // 1000)
+            parts.append(EnergyPart(period, at_ms - start_ms, until_ms - start_ms, month, *price))
+        return parts
 
     def _month_at(self, instant_ms: int) -> int:
         return datetime.fromtimestamp(instant_ms / 1000, self.days.zone).month - 1

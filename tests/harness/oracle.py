@@ -3,8 +3,8 @@
 It follows the written rules: the highest (revision, quantity) of an interval's quantity counts; a peak never falls;
 each charge of a bill is rounded to 1e-6, half to even; fixed charges accrue over the intervals that have a reading.
 The import of a reading that straddles two demand intervals is divided by time; the second part is rounded down to 1e-6
-kWh and not counted beyond the bill; a reading longer than the demand interval counts with its mean power. A demand
-interval counts in the demand period in which it begins.
+kWh and not counted beyond the bill. A reading longer than the demand interval counts with its mean power. A demand
+interval counts in the demand period in which it begins. Energy is divided by time between TOU periods.
 """
 
 from __future__ import annotations
@@ -181,15 +181,21 @@ class _Bill:
         after: Fraction,
     ) -> None:
         local = datetime.fromtimestamp(start, self.zone)
-        period = self.period(local)
-        self.energy[period] += changed.get("import", Fraction(0))
-        self.exported[period] += changed.get("export", Fraction(0))
+        sold = oracle.seen.get((record["meter_id"], start, "export"), (0, Fraction(0)))[1]
+        length = record["interval_s"]
+        for name, sums, value in (("import", self.energy, after), ("export", self.exported, sold)):
+            before = value - changed.get(name, Fraction(0))
+            for period, begin, end in self.parts(start, length):
+                high, low = (
+                    _floor(v * (length - begin) / length) - _floor(v * (length - end) / length) for v in (value, before)
+                )
+                sums[period] += high - low
         window = self.tariff.get("demand", {}).get("window_s", 900)
         midnight = int(datetime(local.year, local.month, local.day, tzinfo=self.zone).timestamp())
         opens = midnight + (start - midnight) // window * window
         demand_period = self.period(datetime.fromtimestamp(opens, self.zone))
         changed_by = changed.get("import", Fraction(0))
-        length, beyond = record["interval_s"], Fraction(0)
+        beyond = Fraction(0)
         if length > window:
             self.measure(demand_period, Fraction(int(after * 10**6) * window // length, 10**6), window)
         else:
@@ -209,6 +215,22 @@ class _Bill:
         """Raise the peaks by the energy of a demand interval in a TOU period."""
         for name in ("flat", period):
             self.peak[name] = max(self.peak[name], kwh * 3600 / window)
+
+    def parts(self, start: int, length: int) -> list[tuple[str, int, int]]:
+        """(TOU period, beginning, end) of the parts of a reading, in seconds from its start; borders are at minutes."""
+        ends = (
+            self.period(datetime.fromtimestamp(start, self.zone)),
+            self.period(datetime.fromtimestamp(start + length - 1, self.zone)),
+        )
+        if ends[0] == ends[1] and length <= 3600:
+            return [(ends[0], 0, length)]
+        found = [(ends[0], 0, length)]
+        for offset in range(60 - start % 60, length, 60):
+            period = self.period(datetime.fromtimestamp(start + offset, self.zone))
+            if period != found[-1][0]:
+                found[-1] = (*found[-1][:2], offset)
+                found.append((period, offset, length))
+        return found
 
     def period(self, local: datetime) -> str:
         document = self.tariff.get("calendar")

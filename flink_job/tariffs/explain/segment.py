@@ -57,8 +57,9 @@ def _all_terms(workings: Workings, at: int | None) -> Mapping[str, Terms]:
     """Return the terms of each line after a reading of the segment."""
     of_chain = _chain_index(workings, at)
     tariff = workings.chain.tariff
-    energy = {} if of_chain is None else energy_terms(workings, of_chain)
-    export = {} if of_chain is None else export_terms(workings, of_chain)
+    by_part = None if of_chain is None else workings.by_part(of_chain)
+    energy = {} if by_part is None else energy_terms(*by_part)
+    export = {} if by_part is None else export_terms(*by_part)
     demand: dict[str, Term] = {}
     fixed: dict[str, Term] = {}
     minimum: dict[str, Term] = {}
@@ -79,7 +80,7 @@ def _all_terms(workings: Workings, at: int | None) -> Mapping[str, Terms]:
         "fixed": fixed,
         "minimum": minimum,
         "export": {} if within else export,
-        "reactive": {} if of_chain is None else reactive_terms(workings, of_chain),
+        "reactive": {} if by_part is None else reactive_terms(*by_part),
         "tax": tax_terms(workings, at),
     }
 

@@ -14,7 +14,7 @@ from flink_job.tariffs.calendar import Calendar
 from flink_job.tariffs.demand_charges import apparent, daily_amount, demand_amount, demand_blocks
 from flink_job.tariffs.exact import Ints, times
 from flink_job.tariffs.history.floors import FLAT, Floor
-from flink_job.tariffs.history.intervals import Intervals, highest_by, previous_by, running_by, with_close
+from flink_job.tariffs.history.intervals import Intervals, highest_by, previous_by, running_by, share, with_close
 from flink_job.tariffs.history.segment_context import SegmentContext
 from flink_job.tariffs.model import Tariff
 from flink_job.tariffs.state import State
@@ -114,11 +114,6 @@ def count_straddling(data: Intervals, tariff: Tariff, zone: Zone) -> int:
     window_ms = tariff.demand_window_s * 1000
     into_window = (data.start_ms - local_days(zone.key).days_at(data.start_ms)[0]) % window_ms
     return int(np.count_nonzero((data.interval_ms <= window_ms) & (into_window + data.interval_ms > window_ms)))
-
-
-def share(energy: Ints, part_ms: Ints, interval_ms: Ints) -> Ints:
-    """Return energy x part / interval, rounded down, without a product that could exceed 64 bits."""
-    return np.asarray(energy // interval_ms * part_ms + energy % interval_ms * part_ms // interval_ms)
 
 
 def highest_ukwh(context: SegmentContext, peaks: Peaks) -> dict[str, Ints]:

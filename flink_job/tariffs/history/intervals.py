@@ -80,6 +80,11 @@ class Intervals:
         )
 
 
+def share(energy: Ints, part_ms: Ints, interval_ms: Ints) -> Ints:
+    """Return energy x part / interval, rounded down, without a product that could exceed 64 bits."""
+    return np.asarray(energy // interval_ms * part_ms + energy % interval_ms * part_ms // interval_ms)
+
+
 def starts_of(keys: Ints) -> NDArray[np.int64]:
     """Return, for each element of a sorted array, the index of the first equal element."""
     new = np.ones(len(keys), dtype=bool)

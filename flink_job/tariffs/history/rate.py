@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 
@@ -18,7 +18,8 @@ from flink_job.tariffs.demand_charges import peak_ukw
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.history.chains import Cut, SoFar, chains, whole
 from flink_job.tariffs.history.demand import demand_line, highest_ukwh, measure
-from flink_job.tariffs.history.export import settle
+from flink_job.tariffs.history.divided import by_reading, with_parts
+from flink_job.tariffs.history.export import Settled, settle
 from flink_job.tariffs.history.floors import FLAT, Floor, floors_of
 from flink_job.tariffs.history.intervals import Intervals
 from flink_job.tariffs.history.power import contracted_power, excess_line, power_line_charges
@@ -148,7 +149,7 @@ def _rate_segment(
     power = contracted_power(chain)
     floors = floors_of(chain, carry_over, power)
     billed_ukw = floors[FLAT].billed_ukw(tariff, highest[FLAT])
-    settled = settle(chain, billed_ukw, carry_over)
+    priced, settled = _settled(chain, billed_ukw, carry_over)
     energy, credit = cut.added(settled.energy), cut.added(settled.credit)
     demand = demand_line(chain, peaks, highest, floors)
     demand = cut.added(demand) if tariff.demand.daily else cut.by_days(demand)
@@ -166,7 +167,7 @@ def _rate_segment(
         "fixed": fixed,
         "minimum": minimum,
         "export": np.zeros_like(credit) if within else credit,
-        "reactive": cut.added(reactive_line(chain)),
+        "reactive": cut.added(by_reading(chain, reactive_line(chain.of_periods))),
     }
     amounts = {name: so_far.round(name, amount, tariff.rounding) for name, amount in lines.items()}
     amounts["tax"] = tax_line(context, amounts, so_far, carry_over.energy_in_year)
@@ -178,8 +179,18 @@ def _rate_segment(
     if context.billing.closes:
         carry_over.close_cycle(context.billing.segment.cycle_start)
     return Workings(
-        chain, context, cut, *before, peaks, highest, floors, power, billed_ukw, settled, lines, amounts, reduced
+        chain, context, cut, *before, peaks, highest, floors, power, billed_ukw, priced, lines, amounts, reduced
     )
+
+
+def _settled(chain: SegmentContext, billed_ukw: Ints, carry_over: CarryOver) -> tuple[Settled, Settled]:
+    """Return the energy and export lines after each part of the readings in one TOU period, and after each reading."""
+    if chain.divided is None:
+        settled = settle(chain, billed_ukw, carry_over)
+        return settled, settled
+    by_part = settle(chain.divided.context, chain.divided.by_part(billed_ukw), carry_over)
+    lines = (by_part.energy, by_part.credit, by_part.year_end)
+    return by_part, Settled(*map(chain.divided.by_reading, lines))
 
 
 def _context(
@@ -199,9 +210,7 @@ def _context(
     data = data.rounded(tariff.rounding)
     netted = data.netted() if tariff.is_netted else data
     context = SegmentContext(billing, tariff, terms, netted, netted.import_ukwh, series, _timelines(), parts)
-    if tariff.is_netted and tariff.export.netting == "hour":
-        return replace(context, data=data.netted_by_hour(context.period))
-    return context
+    return with_parts(context, data)
 
 
 def _shares(running: Ints) -> Ints:

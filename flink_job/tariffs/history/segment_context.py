@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,13 +56,38 @@ class CarryOver:
 
 
 @dataclass(frozen=True)
+class Divided:
+    """Readings divided by time at the borders of TOU periods: `context` has the parts as its readings.
+
+    `last`: index of the last part of each reading, shape (n,).
+    """
+
+    context: SegmentContext
+    last: NDArray[np.int64]
+
+    def by_reading(self, running: Ints) -> Ints:
+        """Return the running values after each reading and at the close, shape (n + 1,), from those after each part."""
+        return np.append(running[self.last], running[-1])
+
+    def by_part(self, running: Ints) -> Ints:
+        """Return the values after each part and at the close: those after its reading."""
+        counts = np.diff(self.last, prepend=-1)
+        return np.append(np.repeat(running[:-1], counts), running[-1])
+
+    def summed(self, energy: Ints) -> Ints:
+        """Return the energy of each reading from that of its parts."""
+        return np.diff(np.cumsum(energy)[self.last], prepend=0)
+
+
+@dataclass(frozen=True)
 class SegmentContext:
     """A billing segment with the n readings in it.
 
     The functions of bill lines return running amounts [1e-6 currency] of shape (n + 1,): after each reading, and at the
     close of the segment. `parts` are the segments of a chain (flink_job.tariffs.history.chains), if it is one: a
     reading has the TOU period of the version in force at its time. `demand_ukwh`: energy that counts for demand
-    [1e-6 kWh], netted within the interval alone where exports are netted.
+    [1e-6 kWh], netted within the interval alone where exports are netted. `divided`: the readings by TOU period, if any
+    is over a border; the periods of such a context are `own_period`.
     """
 
     billing: BillingSegment
@@ -72,15 +98,24 @@ class SegmentContext:
     series: Mapping[str, PriceSeries]
     timeline: Callable[[Calendar, Zone], Timeline]
     parts: Sequence[BillingSegment] = ()
+    divided: Divided | None = None
+    own_period: NDArray[np.int64] | None = None
 
     @cached_property
     def basis(self) -> Basis:
         """Basis of shape (1,): one segment for all readings."""
         return Basis.of([self.billing.segment], np.zeros(1, dtype=np.int64), self.tariff)
 
+    @property
+    def of_periods(self) -> SegmentContext:
+        """The context whose readings lie in one TOU period each: itself, if no reading is over a border."""
+        return self if self.divided is None else self.divided.context
+
     @cached_property
     def period(self) -> NDArray[np.int64]:
         """TOU period of each reading, by its start."""
+        if self.own_period is not None:
+            return self.own_period
         return self.periods_at(lambda tariff: tariff.calendar, self.data.start_ms)
 
     def periods_at(self, calendar_of: Callable[[Tariff], Calendar], instants_ms: Ints) -> NDArray[np.int64]:
@@ -99,6 +134,22 @@ class SegmentContext:
             timeline = self.timeline(calendar, part.tariff.timezone or self.terms.zone)
             found[inside] = index[timeline.periods_at(instants_ms[inside])]
         return found
+
+    def timelines(self, starts_ms: Ints) -> Iterator[tuple[Timeline, Any]]:
+        """Yield the timeline of TOU periods of each version, with the index of the starts that lie in its segment."""
+        if len(self.parts) <= 1:
+            yield self.timeline(self.tariff.calendar, self.tariff.timezone or self.terms.zone), slice(None)
+            return
+        for part in self.parts:
+            inside = (starts_ms >= part.segment.segment_start_ms) & (starts_ms < part.segment.segment_end_ms)
+            yield self.timeline(part.tariff.calendar, part.tariff.timezone or self.terms.zone), inside
+
+    def parts_between(self, start_ms: int, end_ms: int) -> list[tuple[int, int]]:
+        """Return (start, TOU period) of the parts of a reading, by the version in force at its start."""
+        instant = np.array([start_ms], dtype=np.int64)
+        (timeline,) = (each for each, inside in self.timelines(instant) if np.ones(1, dtype=bool)[inside].any())
+        names = self.tariff.calendar.periods
+        return [(at, names.index(timeline.calendar.periods[p])) for at, p in timeline.parts(start_ms, end_ms)]
 
     @property
     def is_own(self) -> NDArray[np.bool_]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.history.chains import Cut, SoFar
@@ -18,9 +18,10 @@ class Workings:
     """The workings of a billing segment.
 
     `chain` has the readings of the whole chain of segments, `context` those of the segment, which `cut` cuts out.
-    `carry_over` and `so_far` are as they were before the segment. Arrays of `highest`, `billed_ukw` and `settled` have
-    the shape of the chain, (n + 1,); `lines` and `amounts` that of the segment: running lines [1e-6 currency] before
-    and after rounding, the latter with taxes. `reduced`: running reduction by a cap.
+    `carry_over` and `so_far` are as they were before the segment. Arrays of `highest` and `billed_ukw` have the shape
+    of the chain, (n + 1,), those of `settled` that of its readings by TOU period, if some are divided. `lines` and
+    `amounts` have the shape of the segment: running lines [1e-6 currency] before and after rounding, the latter with
+    taxes. `reduced`: running reduction by a cap.
     """
 
     chain: SegmentContext
@@ -37,3 +38,11 @@ class Workings:
     lines: Mapping[str, Ints]
     amounts: Mapping[str, Ints]
     reduced: Ints
+
+    def by_part(self, at: int) -> tuple[Workings, int]:
+        """Return the workings with the parts of readings by TOU period as readings, and the index for reading `at`."""
+        divided = self.chain.divided
+        if divided is None:
+            return self, at
+        index = int(divided.last[at]) if at < len(divided.last) else len(divided.context.data.start_ms)
+        return replace(self, chain=divided.context, billed_ukw=divided.by_part(self.billed_ukw)), index

@@ -159,7 +159,7 @@ def _by_cycle(history: History) -> dict[tuple[date, str], int]:
 def test_the_streams_costs_in_any_order_are_the_batch_bill(kind: str, data: Intervals, order: Any) -> None:
     tariff = streamed(kind)
     history = rated(tariff, data)
-    costs = _streamed(tariff, data, order)
+    costs = in_stream(tariff, data, order)
     for number, one in enumerate(history.bills):
         rows = np.flatnonzero(history.segment == number)
         exact = set(one.lines) - BY_TIME - ({"demand"} if accrues(tariff) else set())
@@ -188,7 +188,7 @@ def test_where_no_reading_is_missing_every_line_is_that_of_batch(kind: str) -> N
     quantities = [rng.integers(0, top, size=len(start)) * (rng.random(len(start)) < share) for top, share in _SHARES]
     data = Intervals(start, np.full(len(start), QUARTER_MS), *(q.astype(np.int64) for q in quantities))
     (one,) = rated(tariff, data).bills
-    costs = _streamed(tariff, data, random.Random(7))
+    costs = in_stream(tariff, data, random.Random(7))
     assert {name: int(cost.sum()) for name, cost in costs.items()} == one.lines
 
 
@@ -216,7 +216,7 @@ def streamed(kind: str) -> Tariff:
     return tariff
 
 
-def _streamed(tariff: Tariff, data: Intervals, order: Any) -> dict[str, np.ndarray]:
+def in_stream(tariff: Tariff, data: Intervals, order: Any, interval_ms: int = QUARTER_MS) -> dict[str, np.ndarray]:
     """The costs of readings that arrive in some order, by line, as the stream computes them: by plan and updates."""
     contract = Contract(
         meter_id="m",
@@ -232,11 +232,11 @@ def _streamed(tariff: Tariff, data: Intervals, order: Any) -> dict[str, np.ndarr
     order.shuffle(rows)
     costs = {name: np.zeros(len(rows), np.int64) for name in Charges._fields}
     for row, (start_ms, imported, exported, reactive, capacitive) in rows:
-        at = timeline.position(start_ms, QUARTER_MS // 1000, is_read=False)
+        at = timeline.position(start_ms, interval_ms // 1000, is_read=False)
         own = tariff.of_segment(at.segment.cycle_start.month, at.segment.start)
         plan, bill_so_far = BillPlan(own, at.segment.power_u), bills.setdefault(at.bill_key, Bill())
         before = bill_so_far.values(plan.slots)
-        amounts = (imported, exported, reactive, capacitive, QUARTER_MS)
+        amounts = (imported, exported, reactive, capacitive, interval_ms)
         bill_so_far.apply(at.updates, {number: (0, amount) for number, amount in enumerate(amounts)})
         basis = Basis.of([at.segment], np.zeros(1, np.int64), own)
         charges = marginal(own, basis, plan.state(before), plan.state(bill_so_far.values(plan.slots)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flink_job.tariffs.plan import BillPlan, DemandPart, Placed, Quantity
+from flink_job.tariffs.plan import BillPlan, DemandPart, EnergyPart, Placed, Quantity
 from flink_job.tariffs.updates import Operation, group, program
 from tests.harness.bill_state import Bill
 from tests.unit.tariffs.test_rating import TWO_PERIODS, tariff
@@ -18,7 +18,8 @@ TOU = {
 
 
 def placed(period: int, parts: list[DemandPart], interval_s: int, is_read: bool = False) -> Placed:
-    return Placed(period, parts, interval_s, interval_s * 1000, is_read=is_read)
+    length_ms = interval_s * 1000
+    return Placed([EnergyPart(period, 0, length_ms)], parts, interval_s, length_ms, is_read=is_read)
 
 
 def test_values_are_encoded_in_seven_bits_a_byte() -> None:
