@@ -27,6 +27,11 @@ def inconsistencies(document: Mapping[str, Any]) -> Iterator[str]:
             yield f"{where}: every tier except the last needs a max, in ascending order"
     yield from _validity("", document)
     yield from _taxes(document)
+    reactive, export = document.get("reactive", {}), document.get("export", {})
+    if reactive.get("over") == "interval" and export.get("rule") in ("net_metering", "net_billing"):
+        yield "reactive/over: not by interval where exports are netted; give period or periods"
+    if "interval_s" in reactive and reactive.get("over") != "interval":
+        yield "reactive/interval_s: only with `over` interval"
     if "cap" in document and document.get("tier_rule") == "chronological":
         yield "cap: not with chronological tiers, whose prices depend on the order of readings"
     yield from _demand(document.get("demand", {}))

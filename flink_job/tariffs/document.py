@@ -230,6 +230,8 @@ def _reactive(document: Any) -> Reactive | None:
         _e9(capacitive["cos_phi_below"]),
         _e9(capacitive["price"]),
         frozenset(capacitive["periods"]),
+        document.get("over", "period"),
+        document.get("interval_s", 1800),
     )
 
 

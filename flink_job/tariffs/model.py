@@ -131,7 +131,8 @@ class Contracted:
 class Reactive:
     """Reactive energy above `free_e9` (1e-9 kvarh per kWh), priced by cos phi.
 
-    `bands`: (upper bound of cos phi, price) in 1e-9, lowest first.
+    `bands`: (upper bound of cos phi, price) in 1e-9, lowest first. `over`: what the free share is of: each TOU period,
+    all `periods` together, or each interval of `interval_s`.
     """
 
     free_e9: int
@@ -140,6 +141,8 @@ class Reactive:
     capacitive_cos_e9: int
     capacitive_price_e9: int
     capacitive_periods: frozenset[str]
+    over: str = "period"
+    interval_s: int = 0
 
 
 @dataclass(frozen=True)

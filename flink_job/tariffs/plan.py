@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
+from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
@@ -77,6 +78,9 @@ class Counting(IntEnum):
 DEMAND, NET, REACTIVE, DAY = 0, 1, 2, 3
 #: Families of groups of a pooled bill: time that has readings, and from INTERVAL on down the quantities of intervals.
 COVERED, INTERVAL = 255, 254
+#: Families of groups: active and reactive energy of the intervals of a free share of reactive energy, by TOU period.
+ACTIVE_OF, REACTIVE_OF = 240, 241
+_E9 = 1_000_000_000
 #: Time that has readings of meters with different intervals is added up in steps that divide these [ms].
 _STEP_MS = 300_000
 _HOUR_MS = 3_600_000
@@ -167,6 +171,7 @@ class BillPlan:
             "blocks": len(self.blocks),
             "excess": len(self.excess_u) * (2 if self.adds_squares else 1),
             "dynamic": 3 if tariff.dynamic else 0,
+            "above": periods if tariff.reactive and tariff.reactive.over == "interval" else 0,
         }
         ends = [0, *accumulate(counts.values())]
         self.of = {name: range(*bounds) for name, bounds in zip(counts, pairwise(ends), strict=True)}
@@ -187,6 +192,8 @@ class BillPlan:
                 if of[name]:
                     summed = pool.sum(quantity) if pool is not None and cut else b""
                     operations.append(take(quantity) + summed + cut + add(of[name][each.period]))
+            if of["above"]:
+                operations.append(self._above(reading, each, pool, cut))
         return program(self.slots, *operations, *self._demand(reading, pool))
 
     def _time(self, reading: Placed) -> bytes:
@@ -230,6 +237,19 @@ class BillPlan:
         if self.tariff.export.netting == "hour":
             netted += group(NET, (reading.start_ms + each.from_ms) // _HOUR_MS * _HOUR_MS + each.period)
         return netted + keep() + positive() + charge + recall() + negate() + positive() + sold
+
+    def _above(self, reading: Placed, each: EnergyPart, pool: _Pool | None, cut: bytes) -> bytes:
+        """Return the updates by reactive energy above the free share of the energy of its interval and TOU period."""
+        rule = self.tariff.reactive
+        assert rule is not None
+        interval_ms, share = rule.interval_s * 1000, Fraction(rule.free_e9, _E9)
+        instant_ms = (reading.start_ms + each.from_ms) // interval_ms * interval_ms + each.period
+        free = self._measured(Quantity.IMPORT, pool, bool(cut)) + cut + group(ACTIVE_OF, instant_ms)
+        free += scale(share.numerator, share.denominator) + negate() + keep()
+        reactive = take(Quantity.REACTIVE_IMPORT)
+        reactive += (pool.sum(Quantity.REACTIVE_IMPORT) if pool is not None and cut else b"") + cut
+        reactive += group(REACTIVE_OF, instant_ms) + plus() + positive()
+        return free + reactive + add(self.of["above"][each.period])
 
     def _measured(self, quantity: Quantity, pool: _Pool | None, is_divided: bool = False) -> bytes:
         """Take a quantity, rounded if the tariff rounds the energy of intervals.
@@ -311,7 +331,7 @@ class BillPlan:
         def taken(name: str) -> tuple[Ints, ...]:
             return tuple(slots[self.of[name].start : self.of[name].stop])
 
-        names = ("reactive", "capacitive", "months", "blocks", "excess", "dynamic")
+        names = ("reactive", "capacitive", "months", "blocks", "excess", "dynamic", "above")
         peaks = taken("peaks")
         if self.tops:
             peaks = tuple(total(peaks[at : at + self.tops]) for at in range(0, len(peaks), self.tops))

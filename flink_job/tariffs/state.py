@@ -27,7 +27,8 @@ class State(NamedTuple):
     `month_ukwh[m]`, imported energy by month of the year [1e-6 kWh]; `block_ukwh`, sums over days of the part of the
     day's peak in each tier of each demand slot [1e-6 kWh]; `excess`, of demand above the contracted power, by period
     (see flink_job.tariffs.plan); `dynamic`, the charge at dynamic prices, as quotient and remainder of 1e9 of 1e-15
-    currency, and the energy whose price was not known [1e-6 kWh].
+    currency, and the energy whose price was not known [1e-6 kWh]; `above_uvarh[p]`, reactive energy above the
+    free share of its interval [1e-6 kvarh].
     """
 
     imported_ukwh: tuple[Ints, ...]
@@ -40,6 +41,12 @@ class State(NamedTuple):
     block_ukwh: tuple[Ints, ...] = ()
     excess: tuple[Ints, ...] = ()
     dynamic: tuple[Ints, ...] = ()
+    above_uvarh: tuple[Ints, ...] = ()
+
+    def at(self, index: int) -> State:
+        """Return the accumulators of one element, shape (1,); `time_ms` is unchanged."""
+        sums = {name: tuple(a[index : index + 1] for a in p) for name, p in self._asdict().items() if type(p) is tuple}
+        return self._replace(**sums)  # type: ignore[arg-type]
 
 
 def nothing(state: State) -> State:

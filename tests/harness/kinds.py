@@ -223,6 +223,19 @@ STREAMED: dict[str, dict[str, Any]] = {
         "taxes": TAXES,
     },
     "cap on the mean price": {**TWO_PRICES, "cap": {"per_kwh": "0.13", "charges": ["energy"]}},
+    "reactive energy by the half hour": {
+        **TWO_PRICES,
+        "reactive": {
+            "free_share": "0.3287",
+            "over": "interval",
+            "interval_s": 1800,
+            "bands": [{"cos_phi_below": "1", "price": "0.003"}],
+        },
+    },
+    "reactive energy of periods together": {
+        **TWO_PRICES,
+        "reactive": {**REACTIVE, "over": "periods", "periods": ["day", "night"]},
+    },
     "daily sliding demand": {**TWO_PRICES, "demand": {**DEMAND, "window_s": 1800, "slide_s": 900, "daily": True}},
     "contracted power": {**TWO_PRICES, "contracted_power": POWER},
     "contracted power and sliding demand": {

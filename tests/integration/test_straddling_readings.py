@@ -170,10 +170,13 @@ def test_settlement_has_nothing_to_adjust(lake: Path) -> None:
 
 
 def test_readings_that_straddle_are_marked(lake: Path) -> None:
-    """Of 144 ten-minute readings those at 10 and 40 minutes past; every quarter hour from 00:07 on; no others."""
+    """Of 144 ten-minute readings those at 10 and 40 minutes past; every quarter hour from 00:07 on.
+
+    Of the hours, those over the two borders of TOU periods of each of three days.
+    """
     sql = "SELECT meter_id, COUNT(*) FILTER (WHERE demand_estimated) FROM costs WHERE meter_id IN {} GROUP BY ALL"
     _, rows = query(lake / "out", sql.format(("steady-ten", "steady-late", "even", "hours")))
-    assert {row[0]: row[1] for row in rows} == {"steady-ten": 48, "steady-late": 96, "even": 0, "hours": 0}
+    assert {row[0]: row[1] for row in rows} == {"steady-ten": 48, "steady-late": 96, "even": 0, "hours": 6}
 
 
 def test_a_steady_load_of_6_kw_is_above_5_and_never_above_7(lake: Path) -> None:

@@ -12,11 +12,12 @@ from flink_job.tariffs.charges import tax_steps, tier_blocks
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.explain.terms import Term, e9, micro
 from flink_job.tariffs.history.power import power_line_charges
+from flink_job.tariffs.history.reactive import reactive_state
 from flink_job.tariffs.history.settle import accrued_fixed
 from flink_job.tariffs.history.settle import tax_steps as running_tax_steps
 from flink_job.tariffs.history.workings import Workings
 from flink_job.tariffs.model import FixedCharge, Tax
-from flink_job.tariffs.reactive import capacitive, inductive
+from flink_job.tariffs.reactive import charged_parts
 from flink_job.tariffs.taxes import band_bounds
 
 _RATE = 10**12
@@ -77,21 +78,17 @@ def reactive_terms(workings: Workings, at: int) -> dict[str, Term]:
     found: dict[str, Term] = {}
     if rule is None:
         return found
-    data, period = context.data, context.period[: at + 1]
-    for p, name in enumerate(context.tariff.periods):
-        inside = period == p
-        quantities = (data.import_ukwh, data.reactive_uvarh, data.capacitive_uvarh)
-        active, reactive, leading = (np.array([int(q[: at + 1][inside].sum())], dtype=object) for q in quantities)
-        note = f"of {int(reactive[0]) / 1e6:,.6f} kvarh with {int(active[0]) / 1e6:,.6f} kWh"
-        if rule.periods is None or name in rule.periods:
-            charged, price = inductive(rule, active, reactive)
-            label, free = f"{name}, above {float(e9(rule.free_e9)):.6g} of the kWh", f"{note}, {_cos(active, reactive)}"
-            found[name] = Term.product(label, micro(charged[0]), "kvarh", e9(price[0]), note=free)
-        if name in rule.capacitive_periods:
-            charged, price = capacitive(rule, active, leading)
-            found[f"{name} c"] = Term.product(
-                f"{name}, capacitive", micro(charged[0]), "kvarh", e9(price[0]), note=_cos(active, leading)
-            )
+    running = reactive_state(context, rule)
+    free = {"interval": "kWh of each interval", "periods": "kWh together"}.get(rule.over, "kWh")
+    for each in charged_parts(context.tariff, rule, running.at(at)):
+        cos, price = _cos(each.active, each.reactive), e9(int(each.price_e9[0]))
+        if each.is_capacitive:
+            label, note = f"{each.name}, capacitive", cos
+        else:
+            label = f"{each.name}, above {float(e9(rule.free_e9)):.6g} of the {free}"
+            kvarh, kwh = (int(quantity[0]) / 1e6 for quantity in (each.reactive, each.active))
+            note = f"of {kvarh:,.6f} kvarh with {kwh:,.6f} kWh, {cos}"
+        found[label] = Term.product(label, micro(int(each.charged[0])), "kvarh", price, note=note)
     return found
 
 
