@@ -17,7 +17,7 @@ from flink_job.commands.console import fail as _fail
 from flink_job.commands.explain import explain
 from flink_job.commands.optimise import optimise_contract
 from flink_job.commands.period import From, To, day_of
-from flink_job.commands.rerate import rerate
+from flink_job.commands.settle import settle
 from flink_job.commands.supplies import shares
 from flink_job.commands.tariffs import commands as tariffs_commands
 from flink_job.commands.uploads import commands as uploads_commands
@@ -34,7 +34,8 @@ app = typer.Typer(
 )
 app.command("rate")(rating.rate)
 app.command("compare")(rating.compare)
-app.command("rerate")(rerate)
+app.command("settle")(settle)
+app.command("rerate", hidden=True)(settle)  # its name in earlier releases
 app.command("explain")(explain)
 app.command("optimise-contract")(optimise_contract)
 app.command("shares")(shares)

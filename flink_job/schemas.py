@@ -302,6 +302,62 @@ ADJUSTMENTS = Table(
     ),
 )
 
+SHARES = Table(
+    "shares",
+    "Written by `settle`: the parts of meters in the settled bills of supply points with several meters, by interval "
+    "and charge. They add up to the bill to the last digit; `<supply_point>:rest` is what no submeter measured. View "
+    " `shared_costs` has them with those of open cycles.",
+    ("tenant", "supply_point", "meter_id", "interval_start", "cycle_start", "tariff_id", "tariff_version"),
+    (
+        _TENANT,
+        text("supply_point", "Supply point"),
+        text("meter_id", "Meter, or `<supply_point>:rest`"),
+        _SITE_PATH,
+        _INTERVAL_START,
+        _INTERVAL_S,
+        text("event_date", "UTC date of the interval, YYYY-MM-DD"),
+        text("local_date", "Local date of the interval, YYYY-MM-DD"),
+        _CYCLE_START,
+        text("cycle_end", "First local day after the billing cycle, YYYY-MM-DD"),
+        *_TARIFF,
+        decimal("energy_kwh", "Imported energy of the meter, less that of the meters behind it [kWh]"),
+        decimal("energy_cost", "Share of the energy charge [currency]"),
+        decimal("demand_cost", "Share of the demand charge [currency]"),
+        decimal("fixed_cost", "Share of the fixed charges [currency]"),
+        decimal("reactive_cost", "Share of the charge for reactive energy [currency]"),
+        decimal("export_credit", "Share of the export credit, negative [currency]"),
+        decimal("minimum_cost", "Share of the minimum bill [currency]"),
+        decimal("tax", "Share of the taxes [currency]"),
+        decimal("cost", "Sum of the above [currency]"),
+        _CURRENCY,
+        flag("is_open", "True if the cycle ends after the last reading"),
+        flag("sum_check", "True if meters behind it measured more than the meter itself: the energy is negative"),
+    ),
+)
+
+SETTLEMENTS = Table(
+    "settlements",
+    "Written by `settle`: each settlement of a billing cycle that changed its exact bill, with the reason. The newest "
+    "of a cycle is valid.",
+    ("tenant", "supply_point", "cycle_start", "tariff_id", "tariff_version", "settled_at"),
+    (
+        _TENANT,
+        text("supply_point", "Supply point"),
+        _CYCLE_START,
+        text("cycle_end", "First local day after the billing cycle, YYYY-MM-DD"),
+        *_TARIFF,
+        decimal("streamed_cost", "Cost of the cycle in the stream at that time [currency]"),
+        decimal("exact_cost", "The exact bill [currency]"),
+        decimal("adjustment", "exact_cost minus streamed_cost [currency]"),
+        decimal("previous_cost", "The exact bill of the settlement before; NULL for the first [currency]"),
+        _CURRENCY,
+        long("records", "Rows of `costs` of the cycle at that time: later ones have not been settled"),
+        flag("is_open", "True if the cycle ended after the last reading"),
+        text("reason", "Why the exact cost differs from the streamed cost"),
+        timestamp("settled_at", "Time of the settlement"),
+    ),
+)
+
 ALERT_ACTIONS = Table(
     "alert_actions",
     "Actions of people on alerts; written by the alerts API.",
@@ -323,7 +379,7 @@ ALERT_ACTIONS = Table(
 SERVICE_TABLES: Mapping[str, Table] = {ALERT_ACTIONS.name: ALERT_ACTIONS}
 
 #: Tables that batch commands add to the outputs.
-BATCH_TABLES: Mapping[str, Table] = {ADJUSTMENTS.name: ADJUSTMENTS}
+BATCH_TABLES: Mapping[str, Table] = {t.name: t for t in (ADJUSTMENTS, SHARES, SETTLEMENTS)}
 
 OUTPUTS: Mapping[str, Table] = {
     t.name: t for t in (COSTS, KPIS, ALERTS, REJECTED, UNPRICED, DUPLICATES, REGISTER_READS)

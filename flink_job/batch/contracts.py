@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from flink_job.io.records import read_records
 from flink_job.metering.contract import Contract, ContractError, of_tenant
-from flink_job.metering.supply_terms import SupplyTerms, parse_record
+from flink_job.metering.supply_terms import SupplyTerms, parse_record, terms_of_tenant
 from flink_job.tenants import DEFAULT
 
 #: A version after that of every contract that was issued: contracts without a version are taken as issued last.
 _NOW_MS = 1 << 62
 
 
-def contracts_in_force(
-    names: Iterable[str], skipped: Callable[[str], None], tenant: str = DEFAULT, accept_unknown: bool = False
-) -> dict[str, Contract]:
-    """Return the contract in force of each meter in NDJSON files: the latest version, else the last one.
+class InForce(NamedTuple):
+    """The contract in force of each meter, and the terms in force of each supply point, by qualified name."""
 
-    Contracts and meters are qualified by their tenant, which is `tenant` if they do not name one. `skipped` is called
-    with the place and fault of each invalid record. Terms of supply points are left out. Raises InputError.
+    contracts: dict[str, Contract]
+    terms: dict[str, SupplyTerms]
+
+
+def records_in_force(
+    names: Iterable[str], skipped: Callable[[str], None], tenant: str = DEFAULT, accept_unknown: bool = False
+) -> InForce:
+    """Return what is in force of NDJSON files: the latest version of each record, else the last one.
+
+    Names are qualified by their tenant, which is `tenant` if they do not name one. `skipped` is called with the place
+    and fault of each invalid record. Raises InputError.
     """
-    found: dict[str, Contract] = {}
+    found = InForce({}, {})
     for name in names:
         for line, payload in read_records(name):
             try:
@@ -30,9 +38,22 @@ def contracts_in_force(
                 skipped(f"{name}:{line}: {error}")
                 continue
             if isinstance(record, SupplyTerms):
-                continue
-            contract = of_tenant(record, tenant)
-            before = found.get(contract.meter_id)
-            if before is None or before.version_ms(_NOW_MS) <= contract.version_ms(_NOW_MS):
-                found[contract.meter_id] = contract
+                terms = terms_of_tenant(record, tenant)
+                if _is_latest(found.terms.get(terms.supply_point), terms):
+                    found.terms[terms.supply_point] = terms
+            else:
+                contract = of_tenant(record, tenant)
+                if _is_latest(found.contracts.get(contract.meter_id), contract):
+                    found.contracts[contract.meter_id] = contract
     return found
+
+
+def _is_latest(before: Contract | SupplyTerms | None, record: Contract | SupplyTerms) -> bool:
+    return before is None or before.version_ms(_NOW_MS) <= record.version_ms(_NOW_MS)
+
+
+def contracts_in_force(
+    names: Iterable[str], skipped: Callable[[str], None], tenant: str = DEFAULT, accept_unknown: bool = False
+) -> dict[str, Contract]:
+    """Return the contracts of `records_in_force`."""
+    return records_in_force(names, skipped, tenant, accept_unknown).contracts

@@ -29,25 +29,25 @@ Key = tuple[str, str, str]
 class Streamed(NamedTuple):
     """Costs of the stream for a billing cycle under one tariff version.
 
-    `charges` are in 1e-6 currency; `provisional` and `lowered` are the numbers of its rows that are provisional and of
-    those that reduce the energy of an interval.
+    `charges` are in 1e-6 currency; `records`, `provisional` and `lowered` are the numbers of its rows, of those that
+    are provisional and of those that reduce the energy of an interval.
     """
 
     charges: Mapping[str, int]
+    records: int
     provisional: int
     lowered: int
 
 
 @dataclass(frozen=True)
 class Adjustment:
-    """Adjustment of a billing cycle of a meter under one tariff version, by charge [1e-6 currency].
+    """Adjustment of a billing cycle of a supply under one tariff version, by charge [1e-6 currency].
 
-    The streamed costs and the adjustment add up to the exact bill. Meter, site path and tariff are qualified names
-    (flink_job.tenants).
+    The streamed costs, of a number of `records`, and the adjustment add up to the exact bill. Supply point and tariff
+    are qualified names (flink_job.tenants).
     """
 
-    meter_id: str
-    site_path: str
+    supply_point: str
     key: Key
     currency: str
     cycle_end: date
@@ -55,6 +55,7 @@ class Adjustment:
     streamed: Mapping[str, int]
     exact: Mapping[str, int]
     reasons: Mapping[str, str]
+    records: int = 0
 
     def of(self, charge: str) -> int:
         """Adjustment of a charge [1e-6 currency]."""
@@ -109,7 +110,7 @@ def reasons_of(
 
 
 def rows_of(adjustments: Sequence[Adjustment], windows: pd.DataFrame) -> pa.Table:
-    """Return the rows of table `adjustments` of the quarter hours of a meter that are in one of its `adjustments`."""
+    """Return the rows of table `adjustments` of the quarter hours of a supply that are in one of its `adjustments`."""
     by_key = {(a.key[0], plain(a.key[1]), a.key[2]): a for a in adjustments}
     keys = list(zip(windows["cycle_start"], windows["tariff_id"], windows["tariff_version"], strict=True))
     inside = np.array([key in by_key for key in keys], dtype=bool)
@@ -119,11 +120,10 @@ def rows_of(adjustments: Sequence[Adjustment], windows: pd.DataFrame) -> pa.Tabl
     starts = pa.array(rows["window_ms"].to_numpy("int64")).cast(pa.timestamp("ms"))
     days = pa.array(rows["day_start_ms"].to_numpy("int64")).cast(pa.timestamp("ms"))
     columns: dict[str, Any] = {
-        "tenant": [tenant_of(a.meter_id) for a in of_rows],
-        "meter_id": [plain(a.meter_id) for a in of_rows],
-        "supply_point": [plain(a.meter_id) for a in of_rows],
-        "role": ["main" for _ in of_rows],
-        "upstream_path": [None for _ in of_rows],
+        "tenant": [tenant_of(a.supply_point) for a in of_rows],
+        "meter_id": [plain(name) for name in rows["meter_id"]],
+        "supply_point": [plain(a.supply_point) for a in of_rows],
+        "upstream_path": [path or None for path in rows["upstream_path"]],
         "window_start": starts,
         "event_date": starts.cast(pa.date32()).cast(pa.string()),
         "day_start": days,
@@ -133,7 +133,7 @@ def rows_of(adjustments: Sequence[Adjustment], windows: pd.DataFrame) -> pa.Tabl
         "currency": [a.currency for a in of_rows],
         "is_open": pa.array([a.is_open for a in of_rows], pa.bool_()),
         "reason": [a.why for a in of_rows],
-        **{name: list(rows[name]) for name in ("site_path", "cycle_start", "tariff_id", "tariff_version")},
+        **{name: list(rows[name]) for name in ("site_path", "role", "cycle_start", "tariff_id", "tariff_version")},
     }
     names = [column.name for column in ADJUSTMENTS.columns]
     arrays = [columns[n] if isinstance(columns[n], pa.Array) else pa.array(columns[n], pa.string()) for n in names]
@@ -141,26 +141,28 @@ def rows_of(adjustments: Sequence[Adjustment], windows: pd.DataFrame) -> pa.Tabl
 
 
 def write_adjustments(rows: Sequence[pa.Table], folder: Path, kept: pa.Table | None = None) -> None:
-    """Write `folder`/adjustments.parquet: the rows of each meter, after those of `kept`."""
+    """Write `folder`/adjustments.parquet: the rows of each supply, after those of `kept`."""
     tables = [*([] if kept is None else [kept]), *rows] or [rows_of((), no_windows())]
     pq.write_table(pa.concat_tables(tables, promote=True), folder / "adjustments.parquet")
 
 
-def kept_adjustments(
-    folder: Path, replaced: Callable[[date, date], bool], unsettled: Collection[str] = ()
-) -> pa.Table | None:
-    """Return the rows of `folder`/adjustments.parquet that remain; None without the file.
+def kept_rows(path: Path, replaced: Callable[[date, date], bool], unsettled: Collection[str] = ()) -> pa.Table | None:
+    """Return the rows of a file of adjustments or shares that remain; None without the file.
 
-    They are those of cycles that are not `replaced(start, end)`, and those of `unsettled` meters.
+    They are those of cycles that are not `replaced(start, end)`, and those of `unsettled` supplies and meters.
     """
-    path = folder / "adjustments.parquet"
     if not path.is_file():
         return None
     table = pq.read_table(path)
-    cycles = zip(table["cycle_start"].to_pylist(), table["cycle_end"].to_pylist(), strict=True)
-    meters = zip(table["tenant"].to_pylist(), table["meter_id"].to_pylist(), strict=True)
-    keep = [
-        qualified(tenant, meter) in unsettled or not replaced(date.fromisoformat(start), date.fromisoformat(end))
-        for (start, end), (tenant, meter) in zip(cycles, meters, strict=True)
-    ]
+    supplies = table["supply_point"] if "supply_point" in table.column_names else table["meter_id"]
+    columns = (table["tenant"], table["meter_id"], supplies, table["cycle_start"], table["cycle_end"])
+    found: dict[tuple[str, ...], bool] = {}
+    keep = []
+    for row in zip(*(column.to_pylist() for column in columns), strict=True):
+        if row not in found:
+            tenant, meter, supply, start, end = row
+            names = {qualified(tenant, meter), qualified(tenant, supply)}
+            is_replaced = replaced(date.fromisoformat(start), date.fromisoformat(end))
+            found[row] = not is_replaced or not names.isdisjoint(unsettled)
+        keep.append(found[row])
     return table.filter(pa.array(keep, pa.bool_()))

@@ -84,7 +84,7 @@ class Lake:
 
     def _metered(self, connection: duckdb.DuckDBPyConnection, meter_id: str) -> Metered:
         """Return a meter of the lake. Raises ExplanationError."""
-        if meter_id not in meters_in(connection, plain(meter_id)):
+        if meter_id not in meters_in(connection):
             raise ExplanationError(f"meter {plain(meter_id)!r} has no readings in the lake")
         contract = self._contract(meter_id)
         data, _ = intervals_of(connection, contract)

@@ -36,11 +36,13 @@ def _qualified(column: str) -> str:
 
 
 _METER, _TARIFF = _qualified("meter_id"), _qualified("tariff_id")
+#: Rows of earlier releases have neither supply point nor role.
+_SUPPLY, _IS_SOURCE = _qualified("COALESCE(supply_point, meter_id)"), "COALESCE(role, 'main') IN ('main', 'part')"
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     """Create temporary tables of intervals, register reads, unpriced readings, and streamed amounts for all meters."""
-    prepare_windows(connection, _METER)
+    prepare_windows(connection, _METER, _SUPPLY)
     _prepare_unpriced(connection)
     sums = ", ".join(f"SUM({charge})" for charge in COST_COLUMNS)
     connection.execute(
@@ -64,9 +66,9 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         f"""
         CREATE TEMP TABLE streamed AS
-        SELECT {_METER} AS meter_id, cycle_start, {_TARIFF} AS tariff_id, tariff_version,
-          COUNT(*) FILTER (WHERE provisional), COUNT(*) FILTER (WHERE energy_kwh < 0), {sums}
-        FROM costs GROUP BY tenant, costs.meter_id, cycle_start, costs.tariff_id, tariff_version
+        SELECT {_SUPPLY} AS supply_point, cycle_start, {_TARIFF} AS tariff_id, tariff_version,
+          COUNT(*), COUNT(*) FILTER (WHERE provisional), COUNT(*) FILTER (WHERE energy_kwh < 0), {sums}
+        FROM costs WHERE {_IS_SOURCE} GROUP BY ALL
         """
     )
 
@@ -182,29 +184,33 @@ def _unpriced(
     return found
 
 
-def streamed_of(connection: duckdb.DuckDBPyConnection, meter_id: str) -> dict[Key, Streamed]:
-    """Return the costs of the stream for a meter by billing cycle and tariff version."""
-    rows = connection.execute("SELECT * EXCLUDE meter_id FROM streamed WHERE meter_id = ?", [meter_id]).fetchall()
+def streamed_of(connection: duckdb.DuckDBPyConnection, supply_point: str) -> dict[Key, Streamed]:
+    """Return the costs of the stream for a supply point by billing cycle and tariff version."""
+    sql = "SELECT * EXCLUDE supply_point FROM streamed WHERE supply_point = ?"
     return {
         (row[0], row[1], row[2]): Streamed(
-            dict(zip(COST_COLUMNS, map(to_micro, row[5:]), strict=True)), provisional=row[3], lowered=row[4]
+            dict(zip(COST_COLUMNS, map(to_micro, row[6:]), strict=True)), row[3], provisional=row[4], lowered=row[5]
         )
-        for row in rows
+        for row in connection.execute(sql, [supply_point]).fetchall()
     }
 
 
-def meters_in(connection: duckdb.DuckDBPyConnection, meter: str) -> list[str]:
-    """Return the qualified names of the meters to rate: those with the plain name `meter`, or all if it is empty."""
+def supplies_in(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """Return the qualified names of the supply points to which the stream has added costs."""
+    return {row[0] for row in connection.execute("SELECT DISTINCT supply_point FROM streamed").fetchall()}
+
+
+def meters_in(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """Return the qualified names of the meters with readings that are billed, or wait for a price or a supply."""
     rows = connection.execute(
         f"""
         SELECT DISTINCT {_METER} AS name FROM (
           SELECT tenant, meter_id FROM costs
-          UNION SELECT tenant, meter_id FROM unpriced WHERE reason = 'no_price'
-        ) WHERE ? = '' OR meter_id = ? ORDER BY name
-        """,
-        [meter, meter],
+          UNION SELECT tenant, meter_id FROM unpriced WHERE reason IN ('no_price', 'no_supply')
+        )
+        """
     ).fetchall()
-    return [row[0] for row in rows]
+    return {row[0] for row in rows}
 
 
 def last_instant_ms(connection: duckdb.DuckDBPyConnection) -> int:
@@ -212,7 +218,8 @@ def last_instant_ms(connection: duckdb.DuckDBPyConnection) -> int:
     sql = """
         SELECT GREATEST(
           (SELECT MAX(epoch_ms(interval_start) + interval_s * 1000) FROM costs),
-          (SELECT MAX(epoch_ms(interval_start) + interval_s * 1000) FROM unpriced WHERE reason = 'no_price')
+          (SELECT MAX(epoch_ms(interval_start) + interval_s * 1000) FROM unpriced
+           WHERE reason IN ('no_price', 'no_supply'))
         )
     """
     return int(connection.execute(sql).fetchall()[0][0] or 0)

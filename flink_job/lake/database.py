@@ -65,6 +65,9 @@ def each_record_once(table: Table) -> str:
     A record that had another outcome when it was read again appears only in the table of its newest outcome. The
     partition is part of the columns and of the key, so that a condition on it is pushed down to the source.
     """
+    if table.name in BATCH_TABLES:  # written by commands, without copies
+        columns = ", ".join(column.name for column in table.columns if column.name != TENANT)
+        return f"SELECT {_TENANT} AS {TENANT}, {columns} FROM {table.name}{ROWS}"
     date = (EVENT_DATE.name,) if table.event_time else ()
     others = [column.name for column in table.columns if column.name != TENANT]
     columns = ", ".join((f"{_TENANT} AS {TENANT}", *(f"copies.{name}" for name in (*others, *date))))

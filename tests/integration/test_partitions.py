@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from deploy.local.endpoint import endpoint, free_port
 from flink_job.__main__ import app
 from flink_job.batch.collect import arrow_schema
-from flink_job.billing.adjustments import kept_adjustments
+from flink_job.billing.adjustments import kept_rows
 from flink_job.billing.rerate import is_covered
 from flink_job.io import remote
 from flink_job.io.kinesis import client
@@ -146,6 +146,6 @@ def test_rerating_replaces_the_cycles_that_the_days_cover(tmp_path: Path) -> Non
     names = {"tenant": ["default"] * 3, "meter_id": ["m"] * 3}
     table = pa.table({**names, "cycle_start": starts, "cycle_end": ends})
     pq.write_table(table, tmp_path / "adjustments.parquet")
-    kept = kept_adjustments(tmp_path, lambda start, end: is_covered(start, end, selection))
+    kept = kept_rows(tmp_path / "adjustments.parquet", lambda start, end: is_covered(start, end, selection))
     assert kept is not None
     assert kept["cycle_start"].to_pylist() == ["2026-01-01", "2026-03-01"]

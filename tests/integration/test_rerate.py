@@ -157,7 +157,7 @@ def test_minimum_of_the_cycle(lake: Path) -> None:
 
 def test_net_metering(lake: Path) -> None:
     # 50 kWh less 30 exported, x 0.10: in the stream as in settlement, as no energy is banked before.
-    assert query(lake, "SELECT COUNT(*) FROM unpriced WHERE meter_id <> 'behind'")[1] == [(0,)]
+    assert query(lake, "SELECT COUNT(*) FROM unpriced")[1] == [(0,)]
     assert bill(lake, "bank", "cost, adjustment") == (Decimal("2.000000"), Decimal("0"))
     # Reads of a register alike: 10 to 25 kWh, x 0.10.
     assert bill(lake, "bank-dial", "cost, adjustment") == (Decimal("1.500000"), Decimal("0"))
@@ -176,9 +176,10 @@ def test_a_reading_longer_than_the_demand_interval_counts_with_its_mean_power(la
     assert bill(lake, "hourly", "demand_cost, adjustment") == (Decimal("120"), Decimal("0"))
 
 
-def test_a_submeter_without_a_tariff_of_its_own_is_not_settled(lake: Path) -> None:
-    """Its supply point is billed. The terms of a supply point are a valid record that names no meter."""
-    assert query(lake, "SELECT meter_id, reason FROM unpriced")[1] == [("behind", "no_supply")]
+def test_a_submeter_is_costed_by_the_terms_of_its_supply_and_not_settled(lake: Path) -> None:
+    """Its supply has no main, so it has no bill. The terms of a supply point are a record that names no meter."""
+    _, rows = query(lake, "SELECT role, energy_kwh, cost FROM costs WHERE meter_id = 'behind'")
+    assert rows == [("sub", Decimal(10), Decimal(0))]
     assert query(lake, "SELECT COUNT(*) FROM rejected")[1] == [(0,)]
     assert query(lake, "SELECT COUNT(*) FROM adjustments WHERE meter_id = 'behind'")[1] == [(0,)]
 
@@ -199,7 +200,10 @@ def bills(lake: Path) -> list[tuple[object, ...]]:
 
 
 def days(lake: Path) -> list[tuple[object, ...]]:
-    sql = "SELECT entity, SUM(cost), SUM(energy_kwh) FROM kpis_1d WHERE level = 'meter' GROUP BY ALL ORDER BY 1"
+    sql = (
+        "SELECT entity, SUM(cost), SUM(energy_kwh) FROM kpis_1d WHERE level = 'meter' AND entity <> 'behind' "
+        "GROUP BY ALL ORDER BY 1"
+    )
     return query(lake, sql)[1]
 
 
@@ -217,7 +221,7 @@ def test_a_part_of_the_contracts_or_tariffs_does_not_forget_adjustments(lake: Pa
     part = write_records(tmp_path / "part.ndjson", [contract("order", "chronological")])
     tariffs = folder / "tariffs"
     answer = command("rerate", lake, "--contracts", part, "--tariffs", tariffs, code=2)
-    assert "5 meters cannot be settled; nothing was written." in answer
+    assert "meters or supplies cannot be settled; nothing was written." in answer
     assert query(lake, "SELECT * FROM bills ORDER BY meter_id")[1] == before
     command("rerate", lake, "--contracts", part, "--tariffs", tariffs, "--allow-partial")
     assert query(lake, "SELECT * FROM bills ORDER BY meter_id")[1] == before

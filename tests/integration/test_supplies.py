@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from flink_job.lake.database import query
-from tests.harness.jobs import run_files, write_records
+from tests.harness.jobs import command, run_files, write_records
 
 HOURS = 24
 START = datetime(2026, 3, 9, 23, tzinfo=UTC)  # midnight in Madrid
@@ -151,3 +151,34 @@ def test_a_submeter_has_kpis_and_its_own_energy(lake: Path) -> None:
         "m-19": (480, 1.0),
         "main-1": (2400, 1.0),
     }
+
+
+def totals(lake: Path, table: str, role: str = "") -> dict[tuple[str, str], float]:
+    """Cost by supply and cycle, and whatever else is summed."""
+    condition = f"WHERE {role}" if role else ""
+    sums = f"SELECT supply_point, cycle_start, SUM(cost), SUM(energy_kwh) FROM {table} {condition} GROUP BY ALL"
+    return {(row[0], row[1]): (row[2], row[3]) for row in query(lake, sums)[1]}  # type: ignore[misc]
+
+
+def test_shares_add_up_to_the_costs_before_and_after_settlement(lake: Path) -> None:
+    """Before it they are estimates. Then m-17 bears 30 kWh an hour of its own, and the rest 40 of 100."""
+    bills = totals(lake, "costs", "role IN ('main', 'part')")
+    assert totals(lake, "shared_costs") == bills
+    assert {row[0] for row in query(lake, "SELECT DISTINCT status FROM bills")[1]} == {"open"}
+    arguments = ("--contracts", lake.parent / "contracts.ndjson", "--tariffs", lake.parent / "tariffs")
+    command("settle", lake, *arguments)
+    assert totals(lake, "shared_costs") == bills == totals(lake, "bills")
+    _, rows = query(
+        lake,
+        "SELECT meter_id, SUM(energy_kwh), SUM(energy_cost), SUM(demand_cost), SUM(cost) FROM shared_costs "
+        "WHERE supply_point = 'sp-1' GROUP BY ALL ORDER BY 1",
+    )
+    assert [(row[0], *map(float, row[1:])) for row in rows] == [
+        ("m-17", 720, 72, 30, 102),
+        ("m-18", 240, 24, 10, 34),
+        ("m-19", 480, 48, 20, 68),
+        ("sp-1:rest", 960, 96, 40, 136),
+    ]
+    settled = query(lake, "SELECT COUNT(*) FROM settlements")[1]
+    command("settle", lake, *arguments)
+    assert query(lake, "SELECT COUNT(*) FROM settlements")[1] == settled

@@ -40,7 +40,7 @@ def test_an_unpriced_correction_counts_until_it_is_costed() -> None:
         "CAST(0 AS DECIMAL(18, 6)) AS reactive_kvarh, CAST(0 AS DECIMAL(18, 6)) AS reactive_export_kvarh, "
         "'t' AS tariff_id, '1' AS tariff_version, FALSE AS provisional, "
         "'EUR' AS currency, '2026-03-01' AS event_date, 0 AS cost, "
-        "'f/p/l/m' AS site_path, NULL AS upstream_path, "
+        "'f/p/l/m' AS site_path, NULL AS supply_point, NULL AS role, NULL AS upstream_path, "
         "TIMESTAMP '2026-03-01' AS day_start, 86400 AS day_s, revision = 0 AS is_first, "
         f"'2026-03-01' AS cycle_start, {charges} FROM (VALUES "
         "('a', TIMESTAMP '2026-03-01 10:00', 0, 1.0), ('b', TIMESTAMP '2026-03-01 10:15', 0, 1.0), "

@@ -28,7 +28,7 @@ def viewed(starts: list[datetime], interval_s: int, kwh: Decimal) -> dict[dateti
     with duckdb.connect() as connection:
         connection.execute(
             "CREATE TABLE costs AS SELECT 'default' AS tenant, 'r' AS reading_id, 'm' AS meter_id, "
-            f"'f/p/l/m' AS site_path, NULL AS upstream_path, "
+            f"'f/p/l/m' AS site_path, NULL AS supply_point, NULL AS role, NULL AS upstream_path, "
             f"start AS interval_start, {interval_s} AS interval_s, TRUE AS is_first, "
             f"'EUR' AS currency, TIMESTAMP '{MIDNIGHT}' AS day_start, 86400 AS day_s, "
             "strftime(start, '%Y-%m-%d') AS event_date, '' AS cycle_start, '' AS tariff_id, '' AS tariff_version, "

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from flink_job.batch.collect import arrow_schema
-from flink_job.billing.adjustments import kept_adjustments, write_adjustments
+from flink_job.billing.adjustments import kept_rows, write_adjustments
 from flink_job.billing.rerate import rerate
 from flink_job.lake.database import query
 from flink_job.metering.contract import Assignment, Contract
@@ -96,7 +96,7 @@ class Site:
         assert not result.problems
         folder = self.lake / "adjustments"
         folder.mkdir(exist_ok=True)
-        write_adjustments(result.rows, folder, kept_adjustments(folder, lambda start, end: True))
+        write_adjustments(result.rows, folder, kept_rows(folder / "adjustments.parquet", lambda start, end: True))
 
     def ask(self, sql: str) -> list[tuple[object, ...]]:
         return query(self.lake, sql)[1]

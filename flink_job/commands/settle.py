@@ -1,14 +1,18 @@
-"""`rerate`: settlement, which computes exact bills from the lake and writes adjustments of the streamed costs."""
+"""`settle`: computes exact bills from the lake; writes adjustments of the streamed costs, and the shares of meters."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from flink_job.commands.console import errors, fail, note
+from flink_job.commands.console import errors, fail, note, progress_bar
 from flink_job.commands.period import From, To, day_of
 from flink_job.commands.rate import Prices, explained, parse_zone
 from flink_job.tenants import DEFAULT, plain, split
@@ -21,11 +25,11 @@ console = Console()
 MAX_ROWS = 50
 
 
-def rerate(
+def settle(
     lake: Annotated[str, typer.Argument(help="Output of a run: a folder, or s3://bucket.")],
     contracts: Annotated[list[str], typer.Option(help="NDJSON of contracts; the last record of a meter is valid.")],
     tariffs: Annotated[str, typer.Option(help="Folder (or s3:// prefix) of tariff documents.")],
-    meter: Annotated[str, typer.Option(help="Only this meter; nothing is written.")] = "",
+    meter: Annotated[str, typer.Option(help="Only the supply point of this name or meter; nothing is written.")] = "",
     tenant: Annotated[str, typer.Option(help="Tenant of contracts without one.")] = DEFAULT,
     prices: Prices = None,
     timezone: Annotated[
@@ -35,14 +39,15 @@ def rerate(
     first: From = None,
     last: To = None,
     allow_partial: Annotated[
-        bool, typer.Option(help="Settle the other meters if some cannot be; theirs keep their adjustments.")
+        bool, typer.Option(help="Settle the other supplies if some cannot be; theirs keep their adjustments.")
     ] = False,
 ) -> None:
-    """Settle billing cycles: write `adjustments`.
+    """Settle billing cycles: write `adjustments`, `shares` and `settlements`.
 
-    Rates the cycles of the lake in order of time and writes the difference to the costs as table `adjustments`.
-    Costs plus adjustments are the exact bills (view `bills`), and their days (view `kpis_1d`). The table is replaced,
-    so a second run changes nothing.
+    Rates the cycles of each supply point in order of time and writes the difference to the costs as table
+    `adjustments`. Costs plus adjustments are the exact bills (view `bills`), and their days (view `kpis_1d`). The bill
+    of a supply with several meters is shared to them (table `shares`, view `shared_costs`). Table `settlements` says
+    what has changed and why. A second run changes nothing.
     Cycles that end after the last reading are open: their time is charged up to it. If a meter lacks its contract
     or tariff, nothing is written.
 
@@ -51,42 +56,41 @@ def rerate(
     include its look-back.
 
     \b
-      python -m flink_job rerate out --contracts contracts.ndjson --tariffs tariffs
+      python -m flink_job settle out --contracts contracts.ndjson --tariffs tariffs
     """
-    from flink_job.batch.contracts import contracts_in_force
-    from flink_job.billing.adjustments import kept_adjustments, write_adjustments
+    from flink_job.batch.contracts import records_in_force
     from flink_job.billing.documents import load_series
-    from flink_job.billing.rerate import is_covered, selected
-    from flink_job.billing.rerate import rerate as rerate_lake
-    from flink_job.io.remote import downloaded, uploaded
+    from flink_job.billing.rerate import selected
+    from flink_job.billing.settling import Settling
+    from flink_job.io.remote import downloaded
     from flink_job.lake.database import LakeError
     from flink_job.tariffs.registry import open_registry
 
-    with explained():
-        known = contracts_in_force(contracts, note, tenant, accept_unknown=True)
+    with explained(), tempfile.TemporaryDirectory(prefix="settle-") as work:
+        known = records_in_force(contracts, note, tenant, accept_unknown=True)
         try:
             registry = open_registry(tariffs)
             selection = selected(day_of(first), day_of(last))
             series = load_series(prices or (), parse_zone(timezone).key if timezone else None)
-            with errors.status("settling"), downloaded(lake, selection) as folder:
-                result = rerate_lake(folder, known, registry, series, meter, selection)
-                kept = kept_adjustments(
-                    folder / "adjustments", lambda start, end: is_covered(start, end, selection), result.problems
-                )
+            with ExitStack() as stack:
+                with errors.status("reading the lake"):
+                    folder = stack.enter_context(downloaded(lake, selection))
+                settled = Settling(folder, selection, Path(work))
+                with progress_bar("settling", len(known.contracts)) as progress:
+                    result = settled.rate(known, registry, series, meter, progress)
+                _report(result)
+                if dry_run or meter:
+                    console.print("nothing was written")
+                elif result.problems and not allow_partial:
+                    fail(
+                        f"{len(result.problems):,} meters or supplies cannot be settled; nothing was written. "
+                        "Give all contracts and tariffs, or --allow-partial to settle the others"
+                    )
+                else:
+                    settled.write(lake, result, datetime.now(UTC))
+                    console.print(f"adjustments: {lake.rstrip('/')}/adjustments/adjustments.parquet")
         except (LakeError, FileNotFoundError) as error:
             fail(str(error))
-    _report(result)
-    if dry_run or meter:
-        console.print("nothing was written")
-        return
-    if result.problems and not allow_partial:
-        fail(
-            f"{len(result.problems):,} meters cannot be settled; nothing was written. Give all contracts and tariffs, "
-            "or --allow-partial to settle the others"
-        )
-    with uploaded(f"{lake.rstrip('/')}/adjustments") as target:
-        write_adjustments(result.rows, target, kept)
-    console.print(f"adjustments: {lake.rstrip('/')}/adjustments/adjustments.parquet")
 
 
 def _report(result: Rerated) -> None:
@@ -118,8 +122,9 @@ def _lines(adjustment: Adjustment) -> Iterator[str]:
     cycle_start, tariff_id, version = adjustment.key
     still = ", still open" if adjustment.is_open else ""
     streamed, exact = sum(adjustment.streamed.values()), sum(adjustment.exact.values())
+    cycle = f"{cycle_start} to {adjustment.cycle_end}{still}"
     yield (
-        f"{_shown(adjustment.meter_id)} {cycle_start} to {adjustment.cycle_end}{still}, {plain(tariff_id)} {version}: "
+        f"{_shown(adjustment.supply_point)} {cycle}, {plain(tariff_id)} {version}: "
         f"{streamed / 1e6:,.6f} + {adjustment.total / 1e6:,.6f} = {exact / 1e6:,.6f} {adjustment.currency}"
     )
     changes = ", ".join(

@@ -1,0 +1,74 @@
+"""Settlement of a lake from its tables to its tables: `adjustments`, `shares` and `settlements`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from flink_job.batch.contracts import InForce
+from flink_job.billing.adjustments import kept_rows, write_adjustments
+from flink_job.billing.rerate import Rerated, is_covered, rerate
+from flink_job.billing.settled_shares import ShareFile, write_shares
+from flink_job.billing.settlements import FILE, settled_rows
+from flink_job.io.remote import uploaded
+from flink_job.lake.selection import Selection
+from flink_job.tariffs.prices import PriceSeries
+from flink_job.tariffs.registry import TariffRegistry
+
+
+@dataclass(frozen=True)
+class Settling:
+    """A settlement of the selected part of a lake in `folder`. `work`: a folder for files that are not complete."""
+
+    folder: Path
+    selection: Selection
+    work: Path
+
+    def rate(
+        self,
+        known: InForce,
+        registry: TariffRegistry,
+        series: Mapping[str, PriceSeries],
+        meter: str,
+        progress: Callable[[int], None],
+    ) -> Rerated:
+        """Rate the lake (see flink_job.billing.rerate), with the shares in a file. Raises LakeError."""
+        shares = ShareFile(self.work / "settled.parquet")
+        try:
+            return rerate(
+                self.folder,
+                known.contracts,
+                registry,
+                series,
+                meter,
+                self.selection,
+                known.terms,
+                progress,
+                shares.write,
+            )
+        finally:
+            shares.close()
+
+    def write(self, lake: str, result: Rerated, now: datetime) -> None:
+        """Write the tables of the lake at a folder, or s3://bucket; `now` is UTC-aware."""
+        base = lake.rstrip("/")
+        with uploaded(f"{base}/adjustments") as target:
+            write_adjustments(result.rows, target, self._kept("adjustments", result))
+        with uploaded(f"{base}/shares") as target:
+            write_shares(self.work / "settled.parquet", target, self._kept("shares", result))
+        with uploaded(f"{base}/settlements") as target:
+            rows = settled_rows(self.folder / "settlements", result.adjustments, now)
+            pq.write_table(rows, target / FILE)
+
+    def _kept(self, table: str, result: Rerated) -> pa.Table | None:
+        """Return the rows of a table that this settlement does not replace."""
+
+        def is_replaced(start: date, end: date) -> bool:
+            return is_covered(start, end, self.selection)
+
+        return kept_rows(self.folder / table / f"{table}.parquet", is_replaced, result.problems)
