@@ -76,7 +76,7 @@ COSTS = Table(
         decimal("tax", "Taxes [currency]"),
         decimal("cost", "Sum of the above [currency]"),
         _CURRENCY,
-        flag("provisional", "True if settlement (`rerate`) may adjust the cost"),
+        flag("provisional", "True if settlement (`settle`) may adjust the cost"),
         flag(
             "demand_estimated",
             "True if the reading is divided by time between demand intervals or TOU periods that it is in; else NULL",
@@ -239,7 +239,7 @@ DUPLICATES = Table(
 
 REGISTER_READS = Table(
     "register_reads",
-    "One row per read of a cumulative register, as received. Settlement (`rerate`) derives interval energy from it.",
+    "One row per read of a cumulative register, as received. Settlement (`settle`) derives interval energy from it.",
     ("tenant", "reading_id"),
     (
         _TENANT,
@@ -260,7 +260,7 @@ REGISTER_READS = Table(
 
 ADJUSTMENTS = Table(
     "adjustments",
-    "Written by `rerate` (settlement), by quarter hour: the exact energy and cost minus those of `costs`. Costs plus "
+    "Written by `settle` (settlement), by quarter hour: the exact energy and cost minus those of `costs`. Costs plus "
     "adjustments are the exact costs of the readings in order of time, except for the last digit, whose place depends "
     "on the order of arrival, and add up to the exact bill.",
     ("tenant", "meter_id", "site_path", "window_start", "day_start", "cycle_start", "tariff_id", "tariff_version"),

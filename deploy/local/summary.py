@@ -77,7 +77,7 @@ def print_summary(
     console.print(f"Parquet: {lake}/<table>/ (a copy of the bucket). Try:", highlight=False)
     for sql in QUERIES:
         console.print(f'  .venv/bin/python -m flink_job query {lake} "{sql}"', highlight=False, soft_wrap=True)
-    console.print(f"  .venv/bin/python -m flink_job rerate {lake} {RERATE}", highlight=False, soft_wrap=True)
+    console.print(f"  .venv/bin/python -m flink_job settle {lake} {RERATE}", highlight=False, soft_wrap=True)
     console.print(f"  .venv/bin/python -m flink_job alerts replay {REPLAY}", highlight=False, soft_wrap=True)
     return closes
 

@@ -27,8 +27,10 @@ GRAINS = {
     "alert_actions": ("an action of a person on an alert", "In the lake after the Firehose buffer (`buffer_s`)"),
     "adjustments": (
         "a quarter hour of a meter, site path and tariff version that settlement changes",
-        "Replaced by each run of `rerate`",
+        "Replaced by each run of `settle`",
     ),
+    "shares": ("an interval of a meter, or of what no submeter measured", "Replaced by each run of `settle`"),
+    "settlements": ("a settlement that changed the bill of a cycle", "Added to by each run of `settle`"),
     "readings_15m": ("a reading or correction and quarter hour of its power", _VIEW),
     "meter_15m": ("a quarter hour of a meter", _VIEW),
     "meter_levels": ("a quarter hour of a meter, once for each level", _VIEW),
@@ -36,7 +38,11 @@ GRAINS = {
     "kpis_1h": ("an hour of an entity", _VIEW),
     "kpis_1d": ("a local day of an entity", _VIEW),
     "gaps": ("a span of missing readings of a meter", _VIEW),
-    "bills": ("a billing cycle of a meter and tariff version, per site", f"{_VIEW}; exact once `rerate` has run"),
+    "bills": ("a billing cycle of a supply and tariff version, per site", f"{_VIEW}; exact once `settle` has run"),
+    "shared_costs": (
+        "an interval of a meter, or of what no submeter measured",
+        f"{_VIEW}; final once `settle` has run",
+    ),
     "alert_episodes": ("an alert, per site", _VIEW),
     "alert_health": ("a site and hour", _VIEW),
 }
@@ -56,7 +62,7 @@ alerts stream has the full names.
 _VIEWS = """# Views
 
 Computed from the tables above by `flink_job/lake/<name>.sql`, in Athena and in `python -m flink_job query`. They
-include late readings and corrections; `bills` includes the adjustments of `rerate`.
+include late readings and corrections; `bills` includes the adjustments of `settle`.
 """
 
 

@@ -123,10 +123,10 @@ def _compared(connection: duckdb.DuckDBPyConnection, meter_id: str, explanation:
     if missing and adjustments:
         raise ExplanationError(
             f"{explanation.title} is {explanation.amount / 1e6:,.6f}, and stored are {shown}, "
-            f"{missing / 1e6:+,.6f} less: readings, contract or tariff changed after it was settled; run `rerate`"
+            f"{missing / 1e6:+,.6f} less: readings, contract or tariff changed after it was settled; run `settle`"
         )
     note = (
-        "equal to the last digit" if not missing else f"settlement (`rerate`) will adjust it by {missing / 1e6:+,.6f}"
+        "equal to the last digit" if not missing else f"settlement (`settle`) will adjust it by {missing / 1e6:+,.6f}"
     )
     return replace(explanation, notes=[*explanation.notes, f"stored: {shown}: {note}"])
 

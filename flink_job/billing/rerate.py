@@ -50,7 +50,7 @@ _READ = "SELECT 1 FROM costs, unpriced, register_reads"
 
 
 def selected(first: date | None = None, last: date | None = None) -> Selection:
-    """Return the input of `rerate` and the existing adjustments; the dates limit the partitions to read."""
+    """Return the input of `settle` and the existing adjustments; the dates limit the partitions to read."""
     tables = needed_tables(_READ)
     return Selection(None if tables is None else tables | {ADJUSTMENTS.name}, first, last)
 

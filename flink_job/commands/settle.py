@@ -42,7 +42,7 @@ def settle(
         bool, typer.Option(help="Settle the other supplies if some cannot be; theirs keep their adjustments.")
     ] = False,
 ) -> None:
-    """Settle billing cycles: write `adjustments`, `shares` and `settlements`.
+    """Settle billing cycles: write exact bills.
 
     Rates the cycles of each supply point in order of time and writes the difference to the costs as table
     `adjustments`. Costs plus adjustments are the exact bills (view `bills`), and their days (view `kpis_1d`). The bill

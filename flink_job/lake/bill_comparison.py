@@ -84,7 +84,7 @@ def after_replay(env: str, replayed_at: datetime, retention_h: int) -> str:
     return (
         f"the job started without state and reads the last {retention_h} h of readings again. Once it has caught up: "
         f"python -m deploy compare --env {env} --replayed-at {replayed_at:%Y-%m-%dT%H:%M:%S}; "
-        "where bills differ, python -m flink_job rerate settles them (docs/use/operate.md#state-that-does-not-fit)"
+        "where bills differ, python -m flink_job settle settles them (docs/use/operate.md#state-that-does-not-fit)"
     )
 
 

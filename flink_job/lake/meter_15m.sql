@@ -1,5 +1,5 @@
 -- Quarter hours of each meter: the costs of its readings, exact for late readings and for duplicated rows, plus the
--- adjustments of settlement (`rerate`). A meter that moved within a quarter hour has one row per site path, and one per path of the
+-- adjustments of settlement (`settle`). A meter that moved within a quarter hour has one row per site path, and one per path of the
 -- meter upstream. What settlement
 -- moved to another day or site path as a whole has no row where it was.
 SELECT

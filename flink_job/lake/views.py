@@ -38,7 +38,7 @@ _MEASURED = {
     "energy_kwh": "Imported energy [kWh]",
     "export_kwh": "Exported energy [kWh]",
     "reactive_kvarh": "Imported reactive energy [kvarh]",
-    "cost": "Cost, all charges [currency]; exact once `rerate` has settled the cycle",
+    "cost": "Cost, all charges [currency]; exact once `settle` has settled the cycle",
 }
 _QUARTER_HOUR = {
     "window_start": "Start of the quarter hour, UTC",
@@ -172,7 +172,7 @@ GAPS = View(
 )
 BILLS = View(
     "bills",
-    "Bill of each supply point and cycle: `costs` plus the `adjustments` of settlement (`rerate`). A supply with "
+    "Bill of each supply point and cycle: `costs` plus the `adjustments` of settlement (`settle`). A supply with "
     "meters at several sites, also if its meter moved within the cycle, has one row per site; their sum is the bill.",
     ("tenant", "supply_point", "site", "cycle_start", "tariff_id", "tariff_version"),
     {

@@ -58,7 +58,7 @@ def _figures(outcome: Outcome) -> str:
     struck = f"{outcome.hits} strikes" if outcome.hits else f"{sum(outcome.trouble.values())} calls or records"
     return (
         f"{struck}, {outcome.published:,} records, {outcome.bills} bills ({outcome.provisional_bills} with a peak "
-        f"left to rerate), {outcome.raw_copies} copies of rows, "
+        f"left to settlement), {outcome.raw_copies} copies of rows, "
         f"healthy after {outcome.healthy_after_s:.0f} s, {outcome.seconds:.0f} s in all"
     )
 

@@ -151,7 +151,7 @@ class Outcome:
         self.bills = len(right)
         differing = {bill for bill in got.keys() | right.keys() if got.get(bill) != right.get(bill)}
         # A peak is not lowered by a later correction. With several slots the order of readings is not fixed, so such
-        # rows are provisional, and `rerate` settles the demand.
+        # rows are provisional, and `settle` settles the demand.
         lowered = differing & oracle.lowered() & got.keys()
         provisional = {bill for bill in lowered if _differ_in_demand(got[bill], right[bill])}
         self.wrong_bills, self.provisional_bills = len(differing - provisional), len(provisional)

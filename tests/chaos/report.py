@@ -43,7 +43,7 @@ def _row(o: Outcome) -> str:
     fault = FAULTS[o.fault]
     struck = o.hits or sum(o.trouble.values())
     holds = "; ".join(o.problems()) or "all"
-    holds += f", {o.provisional_bills} peaks left to rerate" if o.provisional_bills else ""
+    holds += f", {o.provisional_bills} peaks left to settlement" if o.provisional_bills else ""
     return (
         f"| {fault.doc} | {o.version} | {fault.dose} | {struck} | {o.published:,} | {o.raw_copies:,} | "
         f"{o.differing_copies} | {o.bills} | {o.wrong_bills} | {o.delivered} | {o.delivered_twice} | "

@@ -60,7 +60,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = folder / "out"
     files = write_records(folder / "r.ndjson", readings), write_records(folder / "c.ndjson", contracts)
     run_files(*files, out, folder / "tariffs")
-    command("rerate", out, "--contracts", files[1], "--tariffs", folder / "tariffs")
+    command("settle", out, "--contracts", files[1], "--tariffs", folder / "tariffs")
     return out
 
 

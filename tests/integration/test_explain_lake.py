@@ -47,4 +47,4 @@ def test_a_bill_is_compared_with_what_is_stored(lake: Lake) -> None:
     ]
     [bill] = lake.bill(str(meter), date(2026, 3, 29))
     assert any(note.startswith("the cycle is not closed") for note in bill.notes)
-    assert any("settlement (`rerate`) will adjust it by" in note for note in bill.notes)
+    assert any("settlement (`settle`) will adjust it by" in note for note in bill.notes)

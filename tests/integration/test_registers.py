@@ -1,4 +1,4 @@
-"""Cumulative registers: no energy is lost in any order of arrival, and `rerate` places all of it exactly."""
+"""Cumulative registers: no energy is lost in any order of arrival, and `settle` places all of it exactly."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     output = folder / "out"
     run_files(write_records(folder / "r.ndjson", records), write_records(folder / "c.ndjson", contracts), output)
-    command("rerate", output, "--contracts", folder / "c.ndjson", "--tariffs", SAMPLES / "tariffs")
+    command("settle", output, "--contracts", folder / "c.ndjson", "--tariffs", SAMPLES / "tariffs")
     return output
 
 
@@ -204,5 +204,5 @@ def test_without_the_reads_before_the_first_keeps_what_the_stream_gave_it(lake: 
         rows = pq.read_table(lake / table)
         pq.write_table(rows.filter(pc.greater_equal(rows["interval_start"], since)), later / table / "part.parquet")
     contracts = lake.parent / "c.ndjson"
-    answer = command("rerate", later, "--contracts", contracts, "--tariffs", SAMPLES / "tariffs", "--meter", "ordered")
+    answer = command("settle", later, "--contracts", contracts, "--tariffs", SAMPLES / "tariffs", "--meter", "ordered")
     assert "fixed cost" in answer and "energy cost" not in answer

@@ -128,7 +128,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     output = folder / "out"
     run_files(write_records(folder / "readings.ndjson", records), contracts, output, folder / "tariffs")
-    command("rerate", output, "--contracts", contracts, "--tariffs", folder / "tariffs")
+    command("settle", output, "--contracts", contracts, "--tariffs", folder / "tariffs")
     return output
 
 
@@ -210,7 +210,7 @@ def days(lake: Path) -> list[tuple[object, ...]]:
 def test_a_second_time_changes_nothing(lake: Path) -> None:
     before = query(lake, "SELECT * FROM bills ORDER BY meter_id")[1]
     folder = lake.parent
-    answer = command("rerate", lake, "--contracts", folder / "contracts.ndjson", "--tariffs", folder / "tariffs")
+    answer = command("settle", lake, "--contracts", folder / "contracts.ndjson", "--tariffs", folder / "tariffs")
     assert "6 cycles: 3 equal to the last digit, 3 adjusted" in answer
     assert query(lake, "SELECT * FROM bills ORDER BY meter_id")[1] == before
 
@@ -220,15 +220,15 @@ def test_a_part_of_the_contracts_or_tariffs_does_not_forget_adjustments(lake: Pa
     folder = lake.parent
     part = write_records(tmp_path / "part.ndjson", [contract("order", "chronological")])
     tariffs = folder / "tariffs"
-    answer = command("rerate", lake, "--contracts", part, "--tariffs", tariffs, code=2)
+    answer = command("settle", lake, "--contracts", part, "--tariffs", tariffs, code=2)
     assert "meters or supplies cannot be settled; nothing was written." in answer
     assert query(lake, "SELECT * FROM bills ORDER BY meter_id")[1] == before
-    command("rerate", lake, "--contracts", part, "--tariffs", tariffs, "--allow-partial")
+    command("settle", lake, "--contracts", part, "--tariffs", tariffs, "--allow-partial")
     assert query(lake, "SELECT * FROM bills ORDER BY meter_id")[1] == before
     (tmp_path / "tariffs").mkdir()
     shutil.copy(tariffs / "chronological.json", tmp_path / "tariffs")
     answer = command(
-        "rerate", lake, "--contracts", folder / "contracts.ndjson", "--tariffs", tmp_path / "tariffs", code=2
+        "settle", lake, "--contracts", folder / "contracts.ndjson", "--tariffs", tmp_path / "tariffs", code=2
     )
     assert "nothing was written" in answer
     assert query(lake, "SELECT * FROM bills ORDER BY meter_id")[1] == before
@@ -241,7 +241,7 @@ def test_what_the_stream_prices_exactly_is_not_adjusted(
     # Adjustments change the KPIs: other tests see the lake as it is without them.
     lake = shutil.copytree(sample_run, tmp_path / "lake")
     contracts, registry = SAMPLES / "contracts.ndjson", SAMPLES / "tariffs"
-    answer = command("rerate", lake, "--contracts", contracts, "--tariffs", registry)
+    answer = command("settle", lake, "--contracts", contracts, "--tariffs", registry)
     assert f"{len(sample_oracle.costs())} cycles" in answer
     cycles = (
         "(SELECT meter_id, cycle_start, reason, SUM(energy_cost) AS energy, SUM(demand_cost) AS demand, "

@@ -158,7 +158,7 @@ def test_bills_are_equal_to_the_independent_computation(lake: Path, oracle: Orac
 
 
 def test_settlement_has_nothing_to_adjust(lake: Path) -> None:
-    command("rerate", lake / "out", "--contracts", lake / "contracts.ndjson", "--tariffs", lake / "tariffs")
+    command("settle", lake / "out", "--contracts", lake / "contracts.ndjson", "--tariffs", lake / "tariffs")
     # Within a bill, the order of arrival decides which readings bear the demand: that is adjusted by quarter hour.
     # In the cycle of April, settlement continues the peaks of version 1 in version 2.
     bills = (

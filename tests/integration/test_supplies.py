@@ -154,7 +154,7 @@ def test_a_submeter_has_kpis_and_its_own_energy(lake: Path) -> None:
 
 
 def totals(lake: Path, table: str, role: str = "") -> dict[tuple[str, str], float]:
-    """Cost by supply and cycle, and whatever else is summed."""
+    """(cost, energy) by supply point and cycle."""
     condition = f"WHERE {role}" if role else ""
     sums = f"SELECT supply_point, cycle_start, SUM(cost), SUM(energy_kwh) FROM {table} {condition} GROUP BY ALL"
     return {(row[0], row[1]): (row[2], row[3]) for row in query(lake, sums)[1]}  # type: ignore[misc]

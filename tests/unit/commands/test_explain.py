@@ -132,7 +132,7 @@ def test_a_bill_of_a_lake_is_compared_with_what_is_stored(tmp_path: Path) -> Non
     """Version 1 has 0.20 of 0.30 streamed, version 2 is 0.25; after settlement both are equal to the last digit."""
     site, where = stored(tmp_path)
     before = shown("--bill", "m", "2026-06", *where)
-    assert "settlement (`rerate`) will adjust it by -0.100000" in before
+    assert "settlement (`settle`) will adjust it by -0.100000" in before
     site.settle()
     after = shown("--bill", "m", "2026-06", *where)
     assert after.count("equal to the last digit") == 2
@@ -143,7 +143,7 @@ def test_a_settled_bill_that_changed_is_an_error(tmp_path: Path) -> None:
     site, where = stored(tmp_path)
     site.settle()
     write(tmp_path / "tariffs" / "0.json", flat("t", "1", "0.30"))
-    assert "run `rerate`" in shown("--bill", "m", "2026-06", *where, code=2)
+    assert "run `settle`" in shown("--bill", "m", "2026-06", *where, code=2)
 
 
 def test_unknown_names_of_a_lake(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ UNIT = re.compile(r"\[[^\]]+\]")
 NUMBERS = ("decimal", "double", "int", "bigint")
 #: Numbers without a unit: counts, ordinals, ratios, and sizes of windows that the text names in seconds.
 UNITLESS = {
-    *("revision", "sequence_number", "readings", "expected_readings", "change_number", "part", "parts"),
+    *("revision", "sequence_number", "readings", "records", "expected_readings", "change_number", "part", "parts"),
     *("missing_readings", "missing_sequences", "completeness", "load_factor", "power_factor", "flapping"),
     *("alerts", "most_in_10_min", "chattering", "standing", "acknowledged"),
 }

@@ -1,4 +1,4 @@
--- The table `register_reads`: register values as read. `rerate` places the energy between reads exactly once all have arrived.
+-- The table `register_reads`: register values as read. `settle` places the energy between reads exactly once all have arrived.
 SELECT
   CASE WHEN POSITION(CHR(31) IN meter_id) = 0 THEN 'default' ELSE SPLIT_INDEX(meter_id, CHR(31), 0) END AS tenant,
   reading_id,
