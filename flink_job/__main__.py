@@ -35,7 +35,7 @@ app = typer.Typer(
 app.command("rate")(rating.rate)
 app.command("compare")(rating.compare)
 app.command("settle")(settle)
-app.command("settle", hidden=True)(settle)  # its name in earlier releases
+app.command("rerate", hidden=True)(settle)  # its name in earlier releases
 app.command("explain")(explain)
 app.command("optimise-contract")(optimise_contract)
 app.command("shares")(shares)
