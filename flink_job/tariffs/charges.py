@@ -6,6 +6,7 @@ All functions take arrays with one element per reading; `Basis` has the billing 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -177,9 +178,25 @@ def accrued_amount(tariff: Tariff, basis: Basis, state: State, charges: Sequence
     """Return what charges have accrued over the time with readings, from the start of the segment."""
     start = basis.segment_start_ms
     until, before = (
-        fixed_amount(charges, tariff.month_days, basis, at) for at in (start + counted_ms(basis, state), start)
+        _fixed_until(charges, tariff.month_days, basis, at) for at in (start + counted_ms(basis, state), start)
     )
     return np.asarray(until - before)
+
+
+def _fixed_until(charges: Sequence[Accruing], month_days: str, basis: Basis, at_ms: NDArray[np.int64]) -> Ints:
+    """Return the fixed charges accrued until an instant, yearly ones by the days of each year of the cycle."""
+    whole, turn = fixed_amount(charges, month_days, basis, at_ms), basis.turn
+    yearly = [charge for charge in charges if charge.per == "year"]
+    if turn is None or not yearly:
+        return whole
+    others = fixed_amount([charge for charge in charges if charge.per != "year"], month_days, basis, at_ms)
+    first = replace(basis, cycle_end_ms=turn.at_ms, cycle_days=turn.days_before)
+    end_ms = np.maximum(basis.cycle_end_ms, turn.at_ms + 1)
+    second = replace(
+        basis, cycle_start_ms=turn.at_ms, cycle_end_ms=end_ms, cycle_days=turn.days_after, year_days=turn.year_days
+    )
+    parts = [fixed_amount(yearly, month_days, part, at_ms) for part in (first, second)]
+    return np.where(turn.is_over, others + parts[0] + parts[1], whole)
 
 
 def counted_ms(basis: Basis, state: State) -> Ints:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from flink_job.metering.zones import local_midnight_ms
 from flink_job.tariffs.cycle import Segment
 from flink_job.tariffs.exact import Ints, total
 from flink_job.tariffs.model import Tariff
@@ -76,12 +77,47 @@ class Charges(NamedTuple):
 STREAM_LINES = Charges._fields
 
 
+class YearTurn(NamedTuple):
+    """The turns of the year of cycles that are in years of different lengths, arrays of shape (n,).
+
+    `is_over`: True for such a cycle; the others are undefined. `at_ms`: turn of the year [epoch ms]. `days_before`,
+    `days_after`: days of the cycle in each year. `year_days`: days of the second year.
+    """
+
+    is_over: NDArray[np.bool_]
+    at_ms: NDArray[np.int64]
+    days_before: NDArray[np.int64]
+    days_after: NDArray[np.int64]
+    year_days: NDArray[np.int64]
+
+    @staticmethod
+    def of(segments: list[Segment], index: NDArray[np.int64]) -> YearTurn | None:
+        """Return the turns of the segments `segments[index]`; None if no cycle is over one that matters."""
+        rows = [_turn(segment) for segment in segments]
+        if not any(row[0] for row in rows):
+            return None
+        over, *columns = (np.array(column, dtype=np.int64)[index] for column in zip(*rows, strict=True))
+        return YearTurn(over.astype(bool), *columns)
+
+
+def _turn(segment: Segment) -> tuple[int, int, int, int, int]:
+    """Return the values of YearTurn; the clock at the turn of the year is that of the start of the cycle."""
+    start = segment.cycle_start
+    last = start + timedelta(days=segment.cycle_days - 1)
+    turn = date(last.year, 1, 1)
+    if days_of_year(start) == days_of_year(last) or last.year != start.year + 1:
+        return 0, segment.cycle_end_ms, segment.cycle_days, 1, 365
+    before = (turn - start).days
+    return 1, local_midnight_ms(turn, segment.utc_offset), before, segment.cycle_days - before, days_of_year(last)
+
+
 @dataclass(frozen=True)
 class Basis:
     """The billing segment of each reading, arrays of shape (n,): days, and bounds of cycle and segment [epoch ms].
 
     `power_u`: contracted power by period [1e-6 kW]. `group_days`: days of the segment in the seasons of each group of
-    periods that fill tiers together, if there are several groups.
+    periods that fill tiers together, if there are several groups. `turn`: of cycles over the turn into or out of a leap
+    year, if there are any.
     """
 
     segment_days: NDArray[np.int64]
@@ -93,6 +129,7 @@ class Basis:
     segment_end_ms: NDArray[np.int64]
     power_u: tuple[NDArray[np.int64], ...] = ()
     group_days: tuple[NDArray[np.int64], ...] = ()
+    turn: YearTurn | None = None
 
     @staticmethod
     def of(segments: list[Segment], index: NDArray[np.int64], tariff: Tariff | None = None) -> Basis:
@@ -110,6 +147,7 @@ class Basis:
             column([s.segment_start_ms for s in segments]),
             column([s.segment_end_ms for s in segments]),
             *_of_tariff(segments, index, tariff),
+            YearTurn.of(segments, index),
         )
 
     def of_group(self, group: int) -> Basis:

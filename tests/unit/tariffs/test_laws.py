@@ -28,7 +28,7 @@ from flink_job.tariffs.registry import TariffRegistry
 from flink_job.tariffs.resolve import ContractTimeline
 from flink_job.tariffs.state import Basis, Charges
 from tests.harness.bill_state import Bill
-from tests.harness.kinds import FIRST, KINDS, LAST, STREAMED
+from tests.harness.kinds import FIRST, KINDS, LAST, STREAMED, TWO_PRICES
 
 MADRID = ZoneInfo("Europe/Madrid")
 #: Cycles from the 15th: 28 days, then 31 with the night of 29 March, whose clocks change.
@@ -192,6 +192,31 @@ def test_where_no_reading_is_missing_every_line_is_that_of_batch(kind: str) -> N
     assert {name: int(cost.sum()) for name, cost in costs.items()} == one.lines
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        # 17 days of a year of 365 days and 14 of one of 366, at 366 a year: 31.046575; with 3.65 kW x 100 a year.
+        (date(2027, 12, 15), date(2028, 1, 15), 31_046_575 + 17_000_000 + round(14 * 365 / 366 * 1e6)),
+        # 17 days of a year of 366 days and 14 of one of 365.
+        (date(2028, 12, 15), date(2029, 1, 15), 17_000_000 + round(14 * 366 / 365 * 1e6) + 16_953_552 + 14_000_000),
+        (date(2026, 12, 15), date(2027, 1, 15), 31_084_932 + 31_000_000),
+    ],
+)
+def test_yearly_charges_over_the_turn_of_a_leap_year(start: date, end: date, expected: int) -> None:
+    document = {
+        **TWO_PRICES,
+        "fixed": [{"name": "a", "amount": "366", "per": "year"}],
+        "contracted_power": {"periods": {"day": "100"}, "kw": {"day": "3.65"}},
+    }
+    tariff = read_tariff(document)
+    starts = np.arange(*(local_midnight_ms(day, MADRID) for day in (start, end)), 3_600_000)
+    data = Intervals.of(starts, np.full(len(starts), 3_600_000), np.full(len(starts), 1_000_000))
+    (one,) = rated(tariff, data).bills
+    costs = in_stream(tariff, data, random.Random(7), 3_600_000)
+    assert {name: int(cost.sum()) for name, cost in costs.items()} == one.lines
+    assert abs(one.lines["fixed"] - expected) <= 2
+
+
 class Spot:
     """A price book with the series of these tests."""
 
@@ -263,7 +288,7 @@ def test_a_reading_alone_costs_what_it_costs_among_others(kind: str, data: Inter
 
     def one(row: int) -> tuple[int, ...]:
         rows = slice(row, row + 1)
-        alone = Basis(*(getattr(basis, name)[rows] for name in basis.__dataclass_fields__))
+        alone = Basis(*(getattr(basis, name)[rows] for name in basis.__dataclass_fields__ if name != "turn"))
         charges = marginal(tariff, alone, plan.state(before[:, rows]), plan.state(after[:, rows]))
         return tuple(int(amount[0]) for amount in charges)
 
