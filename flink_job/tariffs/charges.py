@@ -161,11 +161,25 @@ def _bound(tariff: Tariff, basis: Basis, bound_u: int, billed_ukw: Ints | None) 
     return round_div(bound, denominator)
 
 
-def net_of_exports(state: State) -> State:
+def net_of_exports(tariff: Tariff, state: State) -> State:
     """Return the state with what is charged of the energy of each period under net metering: its net import."""
     pairs = zip(state.imported_ukwh, state.exported_ukwh, strict=True)
-    charged = tuple(np.maximum(imported - exported, 0) for imported, exported in pairs)
+    charged = tuple(each.clip(0) for each in balanced(tariff, [imported - exported for imported, exported in pairs]))
     return state._replace(imported_ukwh=charged, month_ukwh=(total(charged),))
+
+
+def balanced(tariff: Tariff, balances: Sequence[Ints]) -> list[Ints]:
+    """Return the net energy of each TOU period, below 0 for a surplus, netted across periods if the tariff does so."""
+    if not tariff.export.across_periods:
+        return list(balances)
+    netted = list(balances)
+    moved: Ints = np.minimum(*(total([(sign * each).clip(0) for each in balances]) for sign in (1, -1)))
+    for sign in (1, -1):
+        left = moved
+        for period in tariff.listed or range(len(netted)):
+            part = np.minimum((sign * netted[period]).clip(0), left)
+            netted[period], left = netted[period] - sign * part, left - part
+    return netted
 
 
 def export_amount(tariff: Tariff, state: State) -> Ints:

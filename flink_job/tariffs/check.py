@@ -30,6 +30,7 @@ def inconsistencies(document: Mapping[str, Any]) -> Iterator[str]:
     reactive, export = document.get("reactive", {}), document.get("export", {})
     if reactive.get("over") == "interval" and export.get("rule") in ("net_metering", "net_billing"):
         yield "reactive/over: not by interval where exports are netted; give period or periods"
+    yield from _net_metering(document)
     if "interval_s" in reactive and reactive.get("over") != "interval":
         yield "reactive/interval_s: only with `over` interval"
     if "cap" in document and document.get("tier_rule") == "chronological":
@@ -103,6 +104,18 @@ def _statistic(demand: Mapping[str, Any]) -> Iterator[str]:
         yield "demand/statistic: give either cycles or year_from"
     if rule is not None and rule.get("arrears") and not (rule["take"] == "highest" and "year_from" in rule):
         yield "demand/statistic/arrears: only for the highest peak of a year (take highest, year_from)"
+
+
+def _net_metering(document: Mapping[str, Any]) -> Iterator[str]:
+    export, energy = document.get("export", {}), document.get("energy", {})
+    for field in ("across_periods", "balance"):
+        if export.get(field) and export.get("rule") != "net_metering":
+            yield f"export/{field}: only for net_metering"
+    if export.get("balance") == "year":
+        if any(len(tiers) > 1 for tiers in energy.get("periods", {}).values()):
+            yield "export/balance: not the year's with tiers, which are of a cycle"
+        if "adjustment_by_month" in energy:
+            yield "export/balance: not the year's with adjustment_by_month"
 
 
 def _validity(place: str, document: Mapping[str, Any]) -> Iterator[str]:

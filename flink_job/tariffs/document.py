@@ -243,6 +243,9 @@ def _export(document: Any) -> Export:
         carry_over=document.get("carry_over", False),
         year_end_e9=_e9(document.get("year_end_price", "0")),
         within_energy=document.get("credit_in") == "energy",
+        year_from=document.get("year_from", 1),
+        across_periods=document.get("across_periods", False),
+        by_year=document.get("balance") == "year",
     )
 
 

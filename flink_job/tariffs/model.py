@@ -157,7 +157,11 @@ class FixedCharge:
 
 @dataclass(frozen=True)
 class Export:
-    """Settlement of exported energy; see `export` in tariff.schema.json."""
+    """Settlement of exported energy; see `export` in tariff.schema.json.
+
+    `year_from`: month (1-12) in which the year of banks and credits begins. `by_year`: the net energy of the year so
+    far is charged, less what earlier cycles of it were charged.
+    """
 
     rule: str = "priced"
     netting: str = "interval"
@@ -165,6 +169,9 @@ class Export:
     carry_over: bool = False
     year_end_e9: int = 0
     within_energy: bool = False
+    year_from: int = 1
+    across_periods: bool = False
+    by_year: bool = False
 
 
 class Band(NamedTuple):

@@ -48,7 +48,7 @@ def bill(tariff: Tariff, basis: Basis, state: State) -> Charges:
 
 def _energy(tariff: Tariff, basis: Basis, state: State) -> Ints:
     """Return the charge for imported energy, of tariffs in which it does not depend on the order of readings."""
-    charged = net_of_exports(state) if tariff.export.rule == "net_metering" else state
+    charged = net_of_exports(tariff, state) if tariff.export.rule == "net_metering" else state
     return energy_amount(tariff, basis, charged, billed_ukw(tariff, basis, state))
 
 

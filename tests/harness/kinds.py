@@ -314,6 +314,20 @@ SETTLED: dict[str, dict[str, Any]] = {
         "energy": {**TWO_PRICES["energy"], "adjustment_by_month": ["0.001"] * 2 + ["-0.0005", "0.02"] + ["0"] * 8},
         "export": {"rule": "net_metering"},
     },
+    "net metering across periods, from May": {
+        **TWO_PRICES,
+        "export": {"rule": "net_metering", "year_end_price": "0.08", "across_periods": True, "year_from": 5},
+    },
+    "net metering of the year, across periods": {
+        **TWO_PRICES,
+        "export": {
+            "rule": "net_metering",
+            "balance": "year",
+            "year_end_price": "0.08",
+            "across_periods": True,
+            "year_from": 4,
+        },
+    },
     "net billing at sell prices": {**tiered("chronological", sell=True), "export": {"rule": "net_billing"}},
     "net billing, carried over": {
         **TWO_PRICES,

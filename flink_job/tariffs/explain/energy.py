@@ -6,11 +6,11 @@ from fractions import Fraction
 
 import numpy as np
 
-from flink_job.tariffs.charges import tier_blocks, tier_bounds
+from flink_job.tariffs.charges import balanced, tier_blocks, tier_bounds
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.explain.terms import SERIES, Term, Terms, e9, micro
 from flink_job.tariffs.history.energy import dynamic_prices, filled_tiers
-from flink_job.tariffs.history.export import net_balances
+from flink_job.tariffs.history.export import charged_before, net_balances
 from flink_job.tariffs.history.workings import Workings
 from flink_job.tariffs.model import Tariff
 
@@ -149,10 +149,23 @@ def _net_terms(workings: Workings, at: int) -> Terms:
     """Return the terms of the net energy by period: import minus export minus the bank."""
     context, tariff = workings.chain, workings.chain.tariff
     balances = net_balances(context, workings.carry_over)
-    sums = [max(int(balance[at]), 0) for balance in balances]
+    sums = [max(int(balance[0]), 0) for balance in balanced(tariff, [each[at : at + 1] for each in balances])]
+    if tariff.export.by_year:
+        return _of_year(workings, sums)
     found = _tiered(workings, at, sums, "import minus export minus banked energy")
     if tariff.adjustment_e9:
         price = e9(tariff.adjustment_e9[context.month - 1])
         label = f"adjustment {_MONTHS[context.month - 1]}"
         found["month"] = Term.product(label, micro(sum(sums)), _KWH, price)
+    return found
+
+
+def _of_year(workings: Workings, charged: list[int]) -> Terms:
+    """Return the terms of the net energy of the year so far, less what earlier cycles of it were charged."""
+    tariff, before = workings.chain.tariff, charged_before(workings.chain, workings.carry_over)
+    found = {}
+    for p, (kwh, earlier) in enumerate(zip(charged, before, strict=True)):
+        note = f"net energy of the year {kwh / 1e6:,.6f} kWh, of which earlier cycles were charged {earlier / 1e6:,.6f}"
+        price = e9(tariff.energy[p][0].price_e9)
+        found[f"{p} 0"] = Term.product(tariff.periods[p], micro(kwh - earlier), _KWH, price, note=note)
     return found

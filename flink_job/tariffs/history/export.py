@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from flink_job.tariffs.charges import TO_MICRO, energy_amount
+from flink_job.tariffs.charges import TO_MICRO, balanced, energy_amount
 from flink_job.tariffs.exact import Ints, round_div, running_round_div, times
 from flink_job.tariffs.history.energy import energy_line, filled
 from flink_job.tariffs.history.intervals import with_close
@@ -58,7 +58,7 @@ def _carried_over(context: SegmentContext, energy: Ints, earned: Ints, carry_ove
     applied = np.minimum(carry_over.credit, np.maximum(energy, 0))
     year_end = np.zeros_like(energy)
     left = carry_over.credit - int(applied[-1]) + int(earned[-1])
-    if context.billing.closes_year:
+    if context.billing.ends_year(context.tariff.export.year_from):
         year_end[-1], left = -left, 0
     carry_over.credit = left
     return Settled(energy, -applied, year_end)
@@ -67,21 +67,37 @@ def _carried_over(context: SegmentContext, energy: Ints, earned: Ints, carry_ove
 def _net_metering(context: SegmentContext, billed_ukw: Ints, carry_over: CarryOver) -> Settled:
     """Charge the net energy of each TOU period minus its banked energy; a surplus is banked.
 
-    Rule of PySAM's metering option 0: no netting between periods; the bank ends with the calendar year.
+    Rule of PySAM's metering option 0, if periods are not netted with each other and the bank ends with the calendar
+    year. Where the year is balanced, the bank is the net energy of its earlier cycles, below 0 if it was charged.
     """
-    balances = net_balances(context, carry_over)
-    deficits = [np.maximum(balance, 0) for balance in balances]
-    left = {p: max(0, -int(balance[-1])) for p, balance in enumerate(balances)}
-    charged = State(tuple(deficits), (), (), month_ukwh=(np.asarray(sum(deficits)),))
+    rule, balances = context.tariff.export, net_balances(context, carry_over)
     adjustment = context.tariff.adjustment_e9[context.month - 1 : context.month]
-    energy = energy_amount(replace(context.tariff, adjustment_e9=adjustment), context.basis, charged, billed_ukw)
+    tariff = replace(context.tariff, adjustment_e9=adjustment)
+
+    def charge(deficits: list[Ints], billed: Ints) -> Ints:
+        charged = State(tuple(deficits), (), (), month_ukwh=(np.asarray(sum(deficits)),))
+        return energy_amount(tariff, context.basis, charged, billed)
+
+    netted = balanced(tariff, balances)
+    energy = charge([np.maximum(balance, 0) for balance in netted], billed_ukw)
+    if rule.by_year:
+        energy = energy - charge([np.array([kwh]) for kwh in charged_before(context, carry_over)], billed_ukw[:1])
+    surplus = {p: max(0, -int(balance[-1])) for p, balance in enumerate(netted)}
+    left = {p: -int(balance[-1]) for p, balance in enumerate(balances)} if rule.by_year else surplus
     year_end = np.zeros_like(energy)
-    if context.billing.closes_year:
-        price = context.tariff.export.year_end_e9
-        year_end[-1] = -int(round_div(np.array([sum(left.values()) * price], object), TO_MICRO)[0])
+    if context.billing.ends_year(rule.year_from):
+        paid = sum(surplus.values()) * rule.year_end_e9
+        year_end[-1] = -int(round_div(np.array([paid], object), TO_MICRO)[0])
         left = {}
     carry_over.bank_ukwh, carry_over.bank_segment = left, context.billing
     return Settled(energy.astype(np.int64), np.zeros_like(energy), year_end)
+
+
+def charged_before(context: SegmentContext, carry_over: CarryOver) -> list[int]:
+    """Return the net energy of each TOU period that earlier cycles of a balanced year were charged [1e-6 kWh]."""
+    banked = rolled_over(context, carry_over)
+    before = [np.array([-banked.get(p, 0)]) for p in range(len(context.tariff.energy))]
+    return [max(0, int(balance[0])) for balance in balanced(context.tariff, before)]
 
 
 def net_balances(context: SegmentContext, carry_over: CarryOver) -> list[Ints]:

@@ -71,6 +71,13 @@ class BillingSegment:
     closes: bool
     closes_year: bool
 
+    def ends_year(self, first_month: int) -> bool:
+        """Return True if the cycle ends, and with it a year that begins in a month (1-12)."""
+        start = self.segment.cycle_start
+        end = start + timedelta(days=self.segment.cycle_days)
+        turns = (date(year, first_month, 1) for year in range(start.year, end.year + 1))
+        return self.closes and any(start < turn <= end for turn in turns)
+
 
 def billing_segments(in_force: InForce, terms: BillingTerms, first_ms: int, last_ms: int) -> Iterator[BillingSegment]:
     """Yield the billing segments from the cycle of the first reading to that of the last, in order. Raises CycleError.

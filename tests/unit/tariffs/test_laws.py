@@ -172,6 +172,8 @@ FIRST_CYCLE = (
     "mean of the peaks of three cycles",
     "yearly demand in instalments",
     "tax by bands of the year",
+    "net metering across periods, from May",
+    "net metering of the year, across periods",
     "net metering",
     "net metering, adjusted by month",
     "net billing, carried over",
