@@ -31,6 +31,7 @@ def inconsistencies(document: Mapping[str, Any]) -> Iterator[str]:
     if reactive.get("over") == "interval" and export.get("rule") in ("net_metering", "net_billing"):
         yield "reactive/over: not by interval where exports are netted; give period or periods"
     yield from _net_metering(document)
+    yield from _low_use(document)
     if "interval_s" in reactive and reactive.get("over") != "interval":
         yield "reactive/interval_s: only with `over` interval"
     if "cap" in document and document.get("tier_rule") == "chronological":
@@ -72,7 +73,12 @@ def _all_tiers(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for kind in ("energy", "demand"):
         for period, tiers in document.get(kind, {}).get("periods", {}).items():
             yield f"{kind}/periods/{period}", tiers
-    demand = document.get("demand", {})
+    demand, low = document.get("demand", {}), document.get("low_use", {})
+    for place, of_periods in (("energy", low.get("energy", {})), ("demand", low.get("demand", {}).get("periods", {}))):
+        for period, tiers in of_periods.items():
+            yield f"low_use/{place}/{period}", tiers
+    if flat := low.get("demand", {}).get("flat"):
+        yield "low_use/demand/flat", flat
     if flat := demand.get("flat"):
         yield "demand/flat", flat
     for month, tiers in enumerate(demand.get("flat_by_month", ()), start=1):
@@ -104,6 +110,37 @@ def _statistic(demand: Mapping[str, Any]) -> Iterator[str]:
         yield "demand/statistic: give either cycles or year_from"
     if rule is not None and rule.get("arrears") and not (rule["take"] == "highest" and "year_from" in rule):
         yield "demand/statistic/arrears: only for the highest peak of a year (take highest, year_from)"
+
+
+def _low_use(document: Mapping[str, Any]) -> Iterator[str]:
+    low, demand = document.get("low_use"), document.get("demand", {})
+    if low is None:
+        return
+    pairs = (
+        ("energy", low["energy"], document.get("energy", {}).get("periods", {})),
+        (
+            "demand/periods",
+            low.get("demand", {}).get("periods", {}),
+            demand.get("periods", {}),
+        ),
+    )
+    for place, own, others in pairs:
+        for period in sorted(set(own) ^ set(others)):
+            yield f"low_use/{place}: {period!r} must be in both {place} and low_use/{place}"
+    if ("flat" in low.get("demand", {})) != ("flat" in demand):
+        yield "low_use/demand/flat: give flat demand in both demand and low_use/demand, or in neither"
+    excluded = {
+        "demand/statistic": "statistic" in demand,
+        "demand/ratchet": "ratchet" in demand,
+        "demand/daily": demand.get("daily"),
+        "demand/flat_by_month": "flat_by_month" in demand,
+        "chronological tiers": document.get("tier_rule") == "chronological",
+        "tiers per kW": "kW" in document.get("energy", {}).get("tier_unit", "").partition("/")[2],
+        "net metering": document.get("export", {}).get("rule") == "net_metering",
+        "credit carried over": document.get("export", {}).get("carry_over"),
+    }
+    for name in (name for name, present in excluded.items() if present):
+        yield f"low_use: not with {name}"
 
 
 def _net_metering(document: Mapping[str, Any]) -> Iterator[str]:

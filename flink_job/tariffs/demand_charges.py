@@ -117,6 +117,11 @@ def billed_ukw(tariff: Tariff, basis: Basis, state: State) -> Ints:
     return np.maximum(peak_ukw(tariff, state.peak_ukwh[0]), least_ukw(tariff, basis.power_u))
 
 
+def is_low_use(hours: int, imported_ukwh: Ints, peak_ukw: Ints) -> Ints:
+    """Return True where energy [1e-6 kWh] is below some hours of use of a peak [1e-6 kW]."""
+    return np.asarray(imported_ukwh < times(peak_ukw, hours))
+
+
 def least_ukw(tariff: Tariff, power_u: Sequence[Ints]) -> Ints:
     """Return the least billed flat demand [1e-6 kW]: the minimum, or a share of the highest contracted power."""
     least = np.array([tariff.demand.minimum_u], dtype=np.int64)

@@ -26,6 +26,7 @@ from flink_job.tariffs.model import (
     Dynamic,
     Export,
     FixedCharge,
+    LowUse,
     PeakStatistic,
     Ratchet,
     Reactive,
@@ -141,6 +142,7 @@ def _build(document: Mapping[str, Any]) -> Tariff:
         taxes=tuple(_tax(tax) for tax in document.get("taxes", ())),
         rounding=_rounding(document.get("rounding", {})),
         cap=_cap(document.get("cap")),
+        low_use=_low_use(document, periods, tuple(tou_demand)),
     )
 
 
@@ -269,6 +271,19 @@ def _band(document: Any) -> Band:
         scaled(Decimal(document.get("rate", "0")), RATE_SCALE),
         _e9(document.get("per_kwh", "0")),
         scaled(Decimal(document["max"]), _UNIT) if "max" in document else None,
+    )
+
+
+def _low_use(document: Mapping[str, Any], periods: tuple[str, ...], demand_periods: tuple[str, ...]) -> LowUse | None:
+    low = document.get("low_use")
+    if low is None:
+        return None
+    demand = low.get("demand", {})
+    return LowUse(
+        low["hours"],
+        tuple(_tiers(low["energy"][period]) for period in periods),
+        _tiers(demand.get("flat", ())),
+        tuple(_tiers(demand["periods"][period]) for period in demand_periods),
     )
 
 

@@ -219,6 +219,19 @@ class Cap:
 
 
 @dataclass(frozen=True)
+class LowUse:
+    """Prices below a number of hours of use: the imported energy of the cycle divided by its peak of all hours.
+
+    `energy[p]`, `flat_demand`, `tou_demand`: as in Tariff.
+    """
+
+    hours: int
+    energy: tuple[Tiers, ...]
+    flat_demand: Tiers
+    tou_demand: tuple[Tiers, ...]
+
+
+@dataclass(frozen=True)
 class Rounding:
     """Number of decimals of bill lines and of interval energy; 6 means unrounded."""
 
@@ -264,6 +277,7 @@ class Tariff:
     taxes: tuple[Tax, ...]
     rounding: Rounding
     cap: Cap | None = None
+    low_use: LowUse | None = None
 
     @property
     def calendars(self) -> tuple[Calendar, ...]:
@@ -314,7 +328,7 @@ class Tariff:
     @property
     def continues(self) -> bool:
         """True if a new version within a cycle continues tiers, peaks, minimums or floors of the one before."""
-        floors = self.cap is not None or any(tax.floor_e9 or tax.bands for tax in self.taxes)
+        floors = bool(self.cap or self.low_use) or any(tax.floor_e9 or tax.bands for tax in self.taxes)
         return bool(self.has_tiers or self.has_demand or self.minimum or floors or self.contracted or self.is_netted)
 
     @property
@@ -337,6 +351,12 @@ class Tariff:
     def sells_by_tier(self) -> bool:
         """True if exported energy is credited at the sell prices of tiers."""
         return any(tier.sell_e9 for tiers in self.energy for tier in tiers)
+
+    def at_low_use(self) -> Tariff:
+        """Return the tariff with its prices below the hours of use."""
+        assert self.low_use is not None
+        low = self.low_use
+        return replace(self, energy=low.energy, flat_demand=low.flat_demand, tou_demand=low.tou_demand, low_use=None)
 
     def of_cycle(self, month: int) -> Tariff:
         """Return the tariff with the flat demand of the month (1-12) in which a cycle begins."""

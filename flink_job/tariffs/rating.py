@@ -9,6 +9,8 @@ All functions take arrays with one element per reading; `Basis` has the billing 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from flink_job.tariffs.charges import (
@@ -21,9 +23,16 @@ from flink_job.tariffs.charges import (
     sold_in_order,
     zeros,
 )
-from flink_job.tariffs.demand_charges import billed_ukw, demand_with_minimum, excess_amount, power_charges
+from flink_job.tariffs.demand_charges import (
+    billed_ukw,
+    demand_with_minimum,
+    excess_amount,
+    is_low_use,
+    peak_ukw,
+    power_charges,
+)
 from flink_job.tariffs.exact import Ints, total
-from flink_job.tariffs.model import Cap, Tariff
+from flink_job.tariffs.model import Cap, LowUse, Tariff
 from flink_job.tariffs.reactive import reactive_amount
 from flink_job.tariffs.state import Basis, Charges, State, nothing
 from flink_job.tariffs.taxes import above_cap, plain_tax, rounded, taxes
@@ -48,6 +57,9 @@ def bill(tariff: Tariff, basis: Basis, state: State) -> Charges:
 
 def _energy(tariff: Tariff, basis: Basis, state: State) -> Ints:
     """Return the charge for imported energy, of tariffs in which it does not depend on the order of readings."""
+    if tariff.low_use is not None:
+        low, high = (_energy(t, basis, state) for t in (tariff.at_low_use(), replace(tariff, low_use=None)))
+        return np.where(_is_low(tariff.low_use, tariff, state), low, high)
     charged = net_of_exports(tariff, state) if tariff.export.rule == "net_metering" else state
     return energy_amount(tariff, basis, charged, billed_ukw(tariff, basis, state))
 
@@ -75,7 +87,11 @@ def _charges(tariff: Tariff, basis: Basis, state: State, energy: Ints, credit: I
     """Return the lines of a bill, given the charge for imported energy and the credit for exported energy."""
     if tariff.export.capped_at_energy:
         credit = -np.minimum(-credit, np.maximum(energy, 0))
-    demand = demand_with_minimum(tariff, basis, state) + excess_amount(tariff, basis, state)
+    demand = demand_with_minimum(tariff, basis, state)
+    if tariff.low_use is not None:
+        low = demand_with_minimum(tariff.at_low_use(), basis, state)
+        demand = np.where(_is_low(tariff.low_use, tariff, state), low, demand)
+    demand = demand + excess_amount(tariff, basis, state)
     if tariff.cap is not None:
         energy, demand = _capped(tariff.cap, state, energy, demand)
     fixed = accrued_amount(tariff, basis, state, _fixed(tariff, basis))
@@ -90,6 +106,10 @@ def _charges(tariff: Tariff, basis: Basis, state: State, energy: Ints, credit: I
     }
     lines = {name: rounded(amount, tariff.rounding) for name, amount in lines.items()}
     return Charges(**lines, tax=_taxes(tariff, basis, state, lines))
+
+
+def _is_low(rule: LowUse, tariff: Tariff, state: State) -> Ints:
+    return is_low_use(rule.hours, total(list(state.imported_ukwh)), peak_ukw(tariff, state.peak_ukwh[0]))
 
 
 def _capped(cap: Cap, state: State, energy: Ints, demand: Ints) -> tuple[Ints, Ints]:

@@ -236,6 +236,16 @@ STREAMED: dict[str, dict[str, Any]] = {
         **TWO_PRICES,
         "reactive": {**REACTIVE, "over": "periods", "periods": ["day", "night"]},
     },
+    "other prices below some hours of use": {
+        **TWO_PRICES,
+        "demand": DEMAND,
+        "low_use": {
+            "hours": 3,
+            "energy": {"night": [{"price": "0.09"}], "day": [{"price": "0.27"}]},
+            "demand": {"flat": [{"price": "1.25"}], "periods": {"day": [{"price": "0.5"}]}},
+        },
+        "taxes": TAXES,
+    },
     "daily sliding demand": {**TWO_PRICES, "demand": {**DEMAND, "window_s": 1800, "slide_s": 900, "daily": True}},
     "contracted power": {**TWO_PRICES, "contracted_power": POWER},
     "contracted power and sliding demand": {

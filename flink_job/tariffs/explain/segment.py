@@ -57,7 +57,7 @@ def _all_terms(workings: Workings, at: int | None) -> Mapping[str, Terms]:
     """Return the terms of each line after a reading of the segment."""
     of_chain = _chain_index(workings, at)
     tariff = workings.chain.tariff
-    by_part = None if of_chain is None else workings.by_part(of_chain)
+    by_part = None if of_chain is None else workings.at_prices_of(of_chain).by_part(of_chain)
     energy = {} if by_part is None else energy_terms(*by_part)
     export = {} if by_part is None else export_terms(*by_part)
     demand: dict[str, Term] = {}
@@ -104,4 +104,4 @@ def _demand(workings: Workings, at: int) -> dict[str, Term]:
     rows, count = workings.cut.rows, len(workings.chain.data.start_ms)
     index = rows.start + at if at < rows.stop - rows.start else count
     start, end = workings.cut.days
-    return demand_terms(workings, index, Fraction(end - start, workings.cut.chain_days))
+    return demand_terms(workings.at_prices_of(index), index, Fraction(end - start, workings.cut.chain_days))

@@ -22,6 +22,7 @@ from flink_job.tariffs.history.divided import by_reading, with_parts
 from flink_job.tariffs.history.export import Settled, settle
 from flink_job.tariffs.history.floors import FLAT, Floor, floors_of
 from flink_job.tariffs.history.intervals import Intervals
+from flink_job.tariffs.history.low_use import at_low_use, low_use
 from flink_job.tariffs.history.power import contracted_power, excess_line, power_line_charges
 from flink_job.tariffs.history.reactive import reactive_line
 from flink_job.tariffs.history.segment_context import CarryOver, SegmentContext
@@ -150,8 +151,12 @@ def _rate_segment(
     floors = floors_of(chain, carry_over, power)
     billed_ukw = floors[FLAT].billed_ukw(tariff, highest[FLAT])
     priced, settled = _settled(chain, billed_ukw, carry_over)
-    energy, credit = cut.added(settled.energy), cut.added(settled.credit)
-    demand = demand_line(chain, peaks, highest, floors)
+    charged, demand = settled.energy, demand_line(chain, peaks, highest, floors)
+    if tariff.low_use is not None:
+        low, other = low_use(chain, tariff.low_use, highest), at_low_use(chain)
+        charged = np.where(low, _settled(other, billed_ukw, carry_over)[1].energy, charged)
+        demand = np.where(low, demand_line(other, peaks, highest, floors), demand)
+    energy, credit = cut.added(charged), cut.added(settled.credit)
     demand = cut.added(demand) if tariff.demand.daily else cut.by_days(demand)
     demand = demand + cut.added(excess_line(chain, peaks, power))
     reduced = reduction(context, {"energy": energy, "demand": demand}, so_far)

@@ -10,6 +10,7 @@ from flink_job.tariffs.history.chains import Cut, SoFar
 from flink_job.tariffs.history.demand import Peaks
 from flink_job.tariffs.history.export import Settled
 from flink_job.tariffs.history.floors import Floor
+from flink_job.tariffs.history.low_use import at_low_use, low_use
 from flink_job.tariffs.history.segment_context import CarryOver, SegmentContext
 
 
@@ -38,6 +39,13 @@ class Workings:
     lines: Mapping[str, Ints]
     amounts: Mapping[str, Ints]
     reduced: Ints
+
+    def at_prices_of(self, at: int) -> Workings:
+        """Return the workings with the prices that hold after reading `at` of the chain."""
+        rule = self.chain.tariff.low_use
+        if rule is None or not low_use(self.chain, rule, self.highest)[at]:
+            return self
+        return replace(self, chain=at_low_use(self.chain))
 
     def by_part(self, at: int) -> tuple[Workings, int]:
         """Return the workings with the parts of readings by TOU period as readings, and the index for reading `at`."""
