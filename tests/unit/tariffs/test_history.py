@@ -317,6 +317,16 @@ def test_a_yearly_charge_over_the_turn_into_a_leap_year(change: str | None) -> N
     assert sum(amounts(history, "fixed")) == Decimal("31.046575")
 
 
+def test_bills_after_a_change_of_the_billing_day() -> None:
+    """From the 1st until 15 February, then from the 15th: a short bill of 1 to 14 February, half of its 28 days."""
+    days = ("2026-01-10", "2026-01-20", "2026-02-10", "2026-02-20", "2026-03-10")
+    document = {**ONE_PRICE, "fixed": [{"name": "a", "amount": "28", "per": "month"}]}
+    terms = BillingTerms(UTC, changes=((date(2026, 2, 15), 15),))
+    history = rated(document, *((at(day), 10) for day in days), terms=terms)
+    assert amounts(history, "energy") == [2, 1, 2]
+    assert amounts(history, "fixed") == [28, 14, 28]
+
+
 def test_periods_by_the_clock_of_the_tariff() -> None:
     """Night is 00:30 to 07:30 UTC, which is 01:30 to 08:30 in London in July.
 

@@ -68,6 +68,22 @@ def test_demand_in_kva() -> None:
     assert amounts(with_reactive({"demand": demand}, (40, 30), (45, 0)), "demand") == [40_000]
 
 
+def test_demand_in_kva_at_a_price_per_day_with_a_tax() -> None:
+    # 19.29 kVAh in a half hour: 38.58 kVA x 0.1797 x 28 days; supply 28 x 0.365; GST of 10 %.
+    document = {
+        "month_days": "30",
+        "demand": {"window_s": 1800, "unit": "kVA", "flat": [{"price": "5.391"}]},
+        "fixed": [{"name": "supply", "amount": "0.365", "per": "day"}],
+        "taxes": [{"name": "GST", "rate": "0.10", "base": ["demand", "fixed"]}],
+    }
+    history = with_reactive(document, (15.432, 11.574))
+    demand = 38.58 * 0.1797 * 28
+    assert [float(amounts(history, line)[0]) for line in ("demand", "fixed")] == pytest.approx(
+        [demand, 10.22], abs=1e-6
+    )
+    assert float(amounts(history, "tax")[0]) == pytest.approx((demand + 10.22) / 10, abs=2e-6)
+
+
 def test_excess_capacity_in_kva() -> None:
     # Great Britain: 500 kVA agreed. 2 x sqrt(200^2 + 120^2) = 466.5, 500, 2 x sqrt(300^2 + 30^2) = 602.992537, 233.2:
     # 102.992537 x 0.07 x 28 days = 201.865373, which is 2 x 1.05 x 28 / 30 per kVA. In kW it is 100 x 1.96.

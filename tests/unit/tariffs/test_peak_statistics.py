@@ -38,13 +38,13 @@ def test_the_mean_of_the_last_twelve_peaks_with_a_floor() -> None:
 
 
 def test_the_mean_of_twelve_peaks_is_not_rounded() -> None:
-    """Peaks that add up to 53.472 kW: a mean of 4.456 kW, at 40 a year and kW."""
-    peaks = (5.2, 4.1, 3.9, 4.546, 4.4, 4.3, 4.2, 4.726, 4.6, 4.5, 4.4, 4.6)
-    assert sum(map(Decimal, map(str, peaks))) == Decimal("53.472")
-    demand = {"flat": [{"price": "3.333333333"}], "statistic": MEAN_OF_YEAR}
+    """Peaks of at least 2.5 kW that add up to 53.472 kW: a mean of 4.456 kW, at 40 a year and kW."""
+    peaks = (0.632, 4.6, 0, 1.028, 3.444, 4.164, 4.564, 6, 9.2, 5, 4.12, 4.88)
+    assert sum(max(Decimal(str(peak)), Decimal("2.5")) for peak in peaks) == Decimal("53.472")
+    demand = {"flat": [{"price": "3.333333333"}], "minimum_kw": "2.5", "statistic": MEAN_OF_YEAR}
     assert billed(demand, *peaks)[-1] == Decimal("14.853333")
-    # (53.472 - 5.2 + 8.201) / 12 = 4.70608333... kW, which is not a whole number of W.
-    assert billed(demand, *peaks, 8.201)[-1] == round(Decimal("56.473") / 12 * Decimal("3.333333333"), 6)
+    # (53.472 - 2.5 + 8.201) / 12 = 4.93108333... kW, which is not a whole number of W.
+    assert billed(demand, *peaks, 8.201)[-1] == round(Decimal("59.173") / 12 * Decimal("3.333333333"), 6)
 
 
 def test_means_by_demand_period_and_tier() -> None:
