@@ -133,6 +133,7 @@ class Outputs:
     unpriced: str = _setting("", _NOT_EMPTY, "a delivery stream")
     duplicates: str = _setting("", _NOT_EMPTY, "a delivery stream")
     register_reads: str = _setting("", _NOT_EMPTY, "a delivery stream")
+    contract_changes: str = _setting("", _NOT_EMPTY, "a delivery stream")
     alerts_stream: str = ""
     lake: str = ""
     region: str = _setting("us-east-1", _NOT_EMPTY, "an AWS region")

@@ -258,6 +258,28 @@ REGISTER_READS = Table(
     event_time="interval_start",
 )
 
+CONTRACT_CHANGES = Table(
+    "contract_changes",
+    "A row for each span of time for which a contract replaced other terms than it has, after the time had begun: "
+    "costs of the span that were priced before are settled by `settle --changed`. View `bills` marks them until then.",
+    ("tenant", "meter_id", "changed_from", "changed_at"),
+    (
+        _TENANT,
+        _METER,
+        _SITE_PATH,
+        timestamp("changed_from", "Start of the span; 1970 if it has none"),
+        timestamp("changed_until", "End of the span; the year 9999 if it has none"),
+        text(
+            "fields",
+            "What differs, comma-separated: tariff_id, contracted_kw, timezone, billing_day, cycle_starts, multiplier, "
+            "max_power_kw, site_path, supply_point (or the place in it)",
+        ),
+        timestamp("issued_at", "Version of the contract: when it was issued, or arrived"),
+        timestamp("changed_at", "Time at which the job read the contract"),
+    ),
+    event_time="changed_at",
+)
+
 ADJUSTMENTS = Table(
     "adjustments",
     "Written by `settle` (settlement), by quarter hour: the exact energy and cost minus those of `costs`. Costs plus "
@@ -337,8 +359,8 @@ SHARES = Table(
 
 SETTLEMENTS = Table(
     "settlements",
-    "Written by `settle`: each settlement of a billing cycle that changed its exact bill, with the reason. The newest "
-    "of a cycle is valid.",
+    "Written by `settle`: each settlement of a billing cycle that changed its exact bill, or that settled a changed "
+    "contract, with the reason. The newest of a cycle is valid.",
     ("tenant", "supply_point", "cycle_start", "tariff_id", "tariff_version", "settled_at"),
     (
         _TENANT,
@@ -355,6 +377,7 @@ SETTLEMENTS = Table(
         flag("is_open", "True if the cycle ended after the last reading"),
         text("reason", "Why the exact cost differs from the streamed cost"),
         timestamp("settled_at", "Time of the settlement"),
+        timestamp("issued_at", "Newest version of the contracts by which it settled; NULL if one of them names none"),
     ),
 )
 
@@ -382,7 +405,7 @@ SERVICE_TABLES: Mapping[str, Table] = {ALERT_ACTIONS.name: ALERT_ACTIONS}
 BATCH_TABLES: Mapping[str, Table] = {t.name: t for t in (ADJUSTMENTS, SHARES, SETTLEMENTS)}
 
 OUTPUTS: Mapping[str, Table] = {
-    t.name: t for t in (COSTS, KPIS, ALERTS, REJECTED, UNPRICED, DUPLICATES, REGISTER_READS)
+    t.name: t for t in (COSTS, KPIS, ALERTS, REJECTED, UNPRICED, DUPLICATES, REGISTER_READS, CONTRACT_CHANGES)
 }
 
 #: Every record of the stream results in exactly one row of one of these tables.

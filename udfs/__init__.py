@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from flink_job.dataflow.functions import Functions
 from flink_job.sentry import destination_from_settings
 from udfs.alert_states import ALERT_ROW, AlertStates, NoData
+from udfs.changed_spans import changed_spans_function
 from udfs.contract_marks import contract_marks_function
 from udfs.counted import counted
 from udfs.decode import check_contract, read_reading, split_payload
@@ -45,6 +46,7 @@ def register_functions(t_env: TableEnvironment, settings: Settings) -> None:
         "prefilter_kpi": prefilter_kpi(settings),
         "count_duplicates": counted("duplicates"),
         "expected_terms": expected_terms(settings),
+        "changed_spans": changed_spans_function(settings),
         "contract_marks": contract_marks_function(settings),
     }
     for name, function in functions.items():

@@ -129,6 +129,7 @@ def _rows_s(
         "rejected": readings_s * assumed["refused_share"] / 2,
         "unpriced": readings_s * assumed["refused_share"] / 2,
         "register_reads": readings_s * assumed["register_read_share"],
+        "contract_changes": 0.0,  # a few a year
         "alerts": alert_rows_s / 2,
         "alert_actions": alert_rows_s / 2,
     }

@@ -27,6 +27,7 @@ JOB: dict[str, dict[str, str]] = {
         "unpriced": "Firehose delivery stream of table `unpriced`",
         "duplicates": "Firehose delivery stream of table `duplicates`",
         "register_reads": "Firehose delivery stream of table `register_reads`",
+        "contract_changes": "Firehose delivery stream of table `contract_changes`",
         "alerts_stream": "Kinesis stream of alerts, from which people are notified; empty for none",
         "lake": "s3://bucket of the delivery streams; read by `redrive` and `gaps`, not by the job",
         "region": "AWS region",

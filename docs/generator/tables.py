@@ -24,6 +24,7 @@ GRAINS = {
     "unpriced": ("a reading without a price", _STREAM),
     "duplicates": ("a record that changed nothing", _STREAM),
     "register_reads": ("a read of a register", _STREAM),
+    "contract_changes": ("a span of a contract that changes what has been priced", _STREAM),
     "alert_actions": ("an action of a person on an alert", "In the lake after the Firehose buffer (`buffer_s`)"),
     "adjustments": (
         "a quarter hour of a meter, site path and tariff version that settlement changes",
@@ -38,6 +39,7 @@ GRAINS = {
     "kpis_1h": ("an hour of an entity", _VIEW),
     "kpis_1d": ("a local day of an entity", _VIEW),
     "gaps": ("a span of missing readings of a meter", _VIEW),
+    "unsettled_changes": ("a billing cycle of a meter and tariff version, per site, to settle again", _VIEW),
     "bills": ("a billing cycle of a supply and tariff version, per site", f"{_VIEW}; exact once `settle` has run"),
     "shared_costs": (
         "an interval of a meter, or of what no submeter measured",

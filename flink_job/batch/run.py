@@ -46,7 +46,7 @@ Report = Callable[[str, int], None]
 def batch_settings(tariffs: str, rules: str, job: Job, tenant: str = DEFAULT) -> Settings:
     """Return settings for a run without streams; readings and contracts without a tenant belong to `tenant`."""
     sources = StreamSource(stream="-", tenant=tenant), ContractSource(stream="-", tenant=tenant)
-    outputs = Outputs("-", "-", "-", "-", "-", "-")
+    outputs = Outputs("-", "-", "-", "-", "-", "-", "-", "-")
     return Settings(*sources, outputs, Tariffs(uri=tariffs, rules_uri=rules, keep_copies=False), job)
 
 

@@ -146,10 +146,16 @@ def write_adjustments(rows: Sequence[pa.Table], folder: Path, kept: pa.Table | N
     pq.write_table(pa.concat_tables(tables, promote=True), folder / "adjustments.parquet")
 
 
-def kept_rows(path: Path, replaced: Callable[[date, date], bool], unsettled: Collection[str] = ()) -> pa.Table | None:
+def kept_rows(
+    path: Path,
+    replaced: Callable[[date, date], bool],
+    unsettled: Collection[str] = (),
+    only: Collection[str] | None = None,
+) -> pa.Table | None:
     """Return the rows of a file of adjustments or shares that remain; None without the file.
 
     They are those of cycles that are not `replaced(start, end)`, and those of `unsettled` supplies and meters.
+    `only`: the supplies that were settled; None for all.
     """
     if not path.is_file():
         return None
@@ -163,6 +169,7 @@ def kept_rows(path: Path, replaced: Callable[[date, date], bool], unsettled: Col
             tenant, meter, supply, start, end = row
             names = {qualified(tenant, meter), qualified(tenant, supply)}
             is_replaced = replaced(date.fromisoformat(start), date.fromisoformat(end))
-            found[row] = not is_replaced or not names.isdisjoint(unsettled)
+            is_kept = only is not None and names.isdisjoint(only)
+            found[row] = is_kept or not is_replaced or not names.isdisjoint(unsettled)
         keep.append(found[row])
     return table.filter(pa.array(keep, pa.bool_()))

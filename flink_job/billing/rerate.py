@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 
 from flink_job.billing.adjustments import Adjustment, rows_of
+from flink_job.billing.contract_changes import Changes, newest_issued_at
 from flink_job.billing.measured import last_instant_ms, meters_in, prepare, supplies_in
 from flink_job.billing.places import first_mains
 from flink_job.billing.settled_shares import shared
@@ -37,16 +38,19 @@ from flink_job.tenants import plain
 class Rerated:
     """Adjustments of all billing cycles, and the reasons why supplies or meters could not be settled, by name.
 
-    `rows` are the rows of table `adjustments` of each supply.
+    `rows` are the rows of table `adjustments` of each supply. `issued`: the newest version of the contracts of each
+    supply, see `newest_issued_at`. `changes`: the contracts that changed what had been priced.
     """
 
     adjustments: list[Adjustment] = field(default_factory=list)
     rows: list[pa.Table] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
+    issued: dict[str, datetime | None] = field(default_factory=dict)
+    changes: Changes | None = None
 
 
 #: A query that names the tables read by the settlement.
-_READ = "SELECT 1 FROM costs, unpriced, register_reads"
+_READ = "SELECT 1 FROM costs, unpriced, register_reads, unsettled_changes"
 
 
 def selected(first: date | None = None, last: date | None = None) -> Selection:
@@ -75,16 +79,19 @@ def rerate(
     terms: Mapping[str, SupplyTerms] | None = None,
     progress: Callable[[int], None] = lambda done: None,
     write_shares: Callable[[pa.Table], None] = lambda rows: None,
+    changed_only: bool = False,
 ) -> Rerated:
     """Rate again each billing cycle that the selection covers, of all supplies or of that of `meter`. Raises LakeError.
 
     A cycle that ends after the last reading in the lake is open: its fixed charges end with that reading. `series`
     replace those of the registry. `terms`: records of supply points. `progress` is called with the number of supplies
-    done, `write_shares` with rows of table `shares`.
+    done, `write_shares` with rows of table `shares`. `changed_only`: only supplies of which a contract was changed
+    after readings had been priced.
     """
     result = Rerated()
     with open_lake(lake, selection) as connection:
         prepare(connection)
+        changes = result.changes = Changes(connection)
         found, billed = meters_in(connection), supplies_in(connection)
         supplies, faults = supplies_of(contracts, terms or {})
         known = Known(registry, series, last_instant_ms(connection), contracts, first_mains(contracts.values()))
@@ -98,15 +105,27 @@ def rerate(
         jobs += [partial(withdrawn, meter_id=name) for name in moved]
         for number, job in enumerate(jobs):
             progress(number)
+            name, meters = _named(job)
+            if changed_only and name not in changes.supplies:
+                continue
+            result.issued[name] = newest_issued_at(meters, contracts)
             try:
+                changes.check(meters, contracts)
                 settled = job(connection, known)
                 covered = _add(settled, selection, result)
                 if settled.rated is not None and len(settled.rated.supply.meters) > 1:
                     for rows in shared(settled.rated, contracts, {a.key: a.cycle_end for a in covered}):
                         write_shares(rows)
             except MeteringError as error:
-                result.problems[job.keywords.get("meter_id") or job.keywords["supply"].supply_point] = str(error)
+                result.problems[name] = str(error)
     return result
+
+
+def _named(job: partial[Settled]) -> tuple[str, tuple[str, ...]]:
+    """Return the supply point that a job settles, and its meters."""
+    supply = job.keywords.get("supply")
+    name = job.keywords["meter_id"] if supply is None else supply.supply_point
+    return name, (name,) if supply is None else tuple(supply.meters)
 
 
 def _members(contracts: Mapping[str, Contract], supply_point: str) -> set[str]:

@@ -36,6 +36,7 @@ class Settling:
         series: Mapping[str, PriceSeries],
         meter: str,
         progress: Callable[[int], None],
+        changed_only: bool = False,
     ) -> Rerated:
         """Rate the lake (see flink_job.billing.rerate), with the shares in a file. Raises LakeError."""
         shares = ShareFile(self.work / "settled.parquet")
@@ -50,25 +51,27 @@ class Settling:
                 known.terms,
                 progress,
                 shares.write,
+                changed_only,
             )
         finally:
             shares.close()
 
-    def write(self, lake: str, result: Rerated, now: datetime) -> None:
-        """Write the tables of the lake at a folder, or s3://bucket; `now` is UTC-aware."""
+    def write(self, lake: str, result: Rerated, now: datetime, changed_only: bool = False) -> None:
+        """Write the tables of the lake at a folder, or s3://bucket; `now`, when it began to be read, is UTC-aware."""
         base = lake.rstrip("/")
         with uploaded(f"{base}/adjustments") as target:
-            write_adjustments(result.rows, target, self._kept("adjustments", result))
+            write_adjustments(result.rows, target, self._kept("adjustments", result, changed_only))
         with uploaded(f"{base}/shares") as target:
-            write_shares(self.work / "settled.parquet", target, self._kept("shares", result))
+            write_shares(self.work / "settled.parquet", target, self._kept("shares", result, changed_only))
         with uploaded(f"{base}/settlements") as target:
-            rows = settled_rows(self.folder / "settlements", result.adjustments, now)
+            rows = settled_rows(self.folder / "settlements", result, now)
             pq.write_table(rows, target / FILE)
 
-    def _kept(self, table: str, result: Rerated) -> pa.Table | None:
+    def _kept(self, table: str, result: Rerated, changed_only: bool) -> pa.Table | None:
         """Return the rows of a table that this settlement does not replace."""
 
         def is_replaced(start: date, end: date) -> bool:
             return is_covered(start, end, self.selection)
 
-        return kept_rows(self.folder / table / f"{table}.parquet", is_replaced, result.problems)
+        only = result.issued.keys() if changed_only else None
+        return kept_rows(self.folder / table / f"{table}.parquet", is_replaced, result.problems, only)

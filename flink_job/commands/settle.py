@@ -38,6 +38,9 @@ def settle(
     dry_run: Annotated[bool, typer.Option(help="Only show the adjustments.")] = False,
     first: From = None,
     last: To = None,
+    changed: Annotated[
+        bool, typer.Option(help="Only supplies of which a contract was changed after readings had been priced.")
+    ] = False,
     allow_partial: Annotated[
         bool, typer.Option(help="Settle the other supplies if some cannot be; theirs keep their adjustments.")
     ] = False,
@@ -50,6 +53,8 @@ def settle(
     what has changed and why. A second run changes nothing.
     Cycles that end after the last reading are open: their time is charged up to it. If a meter lacks its contract
     or tariff, nothing is written.
+
+    With --changed, only supplies in view `unsettled_changes` are settled.
 
     With --from and --to, only partitions of these days are read, and only cycles within them are settled: those that
     begin after --from and end by --to. Other adjustments are retained. For a tariff with a ratchet, --from must
@@ -66,6 +71,9 @@ def settle(
     from flink_job.lake.database import LakeError
     from flink_job.tariffs.registry import open_registry
 
+    if changed and (first or last):
+        fail("--changed finds its cycles by itself: use it without --from and --to")
+    began = datetime.now(UTC)
     with explained(), tempfile.TemporaryDirectory(prefix="settle-") as work:
         known = records_in_force(contracts, note, tenant, accept_unknown=True)
         try:
@@ -77,7 +85,7 @@ def settle(
                     folder = stack.enter_context(downloaded(lake, selection))
                 settled = Settling(folder, selection, Path(work))
                 with progress_bar("settling", len(known.contracts)) as progress:
-                    result = settled.rate(known, registry, series, meter, progress)
+                    result = settled.rate(known, registry, series, meter, progress, changed)
                 _report(result)
                 if dry_run or meter:
                     console.print("nothing was written")
@@ -87,7 +95,7 @@ def settle(
                         "Give all contracts and tariffs, or --allow-partial to settle the others"
                     )
                 else:
-                    settled.write(lake, result, datetime.now(UTC))
+                    settled.write(lake, result, began, changed)
                     console.print(f"adjustments: {lake.rstrip('/')}/adjustments/adjustments.parquet")
         except (LakeError, FileNotFoundError) as error:
             fail(str(error))

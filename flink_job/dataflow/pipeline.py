@@ -144,6 +144,7 @@ def price(t_env: StreamTableEnvironment, views: Views, job: Job) -> None:
 def kpis(t_env: StreamTableEnvironment, views: Views, job: Job) -> None:
     """Costs to KPIs by quarter hour, hour and local day: meters, and the levels above."""
     views.materialize("kpis/contract_terms", all_columns(), Uid.EXPECTED)
+    views.add("contracts/contract_changes")
     views.add("kpis/kpi_parts", "kpis/kpi_readings", "kpis/expected_meters")
     meters, levels = (
         Rollup(("meter_id", "site_path", "currency", "upstream_path"), SUMS),

@@ -59,12 +59,15 @@ known AS (
     t.*,
     s.settled_records,
     s.is_open,
+    u.supply_point AS changed_supply,
     SUM(t.records) OVER (PARTITION BY t.tenant, t.supply_point, t.cycle_start, t.tariff_id, t.tariff_version) AS bill_records,
     MAX(t.cycle_start) OVER (PARTITION BY t.tenant, t.supply_point) AS last_cycle
   FROM totals AS t
   LEFT JOIN settled AS s
     ON s.tenant = t.tenant AND s.supply_point = t.supply_point AND s.cycle_start = t.cycle_start
     AND s.tariff_id = t.tariff_id AND s.tariff_version = t.tariff_version
+  LEFT JOIN (SELECT DISTINCT tenant, supply_point, cycle_start FROM unsettled_changes) AS u
+    ON u.tenant = t.tenant AND u.supply_point = t.supply_point AND u.cycle_start = t.cycle_start
 )
 
 SELECT
@@ -88,6 +91,7 @@ SELECT
   cost,
   adjustment,
   CASE
+    WHEN changed_supply IS NOT NULL THEN 'contract changed'
     WHEN settled_records IS NULL AND cycle_start = last_cycle THEN 'open'
     WHEN settled_records IS NULL THEN 'provisional'
     WHEN settled_records <> bill_records THEN 'changed since settled'

@@ -170,6 +170,25 @@ GAPS = View(
         "missing_sequences": "Numbers skipped by the device's counter between the two readings; NULL if unknown",
     },
 )
+UNSETTLED_CHANGES = View(
+    "unsettled_changes",
+    "Billing cycles of meters for whose time a contract was changed after readings had been priced, until `settle` has "
+    "settled them by that contract or a later one.",
+    ("tenant", "meter_id", "site", "cycle_start", "tariff_id", "tariff_version"),
+    {
+        **_METER,
+        "supply_point": "Supply point to whose bill the meter belongs",
+        "cycle_start": "First local day of the billing cycle, YYYY-MM-DD",
+        "tariff_id": "Tariff by which the readings were priced",
+        "tariff_version": "Tariff version",
+        **_CURRENCY,
+        "changed_from": "Start of the changed time, UTC",
+        "changed_until": "End of the changed time, UTC",
+        "fields": "Fields of the contract that differ; see `contract_changes`",
+        "changed_at": "Time at which the job read the contract. UTC",
+        "issued_at": "Version of the contract",
+    },
+)
 BILLS = View(
     "bills",
     "Bill of each supply point and cycle: `costs` plus the `adjustments` of settlement (`settle`). A supply with "
@@ -195,7 +214,8 @@ BILLS = View(
         "tax": "Taxes [currency]",
         "cost": "Sum of the above: the bill [currency]",
         "adjustment": "Part of cost added by settlement (`settle`); 0 until the cycle has been settled [currency]",
-        "status": "open: the cycle may have further readings; provisional: closed and not settled; settled; changed "
+        "status": "contract changed: after readings had been priced, and not settled since; "
+        "open: the cycle may have further readings; provisional: closed and not settled; settled; changed "
         "since settled: readings came later",
     },
 )
@@ -289,6 +309,7 @@ VIEWS: Mapping[str, View] = {
         KPIS_1H,
         KPIS_1D,
         GAPS,
+        UNSETTLED_CHANGES,
         BILLS,
         SHARED_COSTS,
         ALERT_EPISODES,

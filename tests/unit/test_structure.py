@@ -53,6 +53,7 @@ INSERTED = {
     "unpriced": "resolve/unpriced",
     "duplicates": "revise/duplicates",
     "register_reads": "registers/register_reads",
+    "contract_changes": "contracts/contract_changes",
 }
 
 

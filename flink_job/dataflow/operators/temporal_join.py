@@ -63,8 +63,8 @@ def join_latest(
     rows, or a row of the present. The columns of `view` are those of both inputs, so their names must differ; `schema`
     adds further columns and a watermark.
 
-    `updates` names a second view, of the latest rows and those that replace them: `updated_key`, `latest` (the value)
-    and `previous` (the value before, or NULL).
+    `updates` names a second view, of the latest rows and those that replace them: `updated_key`, `latest` (the
+    value), `previous` (the value before, or NULL) and `updated_version`.
     """
     left, right = _inputs(t_env, inputs, uid)
     own = get_gateway().jvm.metering.flink

@@ -25,6 +25,7 @@ import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.utils.JoinedRowData;
 import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
+import org.apache.flink.table.types.logical.LocalZonedTimestampType;
 import org.apache.flink.table.types.logical.LogicalType;
 import org.apache.flink.table.types.logical.RowType;
 import org.apache.flink.table.types.logical.VarCharType;
@@ -77,6 +78,7 @@ public final class LatestJoin extends AbstractStreamOperator<RowData>
   private static final Logger LOG = LoggerFactory.getLogger(LatestJoin.class);
   private static final int RIGHT_COLUMNS = 5;
   private static final int VALUE = 1;
+  private static final int VERSION = 2;
   private static final int TIME_PRECISION = 3;
 
   private final TypeInformation<RowData> leftType;
@@ -91,9 +93,12 @@ public final class LatestJoin extends AbstractStreamOperator<RowData>
           InternalTypeInfo.of(
               RowType.of(
                   new LogicalType[] {
-                    VarCharType.STRING_TYPE, VarCharType.STRING_TYPE, VarCharType.STRING_TYPE
+                    VarCharType.STRING_TYPE,
+                    VarCharType.STRING_TYPE,
+                    VarCharType.STRING_TYPE,
+                    new LocalZonedTimestampType(TIME_PRECISION)
                   },
-                  new String[] {"updated_key", "latest", "previous"})));
+                  new String[] {"updated_key", "latest", "previous", "updated_version"})));
 
   private transient ValueState<RowData> latest;
   private transient InternalTimerService<Long> timers;
@@ -129,7 +134,7 @@ public final class LatestJoin extends AbstractStreamOperator<RowData>
     this.isComplete = isComplete;
   }
 
-  /** Returns the side output of updates: key, value and previous value (STRING). */
+  /** Returns the side output of updates: key, value, previous value (STRING), version. */
   public OutputTag<RowData> updates() {
     return updates;
   }
@@ -257,7 +262,8 @@ public final class LatestJoin extends AbstractStreamOperator<RowData>
             GenericRowData.of(
                 row.getString(0),
                 row.getString(VALUE),
-                previous == null ? null : previous.getString(VALUE))));
+                previous == null ? null : previous.getString(VALUE),
+                row.getTimestamp(VERSION, TIME_PRECISION))));
   }
 
   /** Stores a right row of the current key; returns false if it is older than the stored one. */
