@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from flink_job.billing.emissions import COLUMN, emitted
 from flink_job.tariffs.bill_lines import COST_COLUMNS, LINES, OTHER_COLUMNS
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.history import Bill, BillingTerms, History, Intervals, rate_history, versions_in_force
@@ -36,12 +37,16 @@ MICRO = Decimal("0.000001")
 
 @dataclass(frozen=True)
 class Pricing:
-    """Input of rating besides the readings: tariff versions, terms, price series, contracted power [1e-6 kW]."""
+    """Input of rating besides the readings: tariff versions, terms, price series, contracted power [1e-6 kW].
+
+    `emissions`: grams of CO2 per kWh [1e-9].
+    """
 
     versions: Sequence[Tariff]
     terms: BillingTerms
     series: Mapping[str, PriceSeries]
     contracted_u: Mapping[str, int]
+    emissions: PriceSeries | None = None
 
     def rate(self, data: Intervals) -> History:
         """Return the costs and bills of a meter."""
@@ -50,20 +55,22 @@ class Pricing:
 
 @dataclass(frozen=True)
 class BilledCycle:
-    """A bill with its meter, currency and energy [1e-6 kWh]."""
+    """A bill with its meter, currency, energy [1e-6 kWh] and CO2 [1e-6 kg], None if it is not computed."""
 
     meter_id: str
     bill: Bill
     currency: str
     import_ukwh: int
     export_ukwh: int
+    co2_ukg: int | None = None
 
     def row(self) -> list[str]:
-        """Return the values of BILL_COLUMNS."""
+        """Return the values of BILL_COLUMNS, and the CO2 if it is computed."""
         bill, lines = self.bill, self.bill.lines
         costs = [sum(lines[line] for line in parts) for parts in COST_COLUMNS.values()]
         other = [lines[line] for line in OTHER_COLUMNS.values()]
-        amounts = (self.import_ukwh, self.export_ukwh, *costs, bill.total, *other)
+        more = () if self.co2_ukg is None else (self.co2_ukg,)
+        amounts = (self.import_ukwh, self.export_ukwh, *costs, bill.total, *other, *more)
         days = map(str, (bill.cycle_start, bill.start, bill.end))
         return [self.meter_id, *days, bill.tariff_id, bill.version, self.currency, *map(amount_text, amounts)]
 
@@ -140,7 +147,8 @@ def write_bills(bills: Sequence[BilledCycle], path: Path) -> None:
     """Write a row for each bill, sorted by meter and start; amounts and quantities have 6 decimals."""
     with path.open("w", encoding="utf-8", newline="") as out:
         rows = csv.writer(out, lineterminator="\n")
-        rows.writerow(BILL_COLUMNS)
+        has_co2 = any(billed.co2_ukg is not None for billed in bills)
+        rows.writerow((*BILL_COLUMNS, COLUMN) if has_co2 else BILL_COLUMNS)
         for billed in sorted(bills, key=lambda one: (one.meter_id, one.bill.start)):
             rows.writerow(billed.row())
 
@@ -168,22 +176,22 @@ def _rate_meter(pricing: Pricing, with_costs: bool, item: tuple[str, Intervals])
     meter_id, data = item
     history = pricing.rate(data)
     currency = pricing.versions[0].currency
-    costs = _cost_rows(meter_id, history, currency) if with_costs else None
-    return Rated(meter_id, len(data.start_ms), list(_billed(meter_id, history, currency)), costs)
+    co2 = None if pricing.emissions is None else emitted(history, pricing.emissions)
+    costs = _cost_rows(meter_id, history, currency, co2) if with_costs else None
+    return Rated(meter_id, len(data.start_ms), list(_billed(meter_id, history, currency, co2)), costs)
 
 
-def _billed(meter_id: str, history: History, currency: str) -> Iterator[BilledCycle]:
+def _billed(meter_id: str, history: History, currency: str, co2: Ints | None) -> Iterator[BilledCycle]:
     """Yield the bills of a meter, each with the energy of its readings."""
     data = history.intervals
     for number, bill in enumerate(history.bills):
         rows = history.segment == number
-        yield BilledCycle(
-            meter_id, bill, currency, int(data.import_ukwh[rows].sum()), int(data.export_ukwh[rows].sum())
-        )
+        energy = int(data.import_ukwh[rows].sum()), int(data.export_ukwh[rows].sum())
+        yield BilledCycle(meter_id, bill, currency, *energy, None if co2 is None else int(co2[rows].sum()))
 
 
-def _cost_rows(meter_id: str, history: History, currency: str) -> pa.RecordBatch:
-    """Return a row for each reading: its energy, tariff version, TOU period, billing cycle and costs."""
+def _cost_rows(meter_id: str, history: History, currency: str, co2: Ints | None) -> pa.RecordBatch:
+    """Return a row for each reading: its energy, tariff version, TOU period, billing cycle, costs, and CO2 if known."""
     data, count = history.intervals, len(history.intervals.start_ms)
     total = np.sum([history.costs[line] for line in LINES], axis=0)
     columns = {
@@ -203,6 +211,7 @@ def _cost_rows(meter_id: str, history: History, currency: str) -> pa.RecordBatch
         "cost": decimals(total),
         **{name: decimals(history.costs[line]) for name, line in OTHER_COLUMNS.items()},
         "currency": _repeated([currency], np.zeros(count, np.int64)),
+        **({} if co2 is None else {COLUMN: decimals(co2)}),
     }
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 

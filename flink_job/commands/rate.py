@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -48,6 +49,10 @@ CycleStarts = Annotated[
 Prices = Annotated[
     list[str] | None, typer.Option(help="NAME=FILE: a price series (CSV, Octopus or PVPC) that a tariff refers to.")
 ]
+Emissions = Annotated[
+    list[str] | None,
+    typer.Option(help="File of grams of CO2 per kWh over time, in a format of --prices: adds the column co2_kg."),
+]
 AnyDate = Annotated[bool, typer.Option(help="Rate readings of any date by the newest tariff version.")]
 Chart = Annotated[Path | None, typer.Option(help="Write a chart to this file: .png, .svg or .pdf.")]
 MaxPowerKw = Annotated[
@@ -89,6 +94,7 @@ def rate(
     chart: Chart = None,
     contracts: Contracts = None,
     by: By = "day",
+    emissions: Emissions = None,
 ) -> None:
     """Compute bills and costs of readings, from files.
 
@@ -97,15 +103,17 @@ def rate(
     URDB tariff are calendar months.
 
     With --contracts, each supply point has one bill, with the coincident peak of its mains, and shares.csv has the
-    part of each meter in it.
+    part of each meter in it. With --emissions, costs and bills have the CO2 of the imported energy.
 
     \b
       python -m flink_job rate --tariff sample_data/tariffs/eur-demand.json \\
         --readings sample_data/year.csv.gz --timezone Etc/GMT-1 --any-date \\
         --out out --chart out/bills.png
     """
+    from flink_job.billing.emissions import EMISSIONS
     from flink_job.billing.notices import notices
     from flink_job.billing.run import rate_meters, write_results
+    from flink_job.tariffs.series import read_series
 
     files = [*readings, *(more or ())]
     if contracts:
@@ -113,6 +121,8 @@ def rate(
 
         if by not in ("day", "interval"):
             fail(f"--by {by}: it is day or interval")
+        if emissions:
+            fail("--emissions: not with --contracts; rate the meters without it")
         with explained():
             most_uw = None if max_power_kw is None else _highest_power(max_power_kw, "")
             rate_supplies(contracts, tariff, files, timezone, prices, out, by == "day", most_uw)
@@ -122,6 +132,8 @@ def rate(
     started = time.monotonic()
     with explained():
         pricing = make_pricing(tariff, timezone, currency, cycle_day, cycle_start, prices, contracted_kw, any_date)
+        if emissions:
+            pricing = replace(pricing, emissions=read_series(EMISSIONS, emissions, timezone))
         most_uw = _highest_power(max_power_kw, contracted_kw)
         found = read(files, ZoneInfo(pricing.terms.zone.key), most_uw)
         with progress_bar("rating", found.count) as progress:
