@@ -15,6 +15,7 @@ from flink_job.commands.alerts import commands as alerts_commands
 from flink_job.commands.console import counted
 from flink_job.commands.console import fail as _fail
 from flink_job.commands.explain import explain
+from flink_job.commands.imports import import_files
 from flink_job.commands.optimise import optimise_contract
 from flink_job.commands.period import From, To, day_of
 from flink_job.commands.settle import settle
@@ -32,6 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command("import")(import_files)
 app.command("rate")(rating.rate)
 app.command("compare")(rating.compare)
 app.command("settle")(settle)

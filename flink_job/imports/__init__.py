@@ -1,0 +1,1 @@
+"""Imports: turns exports of portals and loggers into readings, by profiles or by a map of the user."""

@@ -1,0 +1,90 @@
+"""Reads a file of any known format: its content, its profile, and its readings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from flink_job.imports.content import decoded, is_workbook, unpacked
+from flink_job.imports.convert import MOST_KW, Imported, convert
+from flink_job.imports.detect import Detected, detected, inferred, profiles
+from flink_job.imports.model import FileError, Map, Profile, Quantity, Sheet, Stamp, map_of
+from flink_job.imports.workbook import sheet_of_parquet, sheet_of_workbook
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Options of a command that answer what a file leaves open; empty: not stated."""
+
+    meter: str = ""
+    timezone: str = ""
+    standard_time: bool = False
+    interval: str = ""
+    stamp: Stamp | None = None
+    unit: str = ""
+    kind: str = ""
+    time_format: str = ""
+    decimal: str = ""
+    most_kw: float = MOST_KW
+
+
+def map_named(profile: str, map_file: Path | None) -> Map | None:
+    """Return the stated profile or map, or None. Raises FileError."""
+    if profile and map_file:
+        raise FileError("--profile and --map exclude each other: a map says everything itself")
+    if map_file:
+        try:
+            text = map_file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise FileError(f"{map_file}: no such map") from None
+        return map_of(text, str(map_file))  # type: ignore[no-any-return]
+    if profile and profile not in profiles():
+        raise FileError(f"--profile {profile}: it is one of {', '.join(profiles())}")
+    return profiles()[profile] if profile else None
+
+
+def read_file(name: str, data: bytes, stated: Map | None, answers: Answers) -> Imported:
+    """Return the readings of a file. Raises FileError, and UndecidedError if it can be read in two ways."""
+    found = _sheet(name, unpacked(name, data), stated)
+    meaning = answered(found.map, answers, found.sheet)
+    result = convert(name, found.sheet, meaning, answers.most_kw)
+    profile = f"{found.map.name}: {found.title}" if isinstance(found.map, Profile) else found.title
+    result.said = {"profile": profile} | result.said
+    return result
+
+
+def _sheet(name: str, data: bytes, stated: Map | None) -> Detected:
+    if is_workbook(data) or data.startswith(b"PAR1"):
+        sheet = sheet_of_workbook(name, data) if is_workbook(data) else sheet_of_parquet(name, data)
+        return Detected(sheet, stated or inferred(name, sheet), "columns by their names" if stated is None else "map")
+    text, encoding = decoded(name, data, stated.csv.encoding if stated else "")
+    found = detected(name, text, stated)
+    found.sheet.said["encoding"] = encoding
+    return found
+
+
+def answered(found: Map, answers: Answers, sheet: Sheet) -> Map:
+    """Return a map with the answers of the user in place of its own."""
+    changes: dict[str, Any] = {}
+    if answers.meter:
+        changes["meter_id"] = answers.meter
+    for key, value in (("timezone", answers.timezone), ("interval", answers.interval), ("stamp", answers.stamp)):
+        if value:
+            changes[key] = value
+    if answers.standard_time:
+        changes["fixed_offset"] = True
+    if answers.unit or answers.kind:
+        changes["columns"] = {name: _answered(quantity, answers) for name, quantity in found.columns.items()}
+    if answers.time_format and found.time:
+        changes["time"] = msgspec.structs.replace(found.time, format=answers.time_format)
+    if answers.decimal:
+        changes["csv"] = msgspec.structs.replace(found.csv, decimal=answers.decimal)
+    return msgspec.structs.replace(found, **changes)
+
+
+def _answered(quantity: Quantity, answers: Answers) -> Quantity:
+    unit = answers.unit or quantity.unit
+    return msgspec.structs.replace(quantity, unit=unit, kind=answers.kind or quantity.kind)
