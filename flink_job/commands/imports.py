@@ -90,16 +90,21 @@ def import_files(
 
 def _read(name: str, stated: object, answers: object) -> Imported:
     from flink_job.imports.reader import read_file
+
+    with errors.status(f"reading {name}"):
+        return read_file(name, _bytes(name), stated, answers)  # type: ignore[arg-type]
+
+
+def _bytes(name: str) -> bytes:
     from flink_job.io.records import InputError, open_input
 
     try:
-        with errors.status(f"reading {name}"), open_input(name) as raw:
-            data = raw.read()
+        with open_input(name) as raw:
+            return raw.read()
     except (FileNotFoundError, IsADirectoryError):
         raise InputError(f"{name}: no such file") from None
     except OSError as error:
         raise InputError(f"{name}: {error.strerror}") from None
-    return read_file(name, data, stated, answers)  # type: ignore[arg-type]
 
 
 def _show(name: str, result: Imported) -> None:

@@ -15,7 +15,7 @@ from flink_job.metering.units import MEASURED_CHANNELS, MICRO, to_micro
 
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?$"
 _SAMPLE = 5000
-#: Largest quantity in which a float tells 1e-6 apart.
+#: Largest quantity of which a float has six decimals.
 LARGEST = 1e9
 #: Factor to kWh or kvarh of an energy, and of a power over one hour.
 ENERGY = {"Wh": "0.001", "kWh": "1", "MWh": "1000", "GWh": "1000000", "varh": "0.001", "kvarh": "1", "Mvarh": "1000"}

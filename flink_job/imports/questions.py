@@ -1,4 +1,4 @@
-"""What a file leaves open: every question is asked at once, with the option that answers it."""
+"""Questions that a file leaves open: all are asked at once, with the option that answers each."""
 
 from __future__ import annotations
 

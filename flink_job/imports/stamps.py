@@ -77,7 +77,7 @@ def _parsed(values: pd.Series, form: str) -> tuple[Any, bool]:
 
 
 def format_of(values: list[str], questions: Questions) -> str:
-    """Return the format of texts; asks if day and month cannot be told apart, or if no format is known."""
+    """Return the format of texts; asks if day and month may be exchanged, or if no format is known."""
     if not values:
         return "iso"
     sample = values[:: max(1, len(values) // 500)]

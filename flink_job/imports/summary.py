@@ -1,4 +1,4 @@
-"""What was understood of a file, in words; and the readings of several files together."""
+"""Facts that were understood of a file, in words; and the readings of several files together."""
 
 from __future__ import annotations
 

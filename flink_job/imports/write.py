@@ -78,8 +78,7 @@ def _value(channel: str, micro: int) -> str:
 def decimal_text(micro: int) -> str:
     """Return an integer of 1e-6 as a decimal number without trailing zeros."""
     whole, rest = divmod(abs(micro), 1_000_000)
-    sign = "-" if micro < 0 else ""
-    return f"{sign}{whole}.{rest:06d}".rstrip("0").rstrip(".")
+    return f"{'-' if micro < 0 else ''}{whole}{f'.{rest:06d}'.rstrip('0') if rest else ''}"
 
 
 def _write_parquet(frame: pd.DataFrame, target: Path) -> None:

@@ -1,4 +1,4 @@
-"""What makes a first conversion silently wrong is found and said, or asked; nothing is guessed."""
+"""Traps of a first conversion are found and said, or asked; nothing is guessed."""
 
 from __future__ import annotations
 
