@@ -53,6 +53,9 @@ def energy_amount(tariff: Tariff, basis: Basis, state: State, billed_ukw: Ints |
             for tiers, energy in zip(tariff.energy, state.imported_ukwh, strict=False)
             for tier, block in zip(tiers, _blocks(tariff, basis, tiers, energy, billed_ukw), strict=True)
         ]
+        if tariff.tiers_each_day:
+            prices = [tier.price_e9 for tiers in tariff.energy for tier in tiers]
+            terms = [times(energy, price) for energy, price in zip(state.day_tier_ukwh, prices, strict=True)]
         if not tariff.has_tiers:
             return round_div(total([*terms, *_adjusted(tariff, state)]), TO_MICRO)
         return _with_adjustments(tariff, state, round_div(total(terms), TO_MICRO))

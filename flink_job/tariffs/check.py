@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flink_job.tariffs.bill_lines import CHARGES
-from flink_job.tariffs.model import ALL_HOURS
+from flink_job.tariffs.model import ALL_HOURS, EACH_DAY
 
 
 def inconsistencies(document: Mapping[str, Any]) -> Iterator[str]:
@@ -32,6 +32,11 @@ def inconsistencies(document: Mapping[str, Any]) -> Iterator[str]:
         yield "reactive/over: not by interval where exports are netted; give period or periods"
     yield from _net_metering(document)
     yield from _low_use(document)
+    if document.get("energy", {}).get("tier_unit") == EACH_DAY:
+        if document.get("tier_rule", "per_period") != "per_period":
+            yield f"energy/tier_unit: {EACH_DAY!r} is for tier_rule per_period: periods fill their own tiers"
+        if document.get("export", {}).get("rule") == "net_metering":
+            yield f"energy/tier_unit: {EACH_DAY!r} is not for net_metering, which nets over the cycle"
     if "interval_s" in reactive and reactive.get("over") != "interval":
         yield "reactive/interval_s: only with `over` interval"
     if "cap" in document and document.get("tier_rule") == "chronological":

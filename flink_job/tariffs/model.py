@@ -15,6 +15,7 @@ from flink_job.tariffs.calendar import Calendar
 ALL_HOURS = "all"
 
 DAILY_UNITS = ("kWh daily", "kWh/kW daily")
+EACH_DAY = "kWh each day"
 PER_KW_UNITS = ("kWh/kW", "kWh/kW daily")
 
 
@@ -298,6 +299,11 @@ class Tariff:
     def tier_daily(self) -> bool:
         """True if tier bounds are per day."""
         return self.tier_unit in DAILY_UNITS
+
+    @property
+    def tiers_each_day(self) -> bool:
+        """True if each day fills tiers by itself."""
+        return self.tier_unit == EACH_DAY and self.has_tiers
 
     @property
     def has_tiers(self) -> bool:

@@ -80,6 +80,8 @@ DEMAND, NET, REACTIVE, DAY = 0, 1, 2, 3
 COVERED, INTERVAL = 255, 254
 #: Families of groups: active and reactive energy of the intervals of a free share of reactive energy, by TOU period.
 ACTIVE_OF, REACTIVE_OF = 240, 241
+#: Family of groups: energy of days, by TOU period.
+DAY_ENERGY = 242
 _E9 = 1_000_000_000
 #: Time that has readings of meters with different intervals is added up in steps that divide these [ms].
 _STEP_MS = 300_000
@@ -103,7 +105,7 @@ class DemandPart(NamedTuple):
 
 
 class EnergyPart(NamedTuple):
-    """A part of a reading in one TOU period: [from_ms, to_ms) of the reading, and its local month (0-11).
+    """A part of a reading in one TOU period: [from_ms, to_ms) of the reading, local month (0-11) and start of the day.
 
     `price_e9`: dynamic price [1e-9 currency per kWh]; `is_estimated`: it is not the price of this part, which is not
     known yet.
@@ -115,6 +117,7 @@ class EnergyPart(NamedTuple):
     month: int = 0
     price_e9: int = 0
     is_estimated: bool = False
+    day_ms: int = 0
 
 
 class Placed(NamedTuple):
@@ -171,6 +174,7 @@ class BillPlan:
             "blocks": len(self.blocks),
             "excess": len(self.excess_u) * (2 if self.adds_squares else 1),
             "dynamic": 3 if tariff.dynamic else 0,
+            "day_tiers": sum(map(len, tariff.energy)) if tariff.tiers_each_day else 0,
             "above": periods if tariff.reactive and tariff.reactive.over == "interval" else 0,
         }
         ends = [0, *accumulate(counts.values())]
@@ -229,6 +233,8 @@ class BillPlan:
         if self.of["dynamic"]:
             amount, _, estimated = self.of["dynamic"]
             charge += product(amount, each.price_e9) + (add(estimated) if each.is_estimated else b"")
+        if self.of["day_tiers"]:
+            charge += group(DAY_ENERGY, each.day_ms + each.period) + self._in_tiers(each.period)
         sold = add(self.of["exported"][each.period])
         if not self.tariff.is_netted:
             bought, given = (self._measured(q, pool, bool(cut)) + cut for q in (Quantity.IMPORT, Quantity.EXPORT))
@@ -237,6 +243,14 @@ class BillPlan:
         if self.tariff.export.netting == "hour":
             netted += group(NET, (reading.start_ms + each.from_ms) // _HOUR_MS * _HOUR_MS + each.period)
         return netted + keep() + positive() + charge + recall() + negate() + positive() + sold
+
+    def _in_tiers(self, period: int) -> bytes:
+        """Return the updates by the energy of a day, which fills the tiers of its period."""
+        slot = self.of["day_tiers"].start + sum(len(tiers) for tiers in self.tariff.energy[:period])
+        bounds = [0, *(tier.bound_u or 0 for tier in self.tariff.energy[period])]
+        return b"".join(
+            block(slot + number, low, max(high - low, 0)) for number, (low, high) in enumerate(pairwise(bounds))
+        )
 
     def _above(self, reading: Placed, each: EnergyPart, pool: _Pool | None, cut: bytes) -> bytes:
         """Return the updates by reactive energy above the free share of the energy of its interval and TOU period."""
@@ -331,7 +345,7 @@ class BillPlan:
         def taken(name: str) -> tuple[Ints, ...]:
             return tuple(slots[self.of[name].start : self.of[name].stop])
 
-        names = ("reactive", "capacitive", "months", "blocks", "excess", "dynamic", "above")
+        names = ("reactive", "capacitive", "months", "blocks", "excess", "dynamic", "above", "day_tiers")
         peaks = taken("peaks")
         if self.tops:
             peaks = tuple(total(peaks[at : at + self.tops]) for at in range(0, len(peaks), self.tops))

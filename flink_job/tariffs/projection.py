@@ -17,7 +17,7 @@ from flink_job.tariffs.state import Basis, State
 
 Floats = NDArray[np.float64]
 #: Accumulators that are extrapolated in proportion to time.
-_SUMS = ("reactive_uvarh", "capacitive_uvarh", "month_ukwh", "block_ukwh", "dynamic", "above_uvarh")
+_SUMS = ("reactive_uvarh", "capacitive_uvarh", "month_ukwh", "block_ukwh", "dynamic", "above_uvarh", "day_tier_ukwh")
 
 
 def projected_bills(

@@ -105,7 +105,8 @@ class ContractTimeline:
         for (at_ms, period), (until_ms, _) in pairwise([*found, (end_ms, 0)]):
             month = self._month_at(at_ms) if has_months else 0
             price = self._dynamic_price(entry.tariff, at_ms, (until_ms - at_ms) // 1000)
-            parts.append(EnergyPart(period, at_ms - start_ms, until_ms - start_ms, month, *price))
+            day_ms = self.days.day_of(at_ms)[0] if entry.tariff.tiers_each_day else 0
+            parts.append(EnergyPart(period, at_ms - start_ms, until_ms - start_ms, month, *price, day_ms))
         return parts
 
     def _month_at(self, instant_ms: int) -> int:

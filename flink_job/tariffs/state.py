@@ -29,7 +29,8 @@ class State(NamedTuple):
     day's peak in each tier of each demand slot [1e-6 kWh]; `excess`, of demand above the contracted power, by period
     (see flink_job.tariffs.plan); `dynamic`, the charge at dynamic prices, as quotient and remainder of 1e9 of 1e-15
     currency, and the energy whose price was not known [1e-6 kWh]; `above_uvarh[p]`, reactive energy above the
-    free share of its interval [1e-6 kvarh].
+    free share of its interval [1e-6 kvarh]; `day_tier_ukwh`, sums over days of the imported energy of each TOU period
+    in each of its tiers [1e-6 kWh].
     """
 
     imported_ukwh: tuple[Ints, ...]
@@ -43,6 +44,7 @@ class State(NamedTuple):
     excess: tuple[Ints, ...] = ()
     dynamic: tuple[Ints, ...] = ()
     above_uvarh: tuple[Ints, ...] = ()
+    day_tier_ukwh: tuple[Ints, ...] = ()
 
     def at(self, index: int) -> State:
         """Return the accumulators of one element, shape (1,); `time_ms` is unchanged."""

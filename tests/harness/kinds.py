@@ -246,6 +246,11 @@ STREAMED: dict[str, dict[str, Any]] = {
         },
         "taxes": TAXES,
     },
+    "tiers of each day": tiered("per_period", "kWh each day", "2", "5"),
+    "tiers of each day, netted by the hour": {
+        **tiered("per_period", "kWh each day", "1.5", "3"),
+        "export": {**TWO_PRICES["export"], "rule": "net_billing", "netting": "hour"},
+    },
     "daily sliding demand": {**TWO_PRICES, "demand": {**DEMAND, "window_s": 1800, "slide_s": 900, "daily": True}},
     "contracted power": {**TWO_PRICES, "contracted_power": POWER},
     "contracted power and sliding demand": {

@@ -9,7 +9,7 @@ import numpy as np
 from flink_job.tariffs.charges import balanced, tier_blocks, tier_bounds
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.explain.terms import SERIES, Term, Terms, e9, micro
-from flink_job.tariffs.history.energy import dynamic_prices, filled_tiers
+from flink_job.tariffs.history.energy import day_tiers, dynamic_prices, filled_tiers
 from flink_job.tariffs.history.export import charged_before, net_balances
 from flink_job.tariffs.history.workings import Workings
 from flink_job.tariffs.model import Tariff
@@ -28,6 +28,8 @@ def energy_terms(workings: Workings, at: int) -> Terms:
         found = _by_period(workings, at)
     elif tariff.tier_rule == "chronological":
         found = _in_order(workings, at, context.data.import_ukwh, "price_e9")
+    elif tariff.tiers_each_day:
+        found = _each_day(workings, at)
     else:
         found = _tiered(workings, at, _sums(workings, at, imported), "")
     return {**found, **_adjustments(workings, at, imported), **_dynamic(workings, at, imported)}
@@ -77,6 +79,16 @@ def _by_period(workings: Workings, at: int) -> dict[str, Term]:
         f"{p} 0": Term.product(tariff.periods[p], micro(kwh), _KWH, e9(tariff.energy[p][0].price_e9))
         for p, kwh in enumerate(sums)
     }
+
+
+def _each_day(workings: Workings, at: int) -> dict[str, Term]:
+    """Return the energy of all days in each tier of each TOU period."""
+    tariff, running, found = workings.chain.tariff, iter(day_tiers(workings.chain)), {}
+    for p, tiers in enumerate(tariff.energy):
+        for number, tier in enumerate(tiers):
+            label = f"{tariff.periods[p]}, tier {number + 1} of each day"
+            found[f"{p} {number}"] = Term.product(label, micro(int(next(running)[at])), _KWH, e9(tier.price_e9))
+    return found
 
 
 def _tiered(workings: Workings, at: int, sums: list[int], note: str) -> dict[str, Term]:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from flink_job.metering.local_days import local_days
 from flink_job.tariffs.charges import TO_MICRO, energy_amount, tier_blocks, tier_bounds
 from flink_job.tariffs.exact import Ints, running_round_div, times, total
-from flink_job.tariffs.history.intervals import with_close
+from flink_job.tariffs.history.intervals import previous_by, running_by, with_close
 from flink_job.tariffs.history.segment_context import SegmentContext
 from flink_job.tariffs.model import PER_KW_UNITS, Dynamic
 from flink_job.tariffs.prices import PriceError, dynamic_price
@@ -24,7 +25,12 @@ def energy_line(context: SegmentContext, billed_ukw: Ints) -> Ints:
     if tariff.tier_rule == "chronological":
         energy = context.data.import_ukwh
         return _sum(total([filled(context, energy, billed_ukw, "price_e9"), times(energy, _extra_price(context))]))
-    amount = tiered_amount(context, _by_period(context), billed_ukw)
+    if tariff.tiers_each_day:
+        amount = energy_amount(
+            tariff, context.basis, State(_by_period(context), (), (), day_tier_ukwh=day_tiers(context))
+        )
+    else:
+        amount = tiered_amount(context, _by_period(context), billed_ukw)
     extra = _extra_price(context)
     return amount + _sum(times(context.data.import_ukwh, extra)) if extra.any() else amount
 
@@ -32,6 +38,20 @@ def energy_line(context: SegmentContext, billed_ukw: Ints) -> Ints:
 def tiered_amount(context: SegmentContext, energies: tuple[Ints, ...], billed_ukw: Ints) -> Ints:
     """Return the charge of running energies by TOU period, for tier rules that do not depend on order."""
     return energy_amount(context.tariff, context.basis, State(energies, (), ()), billed_ukw)
+
+
+def day_tiers(context: SegmentContext) -> tuple[Ints, ...]:
+    """Return the running sums over days of the energy of each TOU period in each of its tiers, shape (n + 1,)."""
+    data, period = context.data, context.period
+    key = local_days(context.terms.zone.key).days_at(data.start_ms)[0] + period
+    of_day = running_by(key, data.import_ukwh)
+    before = previous_by(key, of_day)
+    found = []
+    for p, tiers in enumerate(context.tariff.energy):
+        bounds = [None if tier.bound_u is None else np.array(tier.bound_u) for tier in tiers]
+        for high, low in zip(tier_blocks(bounds, of_day), tier_blocks(bounds, before), strict=True):
+            found.append(with_close(np.cumsum(np.where(period == p, high - low, 0))))
+    return tuple(found)
 
 
 def filled(context: SegmentContext, energy: Ints, billed_ukw: Ints, price: str) -> Ints:

@@ -37,6 +37,15 @@ def per_kw(rule: str, unit: str, bound: str) -> dict[str, Any]:
     }
 
 
+def test_each_day_fills_its_tiers_by_itself() -> None:
+    # 10 kWh a day at 0.10, the rest at 0.30: 4, and 14 kWh of the next day; pooled over 31 days they are 18 x 0.10.
+    energy = {"tier_unit": "kWh each day", "periods": {"all": tiers("0.10", "0.30", bounds=("10",))}}
+    readings = ((at("2026-01-10"), 4), (at("2026-01-11", 1), 9), (at("2026-01-11", 23), 5))
+    assert amounts(rated({"energy": energy}, *readings), "energy") == [Decimal("0.4") + 1 + 4 * Decimal("0.3")]
+    pooled = {**energy, "tier_unit": "kWh daily"}
+    assert amounts(rated({"energy": pooled}, *readings), "energy") == [Decimal("1.8")]
+
+
 # 20 kWh from 1 to 2 and 60 kWh from 13 to 14 o'clock: the peak is 60 kW.
 LOAD = ((at("2026-01-10", 1), 20), (at("2026-01-10", 13), 60))
 
