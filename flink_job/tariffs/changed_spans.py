@@ -10,10 +10,11 @@ from flink_job.metering.changes import zone_of
 from flink_job.metering.contract import Contract, ContractError
 from flink_job.metering.groups import parse_attached
 from flink_job.metering.zones import local_midnight_ms, zone_named
-from flink_job.tariffs.expected import FOREVER_MS
 from flink_job.tariffs.supply_places import Span, spans_of
 from flink_job.tenants import plain
 
+#: End of a span without an end [epoch ms]: the last day that tables can have, 9999-12-31.
+LAST_MS = 253_402_214_400_000
 #: Separates the fields of an encoded span; it cannot be part of a path.
 SEPARATOR = "\x1e"
 
@@ -47,7 +48,7 @@ def changed_spans(document: str, previous: str | None, tenant: str, now_ms: int)
         return []
     starts = sorted({0} | {max(0, ms) for ms in (*latest.starts_ms, *before.starts_ms)})
     found: list[ChangedSpan] = []
-    for from_ms, until_ms in zip(starts, [*starts[1:], FOREVER_MS], strict=True):
+    for from_ms, until_ms in zip(starts, [*starts[1:], LAST_MS], strict=True):
         now, then = latest.at(from_ms), before.at(from_ms)
         fields = tuple(name for name in now if now[name] != then[name])
         if not fields or from_ms >= now_ms:

@@ -9,8 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flink_job.tariffs.changed_spans import changed_spans
-from flink_job.tariffs.expected import FOREVER_MS
+from flink_job.tariffs.changed_spans import LAST_MS, changed_spans
 
 DAYS = ("2026-01-01", "2026-02-01", "2026-03-01", "2026-04-01")
 
@@ -46,7 +45,7 @@ def test_a_first_contract_and_one_that_says_the_same_change_nothing() -> None:
 
 def test_another_tariff_from_a_past_day_changes_the_time_since() -> None:
     assert spans(contract(assigned("a", DAYS[0]), assigned("b", DAYS[2])), OLD) == [
-        (ms("2026-03-01"), FOREVER_MS, ("tariff_id",))
+        (ms("2026-03-01"), LAST_MS, ("tariff_id",))
     ]
 
 
@@ -65,11 +64,11 @@ def test_adjoining_spans_are_one_with_the_fields_of_both() -> None:
         assigned("b", DAYS[1]),
         changes=[{"valid_from": "2026-03-10", "multiplier": 2}],
     )
-    assert spans(latest, OLD) == [(ms("2026-01-01"), FOREVER_MS, ("tariff_id", "contracted_kw", "multiplier"))]
+    assert spans(latest, OLD) == [(ms("2026-01-01"), LAST_MS, ("tariff_id", "contracted_kw", "multiplier"))]
 
 
 def test_a_field_without_a_date_changes_all_time() -> None:
-    assert spans(contract(assigned("a", DAYS[0]), multiplier=40), OLD) == [(0, FOREVER_MS, ("multiplier",))]
+    assert spans(contract(assigned("a", DAYS[0]), multiplier=40), OLD) == [(0, LAST_MS, ("multiplier",))]
 
 
 def test_the_days_are_local_ones() -> None:
