@@ -78,10 +78,14 @@ def run(
         "build/state"
     ),
     savepoint: Annotated[str, typer.Option(help="Savepoint to restore a stream run from.")] = "",
+    max_rejected: Annotated[
+        float | None, typer.Option(min=0, max=100, help="Percent of rejected readings above which the exit code is 3.")
+    ] = None,
 ) -> None:
     """Run the job on files, or from Kinesis.
 
-    With --input: a bounded run from files to Parquet, without AWS. File order is the order of arrival.
+    With --input: a bounded run from files to Parquet, without AWS. File order is the order of arrival. Exit codes:
+    0 done, 1 records are missing, 2 an input cannot be read, 3 no reading has a cost, or too many were rejected.
 
     \b
       python -m flink_job run --input sample_data/readings.ndjson.gz \\
@@ -98,7 +102,7 @@ def run(
     configure_logging()
     if input:
         with report_errors(destination_from_environment().resolve_dsn(), "files"):
-            _run_files(input, contracts or [], tariffs, rules, output, tenant)
+            _run_files(input, contracts or [], tariffs, rules, output, tenant, max_rejected)
         return
     from flink_job.main import run_local
 
@@ -110,13 +114,22 @@ def run(
         run_local(settings, state_dir.resolve(), savepoint)
 
 
-def _run_files(inputs: list[str], contracts: list[str], tariffs: str, rules: str, output: str, tenant: str) -> None:
+def _run_files(
+    inputs: list[str],
+    contracts: list[str],
+    tariffs: str,
+    rules: str,
+    output: str,
+    tenant: str,
+    max_rejected: float | None,
+) -> None:
     from flink_job.alerts.registry import open_rule_registry
     from flink_job.batch.run import batch_settings, run_bounded
-    from flink_job.commands.run_report import BatchProgress, print_account
+    from flink_job.commands.run_report import USELESS, BatchProgress, print_account, print_fault
     from flink_job.dataflow.environment import MissingJarError
     from flink_job.io.records import InputError
     from flink_job.io.remote import uploaded
+    from flink_job.lake.database import LakeError
     from flink_job.tariffs.registry import open_registry
 
     missing = [
@@ -138,11 +151,14 @@ def _run_files(inputs: list[str], contracts: list[str], tariffs: str, rules: str
             _fail(registry.fault)
         with BatchProgress() as progress, uploaded(output) as folder:
             account = run_bounded(inputs, contracts, batch_settings(tariffs, rules, job, tenant), folder, progress)
-    except (InputError, MissingJarError, FileNotFoundError) as error:
+    except (InputError, LakeError, MissingJarError, FileNotFoundError) as error:
         _fail(str(error))
     print_account(account, output)
     if not account.closes:
         raise typer.Exit(1)
+    if fault := account.fault(max_rejected):
+        print_fault(fault, Path(output))
+        raise typer.Exit(USELESS)
 
 
 @app.command()

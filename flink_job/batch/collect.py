@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,6 +25,8 @@ _ARROW = {
     "TIMESTAMP(3)": pa.timestamp("ms"),
 }
 
+#: Folder for the files of a run before they replace those of an earlier one; queries ignore it.
+ASIDE = ".partial"
 #: Size of a block in which Arrow parses a file: a row, at most a Firehose record long, must fit into it.
 BLOCK_BYTES = 2 << 20
 
@@ -36,16 +39,38 @@ def arrow_schema(table: Table) -> pa.Schema:
 def collect(staged: Path, target: Path, written: Callable[[str, int], None]) -> dict[str, int]:
     """Convert `staged`/<output>/* to `target`/<output>/*.parquet. Returns the number of rows by output.
 
-    An output without rows gets one empty file, so that every table can be read. Files of an earlier run are deleted,
-    because two runs in a folder would be billed twice. `written` is called with each output and its number of rows.
+    An output without rows gets one empty file, so that every table can be read. Files of an earlier run are replaced,
+    because two runs in a folder would be billed twice, but only once all new files are written aside: a run that fails,
+    as on a full disk, leaves them. `written` is called with each output and its number of rows.
     """
+    aside = target / ASIDE
+    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        counts = _write_all(staged, aside, written)
+        for name in OUTPUTS:
+            _replace(aside / name, target / name)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return counts
+
+
+def _replace(new: Path, folder: Path) -> None:
+    """Put the files of a run in place of those of an earlier one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = sorted(new.glob("part-*.parquet"))
+    for file in files:
+        file.replace(folder / file.name)
+    for earlier in set(folder.glob("part-*.parquet")) - {folder / file.name for file in files}:
+        earlier.unlink()
+
+
+def _write_all(staged: Path, target: Path, written: Callable[[str, int], None]) -> dict[str, int]:
+    """Write the files of every output under `target`. Returns the number of rows by output."""
     counts = {}
     for name, table in OUTPUTS.items():
         counts[name] = 0
         folder = target / name
         folder.mkdir(parents=True, exist_ok=True)
-        for earlier in folder.glob("part-*.parquet"):
-            earlier.unlink()
         for number, rows in enumerate(_tables(staged / name, table)):
             pq.write_table(rows, folder / f"part-{number:05d}.parquet")
             counts[name] += rows.num_rows

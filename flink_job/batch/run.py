@@ -19,6 +19,9 @@ from flink_job.metering.framing import reading_count
 from flink_job.schemas import ACCOUNTED
 from flink_job.tenants import DEFAULT
 
+#: Outcomes of readings that are of no use in themselves.
+UNUSED = ("rejected", "unpriced", "duplicates")
+
 
 @dataclass(frozen=True)
 class Account:
@@ -31,6 +34,21 @@ class Account:
     def closes(self) -> bool:
         """Whether read = costs + duplicates + rejected + unpriced."""
         return self.read == sum(self.rows[name] for name in ACCOUNTED)
+
+    def fault(self, max_rejected: float | None = None) -> str:
+        """Return the reason why the run is of no use, or an empty text.
+
+        `max_rejected`: share of rejected readings above which it is [%].
+        """
+        if not self.read:
+            return "no reading was given"
+        if not sum(self.rows[name] for name in ACCOUNTED if name not in UNUSED):
+            outcomes = ", ".join(f"{self.rows[name]:,} {name}" for name in UNUSED if self.rows[name])
+            return f"none of {self.read:,} readings has a cost: {outcomes}"
+        share = 100 * self.rows["rejected"] / self.read
+        if max_rejected is not None and share > max_rejected:
+            return f"{share:.3g} % of the readings were rejected, more than {max_rejected:g} % (--max-rejected)"
+        return ""
 
 
 #: Number of readings below which a run ends before optimising JIT compilation pays off.

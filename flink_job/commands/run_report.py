@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 
+import pyarrow.parquet as pq
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -13,6 +16,10 @@ from flink_job.batch.run import Account
 from flink_job.schemas import ACCOUNTED, OUTPUTS
 
 console = Console()
+errors = Console(stderr=True)
+#: Exit code of a run of which no reading has a cost, or too many readings were rejected.
+USELESS = 3
+_REASONS = 5
 _PHASES = {
     "staged": "reading the input",
     "contracts": "reading contracts",
@@ -60,6 +67,24 @@ def print_account(account: Account, output: str) -> None:
         table.add_row(f"= {name}" if name == ACCOUNTED[0] else f"+ {name}", f"{account.rows[name]:,}")
     console.print(table)
     console.print(f"{account.rows['kpis']:,} KPI rows, {account.rows['alerts']:,} alert rows. Parquet under {output}/")
+
+
+def print_fault(fault: str, output: Path) -> None:
+    """Print the fault of a run, with the reasons of rejected and unpriced readings and the first of each."""
+    errors.print(fault, style="red", markup=False, highlight=False, soft_wrap=True)
+    for name in ("rejected", "unpriced"):
+        files = sorted((output / name).glob("*.parquet"))
+        columns = ["reason", "detail"] if name == "rejected" else ["reason"]
+        rows = [row for file in files for row in pq.read_table(file, columns=columns).to_pylist()]
+        for reason, count in Counter(row["reason"] for row in rows).most_common(_REASONS):
+            first = next(row.get("detail") for row in rows if row["reason"] == reason)
+            errors.print(
+                f"  {count:,} {name}: {reason}{f'; the first: {first}' if first else ''}",
+                style="red",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
 
 
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -14,7 +14,7 @@ import zlib
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 from urllib.parse import urlparse
 
 import msgspec
@@ -33,8 +33,8 @@ COPIED_BYTES = 1 << 20
 _LINE_LIMIT = MAX_LINE_BYTES + 1
 
 
-class _HeaderError(ValueError):
-    """A CSV file whose header is too long to be repeated in each record."""
+class _FormatError(ValueError):
+    """A file that is not in the format of its name, or a CSV file whose header is too long for each record."""
 
 
 class InputError(MeteringError, ValueError):
@@ -86,7 +86,7 @@ def records_in(name: str, raw: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     try:
         with gzip.open(raw) if name != plain else raw as stream:
             yield from reader(stream)  # type: ignore[arg-type]
-    except (EOFError, gzip.BadGzipFile, zlib.error, ParquetError, _HeaderError) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error, ParquetError, _FormatError) as error:
         raise InputError(f"{name}: {error}") from None
 
 
@@ -127,12 +127,40 @@ def _lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
             yield number, stripped
 
 
+def _json_records(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines of a file, or the elements of one array that extends over several lines, with their numbers."""
+    head = stream.readline(_LINE_LIMIT)
+    first = head.removeprefix(b"\xef\xbb\xbf").strip()
+    lines = _lines(cast(IO[bytes], _Resumed(head, stream)))
+    if not first.startswith(b"[") or first.endswith(b"]"):
+        yield from lines
+        return
+    try:
+        elements = msgspec.json.decode(b"\n".join(line for _, line in lines).strip(), type=list[msgspec.Raw])
+    except msgspec.DecodeError as error:
+        raise _FormatError(f"the array is not JSON ({error}): write one object a line") from None
+    for number, element in enumerate(elements, start=1):
+        yield number, b" ".join(bytes(element).split(b"\n"))
+
+
+class _Resumed:
+    """A stream whose first line has been read."""
+
+    def __init__(self, head: bytes, stream: IO[bytes]) -> None:
+        self.head, self.stream = head, stream
+
+    def readline(self, limit: int) -> bytes:
+        """Return the first line, then those of the stream."""
+        head, self.head = self.head, b""
+        return head or self.stream.readline(limit)
+
+
 def _csv_lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     """Yield (number, header and line) of each line, so that a record can be parsed alone; the bytes are unchanged."""
     lines = _lines(stream)
     _, header = next(lines, (0, b""))
     if len(header) > MAX_HEADER_BYTES:
-        raise _HeaderError(f"line 1: the header has more than {MAX_HEADER_BYTES} bytes")
+        raise _FormatError(f"line 1: the header has more than {MAX_HEADER_BYTES} bytes")
     for number, line in lines:
         yield number, CSV_ENVELOPE + header.removeprefix(b"\xef\xbb\xbf") + CSV_SEPARATOR + line
 
@@ -146,7 +174,7 @@ def _parquet_rows(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
 READERS: dict[str, Callable[[IO[bytes]], Iterator[tuple[int, bytes]]]] = {
     ".ndjson": _lines,
     ".jsonl": _lines,
-    ".json": _lines,
+    ".json": _json_records,
     ".csv": _csv_lines,
     ".parquet": _parquet_rows,
 }

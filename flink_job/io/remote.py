@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+from boto3.exceptions import Boto3Error
+from botocore.exceptions import BotoCoreError, ClientError
+
 from flink_job.io.kinesis import client
 from flink_job.io.records import COPIED_BYTES
 from flink_job.lake.database import LakeError
@@ -99,15 +102,38 @@ def _listed(s3: Any, bucket: str, prefix: str, delimiter: str = "", after: str =
 
 @contextlib.contextmanager
 def uploaded(uri: str) -> Iterator[Path]:
-    """Yield a temporary folder that is uploaded to s3://bucket/prefix on exit, or the local folder itself."""
+    """Yield a temporary folder that is uploaded to s3://bucket/prefix on exit, or the local folder itself.
+
+    Raises LakeError if the prefix cannot be written: before the body, or after it with the folder of the results.
+    """
     parsed = urlparse(uri)
     if parsed.scheme != "s3":
         Path(uri).mkdir(parents=True, exist_ok=True)
         yield Path(uri)
         return
-    with tempfile.TemporaryDirectory(prefix="lake-") as name:
-        yield Path(name)
-        s3 = client("s3")
-        for path in sorted(p for p in Path(name).rglob("*") if p.is_file()):
-            key = "/".join(part for part in (parsed.path.strip("/"), path.relative_to(name).as_posix()) if part)
+    s3, prefix = client("s3"), parsed.path.strip("/")
+    _check_writable(s3, parsed.netloc, prefix, uri)
+    folder = Path(tempfile.mkdtemp(prefix="lake-"))
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        key = "/".join(part for part in (prefix, path.relative_to(folder).as_posix()) if part)
+        try:
             s3.upload_file(str(path), parsed.netloc, key)
+        except (BotoCoreError, ClientError, Boto3Error) as error:
+            raise LakeError(f"{uri}: {error}. The results are kept in {folder}: copy them from there") from None
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check_writable(s3: Any, bucket: str, prefix: str, uri: str) -> None:
+    """Raise LakeError if no object can be written under the prefix, before there are results to lose."""
+    key = "/".join(part for part in (prefix, "_writable") if part)
+    try:
+        s3.put_object(Bucket=bucket, Key=key, Body=b"")
+    except (BotoCoreError, ClientError) as error:
+        raise LakeError(f"{uri}: cannot be written: {error}") from None
+    with contextlib.suppress(BotoCoreError, ClientError):
+        s3.delete_object(Bucket=bucket, Key=key)

@@ -200,15 +200,33 @@ def _quantities(record: ReadingRecord) -> dict[str, Decimal]:
         return {
             channel: _convert(channel, number, None, record.interval_s) for channel, number in record.values.items()
         }
+    _check_stated_unit(record)
     if record.register_kwh is not None:
         if record.channel != "import":
             raise ReadingError(Rejection.UNKNOWN_CHANNEL, f"register_kwh is for channel import, not {record.channel!r}")
         return {}
     if record.signed_kwh is not None:
+        if record.channel != "import":
+            raise ReadingError(
+                Rejection.UNKNOWN_CHANNEL, f"signed_kwh is import or export by its sign, not channel {record.channel!r}"
+            )
         # copy_abs and is_signed accept any number, including NaN; abs and < raise for some.
         channel = "export" if record.signed_kwh.is_signed() and record.signed_kwh else "import"
         return {channel: _convert(channel, record.signed_kwh.copy_abs(), "kWh", record.interval_s)}
     return {record.channel: _short_quantity(record)}
+
+
+def _check_stated_unit(record: ReadingRecord) -> None:
+    """Raise ReadingError if a record states another unit than the name of its quantity."""
+    if record.unit is None or record.value is not None:
+        return
+    name, unit = ("power_kw", "kW") if record.power_kw is not None else ("energy_kwh", "kWh")
+    if record.signed_kwh is not None or record.register_kwh is not None:
+        name = "signed_kwh" if record.signed_kwh is not None else "register_kwh"
+    if record.unit != unit:
+        raise ReadingError(
+            Rejection.UNKNOWN_UNIT, f"unit {record.unit!r} beside {name}, which is in {unit}: give value and unit"
+        )
 
 
 def _short_quantity(record: ReadingRecord) -> Decimal:

@@ -180,3 +180,24 @@ def test_the_demand_of_a_level_is_that_of_its_meters_at_one_time(tmp_path: Path)
 def test_a_folder_that_is_no_output_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LakeError, match="is not the output of a run"):
         open_lake(tmp_path)
+
+
+def test_a_run_that_fails_leaves_the_files_of_the_earlier_one(tmp_path: Path) -> None:
+    """The files of a run replace those of an earlier one only when all are written."""
+    (tmp_path / "none").mkdir()
+    collect(tmp_path / "none", tmp_path / "out", lambda name, count: None)
+    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.parquet")}
+
+    def fails(name: str, count: int) -> None:
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        collect(tmp_path / "none", tmp_path / "out", fails)
+    assert before and {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.parquet")} == before
+
+
+@pytest.mark.parametrize("text", ['[\n {"a": 1.10},\n {"a": 2}\n]\n', '[{"a": 1.10},\n{"a": 2}]'])
+def test_an_array_over_several_lines_has_a_record_for_each_element(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "f.json"
+    file.write_text(text, encoding="utf-8")
+    assert list(read_records(str(file))) == [(1, b'{"a": 1.10}'), (2, b'{"a": 2}')]
