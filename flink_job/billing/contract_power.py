@@ -127,8 +127,12 @@ def _is_proven(optimum: Optimum, bills: Sequence[Workings], found: Sequence[int]
     """Return True if the best bills are the present ones plus the difference of the sums that were minimised.
 
     Minimum bills and tax floors only add to these sums; if they add nothing, or the same, the minimum is that of the
-    bills. The difference may be as large as the roundings of the lines.
+    bills. The difference may be as large as the roundings of the lines. A demand of at least a share of the contracted
+    power, or a cap on charges with demand, is in no sum, so nothing is proven.
     """
+    tariffs = [workings.context.tariff for workings in bills]
+    if any(tariff.demand.minimum_share_e9 or tariff.cap is not None for tariff in tariffs):
+        return False
     unit = max(int(10 ** (6 - w.context.tariff.rounding.line_decimals)) for w in bills)
     summed = 0
     for name, index in zip(optimum.costs, found, strict=True):

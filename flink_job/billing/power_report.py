@@ -118,7 +118,7 @@ def power_summary(optimum: Optimum) -> Iterator[str]:
     if optimum.is_ascending:
         yield "power does not fall from a period to the next (--any-order: each by itself)"
     if not optimum.is_proven:
-        yield "a minimum bill, a tax floor or a change of tax interferes: cheapest of all steps before it, not proven"
+        yield "a minimum, a cap, a tax floor or a change of tax interferes: cheapest of all steps before it, not proven"
 
 
 def advice_table(advice: Advice) -> Table:

@@ -171,6 +171,13 @@ def test_a_minimum_bill_is_not_proven() -> None:
     assert any("not proven" in line for line in power_summary(found))
 
 
+def test_a_demand_by_the_contracted_power_is_not_proven() -> None:
+    """A demand of at least 90 % of the contracted power depends on it, too, beside the sums that are minimised."""
+    demand = {"window_s": 3600, "flat": [{"price": "1"}], "minimum_share": "0.9"}
+    found = optimise(metered({**contracted("maximeter", "10"), "demand": demand}, [JANUARY], [14]), KW)
+    assert not found.is_proven
+
+
 def test_errors_say_what_is_missing() -> None:
     with pytest.raises(ContractError, match="tariff t 1 has no contracted_power"):
         optimise(metered(FREE, [JANUARY], [1]), KW)
