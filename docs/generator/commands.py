@@ -59,7 +59,8 @@ def _leaves(path: str, command: Any) -> Iterator[tuple[str, Any]]:
         yield path, command
         return
     for name, child in command.commands.items():
-        yield from _leaves(f"{path} {name}", child)
+        if not child.hidden:  # another name of a command
+            yield from _leaves(f"{path} {name}", child)
 
 
 def _index() -> str:

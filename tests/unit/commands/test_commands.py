@@ -24,6 +24,8 @@ APPS = {"flink_job": app, "deploy": deploy_app, "deploy.local": local_app}
 def leaves(found: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """(words, command) of every command, groups among them."""
     for name, command in getattr(found, "commands", {}).items():
+        if command.hidden:  # another name of a command
+            continue
         yield (*path, name), command
         yield from leaves(command, (*path, name))
 
