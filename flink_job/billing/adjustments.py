@@ -117,6 +117,7 @@ def rows_of(adjustments: Sequence[Adjustment], windows: pd.DataFrame) -> pa.Tabl
     rows, of_rows = windows[inside], [by_key[key] for key in keys if key in by_key]
     micro = {name: rows[name].to_numpy("int64") for name in (*AMOUNTS, POWER, "streamed_cost", "exact_cost")}
     micro["cost"] = micro["exact_cost"] - micro["streamed_cost"]
+    reasons = {key: adjustment.why for key, adjustment in by_key.items()}
     starts = pa.array(rows["window_ms"].to_numpy("int64")).cast(pa.timestamp("ms"))
     days = pa.array(rows["day_start_ms"].to_numpy("int64")).cast(pa.timestamp("ms"))
     columns: dict[str, Any] = {
@@ -132,7 +133,7 @@ def rows_of(adjustments: Sequence[Adjustment], windows: pd.DataFrame) -> pa.Tabl
         **{name: pa.array(rows[name].to_numpy("int32")) for name in ("day_s", "interval_s", "readings")},
         "currency": [a.currency for a in of_rows],
         "is_open": pa.array([a.is_open for a in of_rows], pa.bool_()),
-        "reason": [a.why for a in of_rows],
+        "reason": [reasons[key] for key in keys if key in by_key],
         **{name: list(rows[name]) for name in ("site_path", "role", "cycle_start", "tariff_id", "tariff_version")},
     }
     names = [column.name for column in ADJUSTMENTS.columns]

@@ -11,9 +11,11 @@ import duckdb
 import numpy as np
 
 from flink_job.billing.adjustments import Key, Streamed
+from flink_job.billing.names import IS_SOURCE, METER, SUPPLY, TARIFF
 from flink_job.billing.overlaps import without_replaced
 from flink_job.billing.quarter_hours import prepare_windows
 from flink_job.billing.register_energy import Register, place_energy
+from flink_job.lake.database import read_view
 from flink_job.metering.bounds import MAX_RECORD_BYTES
 from flink_job.metering.changes import Places
 from flink_job.metering.contract import Contract
@@ -25,39 +27,42 @@ from flink_job.metering.units import to_micro
 from flink_job.tariffs.bill_lines import COST_COLUMNS
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.history import Intervals
-from flink_job.tenants import DEFAULT, SEPARATOR, plain
+from flink_job.tenants import plain
 
 _ANY_TIME_MS = 1 << 52
+#: Columns that settlement does not read.
+_UNUSED = ("quality", "device_id", "sequence_number", "tou_period", "shard", "record_position", "arrival", "costed_at")
+_QUANTITIES = ("energy_kwh", "export_kwh", "reactive_kvarh", "reactive_export_kvarh")
 
 
-def _qualified(column: str) -> str:
-    """Return the SQL expression of a name qualified by its tenant (flink_job.tenants.qualified)."""
-    return f"CASE WHEN tenant = '{DEFAULT}' THEN {column} ELSE tenant || chr({ord(SEPARATOR)}) || {column} END"
-
-
-_METER, _TARIFF = _qualified("meter_id"), _qualified("tariff_id")
-#: Rows of earlier releases have neither supply point nor role.
-_SUPPLY, _IS_SOURCE = _qualified("COALESCE(supply_point, meter_id)"), "COALESCE(role, 'main') IN ('main', 'part')"
+def hold_costs(connection: duckdb.DuckDBPyConnection) -> None:
+    """Read the table `costs` once, in place of the view, which finds the newest copy of each row in every query."""
+    connection.execute(f"CREATE TEMP TABLE costs AS SELECT * EXCLUDE ({', '.join(_UNUSED)}) FROM costs")
+    connection.execute(f"CREATE TEMP VIEW readings_15m AS {read_view('readings_15m')}")
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create temporary tables of intervals, register reads, unpriced readings, and streamed amounts for all meters."""
-    prepare_windows(connection, _METER, _SUPPLY)
+    """Create temporary tables of intervals, register reads, unpriced readings, and streamed amounts for all meters.
+
+    The quarter hours are without those of the meters in the table `steady`, if there is one.
+    """
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS steady (meter_id VARCHAR)")
+    prepare_windows(connection)
     _prepare_unpriced(connection)
     sums = ", ".join(f"SUM({charge})" for charge in COST_COLUMNS)
     connection.execute(
         f"""
         CREATE TEMP TABLE intervals AS
-        SELECT {_METER} AS meter_id, epoch_ms(interval_start) AS start_ms, MAX(revision),
+        SELECT {METER} AS meter_id, epoch_ms(interval_start) AS start_ms, MAX(revision),
           arg_max(interval_s, revision * {MAX_INTERVAL_S + 1} + interval_s),
-          SUM(energy_kwh), SUM(export_kwh), SUM(reactive_kvarh), SUM(reactive_export_kvarh)
+          {", ".join(f"CAST(SUM({name}) * 1000000 AS BIGINT)" for name in _QUANTITIES)}
         FROM costs GROUP BY tenant, costs.meter_id, interval_start
         """
     )
     connection.execute(
         f"""
         CREATE TEMP TABLE register_values AS
-        SELECT {_METER} AS meter_id, register_id, epoch_ms(interval_start) AS start_ms, r.interval_s, r.revision,
+        SELECT {METER} AS meter_id, register_id, epoch_ms(interval_start) AS start_ms, r.interval_s, r.revision,
           register_kwh, rollover_kwh, COALESCE(energy_kwh, 0) AS energy_kwh
         FROM register_reads AS r
         LEFT JOIN (SELECT tenant, reading_id, energy_kwh FROM costs) AS c USING (tenant, reading_id)
@@ -66,9 +71,9 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         f"""
         CREATE TEMP TABLE streamed AS
-        SELECT {_SUPPLY} AS supply_point, cycle_start, {_TARIFF} AS tariff_id, tariff_version,
+        SELECT {SUPPLY} AS supply_point, cycle_start, {TARIFF} AS tariff_id, tariff_version,
           COUNT(*), COUNT(*) FILTER (WHERE provisional), COUNT(*) FILTER (WHERE energy_kwh < 0), {sums}
-        FROM costs WHERE {_IS_SOURCE} GROUP BY ALL
+        FROM costs WHERE {IS_SOURCE} GROUP BY ALL
         """
     )
 
@@ -77,7 +82,7 @@ def _prepare_unpriced(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         f"""
         CREATE TEMP TABLE waiting AS
-        SELECT {_METER} AS meter_id, payload FROM unpriced ANTI JOIN costs USING (tenant, reading_id)
+        SELECT {METER} AS meter_id, payload FROM unpriced ANTI JOIN costs USING (tenant, reading_id)
         """
     )
 
@@ -89,14 +94,16 @@ def intervals_of(connection: duckdb.DuckDBPyConnection, contract: Contract) -> t
     revision replaces. The beginnings [epoch ms] are of those intervals whose exact energy from register reads differs
     from that of the stream. Raises OverlapError.
     """
-    rows = connection.execute(
-        "SELECT * EXCLUDE meter_id FROM intervals WHERE meter_id = ? ORDER BY start_ms",
-        [contract.meter_id],
-    ).fetchall()
-    found = {row[0]: [row[2], *(to_micro(quantity) for quantity in row[3:])] for row in rows}
+    costs = _intervals(connection, contract.meter_id)
+    unpriced = _unpriced(connection, contract)
+    if not unpriced and not _has_register(connection, contract.meter_id):
+        data = Intervals(costs[0], costs[2] * 1000, *costs[3:])
+        return without_replaced(plain(contract.meter_id), data, costs[1]), np.empty(0, dtype=np.int64)
+    rows = np.stack(costs, axis=1).tolist()
+    found = {row[0]: row[2:] for row in rows}
     costed = {row[0]: row[1] for row in rows}
     revisions = dict(costed)
-    for start, (interval_s, quantities) in _unpriced(connection, contract).items():
+    for start, (interval_s, quantities) in unpriced.items():
         newer = [at for at, (revision, _) in quantities.items() if revision > costed.get(start, -1)]
         if newer or start not in found:
             row = found.setdefault(start, [interval_s, 0, 0, 0, 0])
@@ -111,6 +118,18 @@ def intervals_of(connection: duckdb.DuckDBPyConnection, contract: Contract) -> t
     data = Intervals(columns[0], columns[1] * 1000, *columns[2:])
     revision = np.array([revisions.get(start, 0) for start in sorted(found)], dtype=np.int64)
     return without_replaced(plain(contract.meter_id), data, revision), others
+
+
+def _intervals(connection: duckdb.DuckDBPyConnection, meter_id: str) -> list[Ints]:
+    """Return (start [epoch ms], revision, length [s], quantities [1e-6]) of the costed intervals in order of time."""
+    sql = "SELECT * EXCLUDE meter_id FROM intervals WHERE meter_id = ? ORDER BY start_ms"
+    found = connection.execute(sql, [meter_id]).fetchnumpy()
+    return [np.asarray(column, dtype=np.int64) for column in found.values()]
+
+
+def _has_register(connection: duckdb.DuckDBPyConnection, meter_id: str) -> bool:
+    sql = "SELECT 1 FROM register_values WHERE meter_id = ? LIMIT 1"
+    return bool(connection.execute(sql, [meter_id]).fetchall())
 
 
 def _registers(
@@ -204,7 +223,7 @@ def meters_in(connection: duckdb.DuckDBPyConnection) -> set[str]:
     """Return the qualified names of the meters with readings that are billed, or wait for a price or a supply."""
     rows = connection.execute(
         f"""
-        SELECT DISTINCT {_METER} AS name FROM (
+        SELECT DISTINCT {METER} AS name FROM (
           SELECT tenant, meter_id FROM costs
           UNION SELECT tenant, meter_id FROM unpriced WHERE reason IN ('no_price', 'no_supply')
         )

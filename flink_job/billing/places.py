@@ -36,6 +36,11 @@ class MeterPlaces:
         """The meter, qualified by its tenant."""
         return self.contract.meter_id
 
+    @property
+    def known(self) -> list[Place]:
+        """The places in order of time."""
+        return self._spans[1]
+
     def at(self, starts_ms: NDArray[np.int64]) -> tuple[NDArray[np.object_], ...]:
         """Return (site paths, roles, paths of the meter upstream) of intervals, each of shape (n,)."""
         instants, places = self._spans

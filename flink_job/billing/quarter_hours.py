@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from flink_job.billing.names import METER, SUPPLY
 from flink_job.billing.places import MeterPlaces
 from flink_job.billing.power import WINDOW_MS, divided
 from flink_job.billing.rounding import without_rounding
@@ -45,38 +46,38 @@ def no_windows() -> pd.DataFrame:
     return pd.DataFrame({name: np.zeros(0, dtype=np.int64) for name in (*KEY, "interval_s", *_SUMS)})
 
 
-def prepare_windows(connection: duckdb.DuckDBPyConnection, meter: str, supply: str) -> None:
+def prepare_windows(connection: duckdb.DuckDBPyConnection) -> None:
     """Create temporary tables of streamed quarter hours, of their power, and of the place of each interval.
 
-    `meter` and `supply` are SQL expressions of the qualified names of the meter and its supply point.
+    The meters of the table `steady` are left out.
     """
     sums = ", ".join(f"CAST(SUM({name}) * 1000000 AS BIGINT) AS {name}" for name in AMOUNTS)
     place = "site_path, COALESCE(role, 'main') AS role, COALESCE(costs.upstream_path, '') AS upstream_path"
     connection.execute(
         f"""
         CREATE TEMP TABLE streamed_windows AS
-        SELECT {supply} AS supply_point, {meter} AS meter_id, {place},
+        SELECT {SUPPLY} AS supply_point, {METER} AS meter_id, {place},
           epoch_ms(interval_start) // {WINDOW_MS} * {WINDOW_MS} AS window_ms,
           epoch_ms(day_start) AS day_start_ms, day_s, cycle_start, tariff_id, tariff_version,
           MAX(interval_s) AS interval_s, CAST(COUNT(*) FILTER (WHERE is_first) AS BIGINT) AS readings,
           COUNT(*) AS {_RECORDS}, {sums}
-        FROM costs GROUP BY ALL
+        FROM costs WHERE {METER} NOT IN (SELECT meter_id FROM steady) GROUP BY ALL
         """
     )
     connection.execute(
         f"""
         CREATE TEMP TABLE streamed_power AS
-        SELECT {supply} AS supply_point, {meter} AS meter_id, {place}, epoch_ms(window_start) AS window_ms,
+        SELECT {SUPPLY} AS supply_point, {METER} AS meter_id, {place}, epoch_ms(window_start) AS window_ms,
           epoch_ms(day_start) AS day_start_ms, day_s, cycle_start, tariff_id, tariff_version,
           MAX(interval_s) AS interval_s, SUM(quarter_kwh) * 1000000 AS {POWER}
-        FROM readings_15m AS costs GROUP BY ALL
+        FROM readings_15m AS costs WHERE {METER} NOT IN (SELECT meter_id FROM steady) GROUP BY ALL
         """
     )
     connection.execute(
         f"""
         CREATE TEMP TABLE places AS
-        SELECT {meter} AS meter_id, epoch_ms(interval_start) AS start_ms, arg_min(site_path, revision) AS site_path
-        FROM costs GROUP BY tenant, costs.meter_id, interval_start
+        SELECT {METER} AS meter_id, epoch_ms(interval_start) AS start_ms, arg_min(site_path, revision) AS site_path
+        FROM costs WHERE {METER} NOT IN (SELECT meter_id FROM steady) GROUP BY tenant, costs.meter_id, interval_start
         """
     )
 

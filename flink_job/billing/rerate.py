@@ -17,10 +17,11 @@ import pyarrow as pa
 
 from flink_job.billing.adjustments import Adjustment, rows_of
 from flink_job.billing.contract_changes import Changes, newest_issued_at
-from flink_job.billing.measured import last_instant_ms, meters_in, prepare, supplies_in
+from flink_job.billing.measured import hold_costs, last_instant_ms, meters_in, prepare, supplies_in
 from flink_job.billing.places import first_mains
 from flink_job.billing.settled_shares import shared
 from flink_job.billing.settled_supply import Known, Settled, settle_supply, withdrawn
+from flink_job.billing.steady import prepare_steady
 from flink_job.errors import MeteringError
 from flink_job.lake.database import needed_tables, open_lake
 from flink_job.lake.selection import EVERYTHING, Selection
@@ -90,11 +91,14 @@ def rerate(
     """
     result = Rerated()
     with open_lake(lake, selection) as connection:
+        supplies, faults = supplies_of(contracts, terms or {})
+        mains = first_mains(contracts.values())
+        hold_costs(connection)
+        steady = prepare_steady(connection, supplies, contracts, mains)
         prepare(connection)
         changes = result.changes = Changes(connection)
         found, billed = meters_in(connection), supplies_in(connection)
-        supplies, faults = supplies_of(contracts, terms or {})
-        known = Known(registry, series, last_instant_ms(connection), contracts, first_mains(contracts.values()))
+        known = Known(registry, series, last_instant_ms(connection), contracts, mains, steady)
         result.problems = dict.fromkeys(sorted(found - contracts.keys()), "no contract")
         # A supply without a main has no bill, and its submeters no costs.
         faults = [of for of in faults if of.code != SupplyFault.NO_MAIN or of.supply_point in billed]

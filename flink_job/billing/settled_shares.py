@@ -40,12 +40,19 @@ def _table(rows: pa.Table, texts: Mapping[str, str]) -> pa.Table:
         **{name: rows[name] for name in rows.column_names},
         **{name: pa.array([value]).take(pa.array([0] * len(rows))) for name, value in texts.items()},
         **{name: pc.cast(rows[name], pa.string()) for name in ("supply_point", "meter_id", "site_path", "currency")},
-        **{name: pc.strftime(rows[name], "%Y-%m-%d") for name in ("local_date", "cycle_start")},
+        **{name: _iso(rows[name]) for name in ("local_date", "cycle_start")},
         "interval_start": starts,
-        "event_date": pc.strftime(starts, "%Y-%m-%d"),
+        "event_date": _iso(pc.cast(starts, pa.date32(), safe=False)),
         "is_open": rows["provisional"],
     }
     return pa.table({name: columns[name] for name in _NAMES}).cast(arrow_schema(SHARES))
+
+
+def _iso(dates: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return dates as YYYY-MM-DD; each of the few different ones is formatted once."""
+    coded = dates.dictionary_encode()
+    chunks = [pc.strftime(chunk.dictionary, "%Y-%m-%d").take(chunk.indices) for chunk in coded.chunks]
+    return pa.chunked_array(chunks, pa.string())
 
 
 class ShareFile:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -38,7 +38,7 @@ class Known:
     """Input of settlement beside the lake.
 
     `series` replace the price series of the registry. `until_ms`: end of the known data [epoch ms]. `mains`: see
-    flink_job.billing.places.first_mains.
+    flink_job.billing.places.first_mains. `steady`: see flink_job.billing.steady.
     """
 
     registry: TariffRegistry
@@ -46,6 +46,7 @@ class Known:
     until_ms: int
     contracts: Mapping[str, Contract]
     mains: Mapping[str, str]
+    steady: Collection[str] = ()
 
     def places(self, meter_id: str, streamed: Mapping[int, str]) -> MeterPlaces:
         """Return the places of a meter; `streamed`: its site paths in the stream."""
@@ -116,6 +117,8 @@ class _Settlement:
         if len(sources) > 1:
             counted |= sources
         for meter, data in sorted(counted.items()):
+            if meter in self.known.steady:
+                continue
             free = _without_costs(data, self.in_force, self.terms)
             exact.append(exact_rows(free, data.start_ms, self.zone, self._places(meter)))
         return adjusted_windows(self.connection, self.supply.supply_point, bearer, exact)
