@@ -6,13 +6,14 @@ from collections import Counter
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 
 from flink_job.commands import rate as rating
 from flink_job.commands.alerts import commands as alerts_commands
-from flink_job.commands.console import counted
+from flink_job.commands.console import counted, note
 from flink_job.commands.console import fail as _fail
 from flink_job.commands.explain import explain
 from flink_job.commands.imports import import_files
@@ -127,6 +128,8 @@ def _run_files(
     from flink_job.batch.run import batch_settings, run_bounded
     from flink_job.commands.run_report import USELESS, BatchProgress, print_account, print_fault
     from flink_job.dataflow.environment import MissingJarError
+    from flink_job.imports.accept import accepted
+    from flink_job.imports.model import FileError
     from flink_job.io.records import InputError
     from flink_job.io.remote import uploaded
     from flink_job.lake.database import LakeError
@@ -149,9 +152,12 @@ def _run_files(
         registry.refresh(0)
         if registry.fault:
             _fail(registry.fault)
-        with BatchProgress() as progress, uploaded(output) as folder:
-            account = run_bounded(inputs, contracts, batch_settings(tariffs, rules, job, tenant), folder, progress)
-    except (InputError, LakeError, MissingJarError, FileNotFoundError) as error:
+        with TemporaryDirectory() as aside, BatchProgress() as progress, uploaded(output) as folder:
+            files = accepted(inputs, Path(aside))
+            for line in files.notes:
+                note(line)
+            account = run_bounded(files.names, contracts, batch_settings(tariffs, rules, job, tenant), folder, progress)
+    except (FileError, InputError, LakeError, MissingJarError, FileNotFoundError) as error:
         _fail(str(error))
     print_account(account, output)
     if not account.closes:

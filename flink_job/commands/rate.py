@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -260,9 +261,14 @@ def read(names: Sequence[str], zone: ZoneInfo, most_uw: int) -> Readings:
     `most_uw`: highest power of a meter [1e-6 kW].
     """
     from flink_job.billing.inputs import read_readings
+    from flink_job.imports.accept import accepted
 
-    with errors.status("reading"):
-        found = read_readings(names, zone, most_uw)
+    with errors.status("reading"), TemporaryDirectory(prefix="imported-") as folder:
+        files = accepted(names, Path(folder))
+        found = read_readings(files.names, zone, most_uw)
+    found.rejected.update(files.refused)
+    for line in files.notes:
+        note(line)
     for code, count in found.rejected.most_common():
         note(f"{counted(count, 'record')} rejected: {code}")
     if found.duplicates:
