@@ -31,7 +31,7 @@ from flink_job.tenants import plain
 
 _ANY_TIME_MS = 1 << 52
 #: Columns that settlement does not read.
-_UNUSED = ("quality", "device_id", "sequence_number", "tou_period", "shard", "record_position", "arrival", "costed_at")
+_UNUSED = ("quality", "device_id", "sequence_number", "tou_period", "shard", "record_position", "arrival")
 _QUANTITIES = ("energy_kwh", "export_kwh", "reactive_kvarh", "reactive_export_kvarh")
 
 
