@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from flink_job.billing.columns import ReadingColumns
 from flink_job.billing.records import Registers, Rejects, read_reading_records
 from flink_job.billing.register_energy import Register, place_energy, with_registers
-from flink_job.billing.tables import COLUMNS, header_of, read_csv, read_parquet
+from flink_job.billing.tables import COLUMNS, TooLargeError, header_of, read_csv, read_parquet
 from flink_job.io.parquet import ParquetError, columns_in
 from flink_job.io.records import InputError, open_input
 from flink_job.metering.bounds import MAX_DETAIL
@@ -24,6 +24,11 @@ from flink_job.tariffs.history import Intervals
 
 #: Highest power of a meter of which nothing is known [1e-6 kW].
 DEFAULT_UW = highest_power_uw(None, (), Decimal(1))
+
+#: Fields of a record that a table of signed energy does not have: rows with them are read as records.
+RECORD_FIELDS = frozenset(
+    {"unit", "channel", "revision", "value", "energy_kwh", "power_kw", "register_kwh", "register_id", "schema_version"}
+)
 
 
 @dataclass
@@ -100,19 +105,39 @@ def _read(name: str, zone: ZoneInfo, rejects: Rejects, registers: Registers) -> 
         if suffix == ".csv":
             with open_input(name) as raw:
                 header = header_of(raw, gzipped).split(",")
-                if {"ts", "kwh"} <= set(header):
+                if {"ts", "kwh"} <= set(header) and not RECORD_FIELDS & set(header):
                     return read_csv(name, gzip.open(raw) if gzipped else raw, zone, header)  # type: ignore[arg-type]
         if suffix == ".parquet":
             with open_input(name) as raw:
-                if set(COLUMNS) <= set(columns_in(raw)):
+                columns = set(columns_in(raw))
+                if set(COLUMNS) <= columns and not RECORD_FIELDS & columns:
                     raw.seek(0)
                     return read_parquet(name, raw, zone)
     except (FileNotFoundError, IsADirectoryError):
         raise InputError(f"{name}: no such file") from None
     except (EOFError, gzip.BadGzipFile, zlib.error, ParquetError) as error:
         raise InputError(f"{name}: {error}") from None
-    except InputError:
-        raise
+    except InputError as error:
+        if suffix != ".csv" or isinstance(error, TooLargeError):
+            raise
+        return _by_record(name, error, rejects, registers)
     except Exception as error:  # an unexpected error is caused by the content of the file
         raise InputError(f"{name}: {type(error).__name__}: {error}"[:MAX_DETAIL]) from error
     return read_reading_records(name, rejects, int(time.time() * 1000), registers)
+
+
+def _by_record(name: str, fault: InputError, rejects: Rejects, registers: Registers) -> ReadingColumns:
+    """Read a table with a fault row by row, as the stream does: a bad cell rejects its row. Raises InputError.
+
+    The fault stands if no row is a reading, as with local times, which only a table has.
+    """
+    found, reads = Rejects(), Registers()
+    columns = read_reading_records(name, found, int(time.time() * 1000), reads)
+    if not len(columns.start_ms) or found.codes["no_offset"]:
+        raise fault
+    rejects.codes.update(found.codes)
+    rejects.first = rejects.first or found.first
+    for meter, own in reads.items():
+        for register, values in own.items():
+            registers.setdefault(meter, {}).setdefault(register, {}).update(values)
+    return columns

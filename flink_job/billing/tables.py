@@ -37,6 +37,10 @@ _CELLS = re.compile(r"CSV parse error: Row #(?P<line>\d+): Expected (?P<expected
 _EPOCH_SECONDS = 100_000_000_000
 
 
+class TooLargeError(InputError):
+    """A table that is too large when unpacked."""
+
+
 def read_csv(name: str, stream: IO[bytes], zone: ZoneInfo, header: Sequence[str]) -> ReadingColumns:
     """Read a CSV file; `header` has the column names. Raises InputError; the message names file, line and column."""
     strings = {"meter_id": pa.string(), "ts": pa.string(), "interval_s": pa.int64(), "kwh": pa.float64()}
@@ -88,7 +92,7 @@ def _native(name: str, stream: IO[bytes]) -> Iterator[pa.NativeFile]:
 
 def _check_size(name: str, size: int) -> None:
     if size > bounds.MAX_TABLE_BYTES:
-        raise InputError(f"{name}: more than {bounds.MAX_TABLE_BYTES} bytes when unpacked; split the file")
+        raise TooLargeError(f"{name}: more than {bounds.MAX_TABLE_BYTES} bytes when unpacked; split the file")
 
 
 def read_parquet(name: str, stream: IO[bytes], zone: ZoneInfo) -> ReadingColumns:
