@@ -60,7 +60,7 @@ def _converted(name: str, target: Path, found: Accepted) -> bool:
             raise FileError(f"{name}: import it first: metering import {name} --out readings.ndjson")
         return False
     export = None
-    with suppress(FileError):
+    with suppress(FileError, ValueError, TypeError, LookupError):
         export = detected(name, decoded(name, data)[0], None)
     if export is None or not isinstance(export.map, Profile):
         if is_foreign:

@@ -31,10 +31,9 @@ def checked(rows: Rows, frame: pd.DataFrame, base_s: int, kinds: dict[str, str],
 
     refused = rows.refused
     frame = _in_time(frame, refused)
-    frame["meter"] = frame["meter"].astype(str)
-    frame["channel"] = frame["channel"].astype(str)
     for name in ("meter", "channel"):
-        frame[name] = frame[name].astype("category")
+        if frame[name].dtype != "category":
+            frame[name] = frame[name].astype("category")
     _ask_registers(frame, rows)
     rows.questions.require()
     registers = frame["kind"] == "register"
@@ -61,6 +60,7 @@ def checked(rows: Rows, frame: pd.DataFrame, base_s: int, kinds: dict[str, str],
     estimated = int(frame["estimated"].fillna(False).astype(bool).sum())
     if estimated:
         notes.append(f"{estimated:,} intervals of silences of registers are estimated, spread by time")
+    frame = frame.drop(columns=["kind", "from_zero"])
     frame = frame.sort_values(["meter", "start_ms", "channel"], kind="stable", ignore_index=True)
     return Imported(frame, sorted(refused, key=lambda row: row.line), rows.said, notes, duplicates)
 

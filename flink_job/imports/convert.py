@@ -69,7 +69,8 @@ def _frame(rows: Rows) -> tuple[pd.DataFrame, int, dict[str, str]]:
     parts = []
     for column, quantity in quantities.items():
         part = part_of(rows, column, quantity, codes, meters, interval)
-        parts.append(part.assign(start_ms=start_ms, interval_s=interval, kind=kinds[column])[~is_bad & part["taken"]])
+        part = part.assign(start_ms=start_ms, interval_s=interval)[~is_bad & part["taken"]]
+        parts.append(part.drop(columns="taken").assign(kind=kinds[column]))
     return pd.concat(parts, ignore_index=True), base_s, kinds
 
 

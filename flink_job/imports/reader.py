@@ -48,9 +48,14 @@ def map_named(profile: str, map_file: Path | None) -> Map | None:
 
 def read_file(name: str, data: bytes, stated: Map | None, answers: Answers) -> Imported:
     """Return the readings of a file. Raises FileError, and UndecidedError if it can be read in two ways."""
-    found = _sheet(name, unpacked(name, data), stated)
-    meaning = answered(found.map, answers, found.sheet)
-    result = convert(name, found.sheet, meaning, answers.most_kw)
+    try:
+        found = _sheet(name, unpacked(name, data), stated)
+        del data  # a large file would be held beside its readings
+        result = convert(name, found.sheet, answered(found.map, answers, found.sheet), answers.most_kw)
+    except FileError:
+        raise
+    except Exception as error:  # an unexpected error is caused by the content of the file
+        raise FileError(f"{name}: {type(error).__name__}: {error}"[:300]) from error
     profile = f"{found.map.name}: {found.title}" if isinstance(found.map, Profile) else found.title
     result.said = {"profile": profile} | result.said
     return result
