@@ -70,7 +70,8 @@ def _quantities(
             continue
         if quantity.kind == "register" and unit in POWER:
             raise FileError(f"{rows.name}: column {column!r} is a register, which cannot be in {unit}")
-        rows.said["unit"] = unit
+        known = rows.said.get("unit", "").split(", ")
+        rows.said["unit"] = ", ".join(dict.fromkeys([*filter(None, known), unit]))
         limit = np.abs(numbers) * 1e-3 >= 1e12
         bad |= mask & limit
         micro[mask & ~bad] = micro_of(numbers[mask & ~bad], unit, interval[mask & ~bad])

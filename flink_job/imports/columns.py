@@ -40,7 +40,13 @@ def has(sheet: Sheet, name: str) -> bool:
 
 
 def matching(sheet: Sheet, pattern: str) -> list[str]:
-    """Return the columns that match a pattern with `*`, or `HH:MM` for columns named by a time of day."""
+    """Return the columns that match a pattern with `*`, `HH:MM` for columns named by a time of day, or `>=NAME`."""
+    if pattern.startswith(">="):
+        names = list(sheet.columns)
+        wanted = [name for name in names if plain(name) == plain(pattern[2:])]
+        found = names[names.index(wanted[0]) :] if wanted else []
+        times = set(matching(sheet, "HH:MM"))
+        return [name for name in found if name in times] if found and found[0] in times else found
     if pattern == "HH:MM":
         return [column for column in sheet.columns if re.fullmatch(r"\D{0,3}\d{1,2}[:h.]\d\d", column.strip())]
     return [column for column in sheet.columns if fnmatchcase(plain(column), plain(pattern))]

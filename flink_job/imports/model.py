@@ -49,7 +49,8 @@ class Time(_Strict, kw_only=True):
     """Columns of the time.
 
     `column`, or `date` and `time`, or `date` and `ordinal` (number of the interval in the local day, from 1), or `date`
-    and `wide` (pattern of the columns of the intervals of a day, in order). `format`: of strptime, `iso`, `s` or `ms`.
+    and `wide` (pattern of the columns of the intervals of a day, in order; `>=NAME` for those from NAME on). `format`:
+    of strptime, `iso`, `s` or `ms`.
     """
 
     column: str = ""
@@ -127,6 +128,10 @@ def map_of(text: str, name: str, kind: type[Any] = Map) -> Any:
         found = yaml.safe_load(text)
         if not isinstance(found, dict):
             raise FileError(f"{name}: a map has keys such as meter_id, time and columns; see docs/use/import.md")
+        time = found.get("time")
+        if isinstance(time, dict) and isinstance(wide := time.get("wide"), dict):
+            # `wide: {date: Day, first: "00:00"}` is another form of `date: Day, wide: ">=00:00"`.
+            found["time"] = time | {"date": wide.get("date", ""), "wide": f">={wide.get('first', '')}"}
         return msgspec.convert(found, kind)
     except yaml.YAMLError as error:
         raise FileError(f"{name}: not YAML: {str(error).splitlines()[0]}") from None

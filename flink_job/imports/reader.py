@@ -82,7 +82,8 @@ def answered(found: Map, answers: Answers, sheet: Sheet) -> Map:
     if answers.standard_time:
         changes["fixed_offset"] = True
     if answers.unit or answers.kind:
-        changes["columns"] = {name: _answered(quantity, answers) for name, quantity in found.columns.items()}
+        columns = found.columns or {"*": Quantity()}
+        changes["columns"] = {name: _answered(quantity, answers) for name, quantity in columns.items()}
     if answers.time_format and found.time:
         changes["time"] = msgspec.structs.replace(found.time, format=answers.time_format)
     if answers.decimal:

@@ -225,6 +225,16 @@ def test_hostile_files_have_a_message(data: bytes, message: str) -> None:
         imported(data)
 
 
+@pytest.mark.parametrize(
+    "time", ['{date: Day, wide: "HH:MM"}', '{wide: {date: Day, first: "00:15"}}', '{date: Day, wide: ">=00:15"}']
+)
+def test_wide_rows_of_a_map(time: str) -> None:
+    """The first column of the day is its first interval, 23:00 UTC in Madrid, also if it is named 00:15."""
+    stated = f"{{meter_id: m, timezone: Europe/Madrid, interval: 15min, time: {time}, columns: {{'*': {{unit: kWh}}}}}}"
+    found = imported("Day,00:15,00:30,Total\n2026-03-01,1.5,2,3.5\n", stated)
+    assert energies(found) == {"2026-02-28T23:00": "1.5", "2026-02-28T23:15": "2"}
+
+
 def test_an_unknown_key_of_a_map_is_named() -> None:
     with pytest.raises(FileError, match=r"map.yaml: .*`zone`"):
         imported("t,kWh\n1,2\n", MAP.replace("timezone", "zone"))
