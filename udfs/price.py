@@ -262,6 +262,9 @@ def _costs(batch: PriceInput, resolved: _Segments, with_bills: bool) -> _Costs:
 
 def _places(supply: pd.Series) -> tuple[Any, Any]:
     """Return (whether another meter measures the energy, too; whether the bill is that of several meters) by row."""
+    if supply.isna().all():
+        alone = np.zeros(len(supply), dtype=bool)
+        return alone, alone
     kinds = {place: _counting(place) for place in supply.unique()}
     found = [kinds[place] for place in supply]
     behind, pooled = (np.array([each == kind for each in found]) for kind in (Counting.BEHIND, Counting.POOLED))

@@ -34,7 +34,6 @@ RESOLVED = dict(
     segment_key=STRING,  # see flink_job.tariffs.cycle
     bill_key=STRING,
     site_path=STRING,  # qualified by the tenant
-    account=STRING,  # whose bill it is, if not the meter's own
     supply=STRING,  # SupplyPlace.encoded, if the meter has one
     tou_period=INT,  # index in Tariff.periods
     updates=DataTypes.BYTES(),  # of the state of the bill, see flink_job.tariffs.plan
@@ -211,8 +210,7 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
             "reason": sparse(count, {row: code for row, (code, _) in problems.items()}),
             "detail": sparse(count, {row: detail for row, (_, detail) in problems.items()}),
             "site_path": _objects([contract and contract.meter.site_path for contract in contracts]),
-            "account": _objects([contract and contract.supply and contract.supply.account for contract in contracts]),
-            "supply": _objects([of and of.supply and of.supply.encoded() for of, _ in resolutions]),
+            "supply": _objects([of and of.supply for of, _ in resolutions]),
             "tags": _objects([(contract and contract.meter.tags) or None for contract in contracts]),
             "contracted_uw": np.array(
                 [

@@ -22,7 +22,7 @@ from flink_job.tariffs.cycle import Segment
 from flink_job.tariffs.plan import Counting
 from flink_job.tariffs.registry import TariffRegistry, UnknownTariffError
 from flink_job.tariffs.resolve import ContractTimeline, TariffPosition
-from flink_job.tariffs.supply_places import Span, SupplyPlace, spans_of
+from flink_job.tariffs.supply_places import Span, spans_of
 
 #: Maximum number of cached contracts (about 550 bytes each, 1,850 with contracted power of their own) and of positions.
 #: A cache that is full is cleared.
@@ -75,13 +75,13 @@ class ContractTerms:
 class ResolvedContract(NamedTuple):
     """The contract of a meter as needed by its readings. Empty `devices` authorize every device of the tenant.
 
-    `supply`: the place of the meter in a supply point; None if it measures one of its own name.
+    `supply`: SupplyPlace.encoded; None if it measures one of its own name.
     """
 
     meter: Entity
     terms: ContractTerms
     devices: frozenset[str] = frozenset()
-    supply: SupplyPlace | None = None
+    supply: str | None = None
     changes: tuple[tuple[int, ResolvedContract], ...] = ()
     """(start [epoch ms], contract from then on) of each change of place or multiplier, in order."""
 
@@ -170,7 +170,8 @@ class ContractCache:
         timeline = self._timeline(rated, span.counting)
         place = msgspec.structs.replace(span.place, assignments=rated.assignments)
         terms = ContractTerms(place, timeline, self.registry, highest_power_of(span.place))
-        return ResolvedContract(meter_at(place), terms, devices, span.supply)
+        supply = None if span.supply is None else span.supply.encoded()
+        return ResolvedContract(meter_at(place), terms, devices, supply)
 
     def _timeline(self, contract: Contract, counting: Counting = Counting.ALONE) -> NumberedTimeline:
         assigned = tuple((a.tariff_id, a.valid_from, self._charged_power(a)) for a in contract.assignments)

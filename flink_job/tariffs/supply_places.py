@@ -13,8 +13,8 @@ from flink_job.metering.membership import ALWAYS_MS, Membership, memberships
 from flink_job.tariffs.plan import Counting
 from flink_job.tenants import plain
 
-#: Separates the fields of an encoded place.
-SEPARATOR = "\x1e"
+#: Separates the fields of an encoded place. No name of a supply point begins with ALONE.
+SEPARATOR, ALONE = "\x1e", "\x1d"
 
 
 class SupplyPlace(NamedTuple):
@@ -31,13 +31,13 @@ class SupplyPlace(NamedTuple):
     upstream_path: str = ""
 
     def encoded(self) -> str:
-        """The fields after the account as one string, which SQL splits again."""
-        return SEPARATOR.join(self[1:])
+        """The fields as one string, which SQL splits again."""
+        return SEPARATOR.join(self)
 
     @staticmethod
     def role_of(encoded: str) -> str:
         """Return the role in an encoded place."""
-        return encoded.split(SEPARATOR, 2)[1]
+        return encoded.split(SEPARATOR, 3)[2]
 
 
 class Span(NamedTuple):
@@ -81,7 +81,7 @@ def _supply_place(attached: Attached, member: Membership, from_ms: int) -> Suppl
     if member.role == "main" and member.supply_point == member.meter_id:
         return None
     is_behind = member.role in ("sub", "sensor")
-    account = SEPARATOR + member.meter_id if is_behind else member.supply_point  # no supply point has such a name
+    account = ALONE + member.meter_id if is_behind else member.supply_point
     upstream = attached.upstream_of(member)
     path = "" if upstream is None else Places(upstream).at(from_ms).site_path
     named = "" if upstream is None else plain(upstream.meter_id)

@@ -13,6 +13,7 @@ SELECT
   record_position,
   arrival,
   site_path,
+  CAST(NULL AS STRING) AS supply,
   start_ms / 86400000 * 86400000 AS day_start_ms,
   86400 AS day_s,
   records_seen = 1 AS is_first,

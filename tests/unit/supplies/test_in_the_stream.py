@@ -38,7 +38,8 @@ def position(document: str, start_ms: int = START_MS) -> tuple[SupplyPlace | Non
     cache = ContractCache(open_registry(str(TARIFFS)), "default")
     contract = cache.get(document, start_ms)
     number = cache.position(contract.terms.timeline, start_ms, 900, False)
-    return contract.supply, cache.positions[number]
+    supply = None if contract.supply is None else SupplyPlace(*contract.supply.split("\x1e"))
+    return supply, cache.positions[number]
 
 
 def test_the_groups_of_records() -> None:
@@ -64,7 +65,7 @@ def test_a_submeter_is_priced_by_the_terms_of_its_main_or_of_the_supply() -> Non
     sub = {**CONTRACT, "role": "sub"}
     for others in ([MAIN], [TERMS, {**MAIN, "assignments": []}], [TERMS, MAIN]):
         supply, at = position(documents(sub, *others)["m"])
-        assert supply == SupplyPlace("\x1em", "sp", "sub", "main", "p/main")
+        assert supply == SupplyPlace("\x1dm", "sp", "sub", "main", "p/main")
         assert at.segment.tariff_id == "eur-flat"
 
 
@@ -76,7 +77,7 @@ def test_the_record_of_a_supply_is_in_force_before_the_terms_of_its_main() -> No
 def test_a_submeter_of_a_meter_that_names_no_supply() -> None:
     main = {key: value for key, value in MAIN.items() if key not in ("supply_point", "role")}
     found = documents({**CONTRACT, "supply_point": "main", "role": "sub"}, main)
-    assert position(found["m"])[0] == SupplyPlace("\x1em", "main", "sub", "main", "p/main")
+    assert position(found["m"])[0] == SupplyPlace("\x1dm", "main", "sub", "main", "p/main")
     assert position(found["main"])[0] is None
 
 
@@ -96,8 +97,8 @@ def test_a_meter_changes_its_role_and_supply_with_a_local_day() -> None:
     days = {day: local_midnight_ms(date(2026, 3, day), zone_named("Europe/Madrid")) for day in (19, 20, 25)}
     assert [position(document, start)[0] for start in days.values()] == [
         None,
-        SupplyPlace("\x1em", "sp", "sub", "main", "p/main"),
-        SupplyPlace("\x1em", "sp", "sub", "main", "p/cellar/main"),
+        SupplyPlace("\x1dm", "sp", "sub", "main", "p/main"),
+        SupplyPlace("\x1dm", "sp", "sub", "main", "p/cellar/main"),
     ]
 
 

@@ -5,7 +5,7 @@ SELECT
   meter_id,
   site_path,
   currency,
-  COALESCE(SPLIT_INDEX(supply, CHR(30), 3), '') AS upstream_path,
+  COALESCE(SPLIT_INDEX(supply, CHR(30), 4), '') AS upstream_path,
   CASE WHEN is_rest THEN next_ms ELSE start_ms END AS start_ms,
   CASE WHEN is_rest THEN 0 ELSE interval_s END AS interval_s,
   day_start_ms,

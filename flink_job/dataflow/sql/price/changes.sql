@@ -1,10 +1,11 @@
--- Records that change something, with the updates of their bill (flink_job/tariffs/plan.py) and the quantities that these apply.
+-- Records that change something, with the account whose bill it is (flink_job/tariffs/supply_places.py), the updates of the bill
+-- (flink_job/tariffs/plan.py) and the quantities that these apply.
 SELECT
   carried,
   meter_id,
   start_ms,
   interval_s,
-  account,
+  CASE WHEN d.carried.supply IS NULL THEN meter_id ELSE SPLIT_INDEX(d.carried.supply, CHR(30), 0) END AS account,
   bill_key,
   tou_period,
   updates,
@@ -23,5 +24,5 @@ SELECT
   register_condition,
   import_total_ukwh,
   export_total_ukwh
-FROM deltas
+FROM deltas AS d
 WHERE NOT is_repeat

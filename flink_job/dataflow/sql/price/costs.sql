@@ -10,11 +10,11 @@ SELECT
   device_id,
   sequence_number,
   SUBSTRING(site_path FROM POSITION(CHR(31) IN site_path) + 1) AS site_path,
-  COALESCE(SPLIT_INDEX(supply, CHR(30), 0), SUBSTRING(meter_id FROM POSITION(CHR(31) IN meter_id) + 1)) AS supply_point,
-  COALESCE(SPLIT_INDEX(supply, CHR(30), 1), 'main') AS role,
-  NULLIF(SPLIT_INDEX(supply, CHR(30), 2), '') AS upstream,
+  COALESCE(SPLIT_INDEX(supply, CHR(30), 1), SUBSTRING(meter_id FROM POSITION(CHR(31) IN meter_id) + 1)) AS supply_point,
+  COALESCE(SPLIT_INDEX(supply, CHR(30), 2), 'main') AS role,
+  NULLIF(SPLIT_INDEX(supply, CHR(30), 3), '') AS upstream,
   NULLIF(
-    SUBSTRING(SPLIT_INDEX(supply, CHR(30), 3) FROM POSITION(CHR(31) IN SPLIT_INDEX(supply, CHR(30), 3)) + 1), ''
+    SUBSTRING(SPLIT_INDEX(supply, CHR(30), 4) FROM POSITION(CHR(31) IN SPLIT_INDEX(supply, CHR(30), 4)) + 1), ''
   ) AS upstream_path,
   CAST(import_ukwh * 0.000001 AS DECIMAL(18, 6)) AS energy_kwh,
   CAST(export_ukwh * 0.000001 AS DECIMAL(18, 6)) AS export_kwh,

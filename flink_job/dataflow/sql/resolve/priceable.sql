@@ -6,7 +6,6 @@ SELECT
   register_id,
   rollover_ukwh,
   highest_uw,
-  account,
   bill_key,
   tou_period,
   updates,

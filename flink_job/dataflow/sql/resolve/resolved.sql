@@ -22,7 +22,6 @@ SELECT
   r.reading.rollover_ukwh AS read_rollover_ukwh,
   r.place.segment_key AS segment_key,
   r.place.bill_key AS bill_key,
-  COALESCE(r.place.account, meter_id) AS account,
   r.place.supply AS supply,
   r.place.site_path AS site_path,
   r.place.tou_period AS tou_period,

@@ -6,7 +6,6 @@ SELECT
   meter_id,
   start_ms,
   interval_s,
-  account,
   bill_key,
   tou_period,
   updates,
