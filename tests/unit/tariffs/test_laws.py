@@ -20,7 +20,7 @@ from flink_job.metering.zones import local_midnight_ms
 from flink_job.tariffs.document import read_tariff
 from flink_job.tariffs.history import BillingTerms, History, Intervals, rate_history, versions_in_force
 from flink_job.tariffs.model import Dynamic, Tariff
-from flink_job.tariffs.plan import BillPlan
+from flink_job.tariffs.plan import BillPlan, Counting
 from flink_job.tariffs.price_book import Price
 from flink_job.tariffs.prices import PriceSeries, dynamic_price
 from flink_job.tariffs.rating import marginal
@@ -243,7 +243,13 @@ def streamed(kind: str) -> Tariff:
     return tariff
 
 
-def in_stream(tariff: Tariff, data: Intervals, order: Any, interval_ms: int = QUARTER_MS) -> dict[str, np.ndarray]:
+def in_stream(
+    tariff: Tariff,
+    data: Intervals,
+    order: Any,
+    interval_ms: int = QUARTER_MS,
+    counting: Counting = Counting.ALONE,
+) -> dict[str, np.ndarray]:
     """The costs of readings that arrive in some order, by line, as the stream computes them: by plan and updates."""
     contract = Contract(
         meter_id="m",
@@ -252,7 +258,7 @@ def in_stream(tariff: Tariff, data: Intervals, order: Any, interval_ms: int = QU
         billing_day=15,
         assignments=(Assignment("t", tariff.valid_from),),
     )
-    timeline = ContractTimeline(contract, cast(TariffRegistry, OnlyTariff(tariff)), {})
+    timeline = ContractTimeline(contract, cast(TariffRegistry, OnlyTariff(tariff)), {}, counting)
     bills: dict[str, Bill] = {}
     columns = zip(*(getattr(data, name).tolist() for name in ("start_ms", *QUANTITIES)), strict=True)
     rows = list(enumerate(columns))
@@ -261,7 +267,7 @@ def in_stream(tariff: Tariff, data: Intervals, order: Any, interval_ms: int = QU
     for row, (start_ms, imported, exported, reactive, capacitive) in rows:
         at = timeline.position(start_ms, interval_ms // 1000, is_read=False)
         own = tariff.of_segment(at.segment.cycle_start.month, at.segment.start)
-        plan, bill_so_far = BillPlan(own, at.segment.power_u), bills.setdefault(at.bill_key, Bill())
+        plan, bill_so_far = BillPlan(own, at.segment.power_u, counting), bills.setdefault(at.bill_key, Bill())
         before = bill_so_far.values(plan.slots)
         amounts = (imported, exported, reactive, capacitive, interval_ms)
         bill_so_far.apply(at.updates, {number: (0, amount) for number, amount in enumerate(amounts)})
