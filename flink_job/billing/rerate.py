@@ -7,12 +7,14 @@ adjustments add up to the exact bill of each supply point, and so do the shares 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
+import duckdb
 import pyarrow as pa
 
 from flink_job.billing.adjustments import Adjustment, rows_of
@@ -28,8 +30,8 @@ from flink_job.lake.selection import EVERYTHING, Selection
 from flink_job.metering.contract import Contract
 from flink_job.metering.membership import memberships
 from flink_job.metering.supply_terms import SupplyTerms
-from flink_job.schemas import ADJUSTMENTS
-from flink_job.supplies.membership import Supply, SupplyFault, supplies_of
+from flink_job.schemas import BATCH_TABLES
+from flink_job.supplies.membership import Supply, SupplyError, SupplyFault, supplies_of
 from flink_job.tariffs.prices import PriceSeries
 from flink_job.tariffs.registry import TariffRegistry
 from flink_job.tenants import plain
@@ -55,9 +57,9 @@ _READ = "SELECT 1 FROM costs, unpriced, register_reads, unsettled_changes"
 
 
 def selected(first: date | None = None, last: date | None = None) -> Selection:
-    """Return the input of `settle` and the existing adjustments; the dates limit the partitions to read."""
+    """Return the input of `settle` and the tables that it has written before; the dates limit the partitions."""
     tables = needed_tables(_READ)
-    return Selection(None if tables is None else tables | {ADJUSTMENTS.name}, first, last)
+    return Selection(None if tables is None else tables | BATCH_TABLES.keys(), first, last)
 
 
 def is_covered(cycle_start: date, cycle_end: date, selection: Selection) -> bool:
@@ -70,66 +72,105 @@ def is_covered(cycle_start: date, cycle_end: date, selection: Selection) -> bool
     return begins and (selection.last is None or cycle_end <= selection.last)
 
 
+@dataclass(frozen=True)
+class Book:
+    """What is in force: contracts by meter, terms by supply point, tariffs, and series in place of the registry's."""
+
+    contracts: Mapping[str, Contract]
+    registry: TariffRegistry
+    series: Mapping[str, PriceSeries] = field(default_factory=dict)
+    terms: Mapping[str, SupplyTerms] = field(default_factory=dict)
+
+
 def rerate(
     lake: Path,
-    contracts: Mapping[str, Contract],
-    registry: TariffRegistry,
-    series: Mapping[str, PriceSeries],
+    book: Book,
     meter: str = "",
     selection: Selection = EVERYTHING,
-    terms: Mapping[str, SupplyTerms] | None = None,
     progress: Callable[[int], None] = lambda done: None,
     write_shares: Callable[[pa.Table], None] = lambda rows: None,
     changed_only: bool = False,
 ) -> Rerated:
     """Rate again each billing cycle that the selection covers, of all supplies or of that of `meter`. Raises LakeError.
 
-    A cycle that ends after the last reading in the lake is open: its fixed charges end with that reading. `series`
-    replace those of the registry. `terms`: records of supply points. `progress` is called with the number of supplies
-    done, `write_shares` with rows of table `shares`. `changed_only`: only supplies of which a contract was changed
-    after readings had been priced.
+    A cycle that ends after the last reading in the lake is open: its fixed charges end with that reading. `progress` is
+    called with the number of supplies done, `write_shares` with rows of table `shares`. `changed_only`: only supplies
+    of which a contract was changed after readings had been priced.
     """
-    result = Rerated()
     with open_lake(lake, selection) as connection:
-        supplies, faults = supplies_of(contracts, terms or {})
-        mains = first_mains(contracts.values())
-        hold_costs(connection)
-        steady = prepare_steady(connection, supplies, contracts, mains)
-        prepare(connection)
-        changes = result.changes = Changes(connection)
-        found, billed = meters_in(connection), supplies_in(connection)
-        known = Known(registry, series, last_instant_ms(connection), contracts, mains, steady)
-        result.problems = dict.fromkeys(sorted(found - contracts.keys()), "no contract")
-        # A supply without a main has no bill, and its submeters no costs.
-        faults = [of for of in faults if of.code != SupplyFault.NO_MAIN or of.supply_point in billed]
-        result.problems |= {of.supply_point: str(of) for of in faults if found & _members(contracts, of.supply_point)}
-        jobs = [partial(settle_supply, supply=of) for of in supplies if found & set(of.meters) and _is_of(of, meter)]
-        names = {supply.supply_point for supply in supplies} | result.problems.keys()
-        moved = [] if meter else sorted(billed & contracts.keys() - names)
-        jobs += [partial(withdrawn, meter_id=name) for name in moved]
-        for number, job in enumerate(jobs):
+        settlement = _Settlement(connection, book, selection, write_shares)
+        for number, job in enumerate(settlement.jobs(meter)):
             progress(number)
-            name, meters = _named(job)
-            if changed_only and name not in changes.supplies:
-                continue
-            result.issued[name] = newest_issued_at(meters, contracts)
-            try:
-                changes.check(meters, contracts)
-                settled = job(connection, known)
-                covered = _add(settled, selection, result)
-                if settled.rated is not None and len(settled.rated.supply.meters) > 1:
-                    for rows in shared(settled.rated, contracts, {a.key: a.cycle_end for a in covered}):
-                        write_shares(rows)
-            except MeteringError as error:
-                result.problems[name] = str(error)
-    return result
+            if not changed_only or job.name in settlement.changes.supplies:
+                settlement.settle(job)
+    return settlement.result
 
 
-def _named(job: partial[Settled]) -> tuple[str, tuple[str, ...]]:
-    """Return the supply point that a job settles, and its meters."""
-    supply = job.keywords.get("supply")
-    name = job.keywords["meter_id"] if supply is None else supply.supply_point
-    return name, (name,) if supply is None else tuple(supply.meters)
+class _Job(NamedTuple):
+    """A supply point to settle, with its meters."""
+
+    name: str
+    meters: tuple[str, ...]
+    run: Callable[[duckdb.DuckDBPyConnection, Known], Settled]
+
+
+class _Settlement:
+    """The settlement of a lake that is open."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        book: Book,
+        selection: Selection,
+        write_shares: Callable[[pa.Table], None],
+    ) -> None:
+        self.connection, self.book, self.selection, self.write_shares = connection, book, selection, write_shares
+        self.supplies, faults = supplies_of(book.contracts, book.terms)
+        mains = first_mains(book.contracts.values())
+        hold_costs(connection)
+        steady = prepare_steady(connection, self.supplies, book.contracts, mains)
+        prepare(connection)
+        self.found, self.billed = meters_in(connection), supplies_in(connection)
+        self.known = Known(book.registry, book.series, last_instant_ms(connection), book.contracts, mains, steady)
+        self.result = Rerated(problems=self._problems(faults))
+        self.changes = self.result.changes = Changes(connection)
+
+    def jobs(self, meter: str) -> list[_Job]:
+        """Return the supplies to settle, and those of which every meter belongs to another one now."""
+        wanted = [of for of in self.supplies if self.found & set(of.meters) and _is_of(of, meter)]
+        jobs = [_Job(of.supply_point, tuple(of.meters), partial(settle_supply, supply=of)) for of in wanted]
+        names = {supply.supply_point for supply in self.supplies} | self.result.problems.keys()
+        moved = [] if meter else sorted(self.billed & self.book.contracts.keys() - names)
+        return jobs + [_Job(name, (name,), partial(withdrawn, meter_id=name)) for name in moved]
+
+    def settle(self, job: _Job) -> None:
+        """Settle a supply, and add it to the result."""
+        result, contracts = self.result, self.book.contracts
+        result.issued[job.name] = newest_issued_at(job.meters, contracts)
+        try:
+            self.changes.check(job.meters, contracts)
+            settled = job.run(self.connection, self.known)
+            covered = [a for a in settled.adjustments if self._covers(a)]
+            result.adjustments += covered
+            result.rows.append(rows_of(covered, settled.windows))
+            if settled.rated is not None and len(job.meters) > 1:
+                for rows in shared(settled.rated, contracts, {a.key: a.cycle_end for a in covered}):
+                    self.write_shares(rows)
+        except MeteringError as error:
+            result.problems[job.name] = str(error)
+
+    def _covers(self, adjustment: Adjustment) -> bool:
+        return is_covered(date.fromisoformat(adjustment.key[0]), adjustment.cycle_end, self.selection)
+
+    def _problems(self, faults: Sequence[SupplyError]) -> dict[str, str]:
+        """Return the meters without a contract, and the supplies that cannot be billed, with the reason of each."""
+        problems = dict.fromkeys(sorted(self.found - self.book.contracts.keys()), "no contract")
+        for fault in faults:
+            # A supply without a main has no bill, and its submeters no costs.
+            is_billed = fault.code != SupplyFault.NO_MAIN or fault.supply_point in self.billed
+            if is_billed and self.found & _members(self.book.contracts, fault.supply_point):
+                problems[fault.supply_point] = str(fault)
+        return problems
 
 
 def _members(contracts: Mapping[str, Contract], supply_point: str) -> set[str]:
@@ -141,11 +182,3 @@ def _members(contracts: Mapping[str, Contract], supply_point: str) -> set[str]:
 def _is_of(supply: Supply, meter: str) -> bool:
     """Return whether a meter, or a supply point, of a plain name is that of a supply; always if it is empty."""
     return not meter or meter in map(plain, (supply.supply_point, *supply.meters))
-
-
-def _add(settled: Settled, selection: Selection, result: Rerated) -> list[Adjustment]:
-    """Add what the selection covers to the result, and return it."""
-    covered = [a for a in settled.adjustments if is_covered(date.fromisoformat(a.key[0]), a.cycle_end, selection)]
-    result.adjustments += covered
-    result.rows.append(rows_of(covered, settled.windows))
-    return covered

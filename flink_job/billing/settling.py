@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -10,15 +10,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flink_job.batch.contracts import InForce
 from flink_job.billing.adjustments import kept_rows, write_adjustments
-from flink_job.billing.rerate import Rerated, is_covered, rerate
+from flink_job.billing.rerate import Book, Rerated, is_covered, rerate
 from flink_job.billing.settled_shares import ShareFile, write_shares
 from flink_job.billing.settlements import FILE, settled_rows
 from flink_job.io.remote import uploaded
 from flink_job.lake.selection import Selection
-from flink_job.tariffs.prices import PriceSeries
-from flink_job.tariffs.registry import TariffRegistry
 
 
 @dataclass(frozen=True)
@@ -31,28 +28,15 @@ class Settling:
 
     def rate(
         self,
-        known: InForce,
-        registry: TariffRegistry,
-        series: Mapping[str, PriceSeries],
-        meter: str,
-        progress: Callable[[int], None],
+        book: Book,
+        meter: str = "",
+        progress: Callable[[int], None] = lambda done: None,
         changed_only: bool = False,
     ) -> Rerated:
         """Rate the lake (see flink_job.billing.rerate), with the shares in a file. Raises LakeError."""
         shares = ShareFile(self.work / "settled.parquet")
         try:
-            return rerate(
-                self.folder,
-                known.contracts,
-                registry,
-                series,
-                meter,
-                self.selection,
-                known.terms,
-                progress,
-                shares.write,
-                changed_only,
-            )
+            return rerate(self.folder, book, meter, self.selection, progress, shares.write, changed_only)
         finally:
             shares.close()
 

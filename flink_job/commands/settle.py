@@ -65,7 +65,7 @@ def settle(
     """
     from flink_job.batch.contracts import records_in_force
     from flink_job.billing.documents import load_series
-    from flink_job.billing.rerate import selected
+    from flink_job.billing.rerate import Book, selected
     from flink_job.billing.settling import Settling
     from flink_job.io.remote import downloaded
     from flink_job.lake.database import LakeError
@@ -85,7 +85,9 @@ def settle(
                     folder = stack.enter_context(downloaded(lake, selection))
                 settled = Settling(folder, selection, Path(work))
                 with progress_bar("settling", len(known.contracts)) as progress:
-                    result = settled.rate(known, registry, series, meter, progress, changed)
+                    result = settled.rate(
+                        Book(known.contracts, registry, series, known.terms), meter, progress, changed
+                    )
                 _report(result)
                 if dry_run or meter:
                     console.print("nothing was written")

@@ -185,13 +185,16 @@ every AS (
     OR tax <> 0 OR cost <> 0
   UNION ALL
   SELECT
-    a.tenant, a.supply_point, a.meter_id, a.site_path, a.interval_start, a.interval_s,
-    CAST(CAST(a.day_start + INTERVAL '839' MINUTE AS DATE) AS VARCHAR) AS local_date, a.event_date, a.energy_kwh, a.energy_cost,
-    a.demand_cost, a.fixed_cost, a.other_cost AS reactive_cost, a.export_credit, CAST(0 AS DECIMAL(18, 6)) AS minimum_cost, a.tax,
-    a.cost, a.currency, a.cycle_start, a.tariff_id, a.tariff_version, a.provisional
+    a.tenant, a.supply_point, a.meter_id, MAX(a.site_path) AS site_path, a.interval_start, a.interval_s,
+    CAST(CAST(MAX(a.day_start) + INTERVAL '839' MINUTE AS DATE) AS VARCHAR) AS local_date, MAX(a.event_date) AS event_date,
+    SUM(a.energy_kwh) AS energy_kwh, SUM(a.energy_cost) AS energy_cost, SUM(a.demand_cost) AS demand_cost,
+    SUM(a.fixed_cost) AS fixed_cost, SUM(a.other_cost) AS reactive_cost, SUM(a.export_credit) AS export_credit,
+    CAST(0 AS DECIMAL(18, 6)) AS minimum_cost, SUM(a.tax) AS tax, SUM(a.cost) AS cost, MAX(a.currency) AS currency,
+    a.cycle_start, a.tariff_id, a.tariff_version, MAX(CASE WHEN a.provisional THEN 1 ELSE 0 END) = 1 AS provisional
   FROM amounts AS a
   INNER JOIN supplies AS p ON p.tenant = a.tenant AND p.supply_point = a.supply_point AND p.meters = 1
   WHERE a.role <> 'sensor'
+  GROUP BY a.tenant, a.supply_point, a.meter_id, a.interval_start, a.interval_s, a.cycle_start, a.tariff_id, a.tariff_version
 )
 
 SELECT

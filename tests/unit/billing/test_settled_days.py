@@ -16,7 +16,7 @@ import pytest
 
 from flink_job.batch.collect import arrow_schema
 from flink_job.billing.adjustments import kept_rows, write_adjustments
-from flink_job.billing.rerate import rerate
+from flink_job.billing.rerate import Book, rerate
 from flink_job.lake.database import query
 from flink_job.metering.contract import Assignment, Contract
 from flink_job.schemas import OUTPUTS
@@ -92,7 +92,7 @@ class Site:
         contract = Contract(
             "m", **{"site_path": "f/p/l1/m", "timezone": "Europe/Madrid", "assignments": assigned, **terms}
         )
-        result = rerate(self.lake, {"m": contract}, self.registry, {})
+        result = rerate(self.lake, Book({"m": contract}, self.registry))
         assert not result.problems
         folder = self.lake / "adjustments"
         folder.mkdir(exist_ok=True)

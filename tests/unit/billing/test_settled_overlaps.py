@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from flink_job.billing.rerate import rerate
+from flink_job.billing.rerate import Book, rerate
 from flink_job.metering.contract import Assignment, Contract
 from tests.unit.billing.test_settled_days import MIDNIGHT, Site, amounts, cost, flat, unpriced
 
@@ -55,7 +55,7 @@ def test_without_a_revision_the_meter_is_a_problem(tmp_path: Path) -> None:
     """An hour of 42 kWh from 01:00 on, and quarter hours within it: which one counts is not known."""
     site = Site(tmp_path, [TARIFF], costs=[cost(1, "42", "4.20"), quarter(1, "10"), quarter(2, "10")])
     contract = Contract("m", "f/p/l1/m", "Europe/Madrid", (Assignment("t", date(2026, 1, 1)),))
-    result = rerate(site.lake, {"m": contract}, site.registry, {})
+    result = rerate(site.lake, Book({"m": contract}, site.registry))
     assert result.adjustments == []
     assert "meter m: 2 readings lie within longer ones" in result.problems["m"]
 

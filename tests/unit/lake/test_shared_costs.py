@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flink_job.batch.collect import arrow_schema
-from flink_job.batch.contracts import InForce
+from flink_job.billing.rerate import Book
 from flink_job.billing.settling import Settling
 from flink_job.lake.database import query
 from flink_job.lake.selection import EVERYTHING
@@ -102,8 +102,7 @@ class Plant:
             for name, fields in METERS.items()
         }
         settling = Settling(self.lake, EVERYTHING, self.folder)
-        known, registry = InForce(contracts, {}), open_registry(str(self.folder / "tariffs"))
-        result = settling.rate(known, registry, {}, "", lambda done: None)
+        result = settling.rate(Book(contracts, open_registry(str(self.folder / "tariffs"))))
         assert not result.problems
         settling.write(str(self.lake), result, datetime(2026, 7, 1, tzinfo=UTC))
 
