@@ -35,6 +35,7 @@ LEFT_OUT = tuple(
         "batch",
         "billing",
         "commands",
+        "imports",
         "io/isolated.py",
         "io/parquet.py",
         "io/records.py",

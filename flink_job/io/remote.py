@@ -129,11 +129,12 @@ def uploaded(uri: str) -> Iterator[Path]:
 
 
 def _check_writable(s3: Any, bucket: str, prefix: str, uri: str) -> None:
-    """Raise LakeError if no object can be written under the prefix, before there are results to lose."""
+    """Raise LakeError if no object can be written under the prefix, before there are results to lose.
+
+    An empty object remains, as writers have no right to delete; Athena ignores names with an underscore.
+    """
     key = "/".join(part for part in (prefix, "_writable") if part)
     try:
         s3.put_object(Bucket=bucket, Key=key, Body=b"")
     except (BotoCoreError, ClientError) as error:
         raise LakeError(f"{uri}: cannot be written: {error}") from None
-    with contextlib.suppress(BotoCoreError, ClientError):
-        s3.delete_object(Bucket=bucket, Key=key)

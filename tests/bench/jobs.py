@@ -34,7 +34,10 @@ STAGES = {
     "revise": "deltas",
     "price": "costed",
 }
-_NO_TERMS = "SELECT meter_id, ARRAY[''] AS terms FROM costed WHERE FALSE"
+_NO_TERMS = """
+SELECT meter_id, CAST(NULL AS TIMESTAMP_LTZ(3)) AS contract_version, ARRAY[''] AS terms, ARRAY[''] AS spans
+FROM costed WHERE FALSE
+"""
 BOUND = Path(__file__).parent / "bound"
 
 

@@ -24,9 +24,6 @@ class S3:
         if self.refuses_all:
             raise REFUSED
 
-    def delete_object(self, **_: Any) -> None:
-        raise REFUSED
-
     def upload_file(self, *_: Any) -> None:
         raise REFUSED
 
