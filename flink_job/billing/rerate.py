@@ -74,7 +74,7 @@ def is_covered(cycle_start: date, cycle_end: date, selection: Selection) -> bool
 
 @dataclass(frozen=True)
 class Book:
-    """What is in force: contracts by meter, terms by supply point, tariffs, and series in place of the registry's."""
+    """Contracts by meter, terms by supply point, tariffs, and price series that replace those of the registry."""
 
     contracts: Mapping[str, Contract]
     registry: TariffRegistry
