@@ -21,7 +21,7 @@ from flink_job.tariffs.provisional import estimated, lowered, provisional_segmen
 from flink_job.tariffs.rating import marginal
 from flink_job.tariffs.registry import UnknownTariffError
 from flink_job.tariffs.state import STREAM_LINES, Basis, State
-from flink_job.tariffs.supply_places import SupplyPlace
+from flink_job.tariffs.supply_places import counting_of
 from flink_job.tenants import plain
 from udfs.columns import ALERT_COLUMNS, BIGINT, BOOLEAN, STRING, row_type
 from udfs.metrics import Counters
@@ -265,17 +265,10 @@ def _places(supply: pd.Series) -> tuple[Any, Any]:
     if supply.isna().all():
         alone = np.zeros(len(supply), dtype=bool)
         return alone, alone
-    kinds = {place: _counting(place) for place in supply.unique()}
+    kinds = {place: counting_of(place) for place in supply.unique()}
     found = [kinds[place] for place in supply]
     behind, pooled = (np.array([each == kind for each in found]) for kind in (Counting.BEHIND, Counting.POOLED))
     return behind, pooled
-
-
-def _counting(place: str | None) -> Counting:
-    """Return how readings of a meter count in its bill, given its encoded place in a supply point."""
-    if place is None:
-        return Counting.ALONE
-    return Counting.BEHIND if SupplyPlace.role_of(place) in ("sub", "sensor") else Counting.POOLED
 
 
 def price_reading(settings: Settings) -> Any:

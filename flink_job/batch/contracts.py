@@ -14,7 +14,7 @@ from flink_job.tenants import DEFAULT
 _NOW_MS = 1 << 62
 
 
-class InForce(NamedTuple):
+class ContractRecords(NamedTuple):
     """The contract in force of each meter, and the terms in force of each supply point, by qualified name."""
 
     contracts: dict[str, Contract]
@@ -23,13 +23,13 @@ class InForce(NamedTuple):
 
 def records_in_force(
     names: Iterable[str], skipped: Callable[[str], None], tenant: str = DEFAULT, accept_unknown: bool = False
-) -> InForce:
+) -> ContractRecords:
     """Return what is in force of NDJSON files: the latest version of each record, else the last one.
 
     Names are qualified by their tenant, which is `tenant` if they do not name one. `skipped` is called with the place
     and fault of each invalid record. Raises InputError.
     """
-    found = InForce({}, {})
+    found = ContractRecords({}, {})
     for name in names:
         for line, payload in read_records(name):
             try:

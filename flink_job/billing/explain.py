@@ -10,17 +10,15 @@ from itertools import islice
 
 import numpy as np
 
-from flink_job.billing.agreements import agreements
-from flink_job.metering.changes import billing_days, zone_of
+from flink_job.billing.agreements import agreement_of
 from flink_job.metering.contract import Contract
-from flink_job.metering.zones import zone_named
 from flink_job.tariffs.bill_lines import LINES
 from flink_job.tariffs.explain import Explanation, ExplanationError, bill_lines, cost_lines
 from flink_job.tariffs.history import BillingTerms, History, InForce, Intervals, rate_history, rated_segments
 from flink_job.tariffs.history.workings import Workings
 from flink_job.tariffs.prices import PriceSeries
 from flink_job.tariffs.registry import TariffRegistry
-from flink_job.tenants import plain, tenant_of
+from flink_job.tenants import plain
 
 _SHOWN = 5
 
@@ -59,10 +57,7 @@ def metered_by(
     until_ms: int | None = None,
 ) -> Metered:
     """Return a meter with its readings, priced by its contract; `until_ms` is the end of the known data."""
-    cycles = (contract.billing_day, contract.cycle_starts)
-    terms = BillingTerms(zone_named(zone_of(contract)), *cycles, until_ms, billing_days(contract))
-    known = {**registry.prices.series(tenant_of(contract.meter_id)), **series}
-    return Metered(plain(contract.meter_id), data, agreements(contract, registry), terms, known)
+    return Metered(plain(contract.meter_id), data, *agreement_of(contract, registry, series, until_ms))
 
 
 def meter_named(meters: Mapping[str, Intervals], meter_id: str) -> Intervals:

@@ -18,9 +18,9 @@ import duckdb
 import pyarrow as pa
 
 from flink_job.billing.adjustments import Adjustment, rows_of
+from flink_job.billing.agreements import Book
 from flink_job.billing.contract_changes import Changes, newest_issued_at
 from flink_job.billing.measured import hold_costs, last_instant_ms, meters_in, prepare, supplies_in
-from flink_job.billing.places import first_mains
 from flink_job.billing.settled_shares import shared
 from flink_job.billing.settled_supply import Known, Settled, settle_supply, withdrawn
 from flink_job.billing.steady import prepare_steady
@@ -28,12 +28,10 @@ from flink_job.errors import MeteringError
 from flink_job.lake.database import needed_tables, open_lake
 from flink_job.lake.selection import EVERYTHING, Selection
 from flink_job.metering.contract import Contract
+from flink_job.metering.groups import attached_contracts
 from flink_job.metering.membership import memberships
-from flink_job.metering.supply_terms import SupplyTerms
 from flink_job.schemas import BATCH_TABLES
 from flink_job.supplies.membership import Supply, SupplyError, SupplyFault, supplies_of
-from flink_job.tariffs.prices import PriceSeries
-from flink_job.tariffs.registry import TariffRegistry
 from flink_job.tenants import plain
 
 
@@ -70,16 +68,6 @@ def is_covered(cycle_start: date, cycle_end: date, selection: Selection) -> bool
     """
     begins = selection.first is None or cycle_start > selection.first
     return begins and (selection.last is None or cycle_end <= selection.last)
-
-
-@dataclass(frozen=True)
-class Book:
-    """Contracts by meter, terms by supply point, tariffs, and price series that replace those of the registry."""
-
-    contracts: Mapping[str, Contract]
-    registry: TariffRegistry
-    series: Mapping[str, PriceSeries] = field(default_factory=dict)
-    terms: Mapping[str, SupplyTerms] = field(default_factory=dict)
 
 
 def rerate(
@@ -126,12 +114,12 @@ class _Settlement:
     ) -> None:
         self.connection, self.book, self.selection, self.write_shares = connection, book, selection, write_shares
         self.supplies, faults = supplies_of(book.contracts, book.terms)
-        mains = first_mains(book.contracts.values())
+        attached = attached_contracts(book.contracts)
         hold_costs(connection)
-        steady = prepare_steady(connection, self.supplies, book.contracts, mains)
+        steady = prepare_steady(connection, self.supplies, attached)
         prepare(connection)
         self.found, self.billed = meters_in(connection), supplies_in(connection)
-        self.known = Known(book.registry, book.series, last_instant_ms(connection), book.contracts, mains, steady)
+        self.known = Known(book, last_instant_ms(connection), attached, steady)
         self.result = Rerated(problems=self._problems(faults))
         self.changes = self.result.changes = Changes(connection)
 

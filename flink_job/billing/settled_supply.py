@@ -5,52 +5,41 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 
 import duckdb
 import numpy as np
 import pandas as pd
 
 from flink_job.billing.adjustments import Adjustment, Streamed, reasons_of
-from flink_job.billing.agreements import agreements
+from flink_job.billing.agreements import Book
 from flink_job.billing.measured import intervals_of, streamed_of
 from flink_job.billing.places import MeterPlaces
 from flink_job.billing.quarter_hours import adjusted_windows, exact_rows, streamed_paths
 from flink_job.billing.unmeasured import span_ms, unmeasured_ms, with_silent_days
-from flink_job.metering.changes import billing_days, zone_of
-from flink_job.metering.contract import Contract
+from flink_job.metering.groups import Attached
 from flink_job.metering.supply_terms import Sharing
-from flink_job.metering.zones import local_midnight_ms, zone_named
+from flink_job.metering.zones import local_midnight_ms
 from flink_job.supplies.load import of_members
 from flink_job.supplies.membership import Supply, SupplyError, SupplyFault
 from flink_job.supplies.rated import RatedSupply, rate_supply
 from flink_job.tariffs.bill_lines import COST_COLUMNS, LINES
 from flink_job.tariffs.exact import Ints
-from flink_job.tariffs.history import Bill, BillingTerms, History, InForce, Intervals, rate_history
+from flink_job.tariffs.history import Bill, BillingTerms, History, InForce, Intervals
 from flink_job.tariffs.history.segments import billing_segments
-from flink_job.tariffs.prices import PriceSeries
-from flink_job.tariffs.registry import TariffRegistry
-from flink_job.tenants import tenant_of
 
 
 @dataclass(frozen=True)
 class Known:
     """Input of settlement beside the lake.
 
-    `series` replace the price series of the registry. `until_ms`: end of the known data [epoch ms]. `mains`: see
-    flink_job.billing.places.first_mains. `steady`: see flink_job.billing.steady.
+    `until_ms`: end of the known data [epoch ms]. `attached`: the contracts with those that belong to them (see
+    flink_job.metering.groups). `steady`: see flink_job.billing.steady.
     """
 
-    registry: TariffRegistry
-    series: Mapping[str, PriceSeries]
+    book: Book
     until_ms: int
-    contracts: Mapping[str, Contract]
-    mains: Mapping[str, str]
+    attached: Mapping[str, Attached]
     steady: Collection[str] = ()
-
-    def places(self, meter_id: str, streamed: Mapping[int, str]) -> MeterPlaces:
-        """Return the places of a meter; `streamed`: its site paths in the stream."""
-        return MeterPlaces(self.contracts[meter_id], self.contracts, self.mains, streamed)
 
 
 @dataclass(frozen=True)
@@ -69,7 +58,7 @@ def settle_supply(connection: duckdb.DuckDBPyConnection, known: Known, supply: S
 
 def withdrawn(connection: duckdb.DuckDBPyConnection, known: Known, meter_id: str) -> Settled:
     """Take back the costs of the stream for the own supply of a meter that belongs to another one now."""
-    contract = known.contracts[meter_id]
+    contract = known.book.contracts[meter_id]
     none = Supply(meter_id, contract, Sharing(), ())
     return _Settlement(connection, known, none).settled()
 
@@ -79,18 +68,14 @@ class _Settlement:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, known: Known, supply: Supply) -> None:
         self.connection, self.known, self.supply = connection, known, supply
-        contract = supply.contract
-        self.zone = zone_named(zone_of(contract))
-        cycles = contract.billing_day, contract.cycle_starts
-        self.terms = BillingTerms(self.zone, *cycles, known.until_ms, billing_days(contract))
-        self.in_force: InForce = agreements(contract, known.registry)
-        series = {**known.registry.prices.series(tenant_of(supply.supply_point)), **known.series}
-        self.rate = partial(_rated, self.in_force, self.terms, series)
+        self.agreement = known.book.agreement(supply.contract, known.until_ms)
+        self.terms, self.rate = self.agreement.terms, self.agreement.rate
+        self.zone = self.terms.zone
 
     def settled(self) -> Settled:
         """Return the adjustments of the supply."""
-        present = [meter for meter in self.supply.meters if meter in self.known.contracts]
-        measured = {meter: intervals_of(self.connection, self.known.contracts[meter]) for meter in present}
+        present = [meter for meter in self.supply.meters if meter in self.known.book.contracts]
+        measured = {meter: intervals_of(self.connection, self.known.book.contracts[meter]) for meter in present}
         readings = {meter: data for meter, (data, _) in measured.items() if len(data.start_ms)}
         moved = np.concatenate([np.empty(0, dtype=np.int64), *(others for _, others in measured.values())])
         try:
@@ -119,7 +104,7 @@ class _Settlement:
         for meter, data in sorted(counted.items()):
             if meter in self.known.steady:
                 continue
-            free = _without_costs(data, self.in_force, self.terms)
+            free = _without_costs(data, self.agreement.in_force, self.terms)
             exact.append(exact_rows(free, data.start_ms, self.zone, self._places(meter)))
         return adjusted_windows(self.connection, self.supply.supply_point, bearer, exact)
 
@@ -128,11 +113,11 @@ class _Settlement:
         return {meter: data for meter, data in found.items() if len(data.start_ms)}
 
     def _places(self, meter_id: str) -> MeterPlaces:
-        return self.known.places(meter_id, streamed_paths(self.connection, meter_id))
+        return MeterPlaces(self.known.attached[meter_id], streamed_paths(self.connection, meter_id))
 
     def _by_day(self, history: History) -> History:
         """Return the history with the charges of days without readings on these days, where prices are known."""
-        version = self.known.registry.version
+        version = self.known.book.registry.version
         priced = [bill for bill in history.bills if version(bill.tariff_id, bill.version).dynamic is None]
         return with_silent_days(history, priced, self.terms, self.rate)
 
@@ -150,7 +135,7 @@ class _Settlement:
         self, key: tuple[str, str, str], bill: Bill | None, before: Streamed | None, gap_ms: int, moved_ms: Ints
     ) -> Adjustment:
         cycle_end = self.terms.cycle_end(date.fromisoformat(key[0]))
-        tariff = self.known.registry.version(key[1], key[2])
+        tariff = self.known.book.registry.version(key[1], key[2])
         exact = {} if bill is None else {c: sum(bill.lines[n] for n in lines) for c, lines in COST_COLUMNS.items()}
         return Adjustment(
             self.supply.supply_point,
@@ -170,10 +155,6 @@ class _Settlement:
             return 0
         begin, end = span_ms(bill, self.terms)
         return int(((instants_ms >= begin) & (instants_ms < end)).sum())
-
-
-def _rated(in_force: InForce, terms: BillingTerms, series: Mapping[str, PriceSeries], data: Intervals) -> History:
-    return rate_history(in_force, terms, data, series)
 
 
 def _without_costs(data: Intervals, in_force: InForce, terms: BillingTerms) -> History:

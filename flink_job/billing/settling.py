@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flink_job.billing.adjustments import kept_rows, write_adjustments
-from flink_job.billing.rerate import Book, Rerated, is_covered, rerate
+from flink_job.billing.agreements import Book
+from flink_job.billing.rerate import Rerated, is_covered, rerate
 from flink_job.billing.settled_shares import ShareFile, write_shares
 from flink_job.billing.settlements import FILE, settled_rows
 from flink_job.io.remote import uploaded

@@ -5,7 +5,7 @@ A supply may have thousands of submeters. Their quarter hours need not be compar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 import duckdb
 import numpy as np
@@ -14,23 +14,22 @@ import pandas as pd
 from flink_job.billing.names import METER, SUPPLY
 from flink_job.billing.places import MeterPlaces
 from flink_job.metering.changes import zone_of
-from flink_job.metering.contract import Contract
+from flink_job.metering.groups import Attached
 from flink_job.metering.local_days import local_days
 from flink_job.supplies.membership import Supply
 
 
 def prepare_steady(
     connection: duckdb.DuckDBPyConnection,
-    supplies: Iterable[Supply],
-    contracts: Mapping[str, Contract],
-    mains: Mapping[str, str],
+    supplies: Sequence[Supply],
+    attached: Mapping[str, Attached],
 ) -> set[str]:
     """Create the temporary table `steady` of these submeters, and return them.
 
     They have no register, no unpriced reading, readings of one length that cannot overlap, one place in the stream,
     which is that of the contract, and days in the time zone of their supply.
     """
-    expected = _expected(supplies, contracts, mains)
+    expected = _expected(supplies, attached)
     connection.register("expected_places", expected)
     connection.execute(
         f"""
@@ -56,14 +55,13 @@ def prepare_steady(
     return {row[0] for row in connection.execute("SELECT meter_id FROM steady").fetchall()}
 
 
-def _expected(supplies: Iterable[Supply], contracts: Mapping[str, Contract], mains: Mapping[str, str]) -> pd.DataFrame:
+def _expected(supplies: Sequence[Supply], attached: Mapping[str, Attached]) -> pd.DataFrame:
     """Return the places of submeters that have had one place only."""
     rows = []
     for supply in supplies:
         for member in supply.members:
-            contract = contracts[member.meter_id]
             if member.role == "sub":
-                places = MeterPlaces(contract, contracts, mains).known
+                places = MeterPlaces(attached[member.meter_id]).known
                 if len(places) == 1:
                     rows.append((member.meter_id, supply.supply_point, places[0][0], places[0][2]))
     return pd.DataFrame(rows, columns=["meter_id", "supply_point", "site_path", "upstream_path"], dtype=str)

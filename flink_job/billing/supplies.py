@@ -13,23 +13,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flink_job.billing.agreements import agreements
+from flink_job.batch.contracts import ContractRecords, records_in_force
+from flink_job.billing.agreements import Book
 from flink_job.billing.run import BILL_COLUMNS, BilledCycle
 from flink_job.billing.share_rows import share_rows
 from flink_job.errors import MeteringError
-from flink_job.io.records import InputError, read_records
-from flink_job.metering.changes import Places, billing_days, zone_of
-from flink_job.metering.contract import Contract, ContractError, of_tenant
-from flink_job.metering.supply_terms import SupplyTerms, parse_record, terms_of_tenant
-from flink_job.metering.zones import zone_named
-from flink_job.supplies.membership import Supply, SupplyError, SupplyFault, supplies_of
+from flink_job.io.records import InputError
+from flink_job.metering.changes import Places
+from flink_job.metering.contract import Contract
+from flink_job.supplies.membership import SupplyError, SupplyFault, supplies_of
 from flink_job.supplies.rated import RatedSupply, SharedBill, rate_supply
-from flink_job.tariffs.history import BillingTerms, History, Intervals, rate_history
-from flink_job.tariffs.prices import PriceSeries
-from flink_job.tariffs.registry import TariffRegistry
-from flink_job.tenants import tenant_of
+from flink_job.tariffs.history import Intervals
 
-_NOW_MS = 1 << 62
 _QUANTITIES = ("import_ukwh", "export_ukwh", "reactive_uvarh", "capacitive_uvarh")
 
 
@@ -46,45 +41,20 @@ class SupplyBills:
     negative_rests: Counter[str] = field(default_factory=Counter)
 
 
-def read_contracts(names: Sequence[str]) -> tuple[dict[str, Contract], dict[str, SupplyTerms]]:
-    """Return (contracts by meter, terms by supply point) of NDJSON files, the latest of each. Raises InputError."""
-    contracts: dict[str, Contract] = {}
-    terms: dict[str, SupplyTerms] = {}
-    for name in names:
-        for line, payload in read_records(name):
-            try:
-                found = parse_record(payload)
-            except ContractError as error:
-                raise InputError(f"{name}:{line}: {error}") from None
-            if isinstance(found, SupplyTerms):
-                found = terms_of_tenant(found)
-                if _is_latest(terms.get(found.supply_point), found):
-                    terms[found.supply_point] = found
-            else:
-                found = of_tenant(found)
-                if _is_latest(contracts.get(found.meter_id), found):
-                    contracts[found.meter_id] = found
-    if not contracts:
+def read_contracts(names: Sequence[str]) -> ContractRecords:
+    """Return the contracts and terms of NDJSON files, the latest of each. Raises InputError."""
+    found = records_in_force(names, _refuse)
+    if not found.contracts:
         raise InputError(f"{', '.join(names)}: no contract of a meter")
-    return contracts, terms
+    return found
 
 
-def _is_latest(before: Contract | SupplyTerms | None, found: Contract | SupplyTerms) -> bool:
-    issued = [_NOW_MS if one is None or one.issued_at is None else one.issued_at.timestamp() for one in (before, found)]
-    return before is None or issued[0] <= issued[1]
+def _refuse(fault: str) -> None:
+    raise InputError(fault) from None
 
 
-@dataclass(frozen=True)
-class SupplyRating:
-    """Contracts, terms, tariffs and prices, by which readings of supplies are rated.
-
-    `series` replace the price series of the registry.
-    """
-
-    contracts: Mapping[str, Contract]
-    terms: Mapping[str, SupplyTerms]
-    registry: TariffRegistry
-    series: Mapping[str, PriceSeries]
+class SupplyRating(Book):
+    """A book by which readings of supplies are rated."""
 
     def rated(self, readings: Mapping[str, Intervals], faults: list[SupplyError]) -> Iterator[RatedSupply]:
         """Yield each supply that has readings of its mains; adds those that cannot be billed to `faults`.
@@ -102,18 +72,11 @@ class SupplyRating:
             if not measured.keys() & set(supply.meters):
                 continue
             try:
-                yield rate_supply(supply, measured, lambda data, of=supply: self._rate(of, data))  # type: ignore[misc]
+                yield rate_supply(supply, measured, self.agreement(supply.contract).rate)
             except SupplyError as error:
                 faults.append(error)
             except MeteringError as error:
                 faults.append(SupplyError(SupplyFault.UNRATED, supply.supply_point, str(error)))
-
-    def _rate(self, supply: Supply, data: Intervals) -> History:
-        contract = supply.contract
-        zone = zone_named(zone_of(contract))
-        series = {**self.registry.prices.series(tenant_of(supply.supply_point)), **self.series}
-        terms = BillingTerms(zone, contract.billing_day, contract.cycle_starts, None, billing_days(contract))
-        return rate_history(agreements(contract, self.registry), terms, data, series)
 
 
 def multiplied(contract: Contract, data: Intervals) -> Intervals:

@@ -64,8 +64,9 @@ def settle(
       python -m flink_job settle out --contracts contracts.ndjson --tariffs tariffs
     """
     from flink_job.batch.contracts import records_in_force
+    from flink_job.billing.agreements import Book
     from flink_job.billing.documents import load_series
-    from flink_job.billing.rerate import Book, selected
+    from flink_job.billing.rerate import selected
     from flink_job.billing.settling import Settling
     from flink_job.io.remote import downloaded
     from flink_job.lake.database import LakeError

@@ -98,7 +98,7 @@ def _inputs(
     if unknown := sorted(found.meters.keys() - meters.keys()):
         names = ", ".join(unknown[:5]) + " ..." * (len(unknown) > 5)
         note(f"{counted(len(unknown), 'meter')} without a contract: {names}")
-    return SupplyRating(meters, terms, registry, load_series(prices or (), timezone)), found
+    return SupplyRating(meters, registry, load_series(prices or (), timezone), terms), found
 
 
 def _bill_table(result: SupplyBills, supply_point: str) -> Table:

@@ -12,6 +12,8 @@ from flink_job.imports.model import FileError
 
 #: Maximum size of a decompressed file [bytes].
 MAX_BYTES = 1 << 30
+#: Part of an XML file before whose end a document type is looked for [characters].
+XML_HEAD = 2000
 _BOMS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF32_LE: "utf-32-le",
@@ -59,6 +61,12 @@ def is_workbook(data: bytes) -> bool:
             return "xl/workbook.xml" in archive.namelist()
     except zipfile.BadZipFile:
         return False
+
+
+def refuse_document_type(name: str, xml: str) -> None:
+    """Raise FileError for XML that begins with a document type, which may define entities without end."""
+    if "<!DOCTYPE" in xml[:XML_HEAD] or "<!ENTITY" in xml[:XML_HEAD]:
+        raise FileError(f"{name}: a document type is not accepted: remove it")
 
 
 def decoded(name: str, data: bytes, encoding: str = "") -> tuple[str, str]:

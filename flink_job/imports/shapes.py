@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from flink_job.imports.columns import texts
+from flink_job.imports.content import refuse_document_type
 from flink_job.imports.model import FileError, Refused, Sheet
 
 _LINE = re.compile(r"^((?:\\.|[^,\s\\])+)((?:,(?:\\.|[^ \\])+)?) +(.+?)(?: +(-?\d+))?$")
@@ -67,8 +68,7 @@ def _nem_day(head: list[str], cells: list[str], line: int, refused: list[Refused
 
 def espi(text: str, name: str) -> Sheet:
     """Return the intervals of a Green Button file: columns start [epoch s], interval_s, channel, unit, value."""
-    if "<!DOCTYPE" in text[:2000] or "<!ENTITY" in text[:2000]:
-        raise FileError(f"{name}: a document type is not accepted: remove it")
+    refuse_document_type(name, text)
     try:
         root = ET.fromstring(re.sub(r"^<\?xml[^>]*\?>", "", text.lstrip()))
     except ET.ParseError as error:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from flink_job.imports.columns import texts
+from flink_job.imports.content import XML_HEAD, refuse_document_type
 from flink_job.imports.model import FileError, Sheet
 from flink_job.io.parquet import ParquetError, rows_in
 
@@ -108,6 +109,5 @@ def _xml(archive: zipfile.ZipFile, part: str, name: str) -> ET.Element:
     if archive.getinfo(part).file_size > _MAX_PART:
         raise FileError(f"{name}: {part} is larger than {_MAX_PART >> 20} MiB: save it as CSV")
     data = archive.read(part)
-    if b"<!DOCTYPE" in data[:2000] or b"<!ENTITY" in data[:2000]:
-        raise FileError(f"{name}: a document type is not accepted")
+    refuse_document_type(name, data[:XML_HEAD].decode("latin-1"))
     return ET.fromstring(data)

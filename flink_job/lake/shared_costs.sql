@@ -99,30 +99,31 @@ net AS (
   GROUP BY tenant, supply_point, meter_id, interval_start, cycle_start, tariff_id, tariff_version
 ),
 
+-- Mean prices so far; energy has one by TOU period, too.
+prices AS (
+  SELECT
+    tenant, supply_point, cycle_start, tariff_id, tariff_version, currency,
+    CAST(energy_cost AS DOUBLE) / NULLIF(CAST(energy_kwh AS DOUBLE), 0) AS energy,
+    CAST(demand_cost AS DOUBLE) / NULLIF(CAST(energy_kwh AS DOUBLE), 0) AS demand,
+    CAST(fixed_cost AS DOUBLE) / NULLIF(CAST(energy_kwh AS DOUBLE), 0) AS fixed,
+    CAST(other_cost AS DOUBLE) / NULLIF(CAST(energy_kwh AS DOUBLE), 0) AS other,
+    CAST(export_credit AS DOUBLE) / NULLIF(CAST(export_kwh AS DOUBLE), 0) AS export,
+    CAST(tax AS DOUBLE) / NULLIF(CAST(energy_kwh AS DOUBLE), 0) AS tax
+  FROM totals
+),
+
 estimated AS (
   SELECT
     n.tenant, n.supply_point, n.meter_id, n.site_path, n.interval_start, n.interval_s, n.day_start, n.cycle_start, n.tariff_id,
     n.tariff_version, n.event_date, n.energy_kwh, t.currency,
-    CAST(ROUND(CAST(n.energy_kwh AS DOUBLE) * COALESCE(
-      p.price, CAST(t.energy_cost AS DOUBLE) / NULLIF(CAST(t.energy_kwh AS DOUBLE), 0), 0
-    ), 6) AS DECIMAL(18, 6)) AS energy_cost,
-    CAST(ROUND(CAST(n.energy_kwh AS DOUBLE) * COALESCE(
-      CAST(t.demand_cost AS DOUBLE) / NULLIF(CAST(t.energy_kwh AS DOUBLE), 0), 0
-    ), 6) AS DECIMAL(18, 6)) AS demand_cost,
-    CAST(ROUND(CAST(n.energy_kwh AS DOUBLE) * COALESCE(
-      CAST(t.fixed_cost AS DOUBLE) / NULLIF(CAST(t.energy_kwh AS DOUBLE), 0), 0
-    ), 6) AS DECIMAL(18, 6)) AS fixed_cost,
-    CAST(ROUND(CAST(n.energy_kwh AS DOUBLE) * COALESCE(
-      CAST(t.other_cost AS DOUBLE) / NULLIF(CAST(t.energy_kwh AS DOUBLE), 0), 0
-    ), 6) AS DECIMAL(18, 6)) AS reactive_cost,
-    CAST(ROUND(CAST(n.export_kwh AS DOUBLE) * COALESCE(
-      CAST(t.export_credit AS DOUBLE) / NULLIF(CAST(t.export_kwh AS DOUBLE), 0), 0
-    ), 6) AS DECIMAL(18, 6)) AS export_credit,
-    CAST(ROUND(CAST(n.energy_kwh AS DOUBLE) * COALESCE(
-      CAST(t.tax AS DOUBLE) / NULLIF(CAST(t.energy_kwh AS DOUBLE), 0), 0
-    ), 6) AS DECIMAL(18, 6)) AS tax
+    CAST(ROUND(CAST(n.energy_kwh AS DOUBLE) * COALESCE(p.price, t.energy, 0), 6) AS DECIMAL(18, 6)) AS energy_cost,
+    CAST(ROUND(CAST(n.energy_kwh AS DOUBLE) * COALESCE(t.demand, 0), 6) AS DECIMAL(18, 6)) AS demand_cost,
+    CAST(ROUND(CAST(n.energy_kwh AS DOUBLE) * COALESCE(t.fixed, 0), 6) AS DECIMAL(18, 6)) AS fixed_cost,
+    CAST(ROUND(CAST(n.energy_kwh AS DOUBLE) * COALESCE(t.other, 0), 6) AS DECIMAL(18, 6)) AS reactive_cost,
+    CAST(ROUND(CAST(n.export_kwh AS DOUBLE) * COALESCE(t.export, 0), 6) AS DECIMAL(18, 6)) AS export_credit,
+    CAST(ROUND(CAST(n.energy_kwh AS DOUBLE) * COALESCE(t.tax, 0), 6) AS DECIMAL(18, 6)) AS tax
   FROM net AS n
-  INNER JOIN totals AS t
+  INNER JOIN prices AS t
     ON t.tenant = n.tenant AND t.supply_point = n.supply_point AND t.cycle_start = n.cycle_start
     AND t.tariff_id = n.tariff_id AND t.tariff_version = n.tariff_version
   LEFT JOIN by_period AS p
@@ -185,7 +186,7 @@ every AS (
     OR tax <> 0 OR cost <> 0
   UNION ALL
   SELECT
-    a.tenant, a.supply_point, a.meter_id, MAX(a.site_path) AS site_path, a.interval_start, a.interval_s,
+    a.tenant, a.supply_point, a.meter_id, a.site_path, a.interval_start, a.interval_s,
     CAST(CAST(MAX(a.day_start) + INTERVAL '839' MINUTE AS DATE) AS VARCHAR) AS local_date, MAX(a.event_date) AS event_date,
     SUM(a.energy_kwh) AS energy_kwh, SUM(a.energy_cost) AS energy_cost, SUM(a.demand_cost) AS demand_cost,
     SUM(a.fixed_cost) AS fixed_cost, SUM(a.other_cost) AS reactive_cost, SUM(a.export_credit) AS export_credit,
@@ -194,7 +195,8 @@ every AS (
   FROM amounts AS a
   INNER JOIN supplies AS p ON p.tenant = a.tenant AND p.supply_point = a.supply_point AND p.meters = 1
   WHERE a.role <> 'sensor'
-  GROUP BY a.tenant, a.supply_point, a.meter_id, a.interval_start, a.interval_s, a.cycle_start, a.tariff_id, a.tariff_version
+  GROUP BY
+    a.tenant, a.supply_point, a.meter_id, a.site_path, a.interval_start, a.interval_s, a.cycle_start, a.tariff_id, a.tariff_version
 )
 
 SELECT

@@ -6,6 +6,7 @@ several providers of a group the one with the first name counts. A contract trav
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from flink_job.metering.contract import Contract, of_tenant
@@ -34,7 +35,11 @@ def links_of(record: Contract | SupplyTerms, otherwise: str = DEFAULT) -> Links:
     if isinstance(record, SupplyTerms):
         name = _TERMS + terms_of_tenant(record, otherwise).supply_point
         return Links(name, (), (name,))
-    contract = of_tenant(record, otherwise)
+    return _links(of_tenant(record, otherwise))
+
+
+def _links(contract: Contract) -> Links:
+    """Return the links of a contract that is qualified by its tenant."""
     listens: dict[str, None] = {}
     provides: dict[str, None] = {_METER + contract.meter_id: None}
     for member in memberships(contract):
@@ -107,3 +112,15 @@ def parse_attached(document: str, otherwise: str) -> Attached:
         else:
             found[group] = of_tenant(record, otherwise)
     return Attached(contract, found)
+
+
+def attached_contracts(contracts: Mapping[str, Contract]) -> dict[str, Attached]:
+    """Return qualified contracts by meter with those of their groups, but not with the terms of supply points."""
+    links = {meter: _links(contract) for meter, contract in contracts.items()}
+    providers: dict[str, Contract] = {}
+    for meter in sorted(contracts, key=lambda one: links[one].name, reverse=True):
+        providers |= dict.fromkeys(links[meter].provides, contracts[meter])
+    return {
+        meter: Attached(contract, {group: providers[group] for group in links[meter].listens if group in providers})
+        for meter, contract in contracts.items()
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -30,8 +31,12 @@ class RatedSupply:
     supply: Supply
     trees: list[Tree]
     history: History
-    slots: Slots
     readings: Mapping[str, Intervals]
+
+    @cached_property
+    def slots(self) -> Slots:
+        """The intervals by which the supply is shared."""
+        return Slots.of(self.history.intervals, list(self.readings.values()))
 
     def bills(self) -> Iterator[SharedBill]:
         """Yield the bills in order of time; only one is in memory at a time."""
@@ -65,4 +70,4 @@ def rate_supply(supply: Supply, readings: Mapping[str, Intervals], rate: Callabl
     history = rate(load)
     members = of_members(supply.members, readings)
     behind = {meter: data for meter, data in members.items() if any(meter in tree.nodes for tree in found)}
-    return RatedSupply(supply, found, history, Slots.of(history.intervals, list(behind.values())), behind)
+    return RatedSupply(supply, found, history, behind)

@@ -194,8 +194,7 @@ class BillPlan:
             reactive = ("reactive", Quantity.REACTIVE_IMPORT), ("capacitive", Quantity.REACTIVE_EXPORT)
             for name, quantity in reactive:
                 if of[name]:
-                    summed = pool.sum(quantity) if pool is not None and cut else b""
-                    operations.append(take(quantity) + summed + cut + add(of[name][each.period]))
+                    operations.append(_taken(quantity, pool, bool(cut)) + cut + add(of[name][each.period]))
             if of["above"]:
                 operations.append(self._above(reading, each, pool, cut))
         return program(self.slots, *operations, *self._demand(reading, pool))
@@ -260,8 +259,7 @@ class BillPlan:
         instant_ms = (reading.start_ms + each.from_ms) // interval_ms * interval_ms + each.period
         free = self._measured(Quantity.IMPORT, pool, bool(cut)) + cut + group(ACTIVE_OF, instant_ms)
         free += scale(share.numerator, share.denominator) + negate() + keep()
-        reactive = take(Quantity.REACTIVE_IMPORT)
-        reactive += (pool.sum(Quantity.REACTIVE_IMPORT) if pool is not None and cut else b"") + cut
+        reactive = _taken(Quantity.REACTIVE_IMPORT, pool, bool(cut)) + cut
         reactive += group(REACTIVE_OF, instant_ms) + plus() + positive()
         return free + reactive + add(self.of["above"][each.period])
 
@@ -272,8 +270,7 @@ class BillPlan:
         """
         rule = self.tariff.rounding
         is_rounded = rule.energy_decimals < _DECIMALS
-        is_summed = pool is not None and (is_rounded or is_divided or self.tariff.is_netted)
-        measured = take(quantity) + (pool.sum(quantity) if pool is not None and is_summed else b"")
+        measured = _taken(quantity, pool, is_rounded or is_divided or self.tariff.is_netted)
         return measured + (round_to(10 ** (_DECIMALS - rule.energy_decimals), rule.half_up) if is_rounded else b"")
 
     def _net(self, pool: _Pool | None, cut: bytes = b"") -> bytes:
@@ -289,13 +286,13 @@ class BillPlan:
         measured = Quantity.READ if reading.is_read else Quantity.IMPORT
         is_divided = any(each.to_ms - each.from_ms < reading.interval_s * 1000 for each in reading.parts)
         for each in reading.parts:
-            energy = self._measured(measured, pool, is_divided)
             if self.tariff.is_netted and not reading.is_read:
                 energy = self._net(pool) + positive()
+            else:
+                energy = self._measured(measured, pool, is_divided)
             reactive = b""
             if self.tariff.demand.unit != "kW":
-                reactive = take(Quantity.REACTIVE_IMPORT)
-                reactive += pool.sum(Quantity.REACTIVE_IMPORT) if pool is not None and is_divided else b""
+                reactive = _taken(Quantity.REACTIVE_IMPORT, pool, is_divided)
             if self.tariff.demand.in_kva:
                 yield self._in_window(energy, DEMAND, each, reading) + keep()
                 yield self._in_window(reactive, REACTIVE, each, reading) + hypot()
@@ -311,8 +308,8 @@ class BillPlan:
     def _in_window(self, quantity: bytes, family: int, each: DemandPart, reading: Placed) -> bytes:
         """Take the sum of a quantity in a demand interval, of which the reading has a part."""
         interval_s = reading.interval_s
-        is_alone = len(reading.parts) == 1 and interval_s >= self.window_s and not reading.is_read
-        is_alone = is_alone and not self.is_pooled
+        is_whole = len(reading.parts) == 1 and interval_s >= self.window_s
+        is_alone = is_whole and not reading.is_read and not self.is_pooled
         if interval_s > self.window_s and not self.is_pooled:
             quantity += scale(self.window_s, interval_s)
         elif each.to_ms - each.from_ms < interval_s * 1000:
@@ -350,6 +347,11 @@ class BillPlan:
         if self.tops:
             peaks = tuple(total(peaks[at : at + self.tops]) for at in range(0, len(peaks), self.tops))
         return State(taken("imported"), taken("exported"), peaks, slots[0], *map(taken, names))
+
+
+def _taken(quantity: Quantity, pool: _Pool | None, is_summed: bool) -> bytes:
+    """Take a quantity: where what follows is not linear, a pool of meters is added up first."""
+    return take(quantity) + (pool.sum(quantity) if pool is not None and is_summed else b"")
 
 
 def excess_limits(contracted: Contracted, power_u: Sequence[int]) -> tuple[int, ...]:

@@ -15,6 +15,8 @@ from flink_job.tenants import plain
 
 #: Separates the fields of an encoded place. No name of a supply point begins with ALONE.
 SEPARATOR, ALONE = "\x1e", "\x1d"
+#: Roles of meters that measure what another meter does, or nothing that is billed.
+_BEHIND = ("sub", "sensor")
 
 
 class SupplyPlace(NamedTuple):
@@ -34,10 +36,15 @@ class SupplyPlace(NamedTuple):
         """The fields as one string, which SQL splits again."""
         return SEPARATOR.join(self)
 
-    @staticmethod
-    def role_of(encoded: str) -> str:
-        """Return the role in an encoded place."""
-        return encoded.split(SEPARATOR, 3)[2]
+    @property
+    def counting(self) -> Counting:
+        """The way in which readings count in the bill; a supply that is named may have several meters."""
+        return Counting.BEHIND if self.role in _BEHIND else Counting.POOLED
+
+
+def counting_of(encoded: str | None) -> Counting:
+    """Return the way in which readings count, by the encoded place of the meter; None for a supply of its own."""
+    return Counting.ALONE if encoded is None else SupplyPlace(*encoded.split(SEPARATOR)).counting
 
 
 class Span(NamedTuple):
@@ -46,8 +53,12 @@ class Span(NamedTuple):
     from_ms: int
     place: Contract
     rated: Contract
-    counting: Counting
     supply: SupplyPlace | None
+
+    @property
+    def counting(self) -> Counting:
+        """The way in which readings count in the bill."""
+        return Counting.ALONE if self.supply is None else self.supply.counting
 
 
 def spans_of(attached: Attached) -> list[Span]:
@@ -65,23 +76,14 @@ def spans_of(attached: Attached) -> list[Span]:
         if rated is None:
             rated = msgspec.structs.replace(contract, assignments=())
         supply = _supply_place(attached, member, from_ms)
-        spans.append(Span(from_ms, places.at(from_ms), rated, _counting(member), supply))
+        spans.append(Span(from_ms, places.at(from_ms), rated, supply))
     return spans
-
-
-def _counting(member: Membership) -> Counting:
-    if member.role in ("sub", "sensor"):
-        return Counting.BEHIND
-    # Whether a supply of its own name has further mains is not known here; one that is named may have.
-    is_alone = member.role == "main" and member.supply_point == member.meter_id
-    return Counting.ALONE if is_alone else Counting.POOLED
 
 
 def _supply_place(attached: Attached, member: Membership, from_ms: int) -> SupplyPlace | None:
     if member.role == "main" and member.supply_point == member.meter_id:
         return None
-    is_behind = member.role in ("sub", "sensor")
-    account = ALONE + member.meter_id if is_behind else member.supply_point
+    account = ALONE + member.meter_id if member.role in _BEHIND else member.supply_point
     upstream = attached.upstream_of(member)
     path = "" if upstream is None else Places(upstream).at(from_ms).site_path
     named = "" if upstream is None else plain(upstream.meter_id)

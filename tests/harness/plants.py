@@ -16,6 +16,15 @@ from flink_job.metering.zones import local_midnight_ms
 from flink_job.tariffs.history import Intervals
 
 MADRID = ZoneInfo("Europe/Madrid")
+#: 0.10 per kWh, and 1 per kW of the highest hour of a month.
+ENERGY_AND_PEAK: dict[str, Any] = {
+    "tariff_id": "t",
+    "version": "1",
+    "currency": "EUR",
+    "valid_from": "2026-01-01",
+    "energy": {"periods": {"all": [{"price": "0.10"}]}},
+    "demand": {"window_s": 3600, "flat": [{"price": "1"}]},
+}
 QUARTER_MS = 900_000
 SUPPLY = "sp"
 #: Upper bounds of import, export, inductive and capacitive energy of a reading [1e-6], and how often it is above 0.

@@ -16,17 +16,10 @@ import pytest
 
 from flink_job.lake.database import query
 from tests.harness.jobs import command, run_files, write_records
+from tests.harness.plants import ENERGY_AND_PEAK
 
 HOURS = 24
 START = datetime(2026, 3, 9, 23, tzinfo=UTC)  # midnight in Madrid
-TARIFF = {
-    "tariff_id": "t",
-    "version": "1",
-    "currency": "EUR",
-    "valid_from": "2026-01-01",
-    "energy": {"periods": {"all": [{"price": "0.10"}]}},
-    "demand": {"window_s": 3600, "flat": [{"price": "1"}]},
-}
 ASSIGNED = [{"tariff_id": "t", "valid_from": "2026-01-01"}]
 KWH = {"main-1": 100, "m-17": 40, "m-18": 10, "m-19": 20, "p-1": 7, "p-2": 5, "lost": 1, "own": 3, "own-sub": 2}
 
@@ -76,7 +69,7 @@ def readings() -> list[bytes]:
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("supplies")
     (folder / "tariffs").mkdir()
-    (folder / "tariffs" / "t.json").write_text(json.dumps(TARIFF))
+    (folder / "tariffs" / "t.json").write_text(json.dumps(ENERGY_AND_PEAK))
     contracts = write_records(folder / "contracts.ndjson", CONTRACTS)
     run_files(write_records(folder / "readings.ndjson", readings()), contracts, folder / "out", folder / "tariffs")
     return folder / "out"

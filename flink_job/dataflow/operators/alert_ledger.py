@@ -12,7 +12,7 @@ from flink_job.dataflow.uids import Uid
 
 _DAY_MS = 86_400_000
 #: Time that the state machines have at least to find an alert, after its record has passed the contract join [s].
-LEAST_PATIENCE_S = 10
+LEAST_GRACE_PERIOD_S = 10
 
 
 def end_lost_alerts(
@@ -27,7 +27,7 @@ def end_lost_alerts(
 
     The second view has the changes read back from the stream of alerts, with the columns of the first and the time at
     which they were written; its event time is the time of arrival. An alert that is unknown when its record has been
-    processed again ends after `refresh_s`, but not before LEAST_PATIENCE_S. State expires `ttl_days` after the last
+    processed again ends after `refresh_s`, but not before LEAST_GRACE_PERIOD_S. State expires `ttl_days` after the last
     change of an alert. The operator is `AlertLedger` in `flink_job/java`.
     """
     jvm = get_gateway().jvm
@@ -40,8 +40,8 @@ def end_lost_alerts(
         to_jarray(jvm.org.apache.flink.table.types.logical.LogicalType, logical),
     )
     row = rows_of(dict(zip(names, kinds, strict=True)))
-    patience_ms = int(1000 * max(refresh_s, LEAST_PATIENCE_S))
-    ledger = jvm.metering.flink.AlertLedger(columns, row, patience_ms, ttl_days * _DAY_MS)
+    grace_period_ms = int(1000 * max(refresh_s, LEAST_GRACE_PERIOD_S))
+    ledger = jvm.metering.flink.AlertLedger(columns, row, grace_period_ms, ttl_days * _DAY_MS)
     keys = [key_of(schema, ("tenant", "alert_id")) for schema in schemas]
     stream = (
         idle(as_stream(t_env, found, uid.rows), uid.rows)

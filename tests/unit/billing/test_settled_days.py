@@ -16,7 +16,8 @@ import pytest
 
 from flink_job.batch.collect import arrow_schema
 from flink_job.billing.adjustments import kept_rows, write_adjustments
-from flink_job.billing.rerate import Book, rerate
+from flink_job.billing.agreements import Book
+from flink_job.billing.rerate import rerate
 from flink_job.lake.database import query
 from flink_job.metering.contract import Assignment, Contract
 from flink_job.schemas import OUTPUTS

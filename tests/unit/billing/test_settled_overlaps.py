@@ -7,7 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from flink_job.billing.rerate import Book, rerate
+from flink_job.billing.agreements import Book
+from flink_job.billing.rerate import rerate
 from flink_job.metering.contract import Assignment, Contract
 from tests.unit.billing.test_settled_days import MIDNIGHT, Site, amounts, cost, flat, unpriced
 

@@ -15,24 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flink_job.batch.collect import arrow_schema
-from flink_job.billing.rerate import Book
+from flink_job.billing.agreements import Book
 from flink_job.billing.settling import Settling
 from flink_job.lake.database import query
 from flink_job.lake.selection import EVERYTHING
 from flink_job.metering.contract_document import parse_contract
 from flink_job.schemas import COSTS
 from flink_job.tariffs.registry import open_registry
+from tests.harness.plants import ENERGY_AND_PEAK
 
 MIDNIGHT = datetime(2026, 5, 31, 22)  # in Madrid
 ZERO = Decimal(0)
-TARIFF = {
-    "tariff_id": "t",
-    "version": "1",
-    "currency": "EUR",
-    "valid_from": "2026-01-01",
-    "energy": {"periods": {"all": [{"price": "0.10"}]}},
-    "demand": {"window_s": 3600, "flat": [{"price": "1"}]},
-}
 MAIN = {"supply_point": "sp", "role": "main", "assignments": [{"tariff_id": "t", "valid_from": "2026-01-01"}]}
 SUB = {"supply_point": "sp", "role": "sub"}
 METERS: dict[str, dict[str, Any]] = {"main": MAIN, "a": SUB, "b": {**SUB, "upstream": "a"}}
@@ -80,7 +73,7 @@ class Plant:
         self.lake, self.folder, self.parts, self.peak = folder / "lake", folder, 0, ZERO
         (self.lake / "costs").mkdir(parents=True)
         (folder / "tariffs").mkdir()
-        (folder / "tariffs" / "t.json").write_text(json.dumps(TARIFF), encoding="utf-8")
+        (folder / "tariffs" / "t.json").write_text(json.dumps(ENERGY_AND_PEAK), encoding="utf-8")
 
     def hours(self, first: int, *kwh: tuple[int, int, int]) -> None:
         """Add readings of the main, a and b; the stream charges energy, and demand as the peak rises."""

@@ -15,17 +15,12 @@ from flink_job.supplies.membership import supplies_of
 from flink_job.supplies.rated import rate_supply
 from flink_job.tariffs.document import read_tariff
 from flink_job.tariffs.history import BillingTerms, Intervals, rate_history, versions_in_force
-from tests.harness.plants import MADRID, Plant
+from tests.harness.plants import ENERGY_AND_PEAK, MADRID, Plant
 
 HOUR_MS = 3_600_000
 #: 0.10 per kWh, 1 per kW of the highest hour, 14 a month, 10 % tax on all of it.
 TARIFF: dict[str, Any] = {
-    "tariff_id": "t",
-    "version": "1",
-    "currency": "EUR",
-    "valid_from": "2026-01-01",
-    "energy": {"periods": {"all": [{"price": "0.10"}]}},
-    "demand": {"window_s": 3600, "flat": [{"price": "1"}]},
+    **ENERGY_AND_PEAK,
     "fixed": [{"name": "supply", "amount": "14", "per": "month"}],
     "taxes": [{"name": "tax", "rate": "0.10", "base": ["energy", "demand", "fixed"]}],
 }

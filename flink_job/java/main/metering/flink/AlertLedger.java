@@ -36,9 +36,9 @@ import org.apache.flink.util.Collector;
  * the second input with an empty alert only advance event time, which is the time of arrival.
  *
  * <p>Changes are emitted as they come. A change that was read back and that the state machines have
- * not found is looked at again once event time has passed its arrival, and then the patience has
- * passed. If its alert is not open, all unknown changes are emitted again, because a sink may have
- * lost them, and the alert is ended with the reason.
+ * not found is looked at again once event time has passed its arrival, and then the grace period
+ * has passed. If its alert is not open, all unknown changes are emitted again, because a sink may
+ * have lost them, and the alert is ended with the reason.
  *
  * <p>Readers tell changes of an alert apart by their number. If the job finds another change under
  * a number that readers know (an end instead of an escalation, or an alert that was ended here),
@@ -60,7 +60,7 @@ public final class AlertLedger extends KeyedCoProcessFunction<RowData, RowData, 
 
   private final AlertColumns columns;
   private final TypeInformation<RowData> rowType;
-  private final long patienceMs;
+  private final long gracePeriodMs;
   private final long ttlMs;
 
   private transient ValueState<Known> known;
@@ -95,14 +95,14 @@ public final class AlertLedger extends KeyedCoProcessFunction<RowData, RowData, 
    *
    * @param columns positions of columns in the rows of both inputs
    * @param rowType type of the rows of the first input
-   * @param patienceMs time that an unknown change waits after event time has passed its arrival
+   * @param gracePeriodMs time that an unknown change waits after event time has passed its arrival
    * @param ttlMs time after the last change of an alert at which its state expires
    */
   public AlertLedger(
-      AlertColumns columns, TypeInformation<RowData> rowType, long patienceMs, long ttlMs) {
+      AlertColumns columns, TypeInformation<RowData> rowType, long gracePeriodMs, long ttlMs) {
     this.columns = columns;
     this.rowType = rowType;
-    this.patienceMs = patienceMs;
+    this.gracePeriodMs = gracePeriodMs;
     this.ttlMs = ttlMs;
   }
 
@@ -193,7 +193,7 @@ public final class AlertLedger extends KeyedCoProcessFunction<RowData, RowData, 
       return;
     }
     if (context.timeDomain() == TimeDomain.EVENT_TIME) {
-      timers.registerProcessingTimeTimer(timers.currentProcessingTime() + patienceMs);
+      timers.registerProcessingTimeTimer(timers.currentProcessingTime() + gracePeriodMs);
       return;
     }
     end(alert, timers.currentProcessingTime(), out);

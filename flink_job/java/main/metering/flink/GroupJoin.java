@@ -10,7 +10,6 @@ import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.common.typeutils.base.StringSerializer;
 import org.apache.flink.api.java.functions.KeySelector;
-import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
@@ -253,12 +252,7 @@ public final class GroupJoin extends AbstractStreamOperator<RowData>
   /** Stores a row of the snapshot if its partition belongs to this subtask. */
   private void storeIfOwn(RowData row) throws Exception {
     RowData key = partition.getKey(row);
-    int owner =
-        KeyGroupRangeAssignment.assignKeyToParallelOperator(
-            key,
-            getRuntimeContext().getTaskInfo().getMaxNumberOfParallelSubtasks(),
-            getRuntimeContext().getTaskInfo().getNumberOfParallelSubtasks());
-    if (owner == getRuntimeContext().getTaskInfo().getIndexOfThisSubtask()) {
+    if (OwnKeys.has(key, getRuntimeContext().getTaskInfo())) {
       setCurrentKey(key);
       store(row.getString(NAME).toString(), row, new LinkedHashSet<>());
     }

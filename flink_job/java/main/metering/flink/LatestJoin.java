@@ -8,7 +8,6 @@ import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.common.typeutils.base.LongSerializer;
 import org.apache.flink.api.java.functions.KeySelector;
-import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 import org.apache.flink.runtime.state.KeyedStateBackend;
 import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.StateSnapshotContext;
@@ -287,12 +286,7 @@ public final class LatestJoin extends AbstractStreamOperator<RowData>
   /** Stores a row of the snapshot if its key belongs to this subtask. */
   private void storeIfOwn(RowData row) throws Exception {
     RowData key = rightKey.getKey(row);
-    int owner =
-        KeyGroupRangeAssignment.assignKeyToParallelOperator(
-            key,
-            getRuntimeContext().getTaskInfo().getMaxNumberOfParallelSubtasks(),
-            getRuntimeContext().getTaskInfo().getNumberOfParallelSubtasks());
-    if (owner == getRuntimeContext().getTaskInfo().getIndexOfThisSubtask()) {
+    if (OwnKeys.has(key, getRuntimeContext().getTaskInfo())) {
       setCurrentKey(key);
       store(row, latest.value());
     }

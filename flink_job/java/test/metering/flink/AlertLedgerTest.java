@@ -24,8 +24,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /**
- * The patience is 10 ms, and records arrive at the time 100. Rows are shown as {@code alert number
- * state}, with the reason of an end.
+ * The grace period is 10 ms, and records arrive at the time 100. Rows are shown as {@code alert
+ * number state}, with the reason of an end.
  */
 class AlertLedgerTest {
   private static final String[] NAMES = {"alert_id", "change_number", "state", "detail", "arrival"};
@@ -62,7 +62,7 @@ class AlertLedgerTest {
   }
 
   @Test
-  void anAlertThatIsNotFoundAgainEndsAfterItsArrivalAndThePatience() throws Exception {
+  void anAlertThatIsNotFoundAgainEndsAfterItsArrivalAndTheGracePeriod() throws Exception {
     ledger.readBack("a", 0, "raised");
     ledger.readBack("a", 1, "escalated");
     ledger.setProcessingTime(50);
