@@ -15,6 +15,7 @@ from flink_job.commands import rate as rating
 from flink_job.commands.alerts import commands as alerts_commands
 from flink_job.commands.console import counted, note
 from flink_job.commands.console import fail as _fail
+from flink_job.commands.contracts import commands as contracts_commands
 from flink_job.commands.explain import explain
 from flink_job.commands.imports import import_files
 from flink_job.commands.optimise import optimise_contract
@@ -43,6 +44,7 @@ app.command("explain")(explain)
 app.command("optimise-contract")(optimise_contract)
 app.command("shares")(shares)
 app.add_typer(tariffs_commands, name="tariffs")
+app.add_typer(contracts_commands, name="contracts")
 app.add_typer(alerts_commands, name="alerts")
 app.add_typer(uploads_commands, name="uploads")
 

@@ -39,16 +39,17 @@ def records_in_force(
                 continue
             if isinstance(record, SupplyTerms):
                 terms = terms_of_tenant(record, tenant)
-                if _is_latest(found.terms.get(terms.supply_point), terms):
+                if is_latest(found.terms.get(terms.supply_point), terms):
                     found.terms[terms.supply_point] = terms
             else:
                 contract = of_tenant(record, tenant)
-                if _is_latest(found.contracts.get(contract.meter_id), contract):
+                if is_latest(found.contracts.get(contract.meter_id), contract):
                     found.contracts[contract.meter_id] = contract
     return found
 
 
-def _is_latest(before: Contract | SupplyTerms | None, record: Contract | SupplyTerms) -> bool:
+def is_latest(before: Contract | SupplyTerms | None, record: Contract | SupplyTerms) -> bool:
+    """Return whether a record replaces the one before of its meter or supply point."""
     return before is None or before.version_ms(_NOW_MS) <= record.version_ms(_NOW_MS)
 
 

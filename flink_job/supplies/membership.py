@@ -28,11 +28,11 @@ class SupplyFault(StrEnum):
 
 
 class SupplyError(MeteringError, ValueError):
-    """A supply point that cannot be billed; `code` is a SupplyFault."""
+    """A supply point that cannot be billed; `code` is a SupplyFault, `meters` those whose contracts are at fault."""
 
-    def __init__(self, code: SupplyFault, supply_point: str, detail: str) -> None:
+    def __init__(self, code: SupplyFault, supply_point: str, detail: str, meters: Iterable[str] = ()) -> None:
         super().__init__(f"supply point {plain(supply_point)}: {code}: {detail}")
-        self.code, self.supply_point = code, supply_point
+        self.code, self.supply_point, self.meters = code, supply_point, tuple(meters)
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,13 @@ def supplies_of(
         ordered = tuple(sorted(found, key=lambda member: (member.from_ms, member.meter_id)))
         try:
             if not any(member.role in ("main", "part") for member in ordered):
-                raise SupplyError(SupplyFault.NO_MAIN, supply_point, "none of its meters is a main or a part")
+                raise SupplyError(
+                    SupplyFault.NO_MAIN,
+                    supply_point,
+                    "none of its meters is a main or a part: give the meter that measures the supply the role main, or "
+                    "the role part to each meter that measures a part of it",
+                    [member.meter_id for member in ordered],
+                )
             contract = _terms(supply_point, ordered, contracts, terms)
             sharing = terms[supply_point].sharing if supply_point in terms else Sharing()
             supplies.append(Supply(supply_point, contract, sharing, ordered))
@@ -90,6 +96,7 @@ def _terms(
             supply_point,
             f"it has no tariff: add a record with supply_point, timezone and assignments, or assignments to "
             f"{', '.join(map(plain, bearers))}",
+            bearers,
         )
     distinct = {
         (zone_of(c), _assigned(c), c.billing_day, c.cycle_starts, billing_days(c)): meter for meter, c in given.items()
@@ -100,6 +107,7 @@ def _terms(
             supply_point,
             f"{' and '.join(map(plain, sorted(distinct.values())))} have different terms: give them equal ones, or "
             "a record of the supply point with its terms",
+            sorted(distinct.values()),
         )
     return next(iter(given.values()))
 

@@ -58,6 +58,7 @@ def _tree(supply_point: str, members: Sequence[Membership], from_ms: int, until_
             supply_point,
             f"{plain(parts[0].meter_id)} is a part beside main {plain(mains[0].meter_id)}: a supply with a main has "
             "submeters (role sub)",
+            (parts[0].meter_id, mains[0].meter_id),
         )
     sources = tuple(sorted(m.meter_id for m in mains or parts))
     tops = {m.meter_id: "" for m in (parts or ([] if subs else mains))}
@@ -74,13 +75,16 @@ def _upstream(
     """Return the node upstream of a submeter; empty for the mains."""
     known = {m.meter_id for m in subs} | set(sources)
     if sub.upstream and sub.upstream not in known:
-        detail = f"upstream of {plain(sub.meter_id)} is {plain(sub.upstream)}, which is not in this supply point"
-        raise SupplyError(SupplyFault.UNKNOWN_UPSTREAM, supply_point, f"{detail} at that time")
+        detail = (
+            f"upstream of {plain(sub.meter_id)} is {plain(sub.upstream)}, which is not in this supply point at that "
+            f"time: give {plain(sub.upstream)} the same supply point, or name another meter upstream"
+        )
+        raise SupplyError(SupplyFault.UNKNOWN_UPSTREAM, supply_point, detail, [sub.meter_id])
     if has_parts and not sub.upstream:
         detail = (
             f"{plain(sub.meter_id)} has no upstream, and the supply point has parts: name the part that measures it"
         )
-        raise SupplyError(SupplyFault.UNKNOWN_UPSTREAM, supply_point, detail)
+        raise SupplyError(SupplyFault.UNKNOWN_UPSTREAM, supply_point, detail, [sub.meter_id])
     return sub.upstream if has_parts or sub.upstream not in sources else ""
 
 
@@ -90,8 +94,9 @@ def _in_order(supply_point: str, upstream: dict[str, str]) -> Iterator[str]:
     while left:
         present = sorted(meter for meter, above in left.items() if above in level)
         if not present:
-            names = " -> ".join(map(plain, _cycle(left)))
-            raise SupplyError(SupplyFault.UPSTREAM_CYCLE, supply_point, f"{names}: each is upstream of the one before")
+            cycle = _cycle(left)
+            detail = f"{' -> '.join(map(plain, cycle))}: each is upstream of the one before; change one `upstream`"
+            raise SupplyError(SupplyFault.UPSTREAM_CYCLE, supply_point, detail, cycle[:-1])
         yield from present
         level = set(present)
         for meter in present:
