@@ -8,7 +8,7 @@ from datetime import datetime
 import numpy as np
 
 from flink_job.metering.zones import Zone, local_midnight_ms
-from flink_job.tariffs.calendar import CalendarError, Timeline
+from flink_job.tariffs.calendar import CalendarError
 from flink_job.tariffs.history import Intervals, count_straddling
 from flink_job.tariffs.model import Tariff
 
@@ -53,7 +53,7 @@ def count_over_borders(data: Intervals, tariff: Tariff, zone: Zone) -> int:
     """Return the number of readings with energy in which another TOU period begins."""
     if len(tariff.calendar.periods) == 1 or not len(data.start_ms):
         return 0
-    timeline = Timeline(tariff.calendar, tariff.timezone or zone)
+    timeline = tariff.calendar.timeline(tariff.timezone or zone)
     last_ms = data.end_ms - 1
     first_ms, latest_ms = int(data.start_ms.min()), int(data.start_ms.max())
     try:

@@ -13,7 +13,6 @@ from rich.table import Table
 from rich.text import Text
 
 from flink_job.metering.zones import local_midnight_ms
-from flink_job.tariffs.calendar import Timeline
 from flink_job.tariffs.history.intervals import HOUR_MS
 from flink_job.tariffs.history.rate import MissingSeriesError
 from flink_job.tariffs.model import Tariff
@@ -134,7 +133,7 @@ def _hours(
     """Return (starts [epoch ms], prices [1e-9], TOU periods) of the hours of a local day."""
     following = day + timedelta(days=1)
     starts = np.arange(local_midnight_ms(day, zone), local_midnight_ms(following, zone), HOUR_MS)
-    periods = Timeline(tariff.calendar, zone).periods_at(starts)
+    periods = tariff.calendar.timeline(zone).periods_at(starts)
     prices = np.array([tiers[0].price_e9 for tiers in tariff.energy], dtype=np.int64)[periods]
     if tariff.adjustment_e9:
         prices = prices + tariff.adjustment_e9[day.month - 1]

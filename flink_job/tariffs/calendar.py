@@ -54,6 +54,7 @@ class Calendar:
     lists: Mapping[str, frozenset[date]] = field(default_factory=dict)
     known_until: date | None = None
     begins_min: int = 0
+    _timelines: dict[tzinfo, Timeline] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @staticmethod
     def read(document: Mapping[str, Any] | None, default: str) -> Calendar:
@@ -80,6 +81,10 @@ class Calendar:
     def has_holidays(self) -> bool:
         """True if a rule is for holidays."""
         return any(HOLIDAY in rule.on for rule in self.rules)
+
+    def timeline(self, zone: tzinfo) -> Timeline:
+        """Return the periods in a time zone; they are compiled once."""
+        return self._timelines.setdefault(zone, Timeline(self, zone))
 
     def unlisted_from_ms(self, zone: tzinfo) -> int | None:
         """Return the instant from which lists of days are not complete yet [epoch ms]; None if they are final."""

@@ -17,7 +17,6 @@ from flink_job.metering.highest_power import highest_power_of
 from flink_job.metering.packing import ABSENT
 from flink_job.metering.site import Entity, meter_at, meter_of
 from flink_job.metering.units import to_micro
-from flink_job.tariffs.calendar import Timeline
 from flink_job.tariffs.cycle import Segment
 from flink_job.tariffs.plan import Counting
 from flink_job.tariffs.registry import TariffRegistry, UnknownTariffError
@@ -101,7 +100,6 @@ class ContractCache:
     def __init__(self, registry: TariffRegistry, tenant: str) -> None:
         """Create an empty cache; `tenant` is the tenant of contracts without one."""
         self.registry, self.tenant = registry, tenant
-        self.calendars: dict[Any, Timeline] = {}
         self.timelines: dict[Any, NumberedTimeline] = {}
         self.terms: dict[tuple[bytes, ...], ContractTerms] = {}
         self.by_document: dict[str, ResolvedContract] = {}
@@ -178,7 +176,7 @@ class ContractCache:
         cycles = contract.billing_day, contract.cycle_starts, billing_days(contract)
         key = (zone_of(contract), cycles, assigned, counting)
         if key not in self.timelines:
-            timeline = ContractTimeline(contract, self.registry, self.calendars, counting)
+            timeline = ContractTimeline(contract, self.registry, counting)
             self.timelines[key] = NumberedTimeline(len(self.timelines), timeline)
         return self.timelines[key]
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import tzinfo
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flink_job.tariffs.calendar import CalendarError, Timeline
+from flink_job.tariffs.calendar import CalendarError
 from flink_job.tariffs.cycle import Segment
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.model import Tariff
@@ -77,11 +76,9 @@ def _period_ms(
     """
     shape = len(tariff.periods), len(index)
     so_far, cycle_total = np.full(shape, np.nan), np.full(shape, np.nan)
-    timelines: dict[tzinfo, Timeline] = {}
     for number in np.unique(index).tolist():
         segment, rows = segments[number], np.flatnonzero(index == number)
-        zone = segment.utc_offset
-        timeline = timelines.setdefault(zone, Timeline(tariff.calendar, zone))
+        timeline = tariff.calendar.timeline(segment.utc_offset)
         try:
             starts, periods = timeline.spans(segment.cycle_start_ms, segment.cycle_end_ms)
         except CalendarError:

@@ -60,7 +60,6 @@ class ContractTimeline:
 
     contract: Contract
     registry: TariffRegistry
-    timelines: dict[tuple[str, str, str, str], Timeline]
     counting: Counting = Counting.ALONE
     _entries: list[_SegmentEntry] = field(default_factory=list)
     _last: _SegmentEntry | None = None
@@ -138,12 +137,12 @@ class ContractTimeline:
         power_u = contracted_power_u(tariff, assignment)
         segment = segment._replace(power_u=power_u, is_chained=is_chained)
         tariff = tariff.of_segment(cycle[0].month, start)
-        timeline = self._timeline(tariff, tariff.calendar, "")
+        timeline = self._timeline(tariff, tariff.calendar)
         demand = DemandIntervals(
             tariff,
             segment,
             self.days,
-            self._timeline(tariff, tariff.demand.calendar, "demand") if tariff.demand.calendar else timeline,
+            self._timeline(tariff, tariff.demand.calendar) if tariff.demand.calendar else timeline,
             self._power_timeline(tariff) or timeline,
             self.counting == Counting.POOLED,
         )
@@ -152,7 +151,7 @@ class ContractTimeline:
 
     def _power_timeline(self, tariff: Tariff) -> Timeline | None:
         own = tariff.contracted.calendar if tariff.contracted is not None else None
-        return None if own is None else self._timeline(tariff, own, "power")
+        return None if own is None else self._timeline(tariff, own)
 
     def _dynamic_price(self, tariff: Tariff, start_ms: int, interval_s: int) -> tuple[int, bool]:
         """Return the dynamic price of an interval [1e-9 per kWh], and whether the last known one stands in for it."""
@@ -166,10 +165,9 @@ class ContractTimeline:
             )
         return found
 
-    def _timeline(self, tariff: Tariff, calendar: Calendar, kind: str) -> Timeline:
-        """Return the timeline of a calendar of a tariff, in its time zone or in that of the contract; it is shared."""
-        key = (tariff.tariff_id, tariff.version, self.zone, kind)
-        return self.timelines.setdefault(key, Timeline(calendar, tariff.timezone or zone_named(self.zone)))
+    def _timeline(self, tariff: Tariff, calendar: Calendar) -> Timeline:
+        """Return the timeline of a calendar of a tariff, in its time zone or in that of the contract."""
+        return calendar.timeline(tariff.timezone or zone_named(self.zone))
 
     def _assignment(self, day: date) -> tuple[Assignment, date | None]:
         assignments = self.contract.assignments

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flink_job.errors import MeteringError
-from flink_job.metering.zones import Zone
 from flink_job.tariffs.bill_lines import LINES
-from flink_job.tariffs.calendar import Calendar, Timeline
 from flink_job.tariffs.demand_charges import peak_ukw
 from flink_job.tariffs.exact import Ints
 from flink_job.tariffs.history.chains import Cut, SoFar, chains, whole
@@ -214,7 +211,7 @@ def _context(
     tariff = tariff.of_cycle(billing.segment.cycle_start.month)
     data = data.rounded(tariff.rounding)
     netted = data.netted() if tariff.is_netted else data
-    context = SegmentContext(billing, tariff, terms, netted, netted.import_ukwh, series, _timelines(), parts)
+    context = SegmentContext(billing, tariff, terms, netted, netted.import_ukwh, series, parts)
     return with_parts(context, data)
 
 
@@ -225,17 +222,3 @@ def _shares(running: Ints) -> Ints:
     shares = np.diff(running[:-1], prepend=0)
     shares[-1] += running[-1] - running[-2]
     return shares
-
-
-@cache
-def _timelines() -> Callable[[Calendar, Zone], Timeline]:
-    """Return a function that compiles the timeline of a calendar and zone once, for all meters."""
-    known: dict[tuple[int, str], Timeline] = {}
-
-    def timeline(calendar: Calendar, zone: Zone) -> Timeline:
-        key = (id(calendar), zone.key)
-        if key not in known:
-            known[key] = Timeline(calendar, zone)
-        return known[key]
-
-    return timeline

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flink_job.metering.zones import Zone
 from flink_job.tariffs.calendar import Calendar, Timeline
 from flink_job.tariffs.exact import Ints, round_div, times
 from flink_job.tariffs.history.intervals import Intervals, with_close
@@ -96,7 +95,6 @@ class SegmentContext:
     data: Intervals
     demand_ukwh: Ints
     series: Mapping[str, PriceSeries]
-    timeline: Callable[[Calendar, Zone], Timeline]
     parts: Sequence[BillingSegment] = ()
     divided: Divided | None = None
     own_period: NDArray[np.int64] | None = None
@@ -125,24 +123,24 @@ class SegmentContext:
         """
         own = calendar_of(self.tariff)
         if len(self.parts) <= 1:
-            return self.timeline(own, self.tariff.timezone or self.terms.zone).periods_at(instants_ms)
+            return own.timeline(self.tariff.timezone or self.terms.zone).periods_at(instants_ms)
         found = np.zeros(len(instants_ms), dtype=np.int64)
         for part in self.parts:
             inside = (instants_ms >= part.segment.segment_start_ms) & (instants_ms < part.segment.segment_end_ms)
             calendar = calendar_of(part.tariff)
             index = np.array([own.periods.index(name) for name in calendar.periods], dtype=np.int64)
-            timeline = self.timeline(calendar, part.tariff.timezone or self.terms.zone)
+            timeline = calendar.timeline(part.tariff.timezone or self.terms.zone)
             found[inside] = index[timeline.periods_at(instants_ms[inside])]
         return found
 
     def timelines(self, starts_ms: Ints) -> Iterator[tuple[Timeline, Any]]:
         """Yield the timeline of TOU periods of each version, with the index of the starts that lie in its segment."""
         if len(self.parts) <= 1:
-            yield self.timeline(self.tariff.calendar, self.tariff.timezone or self.terms.zone), slice(None)
+            yield self.tariff.calendar.timeline(self.tariff.timezone or self.terms.zone), slice(None)
             return
         for part in self.parts:
             inside = (starts_ms >= part.segment.segment_start_ms) & (starts_ms < part.segment.segment_end_ms)
-            yield self.timeline(part.tariff.calendar, part.tariff.timezone or self.terms.zone), inside
+            yield part.tariff.calendar.timeline(part.tariff.timezone or self.terms.zone), inside
 
     def parts_between(self, start_ms: int, end_ms: int) -> list[tuple[int, int]]:
         """Return (start, TOU period) of the parts of a reading, by the version in force at its start."""

@@ -120,6 +120,6 @@ def test_a_divided_reading_is_marked() -> None:
         meter_id="m", site_path="a/b/c", timezone="Europe/Madrid", assignments=(Assignment("t", date(2026, 1, 1)),)
     )
     registry = cast(TariffRegistry, OnlyTariff(read_tariff(TWO_PRICES)))
-    timeline = ContractTimeline(contract, registry, {})
+    timeline = ContractTimeline(contract, registry)
     starts = (at("2026-02-10", 5), at("2026-02-10", 6), at("2026-02-10", 6.5))
     assert [timeline.position(start, 3600, is_read=False).demand_estimated for start in starts] == [False, True, False]

@@ -258,7 +258,7 @@ def in_stream(
         billing_day=15,
         assignments=(Assignment("t", tariff.valid_from),),
     )
-    timeline = ContractTimeline(contract, cast(TariffRegistry, OnlyTariff(tariff)), {}, counting)
+    timeline = ContractTimeline(contract, cast(TariffRegistry, OnlyTariff(tariff)), counting)
     bills: dict[str, Bill] = {}
     columns = zip(*(getattr(data, name).tolist() for name in ("start_ms", *QUANTITIES)), strict=True)
     rows = list(enumerate(columns))
