@@ -151,12 +151,12 @@ def kept_rows(
     path: Path,
     replaced: Callable[[date, date], bool],
     unsettled: Collection[str] = (),
-    only: Collection[str] | None = None,
+    settled: Callable[[Collection[str], date, date], bool] = lambda names, start, end: True,
 ) -> pa.Table | None:
     """Return the rows of a file of adjustments or shares that remain; None without the file.
 
-    They are those of cycles that are not `replaced(start, end)`, and those of `unsettled` supplies and meters.
-    `only`: the supplies that were settled; None for all.
+    They are those of cycles that are not `replaced(start, end)`, those of `unsettled` supplies and meters, and those of
+    cycles for which `settled(names of supply and meter, start, end)` is false.
     """
     if not path.is_file():
         return None
@@ -169,8 +169,8 @@ def kept_rows(
         if row not in found:
             tenant, meter, supply, start, end = row
             names = {qualified(tenant, meter), qualified(tenant, supply)}
-            is_replaced = replaced(date.fromisoformat(start), date.fromisoformat(end))
-            is_kept = only is not None and names.isdisjoint(only)
-            found[row] = is_kept or not is_replaced or not names.isdisjoint(unsettled)
+            cycle = date.fromisoformat(start), date.fromisoformat(end)
+            is_replaced = replaced(*cycle) and settled(names, *cycle) and names.isdisjoint(unsettled)
+            found[row] = not is_replaced
         keep.append(found[row])
     return table.filter(pa.array(keep, pa.bool_()))

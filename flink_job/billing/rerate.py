@@ -70,6 +70,21 @@ def is_covered(cycle_start: date, cycle_end: date, selection: Selection) -> bool
     return begins and (selection.last is None or cycle_end <= selection.last)
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Billing cycles to settle: those that overlap one of the spans [first day, day after the last) of their supply.
+
+    `until_ms`: an instant until which readings of the lake are known, also if it is not among those that are read.
+    """
+
+    spans: Mapping[str, Sequence[tuple[date, date]]]
+    until_ms: int = 0
+
+    def has(self, supply_point: str, start: date, end: date) -> bool:
+        """Return whether a billing cycle [start, end) of a supply point is to be settled."""
+        return any(start < after and first < end for first, after in self.spans.get(supply_point, ()))
+
+
 def rerate(
     lake: Path,
     book: Book,
@@ -78,18 +93,20 @@ def rerate(
     progress: Callable[[int], None] = lambda done: None,
     write_shares: Callable[[pa.Table], None] = lambda rows: None,
     changed_only: bool = False,
+    wanted: Wanted | None = None,
 ) -> Rerated:
     """Rate again each billing cycle that the selection covers, of all supplies or of that of `meter`. Raises LakeError.
 
     A cycle that ends after the last reading in the lake is open: its fixed charges end with that reading. `progress` is
     called with the number of supplies done, `write_shares` with rows of table `shares`. `changed_only`: only supplies
-    of which a contract was changed after readings had been priced.
+    of which a contract was changed after readings had been priced. `wanted`: only these cycles.
     """
     with open_lake(lake, selection) as connection:
-        settlement = _Settlement(connection, book, selection, write_shares)
+        settlement = _Settlement(connection, book, selection, write_shares, wanted)
         for number, job in enumerate(settlement.jobs(meter)):
             progress(number)
-            if not changed_only or job.name in settlement.changes.supplies:
+            is_wanted = wanted is None or job.name in wanted.spans
+            if is_wanted and (not changed_only or job.name in settlement.changes.supplies):
                 settlement.settle(job)
     return settlement.result
 
@@ -111,15 +128,18 @@ class _Settlement:
         book: Book,
         selection: Selection,
         write_shares: Callable[[pa.Table], None],
+        wanted: Wanted | None,
     ) -> None:
         self.connection, self.book, self.selection, self.write_shares = connection, book, selection, write_shares
+        self.wanted = wanted
         self.supplies, faults = supplies_of(book.contracts, book.terms)
         attached = attached_contracts(book.contracts)
         hold_costs(connection)
         steady = prepare_steady(connection, self.supplies, attached)
         prepare(connection)
         self.found, self.billed = meters_in(connection), supplies_in(connection)
-        self.known = Known(book, last_instant_ms(connection), attached, steady)
+        until_ms = max(last_instant_ms(connection), 0 if wanted is None else wanted.until_ms)
+        self.known = Known(book, until_ms, attached, steady)
         self.result = Rerated(problems=self._problems(faults))
         self.changes = self.result.changes = Changes(connection)
 
@@ -148,7 +168,9 @@ class _Settlement:
             result.problems[job.name] = str(error)
 
     def _covers(self, adjustment: Adjustment) -> bool:
-        return is_covered(date.fromisoformat(adjustment.key[0]), adjustment.cycle_end, self.selection)
+        cycle = date.fromisoformat(adjustment.key[0]), adjustment.cycle_end
+        is_wanted = self.wanted is None or self.wanted.has(adjustment.supply_point, *cycle)
+        return is_wanted and is_covered(*cycle, self.selection)
 
     def _problems(self, faults: Sequence[SupplyError]) -> dict[str, str]:
         """Return the meters without a contract, and the supplies that cannot be billed, with the reason of each."""

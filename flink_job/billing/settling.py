@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from flink_job.billing.adjustments import kept_rows, write_adjustments
 from flink_job.billing.agreements import Book
-from flink_job.billing.rerate import Rerated, is_covered, rerate
+from flink_job.billing.rerate import Rerated, Wanted, is_covered, rerate
 from flink_job.billing.settled_shares import ShareFile, write_shares
 from flink_job.billing.settlements import FILE, settled_rows
 from flink_job.io.remote import uploaded
@@ -33,30 +33,37 @@ class Settling:
         meter: str = "",
         progress: Callable[[int], None] = lambda done: None,
         changed_only: bool = False,
+        wanted: Wanted | None = None,
     ) -> Rerated:
         """Rate the lake (see flink_job.billing.rerate), with the shares in a file. Raises LakeError."""
         shares = ShareFile(self.work / "settled.parquet")
         try:
-            return rerate(self.folder, book, meter, self.selection, progress, shares.write, changed_only)
+            return rerate(self.folder, book, meter, self.selection, progress, shares.write, changed_only, wanted)
         finally:
             shares.close()
 
-    def write(self, lake: str, result: Rerated, now: datetime, changed_only: bool = False) -> None:
+    def write(
+        self, lake: str, result: Rerated, now: datetime, changed_only: bool = False, wanted: Wanted | None = None
+    ) -> None:
         """Write the tables of the lake at a folder, or s3://bucket; `now`, when it began to be read, is UTC-aware."""
         base = lake.rstrip("/")
         with uploaded(f"{base}/adjustments") as target:
-            write_adjustments(result.rows, target, self._kept("adjustments", result, changed_only))
+            write_adjustments(result.rows, target, self._kept("adjustments", result, changed_only, wanted))
         with uploaded(f"{base}/shares") as target:
-            write_shares(self.work / "settled.parquet", target, self._kept("shares", result, changed_only))
+            write_shares(self.work / "settled.parquet", target, self._kept("shares", result, changed_only, wanted))
         with uploaded(f"{base}/settlements") as target:
             rows = settled_rows(self.folder / "settlements", result, now)
             pq.write_table(rows, target / FILE)
 
-    def _kept(self, table: str, result: Rerated, changed_only: bool) -> pa.Table | None:
+    def _kept(self, table: str, result: Rerated, changed_only: bool, wanted: Wanted | None) -> pa.Table | None:
         """Return the rows of a table that this settlement does not replace."""
 
         def is_replaced(start: date, end: date) -> bool:
             return is_covered(start, end, self.selection)
 
-        only = result.issued.keys() if changed_only else None
-        return kept_rows(self.folder / table / f"{table}.parquet", is_replaced, result.problems, only)
+        def is_settled(names: Collection[str], start: date, end: date) -> bool:
+            if wanted is not None:
+                return any(wanted.has(name, start, end) for name in names)
+            return not changed_only or not result.issued.keys().isdisjoint(names)
+
+        return kept_rows(self.folder / table / f"{table}.parquet", is_replaced, result.problems, is_settled)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +19,7 @@ from flink_job.tenants import DEFAULT, plain, split
 
 if TYPE_CHECKING:
     from flink_job.billing.adjustments import Adjustment
+    from flink_job.billing.news_run import NewsRun
     from flink_job.billing.rerate import Rerated
 
 console = Console()
@@ -44,6 +45,13 @@ def settle(
     allow_partial: Annotated[
         bool, typer.Option(help="Settle the other supplies if some cannot be; theirs keep their adjustments.")
     ] = False,
+    news: Annotated[bool, typer.Option("--news", help="Only cycles with news since the last run with --news.")] = False,
+    allowance_days: Annotated[
+        int, typer.Option(min=0, help="With --news: days after the end of a cycle at which it is settled finally.")
+    ] = 5,
+    metrics: Annotated[
+        str, typer.Option(help="With --news: print metrics of the run for CloudWatch, of this deployment.")
+    ] = "",
 ) -> None:
     """Settle billing cycles: write exact bills.
 
@@ -56,6 +64,10 @@ def settle(
 
     With --changed, only supplies in view `unsettled_changes` are settled.
 
+    With --news, only cycles are settled for which something came since the last run with --news: readings, changes of
+    contracts, tariffs or prices; and those that have closed. Only their partitions are read. What cannot be settled is
+    tried again by the next run. The first run settles the whole lake.
+
     With --from and --to, only partitions of these days are read, and only cycles within them are settled: those that
     begin after --from and end by --to. Other adjustments are retained. For a tariff with a ratchet, --from must
     include its look-back.
@@ -66,14 +78,17 @@ def settle(
     from flink_job.batch.contracts import records_in_force
     from flink_job.billing.agreements import Book
     from flink_job.billing.documents import load_series
+    from flink_job.billing.news_run import NewsRun
     from flink_job.billing.rerate import selected
     from flink_job.billing.settling import Settling
     from flink_job.io.remote import downloaded
     from flink_job.lake.database import LakeError
     from flink_job.tariffs.registry import open_registry
 
-    if changed and (first or last):
-        fail("--changed finds its cycles by itself: use it without --from and --to")
+    if (changed or news) and (first or last):
+        fail("--changed and --news find their cycles by themselves: use them without --from and --to")
+    if news and (changed or meter):
+        fail("--news is for all supplies and contains --changed: use it without --changed and --meter")
     began = datetime.now(UTC)
     with explained(), tempfile.TemporaryDirectory(prefix="settle-") as work:
         known = records_in_force(contracts, note, tenant, accept_unknown=True)
@@ -81,14 +96,16 @@ def settle(
             registry = open_registry(tariffs)
             selection = selected(day_of(first), day_of(last))
             series = load_series(prices or (), parse_zone(timezone).key if timezone else None)
+            book = Book(known.contracts, registry, series, known.terms)
+            if news:
+                _settle_news(NewsRun(lake, book, began, timedelta(allowance_days), allow_partial, dry_run), metrics)
+                return
             with ExitStack() as stack:
                 with errors.status("reading the lake"):
                     folder = stack.enter_context(downloaded(lake, selection))
                 settled = Settling(folder, selection, Path(work))
                 with progress_bar("settling", len(known.contracts)) as progress:
-                    result = settled.rate(
-                        Book(known.contracts, registry, series, known.terms), meter, progress, changed
-                    )
+                    result = settled.rate(book, meter, progress, changed)
                 _report(result)
                 if dry_run or meter:
                     console.print("nothing was written")
@@ -102,6 +119,24 @@ def settle(
                     console.print(f"adjustments: {lake.rstrip('/')}/adjustments/adjustments.parquet")
         except (LakeError, FileNotFoundError) as error:
             fail(str(error))
+
+
+def _settle_news(run: NewsRun, deployment: str) -> None:
+    """Settle news, and print metrics if a deployment is named."""
+    from flink_job.billing.settlement_metrics import metric_lines
+
+    run.settled = _report
+    with progress_bar("settling", len(run.book.contracts)) as run.progress:
+        count = run.run()
+    if not count:
+        console.print("no news since the last settlement")
+    elif run.dry_run:
+        console.print("nothing was written")
+    for name, spans in run.left.items():
+        note(f"{_shown(name)}: left for the next run, from {spans[0][0]} on")
+    if deployment:
+        for line in metric_lines(run, deployment, datetime.now(UTC)):
+            print(line)
 
 
 def _report(result: Rerated) -> None:

@@ -18,6 +18,12 @@ from flink_job.schemas import EVENT_DATE
 _PARTITION = re.compile(rf"(?:^|/){EVENT_DATE.name}=(\d{{4}}-\d{{2}}-\d{{2}})/")
 
 
+def partition_of(path: str) -> str | None:
+    """Return the event date of the partition that a path is in; None outside partitions."""
+    found = _PARTITION.search(path)
+    return None if found is None else found[1]
+
+
 @dataclass(frozen=True)
 class Selection:
     """Tables to read (None: all), and the first and last event date of them, both included (None: no limit).

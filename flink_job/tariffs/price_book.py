@@ -74,6 +74,10 @@ class PriceBook:
         except (OSError, PriceError) as error:
             return _Part(tag, known.slots if known is not None else [], f"{name}: {error}")
 
+    def all(self) -> Mapping[tuple[str, str], PriceSeries]:
+        """Return every series by (tenant, name)."""
+        return self._series
+
     def series(self, tenant: str) -> Mapping[str, PriceSeries]:
         """Return the series of a tenant by name, and those of the default tenant."""
         own = {name: series for (owner, name), series in self._series.items() if owner == tenant}

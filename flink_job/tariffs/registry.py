@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from datetime import date
+from hashlib import sha256
 from typing import NamedTuple
 
 from flink_job.errors import CodedError
@@ -161,6 +162,16 @@ class TariffRegistry(PolledRegistry):
     def all(self) -> list[Tariff]:
         """Every version in force of every tariff, ordered by id and start of validity."""
         return self._claims.tariffs()
+
+    def digests(self) -> dict[tuple[str, date], str]:
+        """Return a hash of the document of every version in force, by tariff and start of validity."""
+        documents = [*self._copies.values(), *self._documents.values()]
+        found = {(d.tariff.tariff_id, d.tariff.valid_from): d for d in documents if d.tariff is not None}
+        return {
+            key: sha256(document.content).hexdigest()[:16]
+            for key, document in found.items()
+            if key in self._claims.in_force
+        }
 
     def version(self, tariff_id: str, version: str) -> Tariff:
         """A version of a tariff that is or was in force. Raises UnknownTariffError."""
