@@ -178,8 +178,9 @@ def query(
 ) -> None:
     """Query the output tables and views with SQL.
 
-    Tables (deduplicated): costs, kpis, alerts, rejected, unpriced, duplicates. Views: bills, kpis_15m, kpis_1h,
-    kpis_1d, gaps, alert_episodes, alert_health. Columns are in docs/reference/tables.md.
+    Tables (deduplicated): costs, kpis, alerts, rejected, unpriced, duplicates, measurements. Views: bills,
+    kpis_15m, kpis_1h, kpis_1d, gaps, current_measurements, alert_episodes, alert_health. Columns are in
+    docs/reference/tables.md.
 
     \b
       python -m flink_job query out "SELECT entity, window_start, cost

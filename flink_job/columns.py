@@ -25,6 +25,7 @@ class Table:
     `written_at`: the column that orders the copies of a row; the newest is valid. Without it, copies are identical. In
     the tables of OUTCOMES it also orders the outcomes of a record.
     `outcome_where`: SQL condition of the rows that are the outcome of a reading; empty for all rows.
+    `counted_where`: SQL condition that selects one row for each reading of which this table has the outcome.
     `ended_by`: tables in which a row of the same reading ends the wait of a row in this one.
     """
 
@@ -35,6 +36,7 @@ class Table:
     event_time: str = ""
     written_at: str = ""
     outcome_where: str = ""
+    counted_where: str = "TRUE"
     ended_by: tuple[str, ...] = ()
 
 

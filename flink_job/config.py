@@ -132,6 +132,7 @@ class Outputs:
     rejected: str = _setting("", _NOT_EMPTY, "a delivery stream")
     unpriced: str = _setting("", _NOT_EMPTY, "a delivery stream")
     duplicates: str = _setting("", _NOT_EMPTY, "a delivery stream")
+    measurements: str = _setting("", _NOT_EMPTY, "a delivery stream")
     register_reads: str = _setting("", _NOT_EMPTY, "a delivery stream")
     contract_changes: str = _setting("", _NOT_EMPTY, "a delivery stream")
     alerts_stream: str = ""

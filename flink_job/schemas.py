@@ -190,6 +190,7 @@ REJECTED = Table(
     event_time="dated",
     written_at="rejected_at",
     outcome_where="reason <> 'not_a_contract'",
+    counted_where="part = 0 AND reason <> 'not_a_contract'",
 )
 
 UNPRICED = Table(
@@ -215,7 +216,7 @@ UNPRICED = Table(
     ),
     event_time="interval_start",
     written_at="unpriced_at",
-    ended_by=("costs", "duplicates"),
+    ended_by=("costs", "duplicates", "measurements"),
 )
 
 DUPLICATES = Table(
@@ -256,6 +257,43 @@ REGISTER_READS = Table(
         _ARRIVAL,
     ),
     event_time="interval_start",
+)
+
+MEASUREMENTS = Table(
+    "measurements",
+    "One row per reading and channel: channels that are not billed, and every channel of a sensor. The outcome of the "
+    "readings of sensors. View `current_measurements` has the valid value of each interval.",
+    ("tenant", "reading_id", "revision", "channel", "shard", "record_position"),
+    (
+        _TENANT,
+        _READING_ID,
+        _METER,
+        _SITE_PATH,
+        text("role", "Role of the meter in its supply point: main, sub, part or sensor"),
+        _INTERVAL_START,
+        _INTERVAL_S,
+        text(
+            "channel",
+            "temperature, vibration, ...; of a sensor also import, export, reactive_import, reactive_export and "
+            "register, or register:<register_id>",
+        ),
+        double("value", "Value as measured [unit]; energy and registers times the contract's multiplier"),
+        text("unit", "Unit of value: always the same for a channel"),
+        text("raw_unit", "Unit in the record if it is another one; NULL else"),
+        _REVISION,
+        text("quality", "actual, estimated or edited, as sent"),
+        text("device_id", "Device that sent the record"),
+        long("sequence_number", "Message counter of the device"),
+        flag("is_counted", "True in one row of each reading of a sensor, by which readings are counted; else NULL"),
+        text("shard", "Kinesis shard, or input file of a bounded run; NULL unless role is sensor: see `costs`"),
+        text("record_position", "Position of the record in it; NULL unless role is sensor: see `costs`"),
+        _ARRIVAL,
+        timestamp("stored_at", f"Time at which the job stored the value: the newest copy and {_NEWEST_OUTCOME}"),
+    ),
+    event_time="interval_start",
+    written_at="stored_at",
+    outcome_where="role = 'sensor'",
+    counted_where="is_counted",
 )
 
 CONTRACT_CHANGES = Table(
@@ -405,11 +443,12 @@ SERVICE_TABLES: Mapping[str, Table] = {ALERT_ACTIONS.name: ALERT_ACTIONS}
 BATCH_TABLES: Mapping[str, Table] = {t.name: t for t in (ADJUSTMENTS, SHARES, SETTLEMENTS)}
 
 OUTPUTS: Mapping[str, Table] = {
-    t.name: t for t in (COSTS, KPIS, ALERTS, REJECTED, UNPRICED, DUPLICATES, REGISTER_READS, CONTRACT_CHANGES)
+    t.name: t
+    for t in (COSTS, KPIS, ALERTS, REJECTED, UNPRICED, DUPLICATES, MEASUREMENTS, REGISTER_READS, CONTRACT_CHANGES)
 }
 
-#: Every record of the stream results in exactly one row of one of these tables.
-ACCOUNTED = ("costs", "duplicates", "rejected", "unpriced")
+#: Every reading of the stream is exactly one row, of those that `counted_where` selects, of one of these tables.
+ACCOUNTED = ("costs", "duplicates", "measurements", "rejected", "unpriced")
 #: A record that is read again after a crash may have another outcome than before. The rows of a record have the same
 #: partition in all of these tables.
 OUTCOMES = ACCOUNTED

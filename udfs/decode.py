@@ -43,6 +43,7 @@ READING = dict(
     register_id=STRING,  # register of the meter; empty if it has only one
     rollover_ukwh=BIGINT,  # value at which the register rolls over [1e-6 kWh]
     measurements=STRING,  # JSON object of channels that are not billed
+    raw_unit=STRING,  # unit in the record, if its channel is stored in another one
 )
 _INTEGERS = frozenset(name for name, kind in READING.items() if kind != STRING)
 

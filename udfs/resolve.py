@@ -15,7 +15,7 @@ from pyflink.table.udf import ScalarFunction, udf
 from flink_job.config import Settings
 from flink_job.metering.bounds import MAX_DETAIL
 from flink_job.metering.packing import ABSENT, QuantityError, multiplied
-from flink_job.metering.reasons import Rejection, Unpriced
+from flink_job.metering.reasons import SENSOR, Rejection, Unpriced
 from flink_job.registries import rule_registry, tariff_registry
 from flink_job.tariffs.calendar import CalendarError
 from flink_job.tariffs.contract_cache import ContractCache, ResolvedContract
@@ -27,9 +27,9 @@ from udfs.worker_memory import settle_memory
 
 log = logging.getLogger(__name__)
 
-#: Result columns. `reason` and `detail` are NULL for a resolved reading; else the other columns are NULL or ABSENT.
+#: Result columns. `reason` and `detail` are NULL for a resolved reading; else those of its price are NULL or ABSENT.
 RESOLVED = dict(
-    reason=STRING,  # code of Unpriced, or Rejection.FOREIGN_DEVICE
+    reason=STRING,  # code of Unpriced, of Rejection (FOREIGN_DEVICE, or OUT_OF_RANGE of a sensor), or SENSOR
     detail=STRING,
     segment_key=STRING,  # see flink_job.tariffs.cycle
     bill_key=STRING,
@@ -70,9 +70,11 @@ _QUANTITIES = (
     "register_packed",
     "rollover_ukwh",
 )
-#: Readings of a foreign device are rejected, not unpriced. They have their own counter: averages over subtasks would
-#: mix a common counter with the decoder's `rejected`.
+#: Readings of a foreign device are rejected, not unpriced, as are those of a sensor whose product is too large. They
+#: have counters of their own: averages over subtasks would mix a common counter with the decoder's `rejected`.
 FOREIGN_DEVICE = Rejection.FOREIGN_DEVICE.value
+OUT_OF_RANGE = Rejection.OUT_OF_RANGE.value
+_COUNTERS = {SENSOR: "measured", FOREIGN_DEVICE: f"rejected_{FOREIGN_DEVICE}", OUT_OF_RANGE: "rejected_sensor"}
 _NO_POSITION = -1
 
 _Resolution = tuple[ResolvedContract | None, int]
@@ -111,9 +113,7 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
 
     def open(self, function_context: Any) -> None:
         """Create counters, registries and pre-filters of the worker."""
-        self.counters = Counters(
-            function_context, "resolved", "unpriced", f"rejected_{FOREIGN_DEVICE}", "faulty_tariffs"
-        )
+        self.counters = Counters(function_context, "resolved", "unpriced", *_COUNTERS.values(), "faulty_tariffs")
         self.registry = tariff_registry(self.settings.tariffs)
         rules = rule_registry(self.settings.tariffs, self.settings.job.silence_s)
         self.samples = ArrivalSamples(rules)
@@ -177,6 +177,9 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
                 problems[row] = (FOREIGN_DEVICE, f"device {device} is not listed in the contract of the meter")
                 return None, _NO_POSITION
             found = contract
+            if contract.is_sensor:
+                problems[row] = (SENSOR, "")
+                return contract, _NO_POSITION
             return contract, self.cache.position(contract.terms.timeline, *interval)
         except UnknownTariffError as error:
             problems[row] = (error.code, str(error))
@@ -188,10 +191,10 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
         return found, _NO_POSITION
 
     def _count(self, readings: int, problems: _Problems) -> None:
-        unpriced = Counter(f"unpriced_{code}" for code, _ in problems.values() if code != FOREIGN_DEVICE)
-        foreign = len(problems) - unpriced.total()
-        counts = {"resolved": readings, "unpriced": unpriced.total(), f"rejected_{FOREIGN_DEVICE}": foreign}
-        self.counters.add({**counts, **unpriced})
+        codes = Counter(code for code, _ in problems.values())
+        others = {name: codes.pop(code, 0) for code, name in _COUNTERS.items()}
+        unpriced = {f"unpriced_{code}": count for code, count in codes.items()}
+        self.counters.add({"resolved": readings, "unpriced": codes.total(), **others, **unpriced})
 
     def _frame(
         self,
@@ -209,7 +212,7 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
             **quantities,
             "reason": sparse(count, {row: code for row, (code, _) in problems.items()}),
             "detail": sparse(count, {row: detail for row, (_, detail) in problems.items()}),
-            "site_path": _objects([contract and contract.meter.site_path for contract in contracts]),
+            "site_path": _objects([of and of.meter.site_path for of, _ in resolutions]),
             "supply": _objects([of and of.supply for of, _ in resolutions]),
             "tags": _objects([(contract and contract.meter.tags) or None for contract in contracts]),
             "contracted_uw": np.array(
@@ -244,9 +247,9 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
             batch.measurements,
             quantities,
         )
-        too_large = (Unpriced.QUANTITY_OUT_OF_RANGE.value,)
+        too_large = (Unpriced.QUANTITY_OUT_OF_RANGE.value, OUT_OF_RANGE)
         is_unpriced = [
-            number == _NO_POSITION and problems[row][:1] != too_large for row, (_, number) in enumerate(resolutions)
+            number == _NO_POSITION and problems[row][0] not in too_large for row, (_, number) in enumerate(resolutions)
         ]
         return self.samples.columns(arrived, [contract for contract, _ in resolutions], is_unpriced)
 
@@ -254,12 +257,14 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
 def _multiplied(resolutions: list[Any], quantities: dict[str, Any], problems: _Problems) -> dict[str, Any]:
     """Return the quantities times the multipliers of the contracts; the same columns if no contract has one.
 
-    A reading whose product is too large becomes unresolved, with the reason in `problems`.
+    A reading whose product is too large becomes unresolved, with the reason in `problems`; a sensor's is rejected.
     """
     rows = [
         row
         for row, (contract, number) in enumerate(resolutions)
-        if contract is not None and number != _NO_POSITION and contract.terms.multiplier is not None
+        if contract is not None
+        and (number != _NO_POSITION or contract.is_sensor)
+        and contract.terms.multiplier is not None
     ]
     if not rows:
         return quantities
@@ -270,7 +275,8 @@ def _multiplied(resolutions: list[Any], quantities: dict[str, Any], problems: _P
                 if column[row] != ABSENT:
                     column[row] = multiplied(int(column[row]), resolutions[row][0].terms.multiplier)
         except QuantityError as error:
-            problems[row] = (Unpriced.QUANTITY_OUT_OF_RANGE.value, str(error))
+            is_sensor = resolutions[row][0].is_sensor
+            problems[row] = (OUT_OF_RANGE if is_sensor else Unpriced.QUANTITY_OUT_OF_RANGE.value, str(error))
             resolutions[row] = resolutions[row][0], _NO_POSITION
     return products
 

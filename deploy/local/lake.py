@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from deploy.kit.names import Names
-from flink_job.batch.account import ONE_REJECTED_READING, rejected_readings
+from flink_job.batch.account import counted_readings
 from flink_job.io.kinesis import client
 from flink_job.io.remote import sync
 from flink_job.lake.database import each_record_once, open_lake
@@ -65,22 +65,22 @@ class LocalLake:
         return {output: received(self.names.delivery(output), self.endpoint) for output in OUTPUTS}
 
     def _records(self, output: str, path: Path) -> int:
-        if output != "rejected":
+        if OUTPUTS[output].counted_where == "TRUE":
             return int(pq.read_metadata(path).num_rows)
-        return rejected_readings(path)
+        return counted_readings(output, path)
 
 
 def account(lake: Path) -> dict[str, int]:
-    """Rows of a lake by output; each key and each rejected record counts once.
+    """Rows of a lake by output; each key, and each reading that an output accounts for, counts once.
 
     A record that was unpriced counts as such even where its reading was published again and priced.
     """
     with open_lake(lake) as connection:
         return {
             name: connection.execute(
-                f"SELECT COUNT(*) FROM ({each_record_once(OUTPUTS[name])}) AS records WHERE {condition}"
+                f"SELECT COUNT(*) FROM ({each_record_once(table)}) AS records WHERE {table.counted_where}"
             ).fetchall()[0][0]
-            for name, condition in (dict.fromkeys(OUTPUTS, "TRUE") | {"rejected": ONE_REJECTED_READING}).items()
+            for name, table in OUTPUTS.items()
         }
 
 

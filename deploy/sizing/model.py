@@ -90,7 +90,10 @@ def size(
     # Autoscaling never goes below the configured parallelism.
     kpus_of_settings = _ceil(environment.parallelism / environment.parallelism_per_kpu)
     rows_s = _rows_s(meters, interval_s, measured, assumed)
-    row_bytes = dict.fromkeys(rows_s, measured["cost_row_json_bytes"]) | {"kpis": measured["kpi_row_json_bytes"]}
+    row_bytes = dict.fromkeys(rows_s, measured["cost_row_json_bytes"]) | {
+        "kpis": measured["kpi_row_json_bytes"],
+        "measurements": measured["measurement_row_json_bytes"],
+    }
     slots = max(kpus_for_load, kpus_for_state, kpus_of_settings) * environment.parallelism_per_kpu
     parquet_s = readings_s * measured["cost_row_parquet_bytes"] + rows_s["kpis"] * measured["kpi_row_parquet_bytes"]
     return Size(
@@ -128,6 +131,7 @@ def _rows_s(
         "duplicates": readings_s * measured["duplicate_share"],
         "rejected": readings_s * assumed["refused_share"] / 2,
         "unpriced": readings_s * assumed["refused_share"] / 2,
+        "measurements": readings_s * assumed["measured_channels_per_reading"],
         "register_reads": readings_s * assumed["register_read_share"],
         "contract_changes": 0.0,  # a few a year
         "alerts": alert_rows_s / 2,

@@ -26,6 +26,7 @@ JOB: dict[str, dict[str, str]] = {
         "rejected": "Firehose delivery stream of table `rejected`",
         "unpriced": "Firehose delivery stream of table `unpriced`",
         "duplicates": "Firehose delivery stream of table `duplicates`",
+        "measurements": "Firehose delivery stream of table `measurements`",
         "register_reads": "Firehose delivery stream of table `register_reads`",
         "contract_changes": "Firehose delivery stream of table `contract_changes`",
         "alerts_stream": "Kinesis stream of alerts, from which people are notified; empty for none",

@@ -23,6 +23,7 @@ GRAINS = {
     "rejected": ("a record, or a part of one above the limit of a row", _STREAM),
     "unpriced": ("a reading without a price", _STREAM),
     "duplicates": ("a record that changed nothing", _STREAM),
+    "measurements": ("a channel of a reading, and of a repeat of it if its meter is a sensor", _STREAM),
     "register_reads": ("a read of a register", _STREAM),
     "contract_changes": ("a span of a contract that changes what has been priced", _STREAM),
     "alert_actions": ("an action of a person on an alert", "In the lake after the Firehose buffer (`buffer_s`)"),
@@ -39,6 +40,7 @@ GRAINS = {
     "kpis_1h": ("an hour of an entity", _VIEW),
     "kpis_1d": ("a local day of an entity", _VIEW),
     "gaps": ("a span of missing readings of a meter", _VIEW),
+    "current_measurements": ("an interval of a meter and channel", _VIEW),
     "unsettled_changes": ("a billing cycle of a meter and tariff version, per site, to settle again", _VIEW),
     "bills": ("a billing cycle of a supply and tariff version, per site", f"{_VIEW}; exact once `settle` has run"),
     "shared_costs": (

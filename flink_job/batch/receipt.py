@@ -16,7 +16,6 @@ import duckdb
 import msgspec
 from botocore.exceptions import ClientError
 
-from flink_job.batch.account import ONE_REJECTED_READING
 from flink_job.batch.upload import Checked, Published, Refusal, check, publish_file
 from flink_job.config import Job
 from flink_job.errors import MeteringError
@@ -114,8 +113,8 @@ def outcomes(receipt: Receipt, lake: duckdb.DuckDBPyConnection) -> dict[str, int
     found = {}
     unpriced = f"({each_record_once(OUTPUTS['unpriced'])})"
     for table, source in {**{name: name for name in ACCOUNTED}, PRICED_LATER: unpriced}.items():
-        where = f" WHERE {ONE_REJECTED_READING}" if table == "rejected" else ""
-        sql = f"SELECT shard, split_part(record_position, '.', 1) AS place FROM {source} AS records{where}"
+        counted = OUTPUTS[table].counted_where if table in OUTPUTS else "TRUE"
+        sql = f"SELECT shard, split_part(record_position, '.', 1) AS place FROM {source} AS records WHERE {counted}"
         [[found[table]]] = lake.execute(
             f"SELECT COUNT(*) FROM ({sql}) AS rows SEMI JOIN sent USING (shard, place)"
         ).fetchall()

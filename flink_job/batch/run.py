@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flink_job.batch.account import rejected_readings
+from flink_job.batch.account import counted_readings
 from flink_job.batch.collect import collect
 from flink_job.batch.snapshot import write_snapshot
 from flink_job.config import ContractSource, Job, Outputs, Settings, StreamSource, Tariffs
@@ -25,14 +25,14 @@ UNUSED = ("rejected", "unpriced", "duplicates")
 
 @dataclass(frozen=True)
 class Account:
-    """Number of readings of a run, and of rows by output; for `rejected`, the number of readings."""
+    """Number of readings of a run, and of rows by output; for those of ACCOUNTED, the number of readings."""
 
     read: int
     rows: dict[str, int]
 
     @property
     def closes(self) -> bool:
-        """Whether read = costs + duplicates + rejected + unpriced."""
+        """Whether read = costs + duplicates + measurements (of sensors) + rejected + unpriced."""
         return self.read == sum(self.rows[name] for name in ACCOUNTED)
 
     def fault(self, max_rejected: float | None = None) -> str:
@@ -64,7 +64,7 @@ Report = Callable[[str, int], None]
 def batch_settings(tariffs: str, rules: str, job: Job, tenant: str = DEFAULT) -> Settings:
     """Return settings for a run without streams; readings and contracts without a tenant belong to `tenant`."""
     sources = StreamSource(stream="-", tenant=tenant), ContractSource(stream="-", tenant=tenant)
-    outputs = Outputs("-", "-", "-", "-", "-", "-", "-", "-")
+    outputs = Outputs("-", "-", "-", "-", "-", "-", "-", "-", "-")
     return Settings(*sources, outputs, Tariffs(uri=tariffs, rules_uri=rules, keep_copies=False), job)
 
 
@@ -73,8 +73,8 @@ def run_bounded(
 ) -> Account:
     """Price the records of `inputs`, in file order, and write Parquet files under `output`.
 
-    Every reading has a row in `costs`, `duplicates`, `rejected` or `unpriced`. Raises InputError if a file cannot be
-    read.
+    Every reading is in `costs`, `duplicates`, `rejected` or `unpriced`, or in `measurements` if it is a sensor's.
+    Raises InputError if a file cannot be read.
     """
     from flink_job.dataflow.environment import create_environment, mini_cluster
     from flink_job.dataflow.gateway import one_jvm_thread
@@ -112,4 +112,4 @@ def run_bounded(
         # The Python functions ran in this process and froze its objects (udfs/worker_memory.py).
         gc.unfreeze()
         rows = collect(work / "rows", output, report)
-        return Account(read, rows | {"rejected": rejected_readings(output / "rejected")})
+        return Account(read, rows | {name: counted_readings(name, output / name) for name in ACCOUNTED})

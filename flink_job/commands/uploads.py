@@ -63,8 +63,8 @@ def show(
 ) -> None:
     """Show a receipt and the outcomes of its readings.
 
-    With --lake, counts the readings that are costed, duplicate, rejected or unpriced, in the partitions of the days of
-    the file. The others have not been delivered yet.
+    With --lake, counts the readings that are costed, duplicate, measured, rejected or unpriced, in the partitions of
+    the days of the file. The others have not been delivered yet.
 
     \b
       python -m flink_job uploads show receipts/default/march.csv.0f3a5b.json --lake out

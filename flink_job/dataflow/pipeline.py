@@ -85,7 +85,10 @@ def decode(t_env: StreamTableEnvironment, views: Views) -> None:
 
 
 def resolve(t_env: StreamTableEnvironment, views: Views, settings: Settings) -> None:
-    """Readings to their contract, tariff version, TOU period and billing segment; readings without are `unpriced`."""
+    """Readings to their contract, tariff version, TOU period and billing segment; readings without are `unpriced`.
+
+    Channels that are not billed, and readings of sensors, are `measurements`.
+    """
     contracts, tariffs = settings.contracts, settings.tariffs
     views.materialize("contracts/contract_records", with_arrival_time("arrival"), Uid.CONTRACTS)
     stored = StoredRows(contracts.snapshot_uri, tariffs.region, tariffs.endpoint, contracts.snapshot_is_complete)
@@ -114,6 +117,7 @@ def resolve(t_env: StreamTableEnvironment, views: Views, settings: Settings) -> 
     views.materialize("resolve/placed", all_columns(), Uid.RESOLVE)
     views.materialize("resolve/resolved", all_columns(), Uid.FLATTEN)
     views.add("resolve/rejected", "resolve/unpriced", "resolve/priceable")
+    views.add("measurements/channels", "measurements/measurements")
 
 
 def registers(t_env: StreamTableEnvironment, views: Views) -> None:

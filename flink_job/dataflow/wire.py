@@ -26,6 +26,7 @@ WIRE: Mapping[str, str] = {
     "alert_id": "ai", "change_number": "cn", "rule_id": "ru", "rule_version": "rv", "title": "tl", "severity": "sv",
     "state": "st", "tags": "tg", "signal": "sg", "unit": "u", "value": "vl", "threshold": "th", "episode_start": "es",
     "event_time": "et", "historical": "hi", "muted": "mu", "latch": "la", "inhibited_by": "ib", "hint": "hn",
+    "channel": "cl", "raw_unit": "uw", "is_counted": "ic", "stored_at": "sa",
     "changed_from": "cf", "changed_until": "ct", "fields": "fd", "issued_at": "ia", "changed_at": "ch",
     "reason": "rs", "detail": "dt", "part": "p", "parts": "ps", "payload": "pl", "dated": "da",
     "shard": "sh", "record_position": "rp", "arrival": "a", "costed_at": "ca", "rejected_at": "ra",

@@ -49,7 +49,8 @@ def each_key_once(table: Table) -> str:
         return records
     key = (TENANT, "reading_id", EVENT_DATE.name)
     ended = " UNION ".join(
-        f"SELECT {', '.join(key)} FROM ({each_record_once(OUTPUTS[name])}) AS {name}_records" for name in table.ended_by
+        f"SELECT {', '.join(key)} FROM ({each_record_once(OUTPUTS[name])}) AS {name}_records{_where(OUTPUTS[name])}"
+        for name in table.ended_by
     )
     columns = ", ".join(f"records.{column.name}" for column in (*table.columns, EVENT_DATE))
     return (
@@ -93,12 +94,16 @@ def _other_outcomes(table: Table) -> str:
     """Return the SQL of the records with an outcome in another table, and the time of the newest one."""
     record = ", ".join(_RECORD)
     written = " UNION ALL ".join(
-        f"SELECT {record}, {OUTPUTS[name].written_at} AS written_at FROM {name}{ROWS}"
-        + (f" WHERE {OUTPUTS[name].outcome_where}" if OUTPUTS[name].outcome_where else "")
+        f"SELECT {record}, {OUTPUTS[name].written_at} AS written_at FROM {name}{ROWS}" + _where(OUTPUTS[name])
         for name in OUTCOMES
         if name != table.name
     )
     return f"SELECT {record}, MAX(written_at) AS written_at FROM ({written}) AS written GROUP BY {record}"
+
+
+def _where(table: Table) -> str:
+    """Return the SQL condition of the rows that are the outcome of a reading."""
+    return f" WHERE {table.outcome_where}" if table.outcome_where else ""
 
 
 def needed_tables(sql: str) -> frozenset[str] | None:

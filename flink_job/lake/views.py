@@ -170,6 +170,29 @@ GAPS = View(
         "missing_sequences": "Numbers skipped by the device's counter between the two readings; NULL if unknown",
     },
 )
+CURRENT_MEASUREMENTS = View(
+    "current_measurements",
+    "The valid value of each interval, meter and channel of `measurements`: the highest revision; of several records "
+    "with it, the last one to arrive.",
+    ("tenant", "meter_id", "channel", "interval_start"),
+    {
+        **_METER,
+        "role": "Role of the meter in its supply point: main, sub, part or sensor",
+        "channel": "Channel; see `measurements`",
+        "interval_start": "Start of the interval, UTC",
+        "interval_s": "Length of the interval [s]",
+        "value": "Value as measured [unit]",
+        "unit": "Unit of value: always the same for a channel",
+        "raw_unit": "Unit in the record if it is another one; NULL else",
+        "revision": "0 for the first version of a reading, higher for a correction",
+        "quality": "actual, estimated or edited, as sent",
+        "device_id": "Device that sent the record",
+        "sequence_number": "Message counter of the device",
+        "reading_id": "Reading; see `costs`",
+        "arrival": "Time at which the stream received the record, UTC",
+        **_DATE,
+    },
+)
 UNSETTLED_CHANGES = View(
     "unsettled_changes",
     "Billing cycles of meters for whose time a contract was changed after readings had been priced, until `settle` has "
@@ -309,6 +332,7 @@ VIEWS: Mapping[str, View] = {
         KPIS_1H,
         KPIS_1D,
         GAPS,
+        CURRENT_MEASUREMENTS,
         UNSETTLED_CHANGES,
         BILLS,
         SHARED_COSTS,

@@ -41,7 +41,8 @@ class ParsedReading(NamedTuple):
     """A row of columns: a reading, or its rejection with `reason` (a Rejection code) and `detail`.
 
     Energies are packed (see `pack`), None if the record does not contain the quantity. `start_ms` is the start of the
-    interval [epoch ms], `measurements` a JSON object of channels that are not billed.
+    interval [epoch ms], `measurements` a JSON object of channels that are not billed. `raw_unit`: unit in the
+    record of its one channel, if that is not the channel's.
     """
 
     reason: str | None = None
@@ -62,6 +63,7 @@ class ParsedReading(NamedTuple):
     register_id: str | None = None
     rollover_ukwh: int | None = None
     measurements: str | None = None
+    raw_unit: str | None = None
 
 
 def parse_reading(
@@ -152,7 +154,21 @@ def _parse_record(record: ReadingRecord, latest_ms: int, tenant: str, device: st
         record.register_id,
         None if rollover is None else unpack(_pack_checked("register_rollover_kwh", 0, rollover) or 0)[1],
         measurements,
+        _raw_unit(record),
     )
+
+
+def _raw_unit(record: ReadingRecord) -> str | None:
+    """Return the unit in a record if its channel is stored in another one."""
+    if record.power_kw is not None:
+        return "kW"
+    if record.value is None or record.unit in (None, _unit_of(record.channel)):
+        return None
+    return record.unit
+
+
+def _unit_of(channel: str) -> str | None:
+    return BILLED_CHANNELS.get(channel) or MEASURED_CHANNELS.get(channel)
 
 
 def _start_ms(start: str | int, latest_ms: int) -> int:
@@ -239,7 +255,7 @@ def _short_quantity(record: ReadingRecord) -> Decimal:
 
 
 def _convert(channel: str, number: Decimal, unit: str | None, interval_s: int) -> Decimal:
-    default = BILLED_CHANNELS.get(channel) or MEASURED_CHANNELS.get(channel)
+    default = _unit_of(channel)
     if default is None:
         known = ", ".join([*BILLED_CHANNELS, *MEASURED_CHANNELS])
         raise ReadingError(Rejection.UNKNOWN_CHANNEL, f"channel is {channel!r}; it must be one of {known}")

@@ -44,12 +44,16 @@ class Rejection(_Reason):
     UNREADABLE = "unreadable", "Unexpected error while reading the record; `detail` has the exception"
 
 
+#: In place of a reason: the reading of a sensor has no price and needs none, so it is in `measurements` alone.
+SENSOR = "sensor"
+
+
 class Unpriced(_Reason):
     """Why a reading is in `unpriced`."""
 
     NO_CONTRACT = "no_contract", "The meter has no valid contract; invalid contracts are in `rejected`"
     NO_ASSIGNMENT = "no_assignment", "The interval is before the first tariff assignment of the contract"
-    NO_SUPPLY = "no_supply", "The supply point of the meter has no terms, or the meter is a sensor"
+    NO_SUPPLY = "no_supply", "The supply point of the meter has no terms"
     NO_BILLING_CYCLE = "no_billing_cycle", "`cycle_starts` of the contract does not cover the interval"
     UNKNOWN_TARIFF = "unknown_tariff", "The tariff registry does not contain the tariff"
     NO_TARIFF_VERSION = "no_tariff_version", "No version of the tariff is in force at the interval"

@@ -83,6 +83,7 @@ class ResolvedContract(NamedTuple):
     supply: str | None = None
     changes: tuple[tuple[int, ResolvedContract], ...] = ()
     """(start [epoch ms], contract from then on) of each change of place or multiplier, in order."""
+    is_sensor: bool = False
 
     def at(self, start_ms: int) -> ResolvedContract:
         """Return the contract as it is for a reading that starts at an instant [epoch ms]."""
@@ -169,7 +170,8 @@ class ContractCache:
         place = msgspec.structs.replace(span.place, assignments=rated.assignments)
         terms = ContractTerms(place, timeline, self.registry, highest_power_of(span.place))
         supply = None if span.supply is None else span.supply.encoded()
-        return ResolvedContract(meter_at(place), terms, devices, supply)
+        is_sensor = span.supply is not None and span.supply.role == "sensor"
+        return ResolvedContract(meter_at(place), terms, devices, supply, is_sensor=is_sensor)
 
     def _timeline(self, contract: Contract, counting: Counting = Counting.ALONE) -> NumberedTimeline:
         assigned = tuple((a.tariff_id, a.valid_from, self._charged_power(a)) for a in contract.assignments)

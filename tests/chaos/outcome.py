@@ -111,6 +111,7 @@ class Outcome:
         self.expected = {
             "costs": oracle.counts["costed"],
             "duplicates": oracle.counts["duplicates"],
+            "measurements": oracle.counts["measured"],
             "rejected": load.rejected.total(),
             "unpriced": oracle.counts["unpriced"],
         }

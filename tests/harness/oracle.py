@@ -40,13 +40,16 @@ class Oracle:
         self.bills: dict[tuple[Any, ...], _Bill] = {}
         self.registers: dict[str, _Register] = {}
         self.demand: dict[tuple[str, int], Fraction] = defaultdict(Fraction)
-        self.counts = {"costed": 0, "duplicates": 0, "unpriced": 0}
+        self.counts = {"costed": 0, "duplicates": 0, "measured": 0, "unpriced": 0}
 
     def add(self, record: dict[str, Any]) -> None:
         """A well-formed reading; malformed ones are not for the oracle."""
         contract = self.contracts.get(record["meter_id"])
         if contract is None:
             self.counts["unpriced"] += 1
+            return
+        if contract.get("role") == "sensor":
+            self.counts["measured"] += 1
             return
         start = int(datetime.fromisoformat(record["interval_start"]).timestamp())
         changed = {

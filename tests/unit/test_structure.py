@@ -52,6 +52,7 @@ INSERTED = {
     "rejected": "resolve/rejected",
     "unpriced": "resolve/unpriced",
     "duplicates": "revise/duplicates",
+    "measurements": "measurements/measurements",
     "register_reads": "registers/register_reads",
     "contract_changes": "contracts/contract_changes",
 }

@@ -4,12 +4,14 @@ import re
 from collections.abc import Mapping
 from importlib.resources import files
 
-from flink_job.metering.units import QUANTITY_LIMIT
+from flink_job.metering.units import BILLED_CHANNELS, MEASURED_CHANNELS, QUANTITY_LIMIT
 
 #: Constants that views refer to as `${NAME}`, so that SQL and Python share one definition.
-CONSTANTS: Mapping[str, int] = {
+CONSTANTS: Mapping[str, int | str] = {
     # Packed quantities hold the revision above this (flink_job/metering/packing.py).
     "QUANTITY_LIMIT": QUANTITY_LIMIT,
+    # Pairs of a channel and its unit, of a MAP.
+    "UNITS": ", ".join(f"'{channel}', '{unit}'" for channel, unit in {**BILLED_CHANNELS, **MEASURED_CHANNELS}.items()),
 }
 
 

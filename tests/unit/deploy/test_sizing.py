@@ -78,7 +78,8 @@ def test_firehose_cost_of_all_tables() -> None:
     rows_s = {1.0: 1, 0.02: 1, 0.0005: 2, 0.001: 1, alerts_s / 2: 1}
     billed = sum(rate * tables * row_billed_bytes(rate, 557, 5120) for rate, tables in rows_s.items())
     billed += kpis_s * row_billed_bytes(kpis_s, 339, 5120) + alerts_s / 2 * 5120
-    jq_h = (1 + 0.02 + 0.001 + 0.001 + kpis_s + alerts_s) * MONTH_S * 0.1 / 1000 / 3600
+    billed += 0.2 * row_billed_bytes(0.2, 325, 5120)  # a measured channel in a fifth of the readings
+    jq_h = (1 + 0.2 + 0.02 + 0.001 + 0.001 + kpis_s + alerts_s) * MONTH_S * 0.1 / 1000 / 3600
     expected = billed * MONTH_S / 1e9 * (0.029 + 0.018 + 0.020) + jq_h * 0.07 + one.objects_month / 1000 * 0.005
     assert ingest.firehose(one, paid) == pytest.approx(expected)
 

@@ -32,6 +32,7 @@ def write(lake: duckdb.DuckDBPyConnection, outcome: str, after_s: float | None, 
         "event_date": DAY,
         OUTPUTS[outcome].written_at: written,
         **({"reason": "foreign_device", "part": 0} if outcome == "rejected" else {}),
+        **({"role": "sensor", "channel": "import"} if outcome == "measurements" else {}),
         **columns,
     }
     marks = ", ".join("?" * len(row))
@@ -81,6 +82,26 @@ def test_rows_from_before_outcomes_had_a_time_stay(lake: duckdb.DuckDBPyConnecti
     assert records(lake) == {"costs": 1, "duplicates": 1}
     write(lake, "costs", 0, reading_id="s")  # of the same record: which came later is not known, so both stay as before
     assert records(lake) == {"costs": 2, "duplicates": 1}
+
+
+def test_the_measured_channels_of_a_reading_do_not_end_its_wait(lake: duckdb.DuckDBPyConnection) -> None:
+    """Unless its meter is a sensor: then it was published again, and nothing is missing."""
+    unplaced: dict[str, object] = {"shard": None, "record_position": None}
+    write(lake, "unpriced", 0)
+    write(lake, "measurements", 60, role="main", **unplaced)
+    assert records(lake) == {"measurements": 1, "unpriced": 1}
+    write(lake, "measurements", 60, record_position="2")
+    assert records(lake) == {"measurements": 2}
+
+
+def test_a_reading_of_a_sensor_counts_once_for_all_its_channels(lake: duckdb.DuckDBPyConnection) -> None:
+    for copy in (0, 1):
+        write(lake, "measurements", copy, is_counted=True)
+        write(lake, "measurements", copy, channel="temperature")
+    counted = f"SELECT COUNT(*) FROM measurements WHERE {OUTPUTS['measurements'].counted_where}"
+    assert lake.execute(counted).fetchall() == [(1,)]
+    write(lake, "costs", 60)
+    assert records(lake) == {"costs": 1}
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from flink_job.metering.reasons import Rejection, Unpriced
+from flink_job.metering.reasons import SENSOR, Rejection, Unpriced
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -19,6 +19,7 @@ def test_codes_are_unique_and_documented() -> None:
 def test_reasons_in_sql_are_codes() -> None:
     texts = [path.read_text(encoding="utf-8") for path in (PROJECT / "flink_job").rglob("*.sql")]
     found = {code for text in texts for code in re.findall(r"\breason (?:=|<>) '(\w+)'|'(\w+)' AS reason\b", text)}
-    named = {code for pair in found for code in pair if code}
+    lists = [listed for text in texts for listed in re.findall(r"\breason (?:NOT )?IN \(([^)]*)\)", text)]
+    named = {code for pair in found for code in pair if code} | set(re.findall(r"'(\w+)'", " ".join(lists)))
     assert named
-    assert named <= {str(code) for code in (*Rejection, *Unpriced)}
+    assert named <= {str(code) for code in (*Rejection, *Unpriced, SENSOR)}

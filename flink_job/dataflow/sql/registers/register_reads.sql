@@ -13,4 +13,4 @@ SELECT
   record_position,
   arrival
 FROM resolved
-WHERE read_packed >= 0 AND (reason IS NULL OR reason <> 'foreign_device')
+WHERE read_packed >= 0 AND (reason IS NULL OR reason NOT IN ('foreign_device', 'out_of_range', 'sensor'))

@@ -1,5 +1,5 @@
--- The table `rejected`: records that are neither readings nor contracts, and readings of a device that the contract does not
--- list, with their original bytes; in several parts where one would exceed the sink's record limit.
+-- The table `rejected`: records that are neither readings nor contracts, readings of a device that the contract does not
+-- list, and those of a sensor that its multiplier makes too large, with their original bytes; in several parts where one would exceed the sink's record limit.
 SELECT
   d.tenant,
   d.reason,
@@ -25,7 +25,7 @@ FROM (
     reason, detail, payload, device, CAST(TO_TIMESTAMP_LTZ(start_ms, 3) AS TIMESTAMP(3)) AS dated,
     shard, record_position, arrival
   FROM resolved
-  WHERE reason = 'foreign_device'
+  WHERE reason IN ('foreign_device', 'out_of_range')
   UNION ALL
   SELECT
     tenant, 'not_a_contract' AS reason, c.checked.problem AS detail, payload, CAST(NULL AS STRING) AS device,

@@ -4,7 +4,7 @@
 SELECT
   r.place.reason AS reason,
   r.place.detail AS detail,
-  CASE WHEN r.place.reason IS NOT NULL THEN payload END AS payload,
+  CASE WHEN r.place.reason IS NOT NULL AND r.place.reason <> 'sensor' THEN payload END AS payload,
   shard,
   record_position,
   arrival,
@@ -37,6 +37,7 @@ SELECT
   NULLIF(r.place.rollover_ukwh, -1) AS rollover_ukwh,
   r.place.highest_uw AS highest_uw,
   r.reading.measurements AS measurements,
+  r.reading.raw_unit AS raw_unit,
   r.place.tags AS tags,
   r.place.contracted_uw AS contracted_uw,
   r.place.heartbeats AS heartbeats,

@@ -16,4 +16,4 @@ SELECT
   arrival,
   CAST(CURRENT_ROW_TIMESTAMP() AS TIMESTAMP(3)) AS unpriced_at
 FROM resolved
-WHERE reason IS NOT NULL AND reason <> 'foreign_device'
+WHERE reason IS NOT NULL AND reason NOT IN ('foreign_device', 'out_of_range', 'sensor')
