@@ -22,7 +22,7 @@ from deploy.kit.names import Names
 from deploy.kit.queues import queue
 
 _EVERYTHING = "AwsSolutions-IAM5[Resource::*]"
-INBOX, RECEIPTS = "inbox/", "receipts/"
+INBOX, RECEIPTS, MAPS = "inbox/", "receipts/", "maps/"
 CPU, MEMORY_MIB, DISK_GIB = 2048, 8192, 50
 LIMIT = Duration.hours(6)
 
@@ -81,6 +81,7 @@ class Uploads(Construct):
         command = path.array(
             *("uploads", "publish", upload, "--stream", self._names.readings),
             *("--receipts", f"s3://{bucket}/{RECEIPTS}", "--inbox", f"s3://{bucket}/{INBOX}"),
+            *("--maps", f"s3://{bucket}/{MAPS}"),
         )
         run = tasks.EcsRunTask(
             self,
@@ -134,7 +135,7 @@ class Uploads(Construct):
     def grant(self, readings: kinesis.IStream) -> None:
         """Grant reading uploads, writing receipts, and publishing readings."""
         role = self.task.task_role
-        read_objects(role, self._names.uploads, INBOX, RECEIPTS)
+        read_objects(role, self._names.uploads, INBOX, RECEIPTS, MAPS)
         write_objects(role, self._names.uploads, RECEIPTS)
         allow(role, ["kinesis:PutRecords"], readings.stream_arn)
         accept(self.machine.role, _EVERYTHING, "Log delivery and X-Ray support no resource-level permissions.")

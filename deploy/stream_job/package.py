@@ -36,7 +36,6 @@ LEFT_OUT = tuple(
         "billing",
         "commands",
         "imports",
-        "io/isolated.py",
         "io/parquet.py",
         "io/records.py",
         "io/remote.py",

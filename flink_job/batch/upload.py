@@ -29,8 +29,10 @@ from flink_job.metering.record import CSV_ENVELOPE, decode_record
 LONGEST_CYCLE_DAYS = 35
 #: Maximum number of rows of a file; a larger file must be split.
 MAX_READINGS = 10_000_000
-#: Maximum number of refused rows listed in a receipt; it counts all of them by reason code.
-MAX_REFUSALS = 1000
+#: Maximum number of refused rows listed in a receipt, and in the file beside it; the receipt counts all by reason.
+LISTED_REFUSALS, MAX_REFUSALS = 1000, 100_000
+#: Reason of refused rows of which only the number is known.
+_OTHERS = "others"
 #: Number of packs, and their maximum size [bytes]. Readings of a meter are in one pack, which preserves their order.
 #: A call has at most 5 MB.
 PACKS, PACK_BYTES = 8, 180_000
@@ -64,6 +66,17 @@ class Checked(msgspec.Struct):
     refusals: list[Refusal] = []
     why: str = ""
 
+    def refuse(self, rows: Iterable[Refusal], others: int = 0) -> None:
+        """Count refused rows, and `others` of which only the number is known."""
+        for row in rows:
+            self.rows += 1
+            self.reasons[row.reason] += 1
+            if len(self.refusals) < MAX_REFUSALS:
+                self.refusals.append(row)
+        if others:
+            self.rows += others
+            self.reasons[_OTHERS] += others
+
 
 class Published(NamedTuple):
     """Shard and sequence number of a published record, and its number of readings."""
@@ -86,16 +99,13 @@ def check(records: Iterable[tuple[int, bytes]], tenant: str, job: Job, now_ms: i
     days = max(0, job.state_days - LONGEST_CYCLE_DAYS)
     checked = Checked(now_ms - days * _DAY_MS)
     for line, _, reading in _rows(records, tenant, job, now_ms):
-        checked.rows += 1
-        if checked.rows > MAX_READINGS:
+        if checked.rows >= MAX_READINGS:
             checked.why = f"more than {MAX_READINGS:,} rows: split the file"
             return checked
         if reading.start_ms is None:
-            reason = reading.reason or ""
-            checked.reasons[reason] += 1
-            if len(checked.refusals) < MAX_REFUSALS:
-                checked.refusals.append(Refusal(line, reason, reading.detail or ""))
+            checked.refuse([Refusal(line, reading.reason or "", reading.detail or "")])
             continue
+        checked.rows += 1
         checked.taken += 1
         checked.too_old += reading.start_ms < checked.oldest_ms
         checked.earliest_ms = min(checked.earliest_ms or reading.start_ms, reading.start_ms)

@@ -21,23 +21,28 @@ commands = typer.Typer(
 
 @commands.command()
 def publish(
-    file: Annotated[str, typer.Argument(help="NDJSON, CSV with a header or Parquet; also .gz and s3://.")],
+    file: Annotated[str, typer.Argument(help="Readings, or an export that `import` reads; also .gz and s3://.")],
     stream: Annotated[str, typer.Option(help="The readings stream.")],
     receipts: Annotated[str, typer.Option(help="Folder (or s3:// prefix) for the receipt.")],
     tenant: Annotated[str, typer.Option(help="Tenant of the file.")] = DEFAULT,
     inbox: Annotated[str, typer.Option(help="Prefix of the file; the folder below it names the tenant.")] = "",
     pace: Annotated[int, typer.Option(min=1, help="Readings per second; limits the share of the stream.")] = 1000,
+    map: Annotated[str, typer.Option(help="Map of an export, YAML; also s3://.")] = "",
+    maps: Annotated[str, typer.Option(help="Prefix of maps by tenant, folder and file, without --map.")] = "",
 ) -> None:
     """Check a file and publish its readings.
 
-    Writes a receipt: number of accepted rows, refused rows and reasons. Exits with code 1 if the file is
-    refused as a whole; then nothing is published.
+    An export of a portal or logger is read as by `import`, with a map or without. Writes a receipt: what was
+    understood, number of accepted rows, refused rows and reasons. Exits with code 1 if the file is refused as a whole,
+    because it cannot be read or leaves something open; then nothing is published.
 
     \b
       python -m flink_job uploads publish march.csv --stream metering-dev-readings \\
         --receipts receipts
     """
-    from flink_job.batch.receipt import REFUSED, publish_once
+    from flink_job.batch.publish import publish_once
+    from flink_job.batch.receipt import REFUSED
+    from flink_job.batch.upload_map import NO_MAP, map_at, map_of_upload
     from flink_job.io.kinesis import PublishError
     from flink_job.io.records import InputError
 
@@ -46,7 +51,10 @@ def publish(
         fail(f"tenant is {tenant!r}; it must be {RIGHT}")
     try:
         with errors.status(f"publishing {file}"):
-            receipt, is_new = publish_once(file, tenant, Job(), stream, receipts, pace)
+            stated = map_at(map) if map else NO_MAP
+            if maps and not map:
+                stated = map_of_upload(path_of(file, inbox), tenant, maps)
+            receipt, is_new = publish_once(file, tenant, Job(), stream, receipts, pace, stated)
     except (InputError, PublishError) as error:
         fail(str(error))
     if not is_new:
@@ -100,11 +108,24 @@ def tenant_of(file: str, inbox: str) -> str:
     return folder if separator else ""
 
 
+def path_of(file: str, inbox: str) -> str:
+    """The path of a file below the folder of its tenant; its name where it lies elsewhere."""
+    if not tenant_of(file, inbox):
+        return file.rpartition("/")[2]
+    return file.removeprefix(inbox).lstrip("/").partition("/")[2]
+
+
 def _show(receipt: Receipt) -> None:
     for row in receipt.refused_rows[:20]:
         note(f"line {row.line}: {row.reason}: {row.detail}")
+    for subject, text in receipt.understood.items():
+        note(f"{subject}: {text}")
+    for line in receipt.notes:
+        note(line)
     if receipt.why:
         note(f"{receipt.file} is refused: {receipt.why}")
+    for question, answer in receipt.questions.items():
+        note(f"{question}. In a map: {answer}")
     refused = {f"refused, {reason}": count for reason, count in receipt.refused.items()}
     _print({"rows": receipt.rows, **refused, "published": receipt.published, "records": len(receipt.records)})
 

@@ -1,26 +1,33 @@
-"""Files of a known profile as files of readings, for every command that reads readings: one file has one meaning."""
+"""Exports as files of readings, for every command that reads readings: one file has one meaning."""
 
 from __future__ import annotations
 
+import gzip
 import re
+import zlib
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
-from flink_job.imports.content import decoded, is_workbook, unpacked
-from flink_job.imports.convert import convert
-from flink_job.imports.detect import detected
-from flink_job.imports.model import FileError, Profile
+from flink_job.imports.convert import Imported
+from flink_job.imports.model import FileError
 from flink_job.imports.questions import UndecidedError
+from flink_job.imports.reader import Answers, read_file, stated_map
 from flink_job.imports.write import write_readings
+from flink_job.io.parquet import ParquetError, columns_in
 from flink_job.io.records import InputError, open_input
+from flink_job.metering.record import CSV_ALIASES
 
-#: Suffixes that only an export has; files with others are readings unless their header is that of a profile.
-FOREIGN = (".xml", ".xlsx", ".zip")
+#: Suffixes that only an export has; files with others are readings unless they are a known export.
+FOREIGN = (".xml", ".xlsx", ".zip", ".txt", ".lp")
 _HEAD = 4096
-_OWN = re.compile(r'(^|[{,"\s])meter_id("|,|\s|$)')
+_TIMES = frozenset({"interval_start", *(name for name, field in CSV_ALIASES.items() if field == "interval_start")})
+
+
+class NoExportError(FileError):
+    """A file that is no readings by its header, and no export either; the message says what is missing."""
 
 
 @dataclass
@@ -33,7 +40,7 @@ class Accepted:
 
 
 def accepted(names: Sequence[str], folder: Path) -> Accepted:
-    """Return files of readings: those given, or in their place the readings of exports of a known profile in `folder`.
+    """Return files of readings: those given, or in their place the readings of exports in `folder`.
 
     Nothing is asked of the options of a command, so that every command takes the same readings from a file. Raises
     UndecidedError if an export leaves something open, and FileError.
@@ -46,53 +53,65 @@ def accepted(names: Sequence[str], folder: Path) -> Accepted:
 
 
 def _converted(name: str, target: Path, found: Accepted) -> bool:
-    """Write the readings of an export of a known profile to `target`. Returns False for any other file."""
-    is_foreign = name.lower().endswith(FOREIGN)
-    if not is_foreign and _is_own(name):
-        return False
+    """Write the readings of an export to `target`. Returns False for any other file."""
     try:
         with open_input(name) as raw:
-            data = unpacked(name, raw.read())
-    except (InputError, FileError, OSError):
-        return False
-    if is_workbook(data) or data.startswith(b"PAR1"):
-        if is_foreign:
-            raise FileError(f"{name}: import it first: metering import {name} --out readings.ndjson")
-        return False
-    export = None
-    with suppress(FileError, ValueError, TypeError, LookupError):
-        export = detected(name, decoded(name, data)[0], None)
-    if export is None or not isinstance(export.map, Profile):
-        if is_foreign:
-            raise FileError(f"{name}: no known export: metering import {name} --dry-run has the reasons")
-        return False
-    try:
-        result = convert(name, export.sheet, export.map)
+            result = readings_of(name, raw)
     except UndecidedError as error:
         message = f"{error}\nanswer with: metering import {name} ... --out readings.ndjson, and use that file"
-        raise UndecidedError(message) from None
+        raise UndecidedError(message, error.questions) from None
+    except (InputError, NoExportError, OSError):
+        return False
+    if result is None:
+        return False
     write_readings(result.rows, target)
-    found.notes.append(f"{name}: {len(result.rows):,} readings by profile {export.map.name}")
+    found.notes.append(f"{name}: {len(result.rows):,} readings by profile {result.said['profile'].split(':')[0]}")
     found.refused.update(row.reason for row in result.refused)
     found.notes += [f"{name}:{row.line}: refused: {row.reason} {row.text}".rstrip() for row in result.refused[:3]]
     return True
 
 
-def _is_own(name: str) -> bool:
-    """Whether a file holds readings in the format of the stream, by its first bytes; also if it is unreadable."""
-    import gzip
-    import zlib
+def readings_of(name: str, raw: IO[bytes], stated: str = "") -> Imported | None:
+    """Return the readings of an export; None for readings in the format of the stream.
 
+    `stated` is a map in YAML, by which any file is an export. Raises FileError, NoExportError, and UndecidedError if
+    the export leaves something open.
+    """
+    if stated:
+        return read_file(name, raw.read(), stated_map(stated, "the map"), Answers())
+    is_foreign = name.lower().endswith(FOREIGN)
+    if not is_foreign and _is_own(raw):
+        return None
+    raw.seek(0)
     try:
-        with open_input(name) as raw:
-            head = raw.read(_HEAD)
-            if head.startswith(b"\x1f\x8b"):
-                raw.seek(0)
-                with gzip.open(raw) as stream:
-                    head = stream.read(_HEAD)
-    except (InputError, OSError, EOFError, zlib.error):
+        return read_file(name, raw.read(), None, Answers())
+    except UndecidedError:
+        raise
+    except FileError as error:
+        if is_foreign:
+            raise FileError(f"{error}; metering import {name} --dry-run shows what is understood") from None
+        raise NoExportError(str(error)) from None
+
+
+def _is_own(raw: IO[bytes]) -> bool:
+    """Whether a file holds readings in the format of the stream, by its first bytes; also if it is unreadable."""
+    try:
+        head = raw.read(_HEAD)
+        if head.startswith(b"\x1f\x8b"):
+            raw.seek(0)
+            with gzip.open(raw) as stream:
+                head = stream.read(_HEAD)
+        if head.startswith(b"PAR1"):
+            raw.seek(0)
+            return _has_own(columns_in(raw))
+    except (OSError, EOFError, zlib.error, ParquetError):
         return True
-    if head.startswith(b"PAR1"):
-        return True
-    first = head.decode("utf-8", "replace").lstrip("\ufeff").lstrip().split("\n", 1)[0]
-    return bool(_OWN.search(first))
+    text = head.decode("utf-8", "replace").lstrip("\ufeff").lstrip()
+    if text[:1] in ("{", "["):
+        return '"meter_id"' in text
+    return _has_own([name.strip(' "') for name in re.split("[\r\n]", text, maxsplit=1)[0].split(",")])
+
+
+def _has_own(names: Sequence[str]) -> bool:
+    """Whether columns are those of readings: a meter and a time by their names in the stream."""
+    return "meter_id" in names and not _TIMES.isdisjoint(names)

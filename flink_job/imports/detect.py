@@ -53,14 +53,19 @@ def profiles() -> dict[str, Profile]:
 
 
 def detected(name: str, text: str, stated: Map | None) -> Detected:
-    """Return the rows of a text, by the stated profile or map, else by the profile of its header. Raises FileError."""
+    """Return the rows of a text, by the stated profile or map, else by the profile of its header. Raises FileError.
+
+    Of a partial map only separator and header line are used; `reader` has its answers.
+    """
     lines = head_of(text)
+    form = (stated or Map()).csv
+    if stated is not None and stated.is_partial:
+        stated = None
     if isinstance(stated, Profile) and stated.shape in SHAPES:
         return Detected(SHAPES[stated.shape](text, name), stated, stated.title)
     if stated is None and (shape := _shape_of(lines)):
         sheet = SHAPES[shape](text, name)
         return _by_columns(name, sheet, [p for p in profiles().values() if p.shape == shape])
-    form = (stated or Map()).csv
     separator = form.separator or separator_of([line for line in lines if line.strip() and line[0] != "#"])
     header = form.header or _header_line(lines, separator, stated)
     names = cells(lines[header - 1], separator) if header <= len(lines) else []

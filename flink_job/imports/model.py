@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -71,7 +72,10 @@ class Quantity(_Strict, kw_only=True):
 
 
 class Map(_Strict, kw_only=True):
-    """All that must be known of a file. `fixed_offset`: times are in the standard time of the zone all year."""
+    """All that must be known of a file. `fixed_offset`: times are in the standard time of the zone all year.
+
+    `unit` and `kind` are those of columns that state none.
+    """
 
     meter_id: str | Cell | None = None
     timezone: str = ""
@@ -80,8 +84,17 @@ class Map(_Strict, kw_only=True):
     stamp: Stamp | None = None
     time: Time | None = None
     columns: dict[str, Quantity] = {}
+    unit: str = ""
+    kind: Kind | None = None
     ignore: list[str] = []
     csv: Csv = msgspec.field(default_factory=Csv)
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it only answers what a file leaves open: columns of times and values are found in the file."""
+        has_time = self.time is not None and bool(self.time.column or self.time.date)
+        has_meters = isinstance(self.meter_id, Cell) and bool(self.meter_id.columns)
+        return not has_time and not has_meters and not self.columns
 
 
 class Profile(Map, kw_only=True):
@@ -122,8 +135,11 @@ def seconds(text: str) -> int:
     return int(found[1]) * _SPANS[unit]
 
 
-def map_of(text: str, name: str, kind: type[Any] = Map) -> Any:
-    """Return a map or profile from YAML. Raises FileError, which names the key at fault."""
+def map_of(text: str, name: str, kind: type[Any] = Map, profiles: Callable[[str], dict[str, Any]] | None = None) -> Any:
+    """Return a map or profile from YAML. Raises FileError, which names the key at fault.
+
+    `profiles` returns the keys of the profile that the key `profile` of a map names; the map's own keys replace them.
+    """
     try:
         found = yaml.safe_load(text)
         if not isinstance(found, dict):
@@ -132,8 +148,19 @@ def map_of(text: str, name: str, kind: type[Any] = Map) -> Any:
         if isinstance(time, dict) and isinstance(wide := time.get("wide"), dict):
             # `wide: {date: Day, first: "00:00"}` is another form of `date: Day, wide: ">=00:00"`.
             found["time"] = time | {"date": wide.get("date", ""), "wide": f">={wide.get('first', '')}"}
+        if profiles and (base := found.pop("profile", None)) is not None:
+            found, kind = _over(profiles(str(base)), found), Profile
         return msgspec.convert(found, kind)
     except yaml.YAMLError as error:
         raise FileError(f"{name}: not YAML: {str(error).splitlines()[0]}") from None
     except msgspec.ValidationError as error:
         raise FileError(f"{name}: {error}; the keys of a map are in docs/use/import.md") from None
+
+
+def _over(base: dict[str, Any], keys: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys of a base with others in their place, at every depth."""
+    both = dict(base)
+    for key, value in keys.items():
+        known = both.get(key)
+        both[key] = _over(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+    return both

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import msgspec
 from flink_job.imports.content import decoded, is_workbook, unpacked
 from flink_job.imports.convert import MOST_KW, Imported, convert
 from flink_job.imports.detect import Detected, detected, inferred, profiles
-from flink_job.imports.model import FileError, Map, Profile, Quantity, Sheet, Stamp, map_of
+from flink_job.imports.model import Cell, FileError, Map, Profile, Quantity, Stamp, map_of
 from flink_job.imports.workbook import sheet_of_parquet, sheet_of_workbook
 
 
@@ -19,10 +19,10 @@ from flink_job.imports.workbook import sheet_of_parquet, sheet_of_workbook
 class Answers:
     """Options of a command that answer what a file leaves open; empty: not stated."""
 
-    meter: str = ""
+    meter: str | Cell = ""
     timezone: str = ""
     standard_time: bool = False
-    interval: str = ""
+    interval: str | Cell = ""
     stamp: Stamp | None = None
     unit: str = ""
     kind: str = ""
@@ -40,18 +40,31 @@ def map_named(profile: str, map_file: Path | None) -> Map | None:
             text = map_file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             raise FileError(f"{map_file}: no such map") from None
-        return map_of(text, str(map_file))  # type: ignore[no-any-return]
-    if profile and profile not in profiles():
-        raise FileError(f"--profile {profile}: it is one of {', '.join(profiles())}")
-    return profiles()[profile] if profile else None
+        return stated_map(text, str(map_file))
+    return _profile(profile, f"--profile {profile}") if profile else None
+
+
+def stated_map(text: str, name: str) -> Map:
+    """Return the map in a text; its key `profile` names a profile that it changes. Raises FileError."""
+    return map_of(  # type: ignore[no-any-return]
+        text, name, profiles=lambda profile: msgspec.to_builtins(_profile(profile, f"{name}: profile {profile}"))
+    )
+
+
+def _profile(name: str, where: str) -> Profile:
+    if name not in profiles():
+        raise FileError(f"{where}: it is one of {', '.join(profiles())}")
+    return profiles()[name]
 
 
 def read_file(name: str, data: bytes, stated: Map | None, answers: Answers) -> Imported:
     """Return the readings of a file. Raises FileError, and UndecidedError if it can be read in two ways."""
+    if stated is not None and stated.is_partial:
+        answers = _with_map(answers, stated)
     try:
         found = _sheet(name, unpacked(name, data), stated)
         del data  # a large file would be held beside its readings
-        result = convert(name, found.sheet, answered(found.map, answers, found.sheet), answers.most_kw)
+        result = convert(name, found.sheet, answered(found.map, answers), answers.most_kw)
     except FileError:
         raise
     except Exception as error:  # an unexpected error is caused by the content of the file
@@ -64,14 +77,33 @@ def read_file(name: str, data: bytes, stated: Map | None, answers: Answers) -> I
 def _sheet(name: str, data: bytes, stated: Map | None) -> Detected:
     if is_workbook(data) or data.startswith(b"PAR1"):
         sheet = sheet_of_workbook(name, data) if is_workbook(data) else sheet_of_parquet(name, data)
-        return Detected(sheet, stated or inferred(name, sheet), "columns by their names" if stated is None else "map")
+        if stated is None or stated.is_partial:
+            return Detected(sheet, inferred(name, sheet), "columns by their names")
+        return Detected(sheet, stated, "map")
     text, encoding = decoded(name, data, stated.csv.encoding if stated else "")
     found = detected(name, text, stated)
     found.sheet.said["encoding"] = encoding
     return found
 
 
-def answered(found: Map, answers: Answers, sheet: Sheet) -> Map:
+def _with_map(answers: Answers, stated: Map) -> Answers:
+    """Return the answers with those of a partial map, if they have none of their own."""
+    wanted = Answers(
+        meter=stated.meter_id or "",
+        timezone=stated.timezone,
+        standard_time=stated.fixed_offset,
+        interval=stated.interval or "",
+        stamp=stated.stamp,
+        unit=stated.unit,
+        kind=stated.kind or "",
+        time_format=stated.time.format if stated.time else "",
+        decimal=stated.csv.decimal,
+    )
+    own = {name: value for name, value in vars(answers).items() if value}
+    return replace(wanted, **own)
+
+
+def answered(found: Map, answers: Answers) -> Map:
     """Return a map with the answers of the user in place of its own."""
     changes: dict[str, Any] = {}
     if answers.meter:
@@ -81,9 +113,9 @@ def answered(found: Map, answers: Answers, sheet: Sheet) -> Map:
             changes[key] = value
     if answers.standard_time:
         changes["fixed_offset"] = True
-    if answers.unit or answers.kind:
+    if answers.unit or answers.kind or found.unit or found.kind:
         columns = found.columns or {"*": Quantity()}
-        changes["columns"] = {name: _answered(quantity, answers) for name, quantity in columns.items()}
+        changes["columns"] = {name: _answered(quantity, answers, found) for name, quantity in columns.items()}
     if answers.time_format and found.time:
         changes["time"] = msgspec.structs.replace(found.time, format=answers.time_format)
     if answers.decimal:
@@ -91,6 +123,6 @@ def answered(found: Map, answers: Answers, sheet: Sheet) -> Map:
     return msgspec.structs.replace(found, **changes)
 
 
-def _answered(quantity: Quantity, answers: Answers) -> Quantity:
-    unit = answers.unit or quantity.unit
-    return msgspec.structs.replace(quantity, unit=unit, kind=answers.kind or quantity.kind)
+def _answered(quantity: Quantity, answers: Answers, found: Map) -> Quantity:
+    unit, kind = answers.unit or quantity.unit or found.unit, answers.kind or quantity.kind or found.kind
+    return msgspec.structs.replace(quantity, unit=unit, kind=kind)

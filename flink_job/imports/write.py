@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+import io
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import duckdb
@@ -36,6 +37,14 @@ def write_readings(frame: pd.DataFrame, target: Path) -> None:
         raise FileError(f"{target}: cannot be written: {error.strerror}; an earlier file is unchanged") from None
     finally:
         partial.unlink(missing_ok=True)
+
+
+def numbered(frame: pd.DataFrame) -> Iterator[tuple[int, bytes]]:
+    """Yield readings as (line of the file, JSON)."""
+    lines = iter(frame["line"].tolist())
+    for chunk in ndjson(frame):
+        # A chunk ends before the lines do, so it comes first: zip takes no line beyond it.
+        yield from ((line, payload) for payload, line in zip(chunk.splitlines(), lines, strict=False))
 
 
 def ndjson(frame: pd.DataFrame) -> Iterator[bytes]:
@@ -106,10 +115,15 @@ def _write_parquet(frame: pd.DataFrame, target: Path) -> None:
 
 
 def write_refused(refused: Sequence[Refused], target: Path) -> None:
-    """Write refused rows as CSV; a cell that a spreadsheet would take for a formula begins with an apostrophe."""
-    with target.open("w", newline="", encoding="utf-8") as out:
-        writer = csv.writer(out)
-        writer.writerow(["line", "reason", "row"])
-        for row in refused:
-            text = "'" + row.text if row.text[:1] in "=+-@\t" and row.text else row.text
-            writer.writerow([row.line, row.reason, text])
+    """Write refused rows as CSV."""
+    target.write_bytes(refused_csv((row.line, row.reason, row.text) for row in refused))
+
+
+def refused_csv(rows: Iterable[tuple[int | str, str, str]]) -> bytes:
+    """Return rows (line, reason, text) as CSV; cells that a spreadsheet takes for formulas begin with an apostrophe."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(["line", "reason", "row"])
+    for line, reason, text in rows:
+        writer.writerow([line, reason, "'" + text if text[:1] in "=+-@\t" and text else text])
+    return out.getvalue().encode("utf-8", "replace")

@@ -41,6 +41,10 @@ class InputError(MeteringError, ValueError):
     """An input that cannot be read; the message names the input and how to correct it."""
 
 
+class MissingInputError(InputError):
+    """An S3 object that does not exist."""
+
+
 def stage(
     inputs: Iterable[str],
     target: Path,
@@ -200,7 +204,7 @@ def open_input(name: str) -> IO[bytes]:
         try:
             answer = s3.get_object(Bucket=parsed.netloc, Key=parsed.path.lstrip("/"))
         except (s3.exceptions.NoSuchKey, s3.exceptions.NoSuchBucket):
-            raise InputError(f"{name}: no such object") from None
+            raise MissingInputError(f"{name}: no such object") from None
         return _copied(name, answer)
     return Path(name).open("rb")
 

@@ -19,7 +19,8 @@ from deploy.local.demo import alerts_in_stream, records_of, running_job, wait_un
 from deploy.local.endpoint import endpoint, free_port
 from deploy.local.lake import LocalLake
 from deploy.local.resources import create, write_properties
-from flink_job.batch.receipt import Receipt, outcomes, publish_once
+from flink_job.batch.publish import publish_once
+from flink_job.batch.receipt import Receipt, outcomes
 from flink_job.config import Job
 from flink_job.io.contract_snapshot import snapshot_lines, stored_record
 from flink_job.io.kinesis import client, publish

@@ -47,9 +47,9 @@ def test_rows_are_taken_or_refused_by_line(tmp_path: Path) -> None:
     assert (checked.earliest_ms, checked.latest_ms) == (start, start + 900_000)
 
 
-def test_a_receipt_lists_the_first_refusals_and_counts_all(tmp_path: Path) -> None:
+def test_all_refused_rows_are_counted(tmp_path: Path) -> None:
     checked = check(records(tmp_path, reading(NOW_MS), *["x"] * 1500), "default", JOB, NOW_MS)
-    assert (len(checked.refusals), checked.reasons.total()) == (1000, 1500)
+    assert (len(checked.refusals), checked.reasons.total(), checked.rows) == (1500, 1500, 1501)
 
 
 def test_readings_older_than_the_state_refuse_the_file(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from flink_job.imports.convert import Imported
-from flink_job.imports.model import Map, map_of
-from flink_job.imports.reader import Answers, map_named, read_file
+from flink_job.imports.model import Map
+from flink_job.imports.reader import Answers, map_named, read_file, stated_map
 
 Row = tuple[str, int, str, Decimal]
 
@@ -17,7 +17,7 @@ Row = tuple[str, int, str, Decimal]
 def imported(text: str | bytes, stated: str = "", name: str = "f.csv", profile: str = "", **answers: Any) -> Imported:
     """Import a text by a map in YAML, a profile, or what is detected."""
     data = text.encode() if isinstance(text, str) else text
-    meaning: Map | None = map_of(stated, "map.yaml") if stated else map_named(profile, None)
+    meaning: Map | None = stated_map(stated, "map.yaml") if stated else map_named(profile, None)
     return read_file(name, data, meaning, Answers(**answers))
 
 

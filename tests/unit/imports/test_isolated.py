@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from flink_job.io import isolated
-from flink_job.io.isolated import isolated_records
+from flink_job.imports import isolated
+from flink_job.imports.isolated import isolated_records
 from flink_job.io.records import InputError, read_records
 
 #: Code that a file might run: it looks for credentials in its environment and in its parent process, and writes
@@ -45,7 +45,7 @@ def test_records_are_those_of_the_file_each_time(tmp_path: Path, name: str) -> N
     path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
     expected = list(read_records(str(path)))
     assert len(expected) >= 2
-    with isolated_records(path) as records:
+    with isolated_records(path) as (records, _):
         assert list(records()) == expected
         assert list(records()) == expected
 
@@ -57,7 +57,7 @@ def test_code_in_a_file_has_no_credentials(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setattr(isolated, "_COMMAND", hostile_reader(tmp_path, HOSTILE))
     (tmp_path / "r.ndjson").write_text("{}\n")
-    with isolated_records(tmp_path / "r.ndjson") as records:
+    with isolated_records(tmp_path / "r.ndjson") as (records, _):
         variables, *places = (payload.decode() for _, payload in records())
     assert [name for name in variables.split() if not name.startswith("LC_")] == ["LANG", "PATH", "PYTHONPATH"]
     assert places == ["refused"] * 3
@@ -66,7 +66,8 @@ def test_code_in_a_file_has_no_credentials(tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
-        ("r.xlsx", b"x", r"r\.xlsx: the name must end in one of \.ndjson"),
+        ("r.xlsx", b"x", r"^r\.xlsx:1: the header has no rows below it"),
+        ("r.bin", b"\0\1\2", r"^r\.bin: the name must end in one of \.ndjson"),
         ("r.csv.gz", b"no gzip", r"r\.csv\.gz: Not a gzipped file"),
         ("r.parquet", b"no parquet", r"r\.parquet: Invalid Input Error: .* too small to be a Parquet file"),
     ],
@@ -99,7 +100,7 @@ def test_a_file_that_unpacks_to_more_than_the_limit_is_refused(tmp_path: Path) -
     """A record of 100 bytes takes 112 with its frame: three need 336."""
     path = tmp_path / "r.ndjson"
     path.write_bytes((b"x" * 100 + b"\n") * 3)
-    with isolated_records(path, limit=336) as records:
+    with isolated_records(path, limit=336) as (records, _):
         assert len(list(records())) == 3
     with pytest.raises(InputError, match="more than 335 bytes when unpacked"), isolated_records(path, limit=335):
         pass
