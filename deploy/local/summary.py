@@ -1,4 +1,4 @@
-"""Summary of a run: records by outcome, costs by site, most expensive meters, alerts, example queries."""
+"""Summary of a run: records by outcome, bills and their shares, alerts, example queries."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
@@ -15,19 +16,30 @@ from deploy.local.lake import Received
 from flink_job.lake.database import query
 from flink_job.schemas import ACCOUNTED
 
-_COST_BY_SITE = """
-SELECT site, currency, COUNT(DISTINCT meter_id) AS meters, ROUND(SUM(energy_kwh)) AS kwh,
-  ROUND(SUM(energy_cost)) AS energy, ROUND(SUM(demand_cost)) AS demand, ROUND(SUM(fixed_cost)) AS fixed,
-  ROUND(SUM(export_credit)) AS export, ROUND(SUM(tax)) AS tax, SUM(cost) AS cost
-FROM (SELECT *, split_part(site_path, '/', 1) AS site FROM costs) AS sites
-GROUP BY ALL ORDER BY site
+#: The meters with contracts of their own are one row for each site and cycle.
+_BILLS = """
+WITH named AS (
+  SELECT *, CASE WHEN meter_id = supply_point THEN 'others' ELSE supply_point END AS supply FROM bills
+)
+SELECT site, supply, strftime(CAST(cycle_start AS DATE), '%-d %b') AS since, COUNT(*) AS bills, SUM(energy_kwh) AS kwh,
+  SUM(energy_cost) AS energy, SUM(demand_cost) AS demand, SUM(cost - energy_cost - demand_cost) AS other,
+  SUM(cost) AS cost, currency AS "in", status
+FROM named
+GROUP BY site, supply, cycle_start, currency, status ORDER BY site, supply = 'others', supply, cycle_start, status
 """
-_TOP_METERS = """
-SELECT meter_id, site_path, string_agg(DISTINCT tariff_id, ', ') AS tariff, SUM(energy_kwh) AS kwh,
-  SUM(cost) AS cost, currency
-FROM costs GROUP BY meter_id, site_path, currency
-QUALIFY ROW_NUMBER() OVER (PARTITION BY currency ORDER BY SUM(cost) DESC) <= 3
-ORDER BY currency, cost DESC
+_SHARES = """
+WITH named AS (
+  SELECT *,
+    CASE WHEN ends_with(meter_id, ':rest') THEN 'the rest' ELSE regexp_replace(site_path, '/[^/]*$', '') END AS "to"
+  FROM shared_costs
+)
+SELECT supply_point AS supply, "to" AS shared_to, SUM(energy_kwh) AS kwh, SUM(energy_cost) AS energy,
+  SUM(demand_cost) AS demand, SUM(cost - energy_cost - demand_cost) AS other, SUM(cost) AS cost, currency AS "in",
+  CAST(ROUND(100 * SUM(cost) / SUM(SUM(cost)) OVER (PARTITION BY supply_point)) AS INTEGER) AS percent
+FROM named
+GROUP BY supply_point, "to", currency
+QUALIFY COUNT(*) OVER (PARTITION BY supply_point) > 1
+ORDER BY supply_point, "to" = 'the rest', SUM(cost) DESC
 """
 _ALERTS = """
 SELECT rule_id, severity, state, COUNT(*) AS changes, COUNT(*) FILTER (historical) AS historical
@@ -65,8 +77,8 @@ def print_summary(
     for name in ACCOUNTED:
         table.add_row(name, f"{account[name]:,}")
     console.print(table)
-    console.print(_table(lake, _COST_BY_SITE, "Cost by site"))
-    console.print(_table(lake, _TOP_METERS, "Most expensive meters"))
+    console.print(_table(lake, _BILLS, "Bills so far, by supply point; others: meters with contracts of their own"))
+    console.print(_table(lake, _SHARES, "Bills shared to lines, and the rest that no submeter measured"))
     console.print(_table(lake, _ALERTS, "Alerts"))
     _print_messages(console, messages)
     _print_firehose(console, firehose)
@@ -105,7 +117,7 @@ def _print_messages(console: Console, messages: list[dict[str, Any]]) -> None:
 
 def _table(lake: Path, sql: str, title: str) -> Table:
     columns, rows = query(lake, sql)
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 0))
     for i, name in enumerate(columns):
         table.add_column(name, justify="left" if rows and isinstance(rows[0][i], str) else "right", no_wrap=True)
     for row in rows:
@@ -114,7 +126,7 @@ def _table(lake: Path, sql: str, title: str) -> Table:
 
 
 def _shown(name: str, value: object) -> str:
-    """Format a value: costs with all digits, other decimals as whole numbers."""
-    if isinstance(value, Decimal) and name != "cost":
-        return f"{value:,.0f}"
+    """Format a value: costs to cents, other decimals as whole numbers."""
+    if isinstance(value, Decimal):
+        return f"{value:,.2f}" if name == "cost" else f"{round(value):,}"
     return value if isinstance(value, str) else f"{value:,}"

@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sample_data.simulator.faults import Rates, Sent, encode, with_faults
-from sample_data.simulator.fleet import Meter
+from sample_data.simulator.fleet import Meter, supply_records
 from sample_data.simulator.profiles import QUARTERS, load_profiles
 
 REGISTER_DIAL_KWH = 100_000
@@ -30,17 +30,25 @@ def generate(fleet: list[Meter], start: date, days: int, rates: Rates, seed: int
 
 
 def _by_time(fleet: list[Meter], start: date, days: int, rates: Rates, seed: int) -> Iterator[tuple[int, Sent]]:
-    """Yield (end of the interval [epoch s], sent record), ordered by end of the interval."""
-    states = [_MeterRun(meter, start, days, seed) for meter in fleet]
-    queue = [(run.next_end_s, index) for index, run in enumerate(states)]
+    """Yield (end of the interval [epoch s], sent record), ordered by end of the interval.
+
+    At one time, meters come before those that measure them, too: their energy is part of the reading upstream.
+    """
+    states = {meter.meter_id: _MeterRun(meter, start, days, seed) for meter in fleet}
+    queue = [(run.next_end_s, run.rank, name) for name, run in states.items()]
     heapq.heapify(queue)
     while queue:
-        end_s, index = heapq.heappop(queue)
-        run = states[index]
-        for sent in with_faults(end_s + run.rng.randint(1, 50), run.reading(), rates, run.rng):
+        end_s, rank, name = heapq.heappop(queue)
+        run = states[name]
+        send_s = end_s + run.rng.randint(1, 50)
+        active, reactive = run.measure()
+        if upstream := run.meter.upstream:
+            states[upstream].behind_kwh += active
+            states[upstream].behind_kvarh += reactive
+        for sent in with_faults(send_s, run.reading(active, reactive), rates, run.rng):
             yield end_s, sent
         if run.advance():
-            heapq.heappush(queue, (run.next_end_s, index))
+            heapq.heappush(queue, (run.next_end_s, rank, name))
 
 
 class _MeterRun:
@@ -50,8 +58,10 @@ class _MeterRun:
         zone = ZoneInfo(meter.plant.timezone)
         end = start + timedelta(days=days)
         self.meter = meter
-        self.rng = random.Random(f"{seed}/{meter.number}")
-        self.profile = load_profiles()[meter.number % len(load_profiles())]
+        self.rng = random.Random(f"{seed}/{meter.seed}")
+        self.profile = load_profiles()[meter.profile % len(load_profiles())]
+        self.rank = {"main": 2, "part": 1}.get(meter.role, 1 if meter.upstream == meter.supply_main else 0)
+        self.behind_kwh = self.behind_kvarh = 0.0
         self.start_s = int(datetime(start.year, start.month, start.day, tzinfo=zone).timestamp())
         self.end_s = int(datetime(end.year, end.month, end.day, tzinfo=zone).timestamp())
         friday = start - timedelta(days=(start.weekday() - 4) % 7)
@@ -70,13 +80,23 @@ class _MeterRun:
         self.at_s += self.meter.interval_s
         return self.at_s < self.end_s
 
-    def reading(self) -> dict[str, Any]:
-        """Return the reading of the current interval."""
+    @property
+    def quarter(self) -> int:
+        """Quarter hour of the profile."""
+        return (self.at_s - self.profile_start_s) // QUARTER_S % QUARTERS
+
+    def measure(self) -> tuple[float, float]:
+        """Return active and reactive energy of the current interval [kWh, kvarh], with those of the meters behind."""
+        scale_kwh = self.meter.scale_kw * self.meter.interval_s / 3600
+        active = self.profile.active[self.quarter] * scale_kwh * self.rng.uniform(0.95, 1.05)
+        reactive = max(0.0, self.profile.reactive[self.quarter]) * scale_kwh
+        sums = round(active + self.behind_kwh, 3), round(reactive + self.behind_kvarh, 3)
+        self.behind_kwh = self.behind_kvarh = 0.0
+        return sums
+
+    def reading(self, active: float, reactive: float) -> dict[str, Any]:
+        """Return the reading of the current interval, given its energy [kWh, kvarh]."""
         meter = self.meter
-        quarter = (self.at_s - self.profile_start_s) // QUARTER_S % QUARTERS
-        hours = meter.interval_s / 3600
-        wobble = self.rng.uniform(0.95, 1.05)
-        energy = round(self.profile.active[quarter] * meter.scale_kw * hours * wobble, 3)
         self.sequence += 1
         common = {
             "meter_id": meter.meter_id,
@@ -86,21 +106,24 @@ class _MeterRun:
             "device_id": f"dev-{meter.meter_id}",
         }
         if meter.kind == "register":
-            self.register_kwh = round((self.register_kwh + energy) % REGISTER_DIAL_KWH, 3)
+            self.register_kwh = round((self.register_kwh + active) % REGISTER_DIAL_KWH, 3)
             return {**common, "register_kwh": self.register_kwh, "register_rollover_kwh": REGISTER_DIAL_KWH}
-        if meter.kind == "wide":
-            return {**common, "values": self._wide(energy, quarter, hours)}
-        return {**common, "energy_kwh": energy}
+        if meter.kind == "interval":
+            return {**common, "energy_kwh": active}
+        values = {"import": active, "reactive_import": reactive}
+        return {**common, "values": values if meter.kind == "grid" else values | self._machine()}
 
-    def _wide(self, energy: float, quarter: int, hours: float) -> dict[str, float]:
-        """Return several quantities: energies in kWh or kvarh, temperature in degrees Celsius."""
-        reactive = round(max(0.0, self.profile.reactive[quarter]) * self.meter.scale_kw * hours, 3)
+    def _machine(self) -> dict[str, float]:
+        """Return the export of solar panels [kWh], if there are any, and the temperature [degrees Celsius]."""
+        kwh = self.meter.scale_kw * self.meter.interval_s / 3600
         local_hour = datetime.fromtimestamp(self.at_s, ZoneInfo(self.meter.plant.timezone)).hour
-        solar = round(max(0.0, 1 - abs(local_hour - 13) / 6) * self.meter.scale_kw * hours * 0.2, 3)
-        temperature = round(40 + 45 * self.profile.active[quarter] + self.rng.uniform(-2, 2), 1)
-        return {"import": energy, "reactive_import": reactive, "export": solar, "temperature": temperature}
+        temperature = round(40 + 45 * self.profile.active[self.quarter] + self.rng.uniform(-2, 2), 1)
+        if not self.meter.has_solar:
+            return {"temperature": temperature}
+        return {"export": round(max(0.0, 1 - abs(local_hour - 13) / 6) * kwh * 0.2, 3), "temperature": temperature}
 
 
 def contracts(fleet: list[Meter]) -> Iterator[bytes]:
-    """Yield the contract of each meter that has one."""
-    return (encode(meter.contract()) for meter in fleet if meter.has_contract)
+    """Yield the contract of each meter that has one, and the records of supply points."""
+    yield from (encode(meter.contract()) for meter in fleet if meter.has_contract)
+    yield from map(encode, supply_records(fleet))

@@ -72,7 +72,9 @@ _FLAT = {"tariff_id": "eur-flat", "valid_from": "2026-01-01"}
 
 
 def _changed(changed: dict[str, Any]) -> list[dict[str, Any]]:
-    return [json.loads(record) | changed for record in records_of(SAMPLES / "contracts.ndjson")]
+    """The contract of each meter of the sample, with changes."""
+    records = map(json.loads, records_of(SAMPLES / "contracts.ndjson"))
+    return [record | changed for record in records if "meter_id" in record]
 
 
 def _publish(run: Run, documents: list[dict[str, Any]]) -> None:

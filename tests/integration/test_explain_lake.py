@@ -21,6 +21,7 @@ SELECT reading_id, cost FROM (
     ROW_NUMBER() OVER (PARTITION BY revision > 0, energy_kwh < 0 ORDER BY hash(reading_id)) AS corrected,
     ROW_NUMBER() OVER (ORDER BY arrival - interval_start DESC, reading_id) AS late
   FROM costs
+  WHERE COALESCE(role, 'main') = 'main'
 ) WHERE one = 1 OR corrected = 1 OR late = 1
 """
 

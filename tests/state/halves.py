@@ -54,8 +54,8 @@ class HalfError(RuntimeError):
 
 @dataclass
 class Half:
-    """Results of one half: bills by meter, cycle start, tariff and version, records by outcome, and the keys of the
-    windows of lines, processes and factories that were emitted.
+    """Results of one half: bills by supply point, cycle start, tariff and version, records by outcome, and the keys of
+    the windows of lines, processes and factories that were emitted.
     """
 
     bills: Bills
@@ -196,7 +196,8 @@ def _stop(job: subprocess.Popen[bytes], folder: Path, number: int) -> None:
 
 def _came_to(delivery: LocalLake) -> Half:
     sums = ", ".join(f"SUM({charge})" for charge in CHARGES)
-    sql = f"SELECT meter_id, CAST(cycle_start AS DATE), tariff_id, tariff_version, {sums} FROM costs GROUP BY ALL"
+    keys = "COALESCE(supply_point, meter_id), CAST(cycle_start AS DATE), tariff_id, tariff_version"
+    sql = f"SELECT {keys}, {sums} FROM costs GROUP BY ALL"
     _, rows = query(delivery.folder, sql)
     account = delivery.account()
     emitted = "SELECT DISTINCT kpi_id FROM kpis_rows WHERE level <> 'meter' AND emission = 'on_time'"
