@@ -26,12 +26,14 @@ from deploy.kit.outputs import output
 from deploy.lake.delivery import Athena, Catalog, Delivery
 from deploy.lake.last_values import LastValues, last_values_table
 from deploy.settings import Environment
+from deploy.settlement.infrastructure import Settlement
 from deploy.stacks import DataStack, imported_key
+from flink_job.billing.settling import WRITTEN
 from flink_job.schemas import ALERT_ACTIONS
 
 
 class PipelineStack(Stack):
-    """Catalog, delivery, devices, contract store, uploads, alerting, API and canary. One `_wire_*` method per unit."""
+    """All units from the catalog to the canary. One `_wire_*` method per unit."""
 
     def __init__(self, scope: Construct, id: str, environment: Environment, data: DataStack, **options: Any) -> None:
         super().__init__(scope, id, **options)
@@ -42,6 +44,8 @@ class PipelineStack(Stack):
         self._wire_devices()
         self._wire_contracts()
         self._wire_uploads()
+        if environment.settlement:
+            self._wire_settlement()
         alerting = self._wire_alerting()
         last_values = self._wire_last_values()
         self._wire_api(athena, alerting, last_values)
@@ -71,11 +75,22 @@ class PipelineStack(Stack):
 
     def _wire_uploads(self) -> None:
         """Uploaded files: published by a Fargate task for each object."""
-        network = Network(self, "Network", self._deployment)
+        self._network = network = Network(self, "Network", self._deployment)
+        network.reach(self._names.uploads, "*")
         uploads = Uploads(self, "Uploads", self._deployment, network, self._data.images, image_tag())
         uploads.start_at(self._names.uploads)
         uploads.grant(self._data.streams.readings)
         output(self, "Machine", uploads.machine.state_machine_arn, "State machine that publishes uploaded files")
+
+    def _wire_settlement(self) -> None:
+        """Settlement: reads and writes the lake every night."""
+        network, source = self._network, self._names.of(self._environment.source_prefix)
+        network.reach(self._names.lake, *(f"{table}/*" for table in WRITTEN))
+        network.reach(source.registry)
+        settlement = Settlement(self, "Settlement", self._deployment, network, self._data.images, image_tag())
+        settlement.grant()
+        settlement.schedule()
+        output(self, "Settlement", settlement.machine.state_machine_arn, "State machine that settles billing cycles")
 
     def _wire_alerting(self) -> AlertingFunctions:
         """Notifier, sweeper and alerts API, with the topics and queues they send to."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from zoneinfo import available_timezones
 
 from deploy.overrides import SettingsError as SettingsError
 from deploy.overrides import overridden
@@ -14,6 +15,10 @@ APPLICATION = "metering"
 
 #: Settings that contain ARNs, and the services of those ARNs.
 _ARNS = {"recipients": ("sns", "sqs"), "secrets": ("secretsmanager",), "recipient_keys": ("kms",)}
+
+
+def _is_zone(name: str) -> bool:
+    return name in available_timezones()
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,8 @@ class Environment:
     source: another environment of the account and region, whose streams, tariffs, rules and contracts the job reads
         instead of its own (docs/use/operate.md#side-by-side).
     canary: publish a synthetic reading every 15 minutes and raise an alarm if its cost is late or wrong.
+    settlement: settle the billing cycles with news every night (docs/use/operate.md#settlement).
+    settlement_hour, settlement_zone: hour of the day, 0 to 23, and IANA time zone in which it begins.
     """
 
     name: str
@@ -85,6 +92,9 @@ class Environment:
     device_audit: bool = False
     source: str = ""
     canary: bool = True
+    settlement: bool = True
+    settlement_hour: int = 3
+    settlement_zone: str = "UTC"
 
     def __post_init__(self) -> None:
         if self.autoscaling and self.shards == 1:
@@ -108,6 +118,11 @@ class Environment:
             raise SettingsError(
                 f"{self.name}: an environment with a source must name another one and set canary = false: its "
                 "readings would be in a stream that the job does not read"
+            )
+        if not 0 <= self.settlement_hour <= 23 or not _is_zone(self.settlement_zone):
+            raise SettingsError(
+                f"{self.name}: settlement_hour must be 0 to 23, and settlement_zone an IANA time zone, such as "
+                "Europe/Madrid"
             )
         if not 1 <= self.keep_snapshots <= 400:
             raise SettingsError(

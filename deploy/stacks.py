@@ -18,7 +18,7 @@ from deploy.backup.infrastructure import Backups
 from deploy.contracts.storage import contract_table
 from deploy.identity.infrastructure import UserPool
 from deploy.ingest.streams import Streams
-from deploy.ingest.uploads import machine_name
+from deploy.ingest.uploads import machine_name as uploads_name
 from deploy.kit.deployment import Deployment, names_of, removal
 from deploy.kit.keys import let_services_use
 from deploy.kit.outputs import output
@@ -26,6 +26,7 @@ from deploy.lake.storage import Storage
 from deploy.monitoring.alarms import alarms
 from deploy.monitoring.infrastructure import Monitoring
 from deploy.settings import Environment
+from deploy.settlement.infrastructure import machine_name as settlement_name
 from deploy.stream_job.infrastructure import StreamJob
 from flink_job.schemas import OUTPUTS
 
@@ -54,7 +55,7 @@ class DataStack(Stack):
         self._outputs()
 
     def _images(self) -> ecr.Repository:
-        """Repository of the container image that publishes uploaded files."""
+        """Repository of the container image that publishes uploaded files and settles."""
         names, environment = self._deployment.names, self._deployment.environment
         return ecr.Repository(
             self,
@@ -116,16 +117,17 @@ class MonitoringStack(Stack):
         super().__init__(scope, id, **options)
         names = names_of(environment)
         queues = [f"{names.prefix}-dead-{name}" for name in DEAD if environment.last_values or name != "last-values"]
-        machine = self.format_arn(
-            service="states",
-            resource="stateMachine",
-            resource_name=machine_name(names),
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-        )
+        machines = (self._machine(uploads_name(names)), self._machine(settlement_name(names)))
         api_id = ssm.StringParameter.value_for_string_parameter(self, names.api_id)
         deployment = Deployment(names, environment, imported_key(self, data))
-        monitoring = Monitoring(self, "Monitoring", deployment, alarms(names, environment, queues, api_id, machine))
+        monitoring = Monitoring(self, "Monitoring", deployment, alarms(names, environment, queues, api_id, *machines))
         output(self, "Operators", monitoring.operators.topic_arn, "Topic that notifies operators of alarms")
+
+    def _machine(self, name: str) -> str:
+        """ARN of a state machine of the pipeline, by name, so that the pipeline can be replaced."""
+        return self.format_arn(
+            service="states", resource="stateMachine", resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
 
 
 def imported_key(stack: Stack, data: DataStack) -> kms.IKey:

@@ -1,4 +1,4 @@
-"""Network of the tasks that publish uploaded files: no way out but the VPC endpoints of the services that they call."""
+"""Network of the tasks of uploaded files and settlement: no way out but VPC endpoints of services that they call."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class Network(Construct):
         )
         log = log_group(self, "FlowLog", deployment)
         self.vpc.add_flow_log("Flows", destination=ec2.FlowLogDestination.to_cloud_watch_logs(log))
-        self.group = self._group("Group", "Tasks that publish uploaded files: HTTPS to VPC endpoints only")
+        self.group = self._group("Group", "Tasks: HTTPS to VPC endpoints only")
         # The endpoint of S3 is a route to public addresses of the region; there is no other route out of the VPC.
         self.group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "HTTPS to VPC endpoints")
         self._interfaces()
-        self._storage(deployment.names.uploads)
+        self._storage()
 
     def _group(self, id: str, description: str) -> ec2.SecurityGroup:
         return ec2.SecurityGroup(self, id, vpc=self.vpc, allow_all_outbound=False, description=description)
@@ -62,18 +62,23 @@ class Network(Construct):
             endpoint = self.vpc.add_interface_endpoint(id, service=service, security_groups=[group], open=False)
             endpoint.add_to_policy(_of_this_account(actions, ["*"]))
 
-    def _storage(self, uploads: str) -> None:
-        """Gateway endpoint of S3: the bucket of uploads, and that in which ECR stores layers of images."""
-        endpoint = self.vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
-        bucket = f"arn:{Aws.PARTITION}:s3:::{uploads}"
-        endpoint.add_to_policy(_of_this_account(["s3:ListBucket"], [bucket]))
-        objects = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
-        endpoint.add_to_policy(_of_this_account(objects, [f"{bucket}/*"]))
+    def _storage(self) -> None:
+        """Gateway endpoint of S3: the buckets that tasks use, and that in which ECR stores layers of images."""
+        self._s3 = endpoint = self.vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
         layers = f"arn:{Aws.PARTITION}:s3:::prod-{Stack.of(self).region}-starport-layer-bucket/*"
         # ECR signs the URLs of layers with an account of its own.
         endpoint.add_to_policy(
             iam.PolicyStatement(principals=[iam.AnyPrincipal()], actions=["s3:GetObject"], resources=[layers])
         )
+
+    def reach(self, bucket: str, *written: str) -> None:
+        """Let tasks read a bucket, and write objects whose keys match `written`, by its gateway endpoint."""
+        arn = f"arn:{Aws.PARTITION}:s3:::{bucket}"
+        self._s3.add_to_policy(_of_this_account(["s3:ListBucket"], [arn]))
+        self._s3.add_to_policy(_of_this_account(["s3:GetObject"], [f"{arn}/*"]))
+        if written:
+            keys = [f"{arn}/{key}" for key in written]
+            self._s3.add_to_policy(_of_this_account(["s3:AbortMultipartUpload", "s3:PutObject"], keys))
 
 
 def _of_this_account(actions: Sequence[str], resources: Sequence[str]) -> iam.PolicyStatement:

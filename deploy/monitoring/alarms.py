@@ -17,6 +17,7 @@ from deploy.monitoring.services import (
     stream_alarms,
     table_alarms,
 )
+from deploy.monitoring.settlement import settlement_alarms
 from deploy.settings import Environment
 
 #: The alarm that `python -m deploy drill` raises; its metric has no data.
@@ -24,9 +25,14 @@ DRILL = "Drill"
 
 
 def alarms(
-    names: Names, environment: Environment, queues: Sequence[str], api_id: str = "", machine_arn: str = ""
+    names: Names,
+    environment: Environment,
+    queues: Sequence[str],
+    api_id: str = "",
+    machine_arn: str = "",
+    settlement_arn: str = "",
 ) -> list[Alarm]:
-    """All alarms of a deployment; `queues` are its dead-letter queues."""
+    """All alarms of a deployment; `queues` are its dead-letter queues, the ARNs those of its state machines."""
     return [
         *job_alarms(names, environment),
         *stream_alarms(names, environment),
@@ -34,6 +40,7 @@ def alarms(
         *function_alarms(names, environment),
         *canary_alarms(names, environment),
         *table_alarms(names),
+        *settlement_alarms(names, environment, settlement_arn),
         *edge_alarms(names, api_id, machine_arn),
         *device_alarms(names, environment),
         *queue_alarms(names, queues),

@@ -101,6 +101,7 @@ PASSED_TO = tuple(
         "iot",
         "kinesisanalytics",
         "lambda",
+        "scheduler",
         "states",
         "vpc-flow-logs",
     )

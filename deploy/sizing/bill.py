@@ -56,7 +56,7 @@ def bill(plan: Plan, prices: Prices) -> dict[str, float]:
         "KMS": services.kms(needed, prices, deployed),
         "API Gateway": services.api_gateway(needed, prices),
         "Cognito": services.cognito(needed, prices),
-        "Step Functions and Fargate": services.uploads(needed, prices),
+        "Step Functions and Fargate": services.tasks(needed, environment, prices),
         "ECR": services.ecr(needed, prices),
         "SNS and SQS": services.messages(needed, prices),
         "VPC endpoints": services.endpoints(environment, prices, deployed),

@@ -61,6 +61,7 @@ FREE: Mapping[str, str] = {
     "AWS::Lambda::Permission": _ACCESS,
     "AWS::Logs::LogStream": "what is logged is charged for by log group",
     "AWS::S3::BucketPolicy": _ACCESS,
+    "AWS::Scheduler::Schedule": "the first 14 million invocations a month are free",
     "AWS::SNS::Subscription": "deliveries are charged for by topic",
     "AWS::SNS::TopicPolicy": _ACCESS,
     "AWS::SQS::QueuePolicy": _ACCESS,

@@ -6,19 +6,21 @@ from collections.abc import Mapping
 
 from deploy.settings import Environment
 from deploy.sizing.limits import GB, SECONDS_DAY
-from deploy.sizing.model import HOURS_MONTH, MONTH_S, Size
+from deploy.sizing.model import DAYS_MONTH, HOURS_MONTH, MONTH_S, Size
 from deploy.sizing.prices import Prices
 
 #: Size of the task in deploy/ingest/uploads.py, and state transitions per run.
 TASK_VCPU, TASK_GB, TRANSITIONS = 2, 8, 4
+#: The same of the task in deploy/settlement/infrastructure.py.
+SETTLING_VCPU, SETTLING_GB, SETTLING_TRANSITIONS = 4, 16, 5
 SWEEPS_MONTH = MONTH_S / 60
 CANARIES_MONTH = MONTH_S / 900
 #: Minimum charge of an Athena query in TB; the canary's queries scan less. https://aws.amazon.com/athena/pricing/
 LEAST_TB = 10e6 / 1e12
 #: Metrics of an ECS cluster with Container Insights while a task is running.
 CONTAINER_METRICS = 10
-#: Custom metrics published by functions: five of alerting, two of the canary.
-OWN_METRICS = 7
+#: Custom metrics: five of alerting, two of the canary, five of settlement.
+OWN_METRICS = 12
 #: X-Ray samples one invocation per second and 5 % of the others.
 TRACED_A_S, TRACED_SHARE = 1, 0.05
 
@@ -77,7 +79,8 @@ def dynamodb(size: Size, environment: Environment, prices: Prices) -> float:
 def cloudwatch(size: Size, environment: Environment, prices: Prices, deployed: Mapping[str, float]) -> float:
     """Metrics of alarms, dashboard, ingestion and storage of logs, metrics of functions and containers."""
     log_gb = size.assumed["log_gb_month"]
-    running = size.assumed["uploads_month"] * size.assumed["upload_hours"] / HOURS_MONTH
+    settling = DAYS_MONTH * size.assumed["settlement_hours"] if environment.settlement else 0
+    running = (size.assumed["uploads_month"] * size.assumed["upload_hours"] + settling) / HOURS_MONTH
     return (
         deployed["alarm_metrics"] * prices["alarm_metric_month"]
         + deployed["dashboards"] * prices["dashboard_month"]
@@ -103,12 +106,14 @@ def cognito(size: Size, prices: Prices) -> float:
     return size.assumed["users"] * prices["cognito_user"]
 
 
-def uploads(size: Size, prices: Prices) -> float:
-    """A Fargate task and a state machine execution per file."""
-    files = size.assumed["uploads_month"]
-    hour = TASK_VCPU * prices["fargate_vcpu_hour"] + TASK_GB * prices["fargate_gb_hour"]
-    transitions = files * TRANSITIONS / 1000 * prices["step_1000_transitions"]
-    return files * size.assumed["upload_hours"] * hour + transitions
+def tasks(size: Size, environment: Environment, prices: Prices) -> float:
+    """A Fargate task and a state machine execution per file, and per night for settlement."""
+    files, nights = size.assumed["uploads_month"], DAYS_MONTH if environment.settlement else 0
+    upload = TASK_VCPU * prices["fargate_vcpu_hour"] + TASK_GB * prices["fargate_gb_hour"]
+    settling = SETTLING_VCPU * prices["fargate_vcpu_hour"] + SETTLING_GB * prices["fargate_gb_hour"]
+    transitions = (files * TRANSITIONS + nights * SETTLING_TRANSITIONS) / 1000 * prices["step_1000_transitions"]
+    hours = nights * size.assumed["settlement_hours"]
+    return files * size.assumed["upload_hours"] * upload + hours * settling + transitions
 
 
 def ecr(size: Size, prices: Prices) -> float:

@@ -108,4 +108,7 @@ ENVIRONMENT: dict[str, str] = {
     "source": "Another environment whose streams and registry the job reads instead of its own "
     "([side by side](../use/operate.md#side-by-side))",
     "canary": "Publish a synthetic reading every 15 minutes, with an alarm on its cost",
+    "settlement": "Settle the billing cycles with news every night",
+    "settlement_hour": "Hour of the day at which it begins, 0 to 23",
+    "settlement_zone": "Time zone of that hour",
 }

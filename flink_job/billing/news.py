@@ -11,8 +11,8 @@ from pathlib import Path
 import duckdb
 
 from flink_job.billing.agreements import Book
+from flink_job.billing.news_files import LakeFile, fetched, listed
 from flink_job.billing.news_state import Seen, Span, seen_now
-from flink_job.io.lake_files import LakeFile, fetched, listed
 from flink_job.metering.changes import zone_of
 from flink_job.metering.contract import Contract
 from flink_job.metering.membership import memberships

@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 
 from flink_job.billing.agreements import Book
+from flink_job.billing.news_files import LakeFile
 from flink_job.errors import MeteringError
-from flink_job.io.lake_files import LakeFile
 from flink_job.io.locations import Location, open_location
 from flink_job.tariffs.prices import PriceSeries
 from flink_job.tenants import DEFAULT, qualified

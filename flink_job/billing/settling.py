@@ -12,11 +12,16 @@ import pyarrow.parquet as pq
 
 from flink_job.billing.adjustments import kept_rows, write_adjustments
 from flink_job.billing.agreements import Book
-from flink_job.billing.rerate import Rerated, Wanted, is_covered, rerate
+from flink_job.billing.rerate import Rerated, Wanted, is_covered, rerate, selected
 from flink_job.billing.settled_shares import ShareFile, write_shares
 from flink_job.billing.settlements import FILE, settled_rows
 from flink_job.io.remote import uploaded
 from flink_job.lake.selection import Selection
+from flink_job.schemas import BATCH_TABLES
+
+#: Tables that settlement writes, and those that it reads.
+WRITTEN = tuple(BATCH_TABLES)
+READ = frozenset(selected().tables or ())
 
 
 @dataclass(frozen=True)

@@ -125,8 +125,12 @@ STATE_MACHINE = {
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",
 }
-#: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-identity-based.html
+#: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-identity-based.html, and of a schedule:
+#: https://docs.aws.amazon.com/scheduler/latest/UserGuide/setting-up.html#setting-up-execution-role
 RULE_TARGET = {"states:StartExecution"}
+#: Integration of a state with an operation of AWS: the operation's permission, by the name in the definition.
+#: https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
+INTEGRATIONS = {"aws-sdk:sfn:listExecutions": "states:ListExecutions"}
 #: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html
 TASK_EXECUTION = {
     "ecr:BatchCheckLayerAvailability",

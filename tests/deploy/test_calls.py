@@ -85,7 +85,8 @@ def expected(template: Mapping[str, Any], role: str) -> dict[str, str]:
         "iot.amazonaws.com": _rule,
         "firehose.amazonaws.com": lambda *_: dict.fromkeys(aws.FIREHOSE, "Firehose"),
         "vpc-flow-logs.amazonaws.com": lambda *_: dict.fromkeys(aws.FLOW_LOGS, "flow logs"),
-        "states.amazonaws.com": lambda *_: dict.fromkeys(aws.STATE_MACHINE, "Step Functions"),
+        "states.amazonaws.com": _machine,
+        "scheduler.amazonaws.com": lambda *_: dict.fromkeys(aws.RULE_TARGET, "EventBridge Scheduler"),
         "events.amazonaws.com": lambda *_: dict.fromkeys(aws.RULE_TARGET, "EventBridge"),
     }
     assert principal in by_service, f"{role}: say what {principal} does in it (tests/deploy/documented.py)"
@@ -124,8 +125,20 @@ def _task(template: Mapping[str, Any], role: str) -> dict[str, str]:
     ]
     if task["ExecutionRoleArn"] == {"Fn::GetAtt": [role, "Arn"]}:
         return dict.fromkeys(aws.TASK_EXECUTION, "ECS")
-    entry = PROJECT / "flink_job" / "commands" / "uploads.py"
-    return actions_of(Code(FLINK).calls(entry, "publish", registered=False))
+    [container] = task["ContainerDefinitions"]
+    name, entry = ("settle", "settle") if "settle" in container.get("Command", ()) else ("uploads", "publish")
+    return actions_of(Code(FLINK).calls(PROJECT / "flink_job" / "commands" / f"{name}.py", entry, registered=False))
+
+
+def _machine(template: Mapping[str, Any], role: str) -> dict[str, str]:
+    [(_, machine)] = [
+        found
+        for found in of_kind(dict(template), "AWS::StepFunctions::StateMachine").items()
+        if found[1]["RoleArn"] == {"Fn::GetAtt": [role, "Arn"]}
+    ]
+    definition = str(machine["DefinitionString"])
+    needed = dict.fromkeys(aws.STATE_MACHINE, "Step Functions")
+    return needed | {action: name for name, action in aws.INTEGRATIONS.items() if name in definition}
 
 
 def _rule(template: Mapping[str, Any], role: str) -> dict[str, str]:

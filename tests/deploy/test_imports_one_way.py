@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 #: Units of deploy/: infrastructure of one subject, with its runtime.
 UNITS = {
     *("alerting", "api", "backup", "batch", "canary", "contracts", "identity", "ingest", "lake", "monitoring"),
-    "stream_job",
+    *("settlement", "stream_job"),
 }
 #: Modules of deploy/ below the units.
 BASE = {"errors", "kit", "overrides", "settings", "target"}
@@ -22,6 +22,7 @@ BASE = {"errors", "kit", "overrides", "settings", "target"}
 EXCEPTIONS = {
     ("backup", "stream_job"): "a backup takes and restores a snapshot of the application",
     ("monitoring", "alerting"): "alarms name the metrics that the notifier and the sweeper publish",
+    ("settlement", "ingest"): "its task runs in the network of the tasks of uploaded files",
     ("monitoring", "canary"): "alarms name the metrics that the canary publishes, and its schedule",
 }
 #: Modules of flink_job that may import udfs: they register the Python functions of the job.
