@@ -36,6 +36,7 @@ LEFT_OUT = tuple(
         "billing",
         "commands",
         "imports",
+        "io/lake_files.py",
         "io/parquet.py",
         "io/records.py",
         "io/remote.py",

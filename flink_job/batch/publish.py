@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from flink_job.batch.upload import LISTED_REFUSALS, Checked, Published, Refusal,
 from flink_job.batch.upload_map import NO_MAP, StatedMap
 from flink_job.config import Job
 from flink_job.imports.frames import Said
-from flink_job.imports.isolated import UnreadableError, isolated_records
+from flink_job.imports.isolated import Records, UnreadableError, isolated_records
 from flink_job.imports.questions import in_map
 from flink_job.imports.write import refused_csv
 from flink_job.io.records import InputError, open_input
@@ -35,6 +35,16 @@ class Origin(NamedTuple):
     map: str = ""
 
 
+class Target(NamedTuple):
+    """Stream and tenant that readings are published to, at most `pace` per second, and the place of receipts."""
+
+    stream: str
+    tenant: str
+    receipts: str
+    pace: int
+    job: Job = Job()
+
+
 def publish_once(
     file: str, tenant: str, job: Job, stream: str, receipts: str, pace: int, stated: StatedMap = NO_MAP
 ) -> tuple[Receipt, bool]:
@@ -44,44 +54,62 @@ def publish_once(
     InputError and PublishError. After a PublishError the file may be published again: its readings that are already in
     the stream become duplicates.
     """
+    target = Target(stream, tenant, receipts, pace, job)
     with _local(file) as path:
-        digest = _digest(path)
-        both = stated.with_digest(digest)
-        target = f"{receipts.rstrip('/')}/{tenant}/{Path(file).name}.{both[:16]}.json"
-        try:
-            earlier = read_receipt(target)
-        except ReceiptError:
-            earlier = None
-        if earlier and earlier.status == PUBLISHED:
-            return earlier, False
-        receipt, refused = _published(path, Origin(file, digest, tenant, stated.uri), job, stream, pace, stated.text)
-        if refused:
-            write_object(
-                f"{target.removesuffix('.json')}.refused.csv",
-                refused_csv((row.line, row.reason, row.detail) for row in refused),
-            )
-        write_object(target, msgspec.json.encode(receipt))
-        return receipt, True
+        origin = Origin(file, _digest(path), tenant, stated.uri)
+
+        def publish() -> tuple[Receipt, list[Refusal]]:
+            try:
+                with isolated_records(path, stated=stated.text) as (records, said):
+                    return _published(records, said, origin, target)
+            except UnreadableError as error:
+                return _receipt(origin, Checked(0, why=str(error)), [], error.said), []
+
+        return _once(origin, stated.with_digest(origin.sha256), target, publish)
+
+
+def publish_readings(
+    origin: Origin, records: Callable[[], Records], said: Said, answers: str, target: Target
+) -> tuple[Receipt, bool]:
+    """Publish the readings of an export that has been read with `answers`; else as `publish_once`."""
+    digest = StatedMap("", answers).with_digest(origin.sha256)
+    return _once(origin, digest, target, lambda: _published(records, said, origin, target))
+
+
+def _once(
+    origin: Origin, digest: str, target: Target, publish: Callable[[], tuple[Receipt, list[Refusal]]]
+) -> tuple[Receipt, bool]:
+    """Publish unless there is a receipt of a published file with this digest, and write the receipt."""
+    place = f"{target.receipts.rstrip('/')}/{target.tenant}/{Path(origin.file).name}.{digest[:16]}"
+    try:
+        earlier = read_receipt(f"{place}.json")
+    except ReceiptError:
+        earlier = None
+    if earlier and earlier.status == PUBLISHED:
+        return earlier, False
+    receipt, refused = publish()
+    if refused:
+        rows = refused_csv((row.line, row.reason, row.detail) for row in refused)
+        write_object(f"{place}.refused.csv", rows)
+    write_object(f"{place}.json", msgspec.json.encode(receipt))
+    return receipt, True
 
 
 def _published(
-    path: Path, origin: Origin, job: Job, stream: str, pace: int, stated: str
+    records: Callable[[], Records], said: Said, origin: Origin, target: Target
 ) -> tuple[Receipt, list[Refusal]]:
-    """Publish a local file. Returns its receipt and the refused rows."""
+    """Check and publish records. Returns the receipt and the refused rows."""
     now_ms = int(time.time() * 1000)
+    job, tenant = target.job, origin.tenant
     published: list[Published] = []
-    try:
-        with isolated_records(path, stated=stated) as (records, said):
-            checked = check(records(), origin.tenant, job, now_ms)
-            refused = (Refusal(str(line), reason, text) for line, reason, text in said.refused)
-            checked.refuse(refused, said.more_refused)
-            if not checked.taken and said.notes:
-                checked.why = f"{checked.why}: {'; '.join(said.notes)}"
-            if not checked.why:
-                for round_ in publish_file(records(), origin.tenant, job, now_ms, stream, pace):
-                    published += round_
-    except UnreadableError as error:
-        checked, said = Checked(now_ms, why=str(error)), error.said
+    checked = check(records(), tenant, job, now_ms)
+    refused = (Refusal(str(line), reason, text) for line, reason, text in said.refused)
+    checked.refuse(refused, said.more_refused)
+    if not checked.taken and said.notes:
+        checked.why = f"{checked.why}: {'; '.join(said.notes)}"
+    if not checked.why:
+        for round_ in publish_file(records(), tenant, job, now_ms, target.stream, target.pace):
+            published += round_
     return _receipt(origin, checked, published, said), checked.refusals
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from flink_job.commands.console import counted, errors, fail, note, output
 from flink_job.errors import MeteringError
+from flink_job.tenants import DEFAULT, RIGHT, is_tenant
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,12 +46,17 @@ def import_files(
     max_rejected: Annotated[
         float | None, typer.Option(min=0, max=100, help="Percent of refused rows above which nothing is written.")
     ] = None,
+    to_stream: Annotated[str, typer.Option(help="Publish the readings to this stream, instead of --out.")] = "",
+    receipts: Annotated[str, typer.Option(help="With --to-stream: folder (or s3://) of the receipts.")] = "receipts",
+    tenant: Annotated[str, typer.Option(help="With --to-stream: tenant of the readings.")] = DEFAULT,
+    pace: Annotated[int, typer.Option(min=1, help="With --to-stream: readings per second.")] = 1000,
     profiles: Annotated[bool, typer.Option("--profiles", help="List the profiles and exit.", is_eager=True)] = False,
 ) -> None:
     """Turn exports of portals and loggers into readings.
 
     Shows what was understood first. A file that can be read in two ways is refused, with the options that decide.
-    Refused rows are in FILE.refused.csv beside the output.
+    Refused rows are in FILE.refused.csv beside the output. With --to-stream the readings are published as those of an
+    upload, in batches with retries, and each file gets a receipt; a file is published once.
 
     Exit codes: 0 written, 2 a file cannot be read, 3 no row was taken or too many were refused, 4 undecided.
 
@@ -58,6 +64,8 @@ def import_files(
       python -m flink_job import consumption.csv --meter hall-1 --out readings.ndjson
       python -m flink_job import export.csv --map map.yaml --dry-run
     """
+    from flink_job.batch.publish import Target
+    from flink_job.commands.import_stream import publish_results
     from flink_job.imports.questions import UndecidedError
     from flink_job.imports.reader import Answers, map_named
 
@@ -68,8 +76,10 @@ def import_files(
     ):
         if value and value not in valid:
             fail(f"{option} {value}: it is {' or '.join(valid)}")
-    if out is None and not dry_run:
-        fail("--out is required, such as readings.ndjson; --dry-run only shows what was understood")
+    if bool(out) + bool(to_stream) != 1 and not (dry_run and not (out and to_stream)):
+        fail("--out is required, such as readings.ndjson, or --to-stream; --dry-run only shows what was understood")
+    if to_stream and not is_tenant(tenant):
+        fail(f"--tenant is {tenant!r}; it must be {RIGHT}")
     answers = Answers(
         *(meter, timezone, standard_time, interval, stamp or None, unit, kind, time_format, decimal, max_power_kw)  # type: ignore[arg-type]
     )
@@ -84,7 +94,13 @@ def import_files(
         fail(str(error))
     for name, result in results.items():
         _show(name, result)
-    _write(results, out, dry_run, max_rejected)
+    _check_share(results, max_rejected)
+    if dry_run:
+        output.print("nothing was written (--dry-run)")
+    elif to_stream:
+        publish_results(results, (stated, answers), Target(to_stream, tenant, receipts, pace))
+    elif out is not None:
+        _write(results, out)
     output.print(f"{time.monotonic() - started:.1f} s")
 
 
@@ -143,11 +159,8 @@ def _sample(rows: pd.DataFrame) -> list[list[str]]:
     ]
 
 
-def _write(results: dict[str, Imported], out: Path | None, dry_run: bool, max_rejected: float | None) -> None:
-    """Write the readings of all files, refused rows, and the receipt."""
-    from flink_job.imports.summary import combined
-    from flink_job.imports.write import write_readings, write_refused
-
+def _check_share(results: dict[str, Imported], max_rejected: float | None) -> None:
+    """Show the receipt; ends the command if no row was taken, or too many were refused."""
     taken = sum(len(result.rows) for result in results.values())
     refused = [row for result in results.values() for row in result.refused]
     duplicates = sum(result.duplicates for result in results.values())
@@ -157,16 +170,21 @@ def _write(results: dict[str, Imported], out: Path | None, dry_run: bool, max_re
         why = "no row was taken" if not taken else f"{share:.3g} % of the rows were refused (--max-rejected)"
         note(f"nothing was written: {why}")
         raise typer.Exit(NOTHING_TAKEN)
-    if dry_run or out is None:
-        output.print("nothing was written (--dry-run)")
-        return
+
+
+def _write(results: dict[str, Imported], out: Path) -> None:
+    """Write the readings of all files, and refused rows."""
+    from flink_job.imports.summary import combined
+    from flink_job.imports.write import write_readings, write_refused
+
+    refused = [row for result in results.values() for row in result.refused]
     try:
         write_readings(combined(results), out)
         if refused:
             write_refused(refused, out.with_name(f"{out.name}.refused.csv"))
     except MeteringError as error:
         fail(str(error))
-    output.print(f"wrote {counted(taken, 'reading')} to {out}")
+    output.print(f"wrote {counted(sum(len(result.rows) for result in results.values()), 'reading')} to {out}")
 
 
 def _receipt(taken: int, refused: list[Refused], duplicates: int) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,8 @@ import msgspec
 
 from flink_job.errors import MeteringError
 from flink_job.imports.accept import NoExportError, readings_of
-from flink_job.imports.frames import END, FAILED, FRAME, MAX_REFUSED, REFUSED, SAID, Said
-from flink_job.imports.summary import facts
+from flink_job.imports.frames import END, FAILED, FRAME, SAID, Said
+from flink_job.imports.summary import said_of
 from flink_job.imports.write import numbered
 from flink_job.io.records import records_in
 from flink_job.metering.bounds import MAX_LINE_BYTES
@@ -49,7 +49,7 @@ def main(name: str, stated: str = "") -> None:
             sys.stdin.buffer.seek(0)
         for number, payload in records_in(name, sys.stdin.buffer) if result is None else numbered(result.rows):
             write(number, payload)
-        for said in _said(result) if result is not None else ():
+        for said in said_of(result) if result is not None else ():
             write(SAID, msgspec.json.encode(said))
         write(END, b"")
     except MeteringError as error:
@@ -65,18 +65,6 @@ def _export(name: str, stated: str, write: Callable[[int, bytes], None]) -> Impo
     except NoExportError as error:
         write(SAID, msgspec.json.encode(Said(notes=[str(error)])))
         return None
-
-
-def _said(result: Imported) -> Iterator[Said]:
-    """Yield what was found out about an export, in parts that a frame can hold."""
-    notes = list(result.notes)
-    if result.duplicates:
-        notes.append(f"{result.duplicates:,} repeated rows count once")
-    yield Said(understood=facts(result), notes=notes)
-    refused = [(row.line, row.reason, row.text) for row in result.refused]
-    for first in range(0, min(len(refused), MAX_REFUSED), REFUSED):
-        yield Said(refused=refused[first : first + REFUSED])
-    yield Said(more_refused=max(0, len(refused) - MAX_REFUSED))
 
 
 if __name__ == "__main__":

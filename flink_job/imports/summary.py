@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,7 @@ import pandas as pd
 
 from flink_job.imports.clocks import DAY_MS, day_lengths
 from flink_job.imports.convert import Imported
+from flink_job.imports.frames import MAX_REFUSED, REFUSED, Said
 from flink_job.imports.model import FileError
 from flink_job.metering.units import BILLED_CHANNELS
 
@@ -77,3 +79,15 @@ def combined(results: dict[str, Imported]) -> Any:
         row = rows[twice].iloc[0]
         raise FileError(f"{row.file}:{row.line}: another file has a different value for this interval of {row.meter}")
     return rows
+
+
+def said_of(result: Imported) -> Iterator[Said]:
+    """Yield what was found out about an export, in parts that a frame can hold."""
+    notes = list(result.notes)
+    if result.duplicates:
+        notes.append(f"{result.duplicates:,} repeated rows count once")
+    yield Said(understood=facts(result), notes=notes)
+    refused = [(row.line, row.reason, row.text) for row in result.refused]
+    for first in range(0, min(len(refused), MAX_REFUSED), REFUSED):
+        yield Said(refused=refused[first : first + REFUSED])
+    yield Said(more_refused=max(0, len(refused) - MAX_REFUSED))
