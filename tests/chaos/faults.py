@@ -10,8 +10,9 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deploy.local.demo import SAMPLES
 from flink_job.io.kinesis import client
@@ -27,8 +28,10 @@ from tests.chaos.edits import (
     put_rules,
     unended,
 )
+from tests.chaos.kinds import KindsTruth, kinds, put_documents, unshared
 from tests.chaos.loads import Load, clean, disordered, duplicated, poisoned, skewed
 from tests.chaos.proxy import Dose
+from tests.chaos.truth import Truth, of_sample
 
 if TYPE_CHECKING:
     from tests.chaos.run import Run
@@ -53,7 +56,7 @@ class Fault:
     proxy, `number` the number in docs/why/chaos.md, `flink` has options of the cluster. With `pager` the notifier's
     calls go through the proxy too; without `notifies` there is no notifier. With `reorders` a reading and its
     correction may arrive in either order. With several `slots` the readings of a meter are processed in parallel and
-    reach its bill in an order that may differ after a restart.
+    reach its bill in an order that may differ after a restart. `truth` says what must come of the load.
     """
 
     name: str
@@ -70,7 +73,7 @@ class Fault:
     notifies: bool = True
     reorders: bool = False
     slots: int = 2
-    tariffs: tuple[dict[str, Any], ...] = ()
+    truth: Callable[[Load, Path], Truth] = of_sample
     properties: Mapping[str, dict[str, str]] = field(default_factory=dict)
     flink: Mapping[str, object] = field(default_factory=dict)
     prepare: Callable[[Run], None] = lambda run: None
@@ -213,7 +216,7 @@ FAULTS = {
               proxied=Dose(throttled=0.1, failed_records=0.1, calls=("PutRecordBatch",))),
         Fault("tariff_version", "19", "a tariff's next version, and kills on that and later",
               "1 kill before, 3 in the load", times(3, 8, kill_task_manager), prepare=new_version,
-              tariffs=(NEW_FLAT,), properties={"tariffs": {"refresh_s": "1"}}),
+              truth=partial(of_sample, more=(NEW_FLAT,)), properties={"tariffs": {"refresh_s": "1"}}),
         Fault("pager", "20", "SNS answers 500 or loses the response after the call, and the TaskManager is killed",
               "30 %, 20 % of messages; 2 kills", times(2, 6, kill_task_manager),
               proxied=Dose(server_error=0.3, answer_lost=0.2, calls=("Publish",)), pager=True),
@@ -225,6 +228,9 @@ FAULTS = {
               "3 of each; all removed at the end", edit_rules_and_kill, check=unended,
               prepare=lambda run: put_rules(run, "half"), flink=SELDOM,
               properties={"tariffs": {"rules_refresh_s": str(RULES_REFRESH_S)}}),
+        Fault("tariff_kinds", "25", "kill -9 under 20 kinds of tariff, each of a meter and of two supplies",
+              "3, 8 s after each recovery", times(3, 8, kill_task_manager), load=kinds, truth=KindsTruth, reorders=True,
+              prepare=put_documents, check=unshared, properties={"tariffs": {"refresh_s": "1"}}),
         Fault("upgrade", "21", "stopped with a savepoint, the package started from it", "2", times(2, 8, upgrade)),
     )
 }  # fmt: skip

@@ -22,10 +22,11 @@ SEED = 5
 
 @dataclass(frozen=True)
 class Load:
-    """Records to publish. `rejected` counts the invalid ones."""
+    """Records to publish. `rejected` counts the invalid ones; `contracts` are those of the sample by default."""
 
     records: list[bytes]
     rejected: Counter[bytes] = field(default_factory=Counter)
+    contracts: list[bytes] = field(default_factory=lambda: list(records_of(SAMPLES / "contracts.ndjson")))
 
     def readings(self) -> list[bytes]:
         """Valid records, in order."""

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deploy.local.demo import SAMPLES
 from deploy.local.lake import account
 from flink_job.lake.database import LakeError, open_lake
 from flink_job.lake.redrive import stored_records
 from flink_job.schemas import ACCOUNTED
 from tests.chaos.loads import Load
-from tests.harness.oracle import Oracle
+from tests.chaos.truth import Truth
 
 HEALTHY_S = 60.0
 #: Maximum memory of a TaskManager of 3000 MB and its Python workers.
@@ -105,15 +103,14 @@ class Outcome:
 
         return merged(self.accounted) != merged(self.expected)
 
-    def look(self, load: Load, tariffs: Sequence[dict[str, Any]], lake: Path) -> None:
-        """Compare the lake with the oracle's outcome of `load`."""
-        oracle = _oracle_of(load, tariffs)
+    def look(self, load: Load, truth: Truth, lake: Path) -> None:
+        """Compare the lake with what must come of `load`."""
         self.expected = {
-            "costs": oracle.counts["costed"],
-            "duplicates": oracle.counts["duplicates"],
-            "measurements": oracle.counts["measured"],
+            "costs": truth.counts["costed"],
+            "duplicates": truth.counts["duplicates"],
+            "measurements": truth.counts["measured"],
             "rejected": load.rejected.total(),
-            "unpriced": oracle.counts["unpriced"],
+            "unpriced": truth.counts["unpriced"],
         }
         try:
             found = account(lake)
@@ -123,7 +120,7 @@ class Outcome:
         self.accounted = {name: found[name] for name in ACCOUNTED}
         stored = Counter(payload for _, payload in stored_records(lake, "rejected"))
         self.wrong_rejected = ((stored - load.rejected) + (load.rejected - stored)).total()
-        self._look_at_bills(oracle, lake)
+        self._look_at_bills(truth, lake)
         with open_lake(lake) as connection:
             hours = "SELECT COUNT(*) FROM kpis WHERE level = 'meter' AND window_s = 3600"
             ((self.hours,),) = connection.execute(hours).fetchall()
@@ -136,7 +133,7 @@ class Outcome:
             numbered += "GROUP BY alert_id) WHERE last <> n"
             ((self.broken_episodes,),) = connection.execute(numbered).fetchall()
 
-    def _look_at_bills(self, oracle: Oracle, lake: Path) -> None:
+    def _look_at_bills(self, truth: Truth, lake: Path) -> None:
         content = ", ".join(("reading_id", *MONEY))
         sums = ", ".join(f"SUM({column})" for column in MONEY)
         with open_lake(lake) as connection:
@@ -148,13 +145,13 @@ class Outcome:
                 f"{sums} FROM costs GROUP BY ALL"
             ).fetchall()
         got = {row[:4]: dict(zip(_LINES, row[4:], strict=True)) for row in rows}
-        right: dict[Any, Any] = oracle.costs()
+        right: Mapping[Any, Any] = truth.costs()
         self.raw_copies, self.differing_copies = total - distinct, contents - distinct
         self.bills = len(right)
         differing = {bill for bill in got.keys() | right.keys() if got.get(bill) != right.get(bill)}
         # A peak is not lowered by a later correction. With several slots the order of readings is not fixed, so such
         # rows are provisional, and `settle` settles the demand.
-        lowered = differing & oracle.lowered() & got.keys()
+        lowered = differing & truth.lowered() & got.keys()
         provisional = {bill for bill in lowered if _differ_in_demand(got[bill], right[bill])}
         self.wrong_bills, self.provisional_bills = len(differing - provisional), len(provisional)
 
@@ -184,12 +181,3 @@ def live_changes(lake: Path) -> set[Change]:
             return set(connection.execute(live).fetchall())
     except LakeError:  # the lake is empty
         return set()
-
-
-def _oracle_of(load: Load, more: Sequence[dict[str, Any]]) -> Oracle:
-    contracts = (SAMPLES / "contracts.ndjson").read_bytes().splitlines()
-    tariffs = [json.loads(path.read_text()) for path in sorted((SAMPLES / "tariffs").glob("*.json"))]
-    oracle = Oracle(contracts, [*tariffs, *more])
-    for record in load.readings():
-        oracle.add(json.loads(record))
-    return oracle

@@ -12,14 +12,14 @@ import time
 import tomllib
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 from deploy.kit.names import SNAPSHOT, Names
 from deploy.local.alerting import LocalAlerting, change_environment, create_alerting, received, sweep
-from deploy.local.demo import SAMPLES, alerts_in_stream, records_of
+from deploy.local.demo import alerts_in_stream
 from deploy.local.endpoint import endpoint, free_port
 from deploy.rehearsal.cluster import Cluster, wait_for
 from deploy.rehearsal.fixture import ClusterFixture, runs, set_up
@@ -180,7 +180,7 @@ def run(
     outcome = Outcome(fault.name, _version(), reordered=fault.reorders)
     if fault.quiet_shard:
         load = _without_last_quarter(load)
-    with _deployed(fault, work, package) as (fixture, proxy):
+    with _deployed(fault, load, work, package) as (fixture, proxy):
         sabotage(fixture)
         alerting = create_alerting(fixture.stacks, ROUTES) if _notifies(fault) else None
         if alerting and fault.pager:
@@ -215,7 +215,8 @@ def run(
         outcome.harmless = fault.proxied is not None and not proxy.done
         messages = _messages(fixture, alerting) if alerting else []
     repeats = [load.records[0]] * (outcome.published - len(load.records))
-    outcome.look(Load(load.records + repeats, load.rejected), fault.tariffs, work / "lake")
+    load = replace(load, records=load.records + repeats)
+    outcome.look(load, fault.truth(load, work / "truth"), work / "lake")
     if alerting:
         outcome.look_at_messages(messages, work / "lake")
     outcome.seconds = time.monotonic() - started
@@ -256,7 +257,7 @@ def _messages(fixture: ClusterFixture, alerting: LocalAlerting) -> list[dict[str
 
 
 @contextlib.contextmanager
-def _deployed(fault: Fault, work: Path, package: Path) -> Iterator[tuple[ClusterFixture, Proxy]]:
+def _deployed(fault: Fault, load: Load, work: Path, package: Path) -> Iterator[tuple[ClusterFixture, Proxy]]:
     """A deployment whose streams are behind the proxy."""
     names = Names("chaos")
     with contextlib.ExitStack() as stack:
@@ -266,13 +267,12 @@ def _deployed(fault: Fault, work: Path, package: Path) -> Iterator[tuple[Cluster
             for name, shards in ((names.readings, fault.shards), (names.contracts, 1), (names.alerts, 1)):
                 create_stream(streams, name, shards)
         proxy = stack.enter_context(proxied({"*": url, "Kinesis": streams}))
-        contracts = list(records_of(SAMPLES / "contracts.ndjson"))
         triggers = ("notifier",) if _notifies(fault) else ()
         options = {"shards": fault.shards, "triggers": triggers}
         # Half of the contracts are only in the snapshot: after a fault they must be in the restored state.
         # Readings wait for contracts at every restart: not until the load has ended.
-        fixture = set_up(work, names, url, contracts[::2], package, streams, options, contracts_idle_s=2)
-        _store(fixture, contracts[1::2])
+        fixture = set_up(work, names, url, load.contracts[::2], package, streams, options, contracts_idle_s=2)
+        _store(fixture, load.contracts[1::2])
         fixture.change(**{group: {"endpoint": proxy.url} for group in ("readings", "contracts", "outputs")})
         fixture.change(**fault.properties)
         yield fixture, proxy
@@ -304,4 +304,6 @@ def _without_last_quarter(load: Load) -> Load:
         return hashlib.md5(meter.encode(), usedforsecurity=False).digest()[0] < 192
 
     records = [record for record in load.records if kept(record)]
-    return Load(records, type(load.rejected)({r: n for r, n in load.rejected.items() if kept(r)}))
+    return replace(
+        load, records=records, rejected=type(load.rejected)({r: n for r, n in load.rejected.items() if kept(r)})
+    )
