@@ -1,4 +1,4 @@
-"""What must come of a load: numbers of records by outcome, and bills."""
+"""The outcome that a load must have: numbers of records by outcome, and bills."""
 
 from __future__ import annotations
 
