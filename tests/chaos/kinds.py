@@ -77,7 +77,7 @@ def put_documents(run: Run) -> None:
 
 
 class KindsTruth:
-    """The outcome that the load must have: each supply has the bill that batch rates for the energy of the meter alone."""
+    """The outcome of the load: each supply has the bill that batch rates for the energy of the meter alone."""
 
     def __init__(self, load: Load, folder: Path) -> None:
         distinct = len(set(load.records))
