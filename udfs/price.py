@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +25,7 @@ from flink_job.tariffs.supply_places import counting_of
 from flink_job.tenants import plain
 from udfs.columns import ALERT_COLUMNS, BIGINT, BOOLEAN, STRING, row_type
 from udfs.metrics import Counters
+from udfs.supply_samples import SUPPLY_COLUMNS, supply_samples
 from udfs.worker_memory import settle_memory
 
 #: Result columns. Amounts are 1e-6 of the currency.
@@ -38,6 +39,7 @@ PRICE = dict(
     total_ucost=BIGINT,
     provisional=BOOLEAN,
     **ALERT_COLUMNS,
+    **SUPPLY_COLUMNS,
 )
 _AMOUNTS = (*(f"{line}_ucost" for line in STREAM_LINES), "total_ucost")
 
@@ -129,7 +131,7 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
         costs = _costs(batch, resolved, bool(self.prefilters.signals & BILLS))
         self.counters.add({"costed": len(codes)})
         currencies = resolved.column([tariff.currency for tariff in resolved.tariffs])
-        samples = self._alert_samples(batch, costs, resolved, currencies)
+        samples, of_supplies = self._alert_samples(batch, costs, resolved, currencies)
         return pd.DataFrame(
             {
                 "tariff_id": resolved.column([plain(s.tariff_id) for s in segments]),
@@ -139,43 +141,50 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
                 "currency": currencies,
                 **dict(zip(_AMOUNTS, costs.amounts, strict=True)),
                 "provisional": costs.provisional,
-                **{
-                    name: pd.Series(c, dtype=object)
-                    for name, c in zip(ALERT_COLUMNS, zip(*samples, strict=True), strict=True)
-                },
+                **_by_name(ALERT_COLUMNS, samples),
+                **_by_name(SUPPLY_COLUMNS, of_supplies),
             }
         )
 
     def _alert_samples(
         self, batch: PriceInput, costs: _Costs, resolved: _Segments, currencies: Any
-    ) -> list[tuple[Any, ...]]:
-        """Return the values of ALERT_COLUMNS by row: the samples that the pre-filters forward."""
+    ) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+        """Return the values of ALERT_COLUMNS and SUPPLY_COLUMNS by row: the samples that the pre-filters forward."""
+        nothing = [NOTHING] * len(currencies)
         if not self.prefilters.signals:
-            return [NOTHING] * len(currencies)
-        totals = costs.amounts[-1]
+            return nothing, nothing
+        totals, is_behind = costs.amounts[-1], _places(batch.supply)[0]
         signals = signals_of(
             batch.interval_s.to_numpy(float),
             batch.import_total.to_numpy(np.int64),
             batch.export_total.to_numpy(np.int64),
             batch.demand.to_numpy(np.int64),
             np.array([float(tariff.demand_window_s) for tariff in resolved.tariffs])[resolved.codes],
-            batch.contracted.to_numpy(np.int64),
+            # The contracted power is that of the supply, not of the meters behind others.
+            np.where(is_behind, -1, batch.contracted.to_numpy(np.int64)),
             totals,
             batch.is_first.to_numpy(bool),
             costs.bills,
         )
-        return self._prefiltered(
+        starts, intervals, revisions = (
+            column.to_numpy(np.int64).tolist() for column in (batch.start_ms, batch.interval_s, batch.revision)
+        )
+        arrivals = batch.arrival.to_numpy("datetime64[ms]").astype("int64").tolist()
+        if self.prefilters.has_supplies:
+            places = zip(batch.meter_id, batch.site_path, batch.supply, strict=True)
+            samples = zip(starts, arrivals, intervals, totals.tolist(), strict=True)
+            of_supplies = supply_samples(self.prefilters, places, samples, currencies, signals)
+        else:
+            of_supplies = nothing
+        of_meters = self._prefiltered(
             zip(batch.meter_id, batch.site_path, batch.tags, strict=True),
-            zip(
-                *(column.to_numpy(np.int64).tolist() for column in (batch.start_ms, batch.interval_s, batch.revision)),
-                totals.tolist(),
-                strict=True,
-            ),
-            batch.arrival.to_numpy("datetime64[ms]").astype("int64").tolist(),
+            zip(starts, intervals, revisions, totals.tolist(), strict=True),
+            arrivals,
             currencies,
             batch.measurements,
             signals,
         )
+        return of_meters, of_supplies
 
     def _prefiltered(
         self, meters: Any, samples: Any, arrivals: list[int], currencies: Any, measurements: Any, signals: Any
@@ -258,6 +267,11 @@ def _costs(batch: PriceInput, resolved: _Segments, with_bills: bool) -> _Costs:
             bills[:, rows] = bills_of(tariff, resolved.segments, codes, state, end_ms[rows])
     bills[:, is_behind] = np.nan
     return _Costs(amounts, provisional & ~is_behind, names, bills)
+
+
+def _by_name(names: Iterable[str], rows: list[tuple[Any, ...]]) -> dict[str, pd.Series]:
+    """Return the columns of rows by name."""
+    return {name: pd.Series(c, dtype=object) for name, c in zip(names, zip(*rows, strict=True), strict=True)}
 
 
 def _places(supply: pd.Series) -> tuple[Any, Any]:

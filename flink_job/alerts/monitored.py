@@ -1,19 +1,23 @@
-"""Entities that a meter belongs to: levels of the site above it, and the meters of the site with one of its tags."""
+"""Entities that a meter belongs to: its supply, levels of the site above it, and meters of the site with one tag."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from flink_job.metering.contract import Contract
+from flink_job.metering.membership import memberships
 from flink_job.metering.site import (
     LEVEL_DEPTHS,
     SITE_SEPARATOR,
     Entity,
     depth_of,
     factory_of,
+    meter_of,
     path_prefix,
+    supply_of,
     tag_pairs,
 )
-from flink_job.tenants import qualified, split
+from flink_job.tenants import DEFAULT, qualified, split
 
 
 def monitored_entities(per: str, meter: Entity) -> Iterable[Entity]:
@@ -26,6 +30,16 @@ def monitored_entities(per: str, meter: Entity) -> Iterable[Entity]:
     elif depth_of(meter.site_path) > LEVEL_DEPTHS[per]:
         path = path_prefix(meter.site_path, LEVEL_DEPTHS[per])
         yield Entity(path, path)
+
+
+def supplies_of(contracts: Iterable[Contract]) -> set[Entity]:
+    """The supply points of which meters are mains or parts."""
+    return {
+        supply_of(qualified(contract.tenant or DEFAULT, member.supply_point), meter_of(contract).site_path)
+        for contract in contracts
+        for member in memberships(contract)
+        if member.role in ("main", "part")
+    }
 
 
 def groups_of(meter: Entity) -> list[Entity]:

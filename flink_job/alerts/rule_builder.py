@@ -9,8 +9,9 @@ from flink_job.alerts.calendars import Calendar
 from flink_job.alerts.conditions import Condition, ConditionError, clear_condition, parse_condition
 from flink_job.alerts.durations import parse_duration
 from flink_job.alerts.rules import DEFAULT_HORIZON_MS, SEVERITIES, Flapping, Level, Rule, Scope
-from flink_job.alerts.schema import LevelDocument, RuleDocument
-from flink_job.alerts.signals import KPI, KPI_WINDOWS, SIGNALS, Signal
+from flink_job.alerts.schema import LevelDocument, RuleDocument, ScopeDocument
+from flink_job.alerts.signals import KPI, KPI_WINDOWS, OF_SUPPLY, SIGNALS, SUPPLY, Signal
+from flink_job.metering.site import LEVEL_DEPTHS
 
 
 class RuleBuilder:
@@ -172,13 +173,28 @@ class RuleBuilder:
                 self.problems.append(
                     "per tag:NAME applies to no_data rules only, and groups meters by the value of the tag NAME"
                 )
-        elif per not in ("meter", "line", "process", "factory"):
-            self.problems.append(f"per is {per!r}; it must be meter, line, process, factory or tag:NAME")
+        elif per not in ("meter", SUPPLY, *LEVEL_DEPTHS):
+            self.problems.append(f"per is {per!r}; it must be meter, supply, line, process, factory or tag:NAME")
+        elif per == SUPPLY:
+            self._check_supply(scope)
         elif per != "meter" and not (self.is_no_data or self.document.signal.startswith("kpi.")):
             self.problems.append(f"per {per} applies to KPIs and no_data only; a reading belongs to its meter")
         if self.document.signal.startswith("kpi.") and scope.tags:
             self.problems.append("scope.tags applies to signals of readings only; scope KPIs by site and meters")
-        return Scope(scope.site, frozenset(scope.meters), tuple(sorted(scope.tags.items())))
+        if scope.supply_points and per != SUPPLY:
+            self.problems.append("scope.supply_points applies to rules per supply only; scope others by meters")
+        names = scope.supply_points if per == SUPPLY else scope.meters
+        return Scope(scope.site, frozenset(names), tuple(sorted(scope.tags.items())))
+
+    def _check_supply(self, scope: ScopeDocument) -> None:
+        if self.document.signal not in OF_SUPPLY:
+            self.problems.append(f"per supply applies to {', '.join(sorted(OF_SUPPLY))} only")
+        if scope.meters or scope.tags:
+            self.problems.append("scope.meters and scope.tags apply to meters; scope supplies by site, supply_points")
+        if scope.site.partition("/")[2] not in ("", "*"):
+            self.problems.append(
+                f"it can never fire: the place of a supply is its factory, and scope.site {scope.site!r} is inside one"
+            )
 
     def _duration(self, field: str, text: str, default: int) -> int:
         if not text:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from flink_job.alerts.calendars import Calendar
 from flink_job.alerts.conditions import Condition
 from flink_job.alerts.monitored import monitored_entities
-from flink_job.alerts.signals import SIGNALS
+from flink_job.alerts.signals import SIGNALS, SUPPLY
 from flink_job.metering.site import LEVEL_DEPTHS, Entity, depth_of, factory_of, path_prefix, tag_pairs
 from flink_job.tenants import DEFAULT, plain, tenant_of
 
@@ -22,10 +22,13 @@ HELD, CLEAR = -1, -2
 
 
 class Scope(NamedTuple):
-    """Entities whose site path matches `site` (a shell pattern), that are in `meters` if given, and have all `tags`."""
+    """Entities whose site path matches `site` (a shell pattern), that are in `names` if given, and have all `tags`.
+
+    `names` are those of meters, or of supply points for a rule on these.
+    """
 
     site: str
-    meters: frozenset[str]
+    names: frozenset[str]
     tags: tuple[tuple[str, str], ...]
 
     def matches(self, entity: Entity) -> bool:
@@ -34,7 +37,7 @@ class Scope(NamedTuple):
         # `factory/*` matches the factory itself, too.
         if not fnmatch.fnmatchcase(path, self.site) and not fnmatch.fnmatchcase(f"{path}/", self.site):
             return False
-        if self.meters and plain(entity.name) not in self.meters:
+        if self.names and entity.shown not in self.names:
             return False
         return not self.tags or set(self.tags) <= set(tag_pairs(entity.tags))
 
@@ -180,7 +183,11 @@ class RuleSet:
 
     def of_reading(self, entity: Entity) -> tuple[Rule, ...]:
         """Rules on the readings of a meter."""
-        return tuple(r for r in self.rules if r.source == "reading" and r.concerns(entity))
+        return tuple(r for r in self.rules if r.source == "reading" and r.per != SUPPLY and r.concerns(entity))
+
+    def of_supply(self, supply: Entity) -> tuple[Rule, ...]:
+        """Rules on the bill and demand of a supply point."""
+        return tuple(r for r in self.rules if r.per == SUPPLY and r.concerns(supply))
 
     def of_kpi(self, entity: Entity, level: str, window_s: int) -> tuple[Rule, ...]:
         """Rules on the KPIs of a meter or level."""

@@ -28,8 +28,9 @@ class Sample(msgspec.Struct, frozen=True, array_like=True):
 class Batch(msgspec.Struct, frozen=True, array_like=True):
     """The samples of an entity that are forwarded at one arrival, in order of arrival.
 
-    `source` is `reading`, or `kpi` with level and window; `currency` is that of the costs. A batch without samples has
-    the source MOVED (site path and tags are what they are now) or GONE (no meter belongs to the entity any more).
+    `source` is `reading` with level `meter` or `supply`, or `kpi` with level and window; `currency` is that of the
+    costs. A batch without samples has the source MOVED (site path and tags are what they are now) or GONE (no meter
+    belongs to the entity any more).
     """
 
     entity: str

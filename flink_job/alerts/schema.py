@@ -14,6 +14,7 @@ class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ScopeDocument(_Strict, frozen=True):
     site: str = "*"
     meters: tuple[str, ...] = ()
+    supply_points: tuple[str, ...] = ()
     tags: dict[str, str] = {}
 
 

@@ -9,6 +9,10 @@ from flink_job.alerts.clocks import CLOCK_AHEAD
 from flink_job.metering.units import MEASURED_CHANNELS
 
 READING, KPI = "reading", "kpi"
+#: Level of rules on a supply point, and the signals of readings that it has: those of its bill and its demand. They
+#: come from the state of bills, so they exist in the stream only.
+SUPPLY = "supply"
+OF_SUPPLY = frozenset({"demand_kw", "contracted_share", "bill", "projected_bill"})
 #: Share of a billing cycle that must have passed before its bill is projected.
 PROJECTED_FROM = 0.1
 #: Windows of KPI signals [s].

@@ -12,6 +12,7 @@ from flink_job.alerts.episodes import close, is_idle, restore, step
 from flink_job.alerts.points import Point
 from flink_job.alerts.rules import CLEAR, Rule, RuleSet
 from flink_job.alerts.samples import GONE, MOVED, Batch, Sample
+from flink_job.alerts.signals import SUPPLY
 from flink_job.alerts.tracks import RuleState
 from flink_job.metering.site import Entity
 from flink_job.tenants import tenant_of
@@ -79,7 +80,7 @@ def rules_for(rules: RuleSet, batch: Batch) -> tuple[Rule, ...]:
     entity = Entity(batch.entity, batch.site_path, batch.tags)
     if batch.source == "kpi":
         return rules.of_kpi(entity, batch.level, batch.window_s)
-    return rules.of_reading(entity)
+    return rules.of_supply(entity) if batch.level == SUPPLY else rules.of_reading(entity)
 
 
 def observe(rules: tuple[Rule, ...], states: States, batch: Batch) -> Iterator[tuple[Rule, Change]]:

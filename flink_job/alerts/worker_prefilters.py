@@ -9,7 +9,8 @@ import msgspec
 from flink_job.alerts.clocks import CLOCK_AHEAD
 from flink_job.alerts.prefilter import Prefilter, PrefilterOutput
 from flink_job.alerts.registry import RuleRegistry
-from flink_job.metering.site import Entity
+from flink_job.alerts.signals import SUPPLY
+from flink_job.metering.site import Entity, supply_of
 from flink_job.metering.units import MEASURED_CHANNELS
 
 #: Signals of an energy, which need no tariff: by channel of the reading.
@@ -29,6 +30,7 @@ class Prefilters:
         self.generation = -1
         self.by_entity: dict[tuple[Any, ...], Prefilter | None] = {}
         self.by_meter: dict[str, tuple[str, str | None, Prefilter | None]] = {}
+        self.by_account: dict[tuple[str, str], tuple[Prefilter | None]] = {}
 
     def refresh(self) -> None:
         """Load changed rules if that is due."""
@@ -37,6 +39,7 @@ class Prefilters:
             self.generation = self.registry.generation
             self.by_entity.clear()
             self.by_meter.clear()
+            self.by_account.clear()
 
     def of_meter(self, meter: str, site_path: str, tags: str | None) -> Prefilter | None:
         """The pre-filter of a meter, by a single lookup as long as its contract does not change."""
@@ -44,6 +47,18 @@ class Prefilters:
         if known is None or known[0] != site_path or known[1] != tags:
             known = self.by_meter[meter] = (site_path, tags, self.of(Entity(meter, site_path, tags or "")))
         return known[2]
+
+    def of_supply(self, account: str, site_path: str) -> Prefilter | None:
+        """The pre-filter of a supply point, given the key of its bill and the site path of one of its meters."""
+        known = self.by_account.get((account, site_path))
+        if known is None:
+            known = self.by_account[account, site_path] = (self.of(supply_of(account, site_path), SUPPLY),)
+        return known[0]
+
+    @property
+    def has_supplies(self) -> bool:
+        """True if there is a rule on supply points."""
+        return any(rule.per == SUPPLY for rule in self.registry.rules.rules)
 
     @property
     def signals(self) -> frozenset[str]:
@@ -57,7 +72,12 @@ class Prefilters:
             return self.by_entity[key]
         except KeyError:
             rules = self.registry.rules
-            found = rules.of_reading(entity) if self.source == "reading" else rules.of_kpi(entity, level, window_s)
+            if level == SUPPLY:
+                found = rules.of_supply(entity)
+            elif self.source == "reading":
+                found = rules.of_reading(entity)
+            else:
+                found = rules.of_kpi(entity, level, window_s)
             prefilter = Prefilter(entity, found, self.source, level, window_s) if found else None
             self.by_entity[key] = prefilter
             return prefilter

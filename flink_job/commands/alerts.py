@@ -43,17 +43,20 @@ def check(
     """Report every fault of a rules document.
 
     A rule that can never fire or never clear is a fault, too. The exit code is 2 if there is a fault. With contracts,
-    the number of meters in the scope of each rule is shown.
+    the number of meters, or supply points, in the scope of each rule is shown.
 
     \b
       python -m flink_job alerts check sample_data/rules.yaml --contracts sample_data/contracts.ndjson
     """
     from flink_job.alerts.durations import show_duration
+    from flink_job.alerts.monitored import supplies_of
     from flink_job.alerts.rules import SEVERITIES
+    from flink_job.alerts.signals import SUPPLY
     from flink_job.metering.site import meter_of
 
     found = _rules(rules, silence_s)
-    meters = [meter_of(contract) for contract in _contracts(contracts).values()]
+    known = _contracts(contracts).values()
+    meters, supplies = [meter_of(contract) for contract in known], supplies_of(known)
     for rule in found.rules:
         steps = ", ".join(
             f"{SEVERITIES[level.rank]} {level.condition.text if level.condition else show_duration(level.no_data_ms)}"
@@ -61,7 +64,8 @@ def check(
         )
         line = f"{rule.rule_id}: {rule.signal} {steps}"
         if contracts:
-            line += f"; {sum(rule.scope.matches(meter) for meter in meters)} of {len(meters)} meters"
+            scoped, kind = (supplies, "supply points") if rule.per == SUPPLY else (meters, "meters")
+            line += f"; {sum(map(rule.scope.matches, scoped))} of {len(scoped)} {kind}"
         print(line)
     print(f"{len(found.rules)} rules, version {found.version}: no faults")
 
@@ -140,6 +144,7 @@ def replay(
 
     from flink_job.alerts.replay import Replay
     from flink_job.alerts.rules import RuleSet
+    from flink_job.alerts.signals import OF_SUPPLY
     from flink_job.alerts.trial_limit import with_limit
     from flink_job.commands.alert_tables import limits_table, replay_table
     from flink_job.metering.site import meter_of
@@ -149,6 +154,8 @@ def replay(
         if found.by_id(rule) is None:
             fail(f"no rule {rule!r}; the document has {', '.join(r.rule_id for r in found.rules)}")
         found = RuleSet(found.version, tuple(r for r in found.rules if r.rule_id == rule))
+    if unknown := [r.rule_id for r in found.rules if r.signal in OF_SUPPLY]:
+        note(f"the signals of {', '.join(unknown)} exist in the stream only: they raise nothing here")
     with errors.status("reading the history"):
         known = _contracts(contracts)
         batches = list(_batches(readings, known, lake))

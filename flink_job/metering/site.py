@@ -14,7 +14,7 @@ SITE_SEPARATOR = "\x1d"
 
 
 class Entity(NamedTuple):
-    """The subject of an alert: a meter, a level of the site, or all meters of a site with one value of a tag.
+    """The subject of an alert: a meter, a supply point, a level of the site, or all its meters with one value of a tag.
 
     `tags` are the tags of the contract as `name=value`, joined by `;`. Name and path are qualified by the tenant; the
     name of a tag ends with its site, because two sites may use the same tag.
@@ -48,6 +48,14 @@ def _tags(tags: dict[str, str]) -> str:
 def tag_pairs(tags: str) -> list[tuple[str, str]]:
     """Return (name, value) of the tags of an entity."""
     return [(name, value) for name, _, value in (tag.partition("=") for tag in tags.split(";") if tag)]
+
+
+def supply_of(name: str, site_path: str) -> Entity:
+    """Return a supply point as an entity, with the factory of one of its meters as its place.
+
+    Its name ends with the separator: a meter may have the same name.
+    """
+    return Entity(f"{name}{SITE_SEPARATOR}", factory_of(site_path))
 
 
 def depth_of(site_path: str) -> int:

@@ -199,7 +199,7 @@ def test_every_alert_begins_with_a_raise_and_ends_at_most_once(sample_run: Path)
         "SELECT rule_id, list(state ORDER BY change_number) FROM alerts "
         "WHERE NOT (historical AND detail = 'older readings arrived') GROUP BY alert_id, rule_id",
     )
-    assert {rule for rule, _ in rows} == {"casting-power-high", "forging-power-low", "hot", "line-spend"}
+    assert {rule for rule, _ in rows} == {*LIVE_RULES, "forging-power-low"}
     for _, states in rows:
         assert isinstance(states, list)
         assert states[0] in ("raised", "flapping")
@@ -221,7 +221,24 @@ def test_an_alert_tells_what_its_readings_cost(sample_run: Path) -> None:
 def test_what_is_found_in_old_readings_is_a_record(sample_run: Path) -> None:
     """The sample's readings are months old: only the rules with a horizon that long make pages of them."""
     _, rows = query(sample_run, "SELECT DISTINCT rule_id FROM alerts WHERE NOT historical ORDER BY rule_id")
-    assert [row[0] for row in rows] == ["casting-power-high", "hot", "line-spend"]
+    assert [row[0] for row in rows] == LIVE_RULES
+
+
+def test_alerts_of_a_supply_are_those_of_its_summed_readings(sample_run: Path) -> None:
+    """Both supplies of Zaragoza exceed 950 kW in a quarter hour, by the sum of their mains or parts alone."""
+    _, rows = query(
+        sample_run,
+        "SELECT entity, site_path, MAX(value) FROM alerts WHERE rule_id = 'supply-peak' AND state = 'raised' "
+        "GROUP BY ALL ORDER BY ALL",
+    )
+    _, peaks = query(
+        sample_run,
+        "SELECT supply_point, MAX(kw) FROM (SELECT supply_point, interval_start, SUM(energy_kwh) * 4 AS kw FROM costs "
+        "WHERE role IN ('main', 'part') GROUP BY ALL) AS quarters GROUP BY ALL",
+    )
+    highest = dict(peaks)
+    assert [row[:2] for row in rows] == [("sp-assembly", "zaragoza"), ("sp-machining", "zaragoza")]
+    assert all(950 < value <= float(str(highest[supply])) for supply, _, value in rows)  # type: ignore[operator]
 
 
 def test_an_alert_on_a_kpi_arrives_with_the_last_reading_of_its_window(sample_run: Path) -> None:
@@ -250,6 +267,8 @@ def test_redrive_shows_and_writes_the_records_as_they_were(
     assert out.read_bytes().splitlines() == without_contract
 
 
+#: Rules whose alerts are not historical, though the readings are.
+LIVE_RULES = ["casting-power-high", "hot", "line-spend", "supply-budget", "supply-peak"]
 _NO_CONTRACT = ("00023", "00093", "00163")
 
 

@@ -21,6 +21,13 @@ from tests.harness.plants import ENERGY_AND_PEAK
 HOURS = 24
 START = datetime(2026, 3, 9, 23, tzinfo=UTC)  # midnight in Madrid
 ASSIGNED = [{"tariff_id": "t", "valid_from": "2026-01-01"}]
+LONG_AGO = {"severity": "major", "horizon": "3650d"}
+RULES = [
+    {"rule_id": "peak", "per": "supply", "signal": "demand_kw", "when": "> 11"},
+    {"rule_id": "budget", "per": "supply", "signal": "bill", "when": "> 300"},
+    {"rule_id": "halls", "signal": "demand_kw", "when": "> 30", "scope": {"site": "plant/hall-*"}},
+    {"rule_id": "bills-of-halls", "signal": "bill", "when": "> 0", "scope": {"site": "plant/hall-2/*"}},
+]
 KWH = {"main-1": 100, "m-17": 40, "m-18": 10, "m-19": 20, "p-1": 7, "p-2": 5, "lost": 1, "own": 3, "own-sub": 2}
 
 
@@ -71,7 +78,9 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "tariffs").mkdir()
     (folder / "tariffs" / "t.json").write_text(json.dumps(ENERGY_AND_PEAK))
     contracts = write_records(folder / "contracts.ndjson", CONTRACTS)
-    run_files(write_records(folder / "readings.ndjson", readings()), contracts, folder / "out", folder / "tariffs")
+    (folder / "rules.json").write_text(json.dumps({"rules": [LONG_AGO | rule for rule in RULES]}))
+    places = contracts, folder / "out", folder / "tariffs", folder / "rules.json"
+    run_files(write_records(folder / "readings.ndjson", readings()), *places)
     return folder / "out"
 
 
@@ -98,6 +107,23 @@ def test_a_submeter_has_energy_and_costs_nothing(lake: Path) -> None:
         ("m-19", "sp-1", "sub", "main-1", "plant/main", 480, 0, False),
         ("own-sub", "own", "sub", "own", "plant/hall-4/line-1/own", 48, 0, False),
     ]
+
+
+def test_alerts_on_a_supply_see_all_of_its_mains_or_parts(lake: Path) -> None:
+    """The parts of sp-2 draw 7 and 5 kW at one time. A submeter has its own demand, and no bill."""
+    _, rows = query(
+        lake,
+        "SELECT rule_id, entity, site_path, MAX(value), MAX(currency) FROM alerts WHERE state = 'raised' GROUP BY ALL "
+        "ORDER BY ALL",
+    )
+    assert [(*row[:3], row[4]) for row in rows] == [
+        ("budget", "sp-1", "plant", "EUR"),
+        ("halls", "m-17", "plant/hall-2/line-1/m-17", "EUR"),
+        ("peak", "sp-1", "plant", "EUR"),
+        ("peak", "sp-2", "plant", "EUR"),
+    ]
+    assert 300 < rows[0][3] <= 340  # type: ignore[operator]
+    assert [row[3] for row in rows[1:]] == [40, 100, 12]
 
 
 def test_a_submeter_of_a_supply_without_terms_waits_for_them(lake: Path) -> None:

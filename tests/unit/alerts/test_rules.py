@@ -15,11 +15,12 @@ from flink_job.alerts.conditions import clear_condition, parse_condition
 from flink_job.alerts.document import RuleError, parse_rules
 from flink_job.alerts.durations import parse_duration, show_duration
 from flink_job.alerts.registry import RuleRegistry
-from flink_job.alerts.rules import CLEAR, HELD
+from flink_job.alerts.rules import CLEAR, HELD, RuleSet
 from flink_job.io.locations import FolderLocation
-from flink_job.metering.site import Entity
+from flink_job.metering.site import Entity, supply_of
 
 RULE = {"rule_id": "hot", "signal": "temperature", "severity": "major", "when": "> 80"}
+BUDGET = {"signal": "bill", "per": "supply", "when": "> 10"}
 METER = Entity("m-1", "f/p/l/m-1", "class=press;gateway=g1")
 
 
@@ -55,6 +56,11 @@ def rules(*changed: dict[str, Any], calendars: Any = None, silence_s: int = 0) -
         ({"window": "1h"}, "window applies to KPIs"),
         ({"signal": "kpi.cost"}, "for a KPI it must be one of"),
         ({"per": "line"}, "a reading belongs to its meter"),
+        ({"per": "supply"}, "per supply applies to bill, contracted_share, demand_kw, projected_bill only"),
+        ({**BUDGET, "scope": {"meters": ["m"]}}, "scope supplies by site, supply_points"),
+        ({**BUDGET, "scope": {"site": "f/p/*"}}, "can never fire: the place of a supply is its factory"),
+        ({"scope": {"supply_points": ["sp"]}}, "applies to rules per supply only"),
+        ({**BUDGET, "window": "1h"}, "window applies to KPIs"),
         ({"min_samples": 0}, "at least 1"),
         ({"signal": "kpi.cost", "window": "1h", "for": "2h", "max_gap": "10m"}, "can never fire: max_gap"),
         ({"flapping": {"changes": 1, "within": "1h"}}, "at least 2"),
@@ -65,6 +71,17 @@ def rules(*changed: dict[str, Any], calendars: Any = None, silence_s: int = 0) -
 def test_faulty_rules_are_rejected(changes: dict[str, Any], problem: str) -> None:
     with pytest.raises(RuleError, match=problem):
         rules(changes, silence_s=600)
+
+
+def test_rules_on_supplies_concern_no_meter_of_the_name() -> None:
+    """A meter with a contract of its own is a supply point, too, of the same name."""
+    found = RuleSet("1", rules({**BUDGET, "scope": {"site": "f/*", "supply_points": ["m-1"]}}, {"rule_id": "meter"}))
+    assert [rule.rule_id for rule in found.of_reading(METER)] == ["meter"]
+    supply = supply_of("m-1", METER.site_path)
+    assert (supply.shown, supply.site_path, supply.name == METER.name) == ("m-1", "f", False)
+    assert [rule.rule_id for rule in found.of_supply(supply)] == ["hot"]
+    assert found.of_supply(supply_of("m-2", METER.site_path)) == ()
+    assert found.of_supply(supply_of("m-1", "g/p/l/m-1")) == ()
 
 
 def test_all_faults_are_reported_at_once() -> None:

@@ -38,5 +38,8 @@ SELECT
   priced.price.provisional AS provisional,
   priced.price.alert_batch AS alert_batch,
   priced.price.alert_certain AS alert_certain,
-  priced.price.alert_active AS alert_active
+  priced.price.alert_active AS alert_active,
+  priced.price.supply_batch AS supply_batch,
+  priced.price.supply_certain AS supply_certain,
+  priced.price.supply_active AS supply_active
 FROM priced
