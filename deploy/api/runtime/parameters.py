@@ -40,6 +40,7 @@ PARAMETERS: Mapping[str, Parameter] = {
         Parameter("from", "date", "First UTC date, YYYY-MM-DD"),
         Parameter("to", "date", "Last UTC date, YYYY-MM-DD, inclusive"),
         Parameter("site", "name", "One factory; all of your factories if absent", optional=True),
+        Parameter("supply", "name", "One supply point", optional=True),
         Parameter("meter", "name", "One meter", optional=True),
         Parameter("level", "level", "meter, line, process or factory"),
         Parameter("entity", "name", "One meter, or the beginning of a site path", optional=True),

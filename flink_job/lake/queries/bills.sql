@@ -5,10 +5,11 @@
 -- parameter from: cycle_start >= ?
 -- parameter to: cycle_start <= ?
 -- parameter site: site
+-- parameter supply: supply_point = ?
 -- parameter meter: meter_id = ?
 -- max_days: 366
 SELECT supply_point, meter_id, site_path, cycle_start, tariff_id, tariff_version, currency, energy_kwh, export_kwh,
-  energy_cost, demand_cost, fixed_cost, export_credit, other_cost, tax, cost, adjustment
+  energy_cost, demand_cost, fixed_cost, export_credit, other_cost, tax, cost, adjustment, status
 FROM bills
-WHERE {from} AND {to} AND {sites} AND {meter}
+WHERE {from} AND {to} AND {sites} AND {supply} AND {meter}
 ORDER BY cycle_start, supply_point

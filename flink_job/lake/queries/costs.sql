@@ -5,10 +5,12 @@
 -- parameter from: event_date >= ?
 -- parameter to: event_date <= ?
 -- parameter site: split_part(site_path, '/', 1)
+-- parameter supply: COALESCE(supply_point, meter_id) = ?
 -- parameter meter: meter_id = ?
 -- max_days: 31
 SELECT meter_id, interval_start, interval_s, revision, energy_kwh, export_kwh, tariff_id, tou_period,
-  energy_cost, demand_cost, fixed_cost, export_credit, other_cost, tax, cost, currency, provisional, site_path
+  energy_cost, demand_cost, fixed_cost, export_credit, other_cost, tax, cost, currency, provisional, site_path,
+  COALESCE(supply_point, meter_id) AS supply_point, role
 FROM costs
-WHERE {from} AND {to} AND {sites} AND {meter}
+WHERE {from} AND {to} AND {sites} AND {supply} AND {meter}
 ORDER BY meter_id, interval_start, revision

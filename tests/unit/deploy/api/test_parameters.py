@@ -81,3 +81,32 @@ def test_a_level_is_one_of_four() -> None:
 
 def test_quotes_are_doubled() -> None:
     assert literal("o'clock") == "'o''clock'"
+
+
+def test_bills_and_shares_of_a_supply_are_those_of_the_callers_sites_and_tenant() -> None:
+    """Supply sp has meters a at the caller's site and b at another; tenant other has a supply of the same name."""
+    with empty_lake() as lake:
+        rows = (
+            "('default', 'sp', 'a', 'mine', 1), ('default', 'sp', 'b', 'yours', 2), ('other', 'sp', 'c', 'mine', 4), "
+        )
+        rows += "('default', 'sp-2', 'd', 'mine', 8)"
+        amounts = ("energy_kwh", "energy_cost", "demand_cost", "fixed_cost", "reactive_cost", "export_credit",
+                   "minimum_cost", "other_cost", "tax", "adjustment")  # fmt: skip
+        zeros = ", ".join(f"0 AS {name}" for name in (*amounts, "export_kwh"))
+        texts = "'f/p' AS site_path, '2026-03-01' AS cycle_start, 't' AS tariff_id, '1' AS tariff_version"
+        for view in ("bills", "shared_costs"):
+            lake.execute(f"DROP VIEW {view}")
+            lake.execute(
+                f"CREATE VIEW {view} AS SELECT *, {zeros}, {texts}, 'EUR' AS currency, 'open' AS status, "
+                f"FALSE AS provisional FROM (VALUES {rows}) AS rows (tenant, supply_point, meter_id, site, cost)"
+            )
+        for name in ("bills", "shares"):
+            for sites, supply, expected in (
+                (["mine"], "sp", {"a"}),
+                (None, "sp", {"a", "b"}),
+                (["mine"], "", {"a", "d"}),
+            ):
+                sql, literals = bind(QUERIES[name], {**DAYS, "supply": supply}, sites, "default")
+                relation = lake.execute(re.sub(r"\?", lambda _, left=iter(literals): next(left), sql))
+                at = [column[0] for column in relation.description].index("meter_id")
+                assert {row[at] for row in relation.fetchall()} == expected, (name, sites, supply)
