@@ -128,7 +128,7 @@ def _run_files(
 ) -> None:
     from flink_job.alerts.registry import open_rule_registry
     from flink_job.batch.run import batch_settings, run_bounded
-    from flink_job.commands.run_report import USELESS, BatchProgress, print_account, print_fault
+    from flink_job.commands.run_report import USELESS, BatchProgress, doubts_of_run, print_account, print_fault
     from flink_job.dataflow.environment import MissingJarError
     from flink_job.imports.accept import accepted
     from flink_job.imports.model import FileError
@@ -159,9 +159,12 @@ def _run_files(
             for line in files.notes:
                 note(line)
             account = run_bounded(files.names, contracts, batch_settings(tariffs, rules, job, tenant), folder, progress)
+            unsure = doubts_of_run(folder)
     except (FileError, InputError, LakeError, MissingJarError, FileNotFoundError) as error:
         _fail(str(error))
     print_account(account, output)
+    for line in unsure:
+        note(line)
     if not account.closes:
         raise typer.Exit(1)
     if fault := account.fault(max_rejected):

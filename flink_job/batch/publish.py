@@ -133,7 +133,7 @@ def _receipt(origin: Origin, checked: Checked, records: Sequence[Published], sai
         written_at=datetime.now(UTC),
         map=origin.map,
         understood=said.understood,
-        notes=said.notes,
+        notes=[*said.notes, *checked.doubts],
         questions={question: in_map(answer) for question, answer in said.questions.items()},
     )
 

@@ -18,12 +18,15 @@ from zlib import crc32
 import msgspec
 
 from flink_job.config import Job
+from flink_job.imports.plausible import by_meter, doubts
 from flink_job.io.kinesis import client, put
 from flink_job.metering.bounds import MAX_RECORD_BYTES
 from flink_job.metering.envelope import enclose
 from flink_job.metering.framing import parts
+from flink_job.metering.packing import unpack
 from flink_job.metering.reading import ParsedReading, parse_reading
 from flink_job.metering.record import CSV_ENVELOPE, decode_record
+from flink_job.tenants import plain
 
 #: Longest billing cycle assumed for the maximum age of readings [days].
 LONGEST_CYCLE_DAYS = 35
@@ -31,6 +34,8 @@ LONGEST_CYCLE_DAYS = 35
 MAX_READINGS = 10_000_000
 #: Maximum number of refused rows listed in a receipt, and in the file beside it; the receipt counts all by reason.
 LISTED_REFUSALS, MAX_REFUSALS = 1000, 100_000
+#: Number of readings of a file whose plausibility is checked.
+MAX_SERIES = 1_000_000
 #: Reason of refused rows of which only the number is known.
 _OTHERS = "others"
 #: Number of packs, and their maximum size [bytes]. Readings of a meter are in one pack, which preserves their order.
@@ -53,7 +58,7 @@ class Checked(msgspec.Struct):
     """Result of the check of a file.
 
     `taken` counts valid readings, `too_old` those of them that begin before `oldest_ms`; `reasons` counts refused rows
-    by reason code. `why` is the reason if the file is refused as a whole, or empty.
+    by reason code. `why` is the reason if the file is refused as a whole, or empty. `doubts`: what is hardly meant.
     """
 
     oldest_ms: int
@@ -65,6 +70,7 @@ class Checked(msgspec.Struct):
     reasons: Counter[str] = msgspec.field(default_factory=Counter)
     refusals: list[Refusal] = []
     why: str = ""
+    doubts: list[str] = []
 
     def refuse(self, rows: Iterable[Refusal], others: int = 0) -> None:
         """Count refused rows, and `others` of which only the number is known."""
@@ -98,6 +104,7 @@ def check(records: Iterable[tuple[int, bytes]], tenant: str, job: Job, now_ms: i
     """Check the records of a tenant's file, each with its line number. Raises InputError if one cannot be read."""
     days = max(0, job.state_days - LONGEST_CYCLE_DAYS)
     checked = Checked(now_ms - days * _DAY_MS)
+    series: list[tuple[str, int, int, int]] = []
     for line, _, reading in _rows(records, tenant, job, now_ms):
         if checked.rows >= MAX_READINGS:
             checked.why = f"more than {MAX_READINGS:,} rows: split the file"
@@ -110,6 +117,10 @@ def check(records: Iterable[tuple[int, bytes]], tenant: str, job: Job, now_ms: i
         checked.too_old += reading.start_ms < checked.oldest_ms
         checked.earliest_ms = min(checked.earliest_ms or reading.start_ms, reading.start_ms)
         checked.latest_ms = max(checked.latest_ms or reading.start_ms, reading.start_ms)
+        if reading.import_packed is not None and len(series) < MAX_SERIES:
+            ukwh = unpack(reading.import_packed)[1]
+            series.append((plain(reading.meter_id or ""), reading.start_ms, 1000 * (reading.interval_s or 0), ukwh))
+    checked.doubts = list(doubts(by_meter(series)))
     if checked.too_old:
         checked.why = (
             f"{checked.too_old:,} readings began more than {days} days ago, where the job may no longer know what it "

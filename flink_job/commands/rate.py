@@ -262,6 +262,7 @@ def read(names: Sequence[str], zone: ZoneInfo, most_uw: int) -> Readings:
     """
     from flink_job.billing.inputs import read_readings
     from flink_job.imports.accept import accepted
+    from flink_job.imports.plausible import doubts
 
     with errors.status("reading"), TemporaryDirectory(prefix="imported-") as folder:
         files = accepted(names, Path(folder))
@@ -271,6 +272,8 @@ def read(names: Sequence[str], zone: ZoneInfo, most_uw: int) -> Readings:
         note(line)
     for code, count in found.rejected.most_common():
         note(f"{counted(count, 'record')} rejected: {code}")
+    for line in doubts(found.meters, most_uw):
+        note(line)
     if found.duplicates:
         note(f"{counted(found.duplicates, 'duplicate')} ignored: each interval counts once")
     if found.estimated:

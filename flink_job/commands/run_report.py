@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+import duckdb
 import pyarrow.parquet as pq
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -85,6 +86,24 @@ def print_fault(fault: str, output: Path) -> None:
                 highlight=False,
                 soft_wrap=True,
             )
+
+
+def doubts_of_run(lake: Path) -> list[str]:
+    """Return what is hardly meant in the readings of a run, by its costs."""
+    from flink_job.imports.plausible import by_meter, doubts
+
+    files = [str(file) for file in sorted(lake.glob("costs/**/*.parquet"))]
+    if not files:
+        return []
+    with duckdb.connect() as connection:
+        # Corrections of a reading are differences: together they are its value.
+        rows = connection.execute(
+            "SELECT meter_id, epoch_ms(interval_start), CAST(MAX(interval_s) AS BIGINT) * 1000, "
+            "CAST(SUM(energy_kwh) * 1000000 AS BIGINT) FROM read_parquet(?, union_by_name = TRUE) "
+            "WHERE quality NOT IN ('estimated', 'implausible') OR quality IS NULL GROUP BY meter_id, interval_start",
+            [files],
+        )
+        return list(doubts(by_meter(iter(rows.fetchone, None))))
 
 
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from flink_job.imports.convert import Imported
+from flink_job.imports.fields import unknown_fields
 from flink_job.imports.model import FileError
 from flink_job.imports.questions import UndecidedError
 from flink_job.imports.reader import Answers, read_file, stated_map
@@ -48,7 +49,11 @@ def accepted(names: Sequence[str], folder: Path) -> Accepted:
     found = Accepted()
     for number, name in enumerate(names):
         target = folder / str(number) / f"{Path(name).name}.ndjson"
-        found.names.append(str(target) if _converted(name, target, found) else name)
+        if _converted(name, target, found):
+            found.names.append(str(target))
+        else:
+            found.names.append(name)
+            found.notes += unknown_fields(name)
     return found
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 from flink_job.errors import MeteringError
 from flink_job.imports.accept import NoExportError, readings_of
+from flink_job.imports.fields import Unknown
 from flink_job.imports.frames import END, FAILED, FRAME, SAID, Said
 from flink_job.imports.summary import said_of
 from flink_job.imports.write import numbered
@@ -47,9 +48,13 @@ def main(name: str, stated: str = "") -> None:
         result = _export(name, stated, write)
         if result is None:
             sys.stdin.buffer.seek(0)
-        for number, payload in records_in(name, sys.stdin.buffer) if result is None else numbered(result.rows):
+            unknown = Unknown()
+            records = unknown.watched(records_in(name, sys.stdin.buffer))
+        else:
+            records = numbered(result.rows)
+        for number, payload in records:
             write(number, payload)
-        for said in said_of(result) if result is not None else ():
+        for said in [Said(notes=unknown.lines(name))] if result is None else said_of(result):
             write(SAID, msgspec.json.encode(said))
         write(END, b"")
     except MeteringError as error:

@@ -10,7 +10,7 @@ from flink_job.imports.questions import Questions
 from flink_job.metering.reading import MAX_INTERVAL_S
 
 #: Distances below which nothing is said about the interval.
-_FEW = 4
+FEW = 4
 #: Share of the distances that a second length must have to be no gap.
 _SECOND = 0.02
 
@@ -54,7 +54,7 @@ def overlaps(start_ms: Any, interval_s: Any, group: Any) -> Any:
 def check_stated(start_ms: Any, interval_s: Any, group: Any, questions: Questions) -> None:
     """Ask if the stated interval is not the distance of most times."""
     steps = spacing_ms(start_ms, group)
-    if len(steps) < _FEW:
+    if len(steps) < FEW:
         return
     lengths, counts = np.unique(steps, return_counts=True)
     most, stated = int(lengths[np.argmax(counts)]) // 1000, int(np.median(interval_s))

@@ -74,6 +74,21 @@ def test_an_export_of_a_known_profile_is_published_as_readings(stream: Stream, n
     assert beside.read_text() == "line,reason,row\n4,no_number in consumo_kWh,x\n"
 
 
+def test_what_is_hardly_meant_in_readings_is_in_the_notes(stream: Stream) -> None:
+    """Hours with the length of a quarter of an hour, and a field of contracts."""
+    rows = [
+        {"meter_id": "m", "interval_start": f"2026-03-01T{n:02d}:00:00Z", "interval_s": 900, "energy_kwh": 1 + n % 2}
+        for n in range(8)
+    ]
+    receipt, _ = stream.publish("r.ndjson", "\n".join(json.dumps({**row, "multiplyer": 4}) for row in rows))
+    assert (receipt.status, receipt.published, receipt.understood) == (PUBLISHED, 8, {})
+    assert receipt.notes == [
+        "r.ndjson: field 'multiplyer' is ignored (8 records): multiplier is a field of contracts",
+        "meter m: interval_s is 15min, but readings begin 1h apart: each covers a part of its time only: "
+        "correct interval_s if the energy is that of 1h",
+    ]
+
+
 def test_the_same_file_is_published_once(stream: Stream) -> None:
     stream.publish("datadis.csv", DATADIS)
     receipt, is_new = stream.publish("datadis.csv", DATADIS)
