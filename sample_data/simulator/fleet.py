@@ -68,7 +68,8 @@ PLANTS = (
 class Meter:
     """A meter of the fleet.
 
-    `kind`: its kind of reading: `interval`, `wide` (several quantities), `register` or `grid` (active and reactive).
+    `kind`: its kind of reading: `interval`, `wide` (several quantities), `register`, `grid` (active and reactive), or
+    `hall` (no energy).
     `scale_kw`: highest power of what it measures beside the meters behind it. `supply`, `role`: None and empty for a
     meter with a contract of its own, of `tariff_id`. `upstream`: the meter that measures it, too.
     """
@@ -97,7 +98,9 @@ class Meter:
         """Return the contract document of the meter."""
         terms = {"timezone": self.plant.timezone, "billing_day": self.plant.billing_day}
         document: dict[str, object] = {"meter_id": self.meter_id, "site_path": self.site_path, **terms}
-        if self.supply is not None:
+        if self.role == "sensor":
+            document["role"] = self.role
+        elif self.supply is not None:
             document |= {"supply_point": self.supply.name, "role": self.role}
         # A submeter that names no meter upstream is behind the main.
         if self.role == "sub" and self.upstream != self.supply_main:
@@ -120,7 +123,7 @@ def assignment(tariff_id: str, valid_from: str = ASSIGNED_SINCE) -> dict[str, st
 
 
 def build_fleet(meters: int, interval_s: int | None = None) -> list[Meter]:
-    """Return the given number of meters, in two factories, and the mains that measure those behind them.
+    """Return the given number of meters, in two factories, the mains that measure those behind them, and six sensors.
 
     Two of eight are read every five minutes, the others every quarter hour, unless `interval_s` is given. Behind a
     main are the feeders of its lines, and behind these the other meters of the line; feeders of a supply without a
@@ -130,7 +133,7 @@ def build_fleet(meters: int, interval_s: int | None = None) -> list[Meter]:
     found = [_meter(number, interval_s) for number in range(meters)]
     behind = Counter((meter.plant, meter.supply) for meter in found if meter.supply_main)
     mains = (_main(plant, supply, count, interval_s) for (plant, supply), count in behind.items() if supply is not None)
-    return [*found, *mains]
+    return [*found, *mains, *(_sensor(plant, number, interval_s) for plant in PLANTS for number in range(LINES))]
 
 
 def supply_records(fleet: list[Meter]) -> Iterator[dict[str, object]]:
@@ -182,3 +185,11 @@ def _main(plant: Plant, supply: Supply, behind: int, interval_s: int | None) -> 
         supply=supply,
         role="main",
     )
+
+
+def _sensor(plant: Plant, number: int, interval_s: int | None) -> Meter:
+    """Return the sensor of the climate of a process, which measures no energy."""
+    process = plant.processes[number]
+    meter_id = f"{plant.name[:3]}-hall-{number + 1}"
+    path = f"{plant.name}/{process}/hall/{meter_id}"
+    return Meter(meter_id, meter_id, number, plant, path, interval_s or 900, "hall", 0.0, role="sensor")

@@ -110,8 +110,15 @@ class _MeterRun:
             return {**common, "register_kwh": self.register_kwh, "register_rollover_kwh": REGISTER_DIAL_KWH}
         if meter.kind == "interval":
             return {**common, "energy_kwh": active}
+        if meter.kind == "hall":
+            return {**common, "values": self._climate()}
         values = {"import": active, "reactive_import": reactive}
         return {**common, "values": values if meter.kind == "grid" else values | self._machine()}
+
+    def _climate(self) -> dict[str, float]:
+        """Return temperature [degrees Celsius] and humidity [%] of a hall, which is warmer while its machines run."""
+        temperature = round(18 + 10 * self.profile.active[self.quarter] + self.rng.uniform(-0.5, 0.5), 1)
+        return {"temperature": temperature, "humidity": round(self.rng.uniform(40, 55), 1)}
 
     def _machine(self) -> dict[str, float]:
         """Return the export of solar panels [kWh], if there are any, and the temperature [degrees Celsius]."""

@@ -25,7 +25,7 @@ console = Console(highlight=False)
 
 def main(
     faults: Annotated[list[str] | None, typer.Argument(help=f"Faults: {', '.join(FAULTS)}. Default: all.")] = None,
-    records: Annotated[int, typer.Option(help="Records of the sample; it has 91,712.")] = 91_712,
+    records: Annotated[int, typer.Option(help="Records of the sample; it has 93,481.")] = 93_481,
     rate: Annotated[int, typer.Option(help="Records per second.")] = 1_000,
     work: Annotated[Path, typer.Option(help="Folder of logs and outcomes, by fault.")] = WORK,
     write: Annotated[bool, typer.Option(help="Update the rows of these faults in docs/results/chaos.md.")] = False,

@@ -41,7 +41,7 @@ def history(place: Path) -> tuple[object, ...]:
 
 def test_check_shows_the_scope_of_each_rule() -> None:
     shown = command("alerts", "check", RULES, "--contracts", SAMPLES / "contracts.ndjson")
-    assert "casting-power-high: power_kw minor > 95, critical > 120; 35 of 209 meters" in shown
+    assert "casting-power-high: power_kw minor > 95, critical > 120; 36 of 215 meters" in shown
     assert "no faults" in shown
 
 

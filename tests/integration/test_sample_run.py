@@ -7,12 +7,13 @@ from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
+from deploy.local.lake import account
 from flink_job.lake.database import query
 from flink_job.lake.redrive import stored_records
 from flink_job.lake.views import VIEWS, View
+from flink_job.schemas import ACCOUNTED
 from tests.harness.jobs import SAMPLES, command, run_files
 from tests.harness.oracle import Oracle
 from tests.harness.samples import is_malformed
@@ -66,11 +67,23 @@ def test_each_line_of_a_row_adds_up(sample_run: Path) -> None:
 def test_the_account_closes_and_agrees_with_the_oracle(
     sample_run: Path, sample_oracle: Oracle, sample_records: list[bytes]
 ) -> None:
-    rows = {name: pq.read_table(sample_run / name).num_rows for name in ("costs", "duplicates", "unpriced", "rejected")}
+    found = account(sample_run)
+    rows = {name: found[name] for name in ACCOUNTED}
     malformed = sum(map(is_malformed, sample_records))
     expected = {**_renamed(sample_oracle.counts), "rejected": malformed}
     assert sum(rows.values()) == len(sample_records)
     assert rows == expected
+
+
+def test_sensors_are_measured_and_have_no_cost(sample_run: Path) -> None:
+    _, rows = query(
+        sample_run,
+        "SELECT meter_id, list(DISTINCT channel ORDER BY channel) FROM current_measurements WHERE role = 'sensor' "
+        "GROUP BY ALL ORDER BY ALL",
+    )
+    halls = [f"{site}-hall-{number}" for site in ("pun", "zar") for number in (1, 2, 3)]
+    assert rows == [(hall, ["humidity", "temperature"]) for hall in halls]
+    assert query(sample_run, "SELECT COUNT(*) FROM costs WHERE meter_id LIKE '%-hall-%'")[1] == [(0,)]
 
 
 def test_rejected_records_keep_their_bytes(sample_run: Path, sample_records: list[bytes]) -> None:
@@ -273,7 +286,8 @@ _NO_CONTRACT = ("00023", "00093", "00163")
 
 
 def _renamed(counts: dict[str, int]) -> dict[str, int]:
-    return {"costs": counts["costed"], "duplicates": counts["duplicates"], "unpriced": counts["unpriced"]}
+    names = {"costs": "costed", "duplicates": "duplicates", "measurements": "measured", "unpriced": "unpriced"}
+    return {table: counts[name] for table, name in names.items()}
 
 
 @pytest.mark.parametrize("view", VIEWS.values(), ids=lambda v: v.name)
