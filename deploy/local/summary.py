@@ -48,9 +48,11 @@ FROM alerts GROUP BY ALL ORDER BY ALL
 _CORRECTED = "SELECT COUNT(*) FROM kpis WHERE emission = 'corrected'"
 QUERIES = (
     "SELECT entity, window_start, cost, currency, completeness, load_factor FROM kpis_1d WHERE level = 'line'",
-    "SELECT meter_id, tou_period, SUM(energy_kwh) kwh, SUM(cost) cost FROM costs GROUP BY ALL LIMIT 20",
+    "SELECT local_date, meter_id, SUM(energy_kwh) kwh, SUM(cost) cost FROM shared_costs WHERE site = 'zaragoza' GROUP BY ALL",
     "SELECT reason, COUNT(*) FROM rejected GROUP BY ALL",
 )
+#: Changes of alerts that are shown of a notification.
+SHOWN_CHANGES = 2
 #: Arguments of the commands that the summary suggests.
 REPLAY = (
     "sample_data/rules.yaml --readings sample_data/readings.ndjson.gz --contracts sample_data/contracts.ndjson "
@@ -104,14 +106,15 @@ def _print_firehose(console: Console, firehose: dict[str, Received]) -> None:
 
 
 def _print_messages(console: Console, messages: list[dict[str, Any]]) -> None:
-    """Print the number of notifications and the text of one."""
+    """Print the number of notifications and the beginning of one."""
     changes = sum(len(message["alerts"]) for message in messages)
     console.print(
         f"Sent {len(messages)} notifications of {changes} alert changes; historical changes are only recorded."
     )
     for message in messages:
         if any(row["state"] == "raised" for row in message["alerts"]):
-            console.print(Panel(Text(message["text"]), title=Text(message["subject"]), title_align="left", width=100))
+            text = "\n\n".join(message["text"].split("\n\n")[:SHOWN_CHANGES])
+            console.print(Panel(Text(text), title=Text(message["subject"]), title_align="left", width=100))
             return
 
 

@@ -116,6 +116,10 @@ estimated AS (
   SELECT
     n.tenant, n.supply_point, n.meter_id, n.site_path, n.interval_start, n.interval_s, n.day_start, n.cycle_start, n.tariff_id,
     n.tariff_version, n.event_date, n.energy_kwh, t.currency,
+    -- Meters may have other intervals than those upstream: the sums of a day tell.
+    SUM(n.energy_kwh) OVER (
+      PARTITION BY n.tenant, n.supply_point, n.meter_id, n.cycle_start, n.tariff_id, n.tariff_version, n.day_start
+    ) < 0 AS sum_check,
     CAST(ROUND(CAST(n.energy_kwh AS DOUBLE) * COALESCE(p.price, t.energy, 0), 6) AS DECIMAL(18, 6)) AS energy_cost,
     CAST(ROUND(CAST(n.energy_kwh AS DOUBLE) * COALESCE(t.demand, 0), 6) AS DECIMAL(18, 6)) AS demand_cost,
     CAST(ROUND(CAST(n.energy_kwh AS DOUBLE) * COALESCE(t.fixed, 0), 6) AS DECIMAL(18, 6)) AS fixed_cost,
@@ -138,13 +142,13 @@ borne AS (
     CAST(CAST(day_start + INTERVAL '839' MINUTE AS DATE) AS VARCHAR) AS local_date, event_date, energy_kwh, energy_cost, demand_cost, fixed_cost, reactive_cost, export_credit,
     CAST(0 AS DECIMAL(18, 6)) AS minimum_cost, tax,
     energy_cost + demand_cost + fixed_cost + reactive_cost + export_credit + tax AS cost,
-    currency, cycle_start, tariff_id, tariff_version, TRUE AS provisional
+    currency, cycle_start, tariff_id, tariff_version, TRUE AS provisional, sum_check
   FROM estimated
   UNION ALL
   SELECT
     tenant, supply_point, meter_id, site_path, interval_start, interval_s, local_date, event_date, energy_kwh, energy_cost,
     demand_cost, fixed_cost, reactive_cost, export_credit, minimum_cost, tax, cost, currency, cycle_start, tariff_id,
-    tariff_version, is_open AS provisional
+    tariff_version, is_open AS provisional, sum_check
   FROM shares
 ),
 
@@ -173,14 +177,14 @@ every AS (
   SELECT
     tenant, supply_point, meter_id, site_path, interval_start, interval_s, local_date, event_date, energy_kwh, energy_cost,
     demand_cost, fixed_cost, reactive_cost, export_credit, minimum_cost, tax, cost, currency, cycle_start, tariff_id,
-    tariff_version, provisional
+    tariff_version, provisional, sum_check
   FROM borne
   UNION ALL
   SELECT
     tenant, supply_point, supply_point || ':rest' AS meter_id, site_path, interval_start, 0 AS interval_s,
     CAST(CAST(day_start + INTERVAL '839' MINUTE AS DATE) AS VARCHAR) AS local_date, event_date, energy_kwh, energy_cost,
     demand_cost, fixed_cost, reactive_cost, export_credit, CAST(0 AS DECIMAL(18, 6)) AS minimum_cost, tax, cost, currency,
-    cycle_start, tariff_id, tariff_version, TRUE AS provisional
+    cycle_start, tariff_id, tariff_version, TRUE AS provisional, FALSE AS sum_check
   FROM lacking
   WHERE energy_kwh <> 0 OR energy_cost <> 0 OR demand_cost <> 0 OR fixed_cost <> 0 OR reactive_cost <> 0 OR export_credit <> 0
     OR tax <> 0 OR cost <> 0
@@ -191,7 +195,8 @@ every AS (
     SUM(a.energy_kwh) AS energy_kwh, SUM(a.energy_cost) AS energy_cost, SUM(a.demand_cost) AS demand_cost,
     SUM(a.fixed_cost) AS fixed_cost, SUM(a.other_cost) AS reactive_cost, SUM(a.export_credit) AS export_credit,
     CAST(0 AS DECIMAL(18, 6)) AS minimum_cost, SUM(a.tax) AS tax, SUM(a.cost) AS cost, MAX(a.currency) AS currency,
-    a.cycle_start, a.tariff_id, a.tariff_version, MAX(CASE WHEN a.provisional THEN 1 ELSE 0 END) = 1 AS provisional
+    a.cycle_start, a.tariff_id, a.tariff_version, MAX(CASE WHEN a.provisional THEN 1 ELSE 0 END) = 1 AS provisional,
+    FALSE AS sum_check
   FROM amounts AS a
   INNER JOIN supplies AS p ON p.tenant = a.tenant AND p.supply_point = a.supply_point AND p.meters = 1
   WHERE a.role <> 'sensor'
@@ -223,5 +228,5 @@ SELECT
   tariff_id,
   tariff_version,
   provisional,
-  energy_kwh < 0 AS sum_check
+  sum_check
 FROM every

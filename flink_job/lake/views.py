@@ -280,7 +280,7 @@ SHARED_COSTS = View(
         "tariff_id": "Tariff",
         "tariff_version": "Tariff version",
         "provisional": "True if settlement may change the share",
-        "sum_check": "True if the energy is negative: meters behind it measured more than the meter itself",
+        "sum_check": "True if meters behind it measured more than it did: in the interval, in estimates on the day",
     },
 )
 ALERT_EPISODES = View(

@@ -164,3 +164,14 @@ def test_the_shares_add_up_at_any_time(
         if hour in settled:
             plant.settle()
             plant.check()
+
+
+def test_an_estimate_is_flagged_by_the_day(tmp_path: Path) -> None:
+    """a measured 8 kWh less than b in the first hour, 2 of 24 kWh more over both; then b measured 30 kWh more."""
+    plant = Plant(tmp_path)
+    plant.hours(0, (10, 0, 8), (40, 26, 16))
+    flagged = "SELECT DISTINCT meter_id FROM shared_costs WHERE sum_check"
+    assert plant.ask("SELECT COUNT(*) FROM shared_costs WHERE energy_kwh < 0") == [(1,)]
+    assert plant.ask(flagged) == []
+    plant.hours(2, (40, 0, 30))
+    assert plant.ask(flagged) == [("a",)]
