@@ -48,7 +48,7 @@ FROM alerts GROUP BY ALL ORDER BY ALL
 _CORRECTED = "SELECT COUNT(*) FROM kpis WHERE emission = 'corrected'"
 QUERIES = (
     "SELECT entity, window_start, cost, currency, completeness, load_factor FROM kpis_1d WHERE level = 'line'",
-    "SELECT local_date, meter_id, SUM(energy_kwh) kwh, SUM(cost) cost FROM shared_costs WHERE site = 'zaragoza' GROUP BY ALL",
+    "SELECT local_date, meter_id, SUM(energy_kwh) kwh, SUM(cost) cost FROM shared_costs GROUP BY ALL",
     "SELECT reason, COUNT(*) FROM rejected GROUP BY ALL",
 )
 #: Changes of alerts that are shown of a notification.
