@@ -49,7 +49,8 @@ def checked(rows: Rows, frame: pd.DataFrame, base_s: int, kinds: dict[str, str],
     frame = _used(_plausible(frame, refused, most_kw), notes)
     group = frame.groupby(["meter", "channel"], observed=True).ngroup().to_numpy()
     start, interval = frame["start_ms"].to_numpy(), frame["interval_s"].to_numpy()
-    check_stated(start, interval, group, rows.questions)
+    if base_s != rows.ends_s:
+        check_stated(start, interval, group, rows.questions)
     if len(crossed := overlaps(start, interval, group)):
         line = int(frame["line"].iloc[crossed[0]])
         rows.questions.ask(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flink_job.imports.model import Cell, FileError, Map, Profile, Quantity, Sheet
+from flink_job.imports.model import Cell, FileError, Map, Profile, Quantity, Refused, Sheet
 from flink_job.imports.questions import Questions
 
 MAX_METER = 128
@@ -82,6 +84,12 @@ def meters_of(sheet: Sheet, found: Map, file: str, questions: Questions) -> tupl
         kept = sorted({clean(name) for name in names})
         index = np.array([kept.index(clean(name)) for name in names], dtype=np.int64)
         return index[codes.indices.to_numpy()], kept
+    if sheet.meter_column:
+        if given is not None:
+            raise FileError(f"{file}: it has several meters: state no --meter, or one file for each")
+        return meters_of(
+            sheet, msgspec.structs.replace(found, meter_id=Cell(column=sheet.meter_column)), file, questions
+        )
     if given is None and "meter" in sheet.said:
         given = sheet.said["meter"]
     if given is None:
@@ -107,3 +115,11 @@ def codes_of(cell: Cell | str, sheet: Sheet, file: str) -> tuple[Any, list[str]]
 def texts(values: list[str]) -> Any:
     """Return a column of texts."""
     return pa.array(values, pa.string())
+
+
+def sheet_of_rows(rows: Iterable[dict[str, Any]], refused: list[Refused]) -> Sheet:
+    """Return rows with the key `line` as a sheet; a missing value is an empty text."""
+    kept = list(rows)
+    names = list(dict.fromkeys(name for row in kept for name in row if name != "line"))
+    lines = np.array([row["line"] for row in kept], dtype=np.int64)
+    return Sheet({name: texts([str(row.get(name, "")) for row in kept]) for name in names}, lines, refused)

@@ -8,17 +8,17 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
-import pyarrow.compute as pc
 
 from flink_job.imports import clocks
 from flink_job.imports.cells import part_of
 from flink_job.imports.checks import checked
-from flink_job.imports.columns import codes_of, meters_of, named, quantities_of
+from flink_job.imports.columns import codes_of, meters_of, quantities_of
+from flink_job.imports.lengths import clock_texts, length_by_ends, usual_interval
 from flink_job.imports.model import FileError, Map, Refused, Sheet
 from flink_job.imports.ordinals import ordinals_of
 from flink_job.imports.questions import Questions
 from flink_job.imports.rows import Rows, stated_interval, time_texts, zone_of
-from flink_job.imports.spacing import found_interval, span
+from flink_job.imports.spacing import span
 from flink_job.imports.stamps import Stamps, stamps_of
 
 #: Highest power of a meter of which nothing is known [kW].
@@ -77,11 +77,7 @@ def _frame(rows: Rows) -> tuple[pd.DataFrame, int, dict[str, str]]:
 def _stamps(rows: Rows) -> Stamps:
     time = rows.map.time
     assert time is not None
-    texts = pc.utf8_trim_whitespace(time_texts(rows))
-    if time.time:
-        clock = pc.utf8_trim_whitespace(rows.sheet.columns[named(rows.sheet, time.time, rows.name)])
-        texts = pc.binary_join_element_wise(texts, clock, " ")
-    found = stamps_of(texts, time.format, rows.questions)
+    found = stamps_of(clock_texts(rows, time.time), time.format, rows.questions)
     rows.said["times"] = f"{time.column or time.date}, {'with offset' if found.has_offset else 'local'}"
     rows.said["times"] += f", format {found.format}"
     return found
@@ -92,10 +88,10 @@ def _starts(
 ) -> tuple[Any, Any, Any, int]:
     """Return (starts [ms UTC], or instants of reads; intervals [s]; rows without a time; usual interval [s])."""
     found, is_bad = rows.map, stamps.is_bad
-    good = ~is_bad
     stated = stated_interval(rows)
+    rows.ends_s = length_by_ends(rows, stamps)
     base_s = int(np.median(stated)) if stated is not None and len(stated) else 0
-    base_s = base_s or found_interval(stamps.ms[good], group[good], rows.questions)
+    base_s = base_s or usual_interval(rows, stamps, group)
     interval = stated if stated is not None else np.full(len(stamps.ms), base_s, dtype=np.int64)
     rows.said["interval"] = span(base_s) + ("" if stated is not None else ", found from the times")
     is_register = kinds == {"register"}

@@ -88,7 +88,8 @@ def _shape_of(lines: list[str]) -> str:
         return "nem12"
     if first.startswith("<"):
         return "espi"
-    if first.startswith(("{", "[")) or re.match(r"^[\w/+.-]+ \{", first) or re.match(r"^\S+ [\w/.-]+ \{", first):
+    # An MQTT topic, or a time and a topic, may stand before the message.
+    if re.match(r"^([\[{]|(\S+ (MQT: )?)?[\w/+.-]+ (= )?\{)", first):
         return "json"
     if re.match(r"^[^,;\s]+(,(\\.|[^ =\\])+=(\\.|[^ \\])+)? [^ =,;]+=\S+ -?\d{10,}$", first):
         return "line_protocol"
@@ -151,13 +152,13 @@ def inferred(name: str, sheet: Sheet) -> Map:
         raise FileError(f"{name}: no column {missing} among {shown}: write a map (docs/use/import.md) and state --map")
     clock = next((names[key] for key in _CLOCK if key in names and names[key] != time), "")
     meter = next((names[plain(key)] for key in _METERS if plain(key) in names), None)
-    is_end = any(key in names for key in _ENDS)
-    is_start = plain(time) in _STARTS or (is_end and plain(time) in ("from", "von", "inicio", "debut"))
+    end = next((names[key] for key in _ENDS if key in names), "")
+    is_start = plain(time) in _STARTS or (end and plain(time) in ("from", "von", "inicio", "debut"))
     own = "interval s" in names
     return Map(
         interval=Cell(column=names["interval s"]) if own else None,
         meter_id=Cell(column=meter) if meter else None,
-        time=Time(date=time, time=clock) if clock else Time(column=time),
+        time=Time(date=time, time=clock, end=end) if clock else Time(column=time, end=end),
         stamp="begin" if own or is_start else None,
         columns=values,
     )

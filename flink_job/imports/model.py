@@ -51,7 +51,7 @@ class Time(_Strict, kw_only=True):
 
     `column`, or `date` and `time`, or `date` and `ordinal` (number of the interval in the local day, from 1), or `date`
     and `wide` (pattern of the columns of the intervals of a day, in order; `>=NAME` for those from NAME on). `format`:
-    of strptime, `iso`, `s` or `ms`.
+    of strptime, `iso`, `s` or `ms`. `end`: a column of the ends of the intervals, by which their length is checked.
     """
 
     column: str = ""
@@ -60,6 +60,7 @@ class Time(_Strict, kw_only=True):
     ordinal: str = ""
     wide: str = ""
     format: str = ""
+    end: str = ""
 
 
 class Quantity(_Strict, kw_only=True):
@@ -109,12 +110,16 @@ class Profile(Map, kw_only=True):
 
 @dataclass
 class Sheet:
-    """Rows of a file: texts by column, and the line of each row. `refused`: lines that are no rows, with the reason."""
+    """Rows of a file: texts by column, and the line of each row.
+
+    `refused`: lines that are no rows, with the reason. `meter_column`: column of the meters of a file that has several.
+    """
 
     columns: dict[str, Any]
     lines: Any
     refused: list[Refused] = field(default_factory=list)
     said: dict[str, str] = field(default_factory=dict)
+    meter_column: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow.compute as pc
 
+from flink_job.imports.columns import matching, named
 from flink_job.imports.content import decoded, is_workbook, unpacked
 from flink_job.imports.convert import MOST_KW, Imported, convert
 from flink_job.imports.detect import Detected, detected, inferred, profiles
 from flink_job.imports.model import Cell, FileError, Map, Profile, Quantity, Stamp, map_of
+from flink_job.imports.questions import UndecidedError
 from flink_job.imports.workbook import sheet_of_parquet, sheet_of_workbook
 
 
@@ -64,9 +67,15 @@ def read_file(name: str, data: bytes, stated: Map | None, answers: Answers) -> I
     try:
         found = _sheet(name, unpacked(name, data), stated)
         del data  # a large file would be held beside its readings
+        if isinstance(answers.meter, str) and answers.meter:
+            _check_one_meter(name, found)
         result = convert(name, found.sheet, answered(found.map, answers), answers.most_kw)
-    except FileError:
+    except UndecidedError:
         raise
+    except FileError as error:
+        if str(error).startswith(name):
+            raise
+        raise FileError(f"{name}: {error}") from None
     except Exception as error:  # an unexpected error is caused by the content of the file
         raise FileError(f"{name}: {type(error).__name__}: {error}"[:300]) from error
     profile = f"{found.map.name}: {found.title}" if isinstance(found.map, Profile) else found.title
@@ -84,6 +93,20 @@ def _sheet(name: str, data: bytes, stated: Map | None) -> Detected:
     found = detected(name, text, stated)
     found.sheet.said["encoding"] = encoding
     return found
+
+
+def _check_one_meter(name: str, found: Detected) -> None:
+    """Refuse one name for several meters: their readings would be taken for one. Raises FileError."""
+    given, sheet = found.map.meter_id, found.sheet
+    if not isinstance(given, Cell):
+        return
+    if given.columns:
+        meters = matching(sheet, given.columns)
+    else:
+        meters = pc.unique(pc.utf8_trim_whitespace(sheet.columns[named(sheet, given.column, name)])).to_pylist()
+    if len(known := [meter for meter in meters if meter]) > 1:
+        shown = ", ".join(known[:5])
+        raise FileError(f"{name}: it has {len(known):,} meters ({shown}): state no --meter, or one file for each")
 
 
 def _with_map(answers: Answers, stated: Map) -> Answers:

@@ -16,7 +16,10 @@ from flink_job.imports.questions import Questions
 
 @dataclass
 class Rows:
-    """A file on its way: its rows, the map, and the questions."""
+    """A file on its way: its rows, the map, and the questions.
+
+    `ends_s`: length of most rows by their ends [s], or 0.
+    """
 
     name: str
     sheet: Sheet
@@ -24,6 +27,7 @@ class Rows:
     questions: Questions
     refused: list[Refused] = field(default_factory=list)
     said: dict[str, str] = field(default_factory=dict)
+    ends_s: int = 0
 
     def refuse(self, mask: Any, lines: Any, reason: str, texts: Any = None) -> None:
         """Refuse the rows of a mask."""

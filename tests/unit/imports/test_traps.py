@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from flink_job.imports.model import FileError
 from flink_job.imports.questions import UndecidedError
-from tests.unit.imports.files import energies, imported
+from tests.unit.imports.files import energies, imported, shown
 
 MADRID = ZoneInfo("Europe/Madrid")
 MAP = (
@@ -249,3 +249,31 @@ def test_any_bytes_give_readings_or_a_message(data: bytes) -> None:
         assert str(error).startswith("f.csv")
     else:
         assert len(found.rows) + len(found.refused) > 0
+
+
+def test_rows_whose_end_is_not_the_next_begin_are_asked() -> None:
+    """Every other half hour is missing: the distance of the times is an hour, but a row has half an hour."""
+    rows = "".join(f"1,2026-03-01T{n:02d}:00:00Z,2026-03-01T{n:02d}:30:00Z\n" for n in range(6))
+    text = f"Consumption (kwh),Start,End\n{rows}"
+    with pytest.raises(UndecidedError, match="most rows end 30min after they begin, but their times are 1h apart"):
+        imported(text, meter="m")
+    assert {row[1] for row in shown(imported(text, meter="m", interval="30min"))} == {1800}
+
+
+def test_the_end_of_a_single_row_is_its_length() -> None:
+    text = "Consumption (kwh),Start,End\n1,2026-03-01T00:00:00Z,2026-03-01T00:30:00Z\n"
+    assert [row[:2] for row in shown(imported(text, meter="m"))] == [("2026-03-01T00:00", 1800)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cups;fecha;hora;consumo_kWh\nES1;2026/03/01;1;1\nES2;2026/03/01;2;1\n",
+        't_stamp,a kWh,b kWh\n"Mar 7, 2026, 1:00 PM",1,2\n"Mar 7, 2026, 2:00 PM",2,3\n',
+    ],
+    ids=["rows", "columns"],
+)
+def test_one_name_for_several_meters_is_refused(text: str) -> None:
+    """The readings of both would be taken for one meter, as their times do not always coincide."""
+    with pytest.raises(FileError, match=r"f\.csv: it has 2 meters"):
+        imported(text, meter="m", timezone="Europe/Madrid")
