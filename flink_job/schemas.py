@@ -141,7 +141,7 @@ ALERTS = Table(
         text("title", "Title of the rule"),
         text("severity", "info, minor, major, critical or emergency"),
         text("state", "raised, escalated, eased, flapping, cleared or latched"),
-        text("entity", "Meter, prefix of a site path, or tag=value"),
+        text("entity", "Meter, supply point, prefix of a site path, or tag=value"),
         text("site_path", "factory/process/line/sensor"),
         text("tags", "Tags of the meter, name=value joined by ;"),
         text("signal", "Signal that was compared; no_data for a no-data rule"),

@@ -292,7 +292,7 @@ ALERT_EPISODES = View(
         "alert_id": "Hash of rule, entity, episode start and, above the meter, currency",
         "rule_id": "Rule",
         "title": "Title of the rule",
-        "entity": "Meter, prefix of a site path, or tag=value",
+        "entity": "Meter, supply point, prefix of a site path, or tag=value",
         "site_path": "factory/process/line/sensor",
         **_SITE,
         "episode_start": "Interval start of the first breach; the last arrival for a no-data rule. UTC",
