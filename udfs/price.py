@@ -120,8 +120,19 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
         settle_memory()
 
     def eval(self, *columns: pd.Series) -> pd.DataFrame:
-        """Price a batch of readings."""
+        """Price a batch of readings. Those that wait for a price, without a segment, have the currency ''."""
         batch = PriceInput(*columns)
+        is_priced = batch.segment_key.notna().to_numpy()
+        if is_priced.all():
+            return self._priced(batch)
+        found = _waiting(len(is_priced))
+        if is_priced.any():
+            priced = self._priced(PriceInput(*(column[is_priced].reset_index(drop=True) for column in columns)))
+            for name, column in found.items():
+                column[is_priced] = priced[name].to_numpy()
+        return pd.DataFrame(found, copy=False)
+
+    def _priced(self, batch: PriceInput) -> pd.DataFrame:
         self.registry.refresh()
         self.prefilters.refresh()
         codes, keys = pd.factorize(batch.segment_key)
@@ -228,6 +239,15 @@ class PriceReading(ScalarFunction):  # type: ignore[misc]
         if key not in self.variants:
             self.variants[key] = version, version.of_segment(month, start)
         return self.variants[key][1]
+
+
+def _waiting(count: int) -> dict[str, Any]:
+    """Return the result columns of readings without a price."""
+    columns: dict[str, Any] = {name: np.full(count, None, dtype=object) for name in PRICE}
+    columns["currency"] = np.full(count, "", dtype=object)
+    columns |= {name: np.zeros(count, dtype=np.int64) for name in _AMOUNTS}
+    columns["provisional"] = np.zeros(count, dtype=bool)
+    return columns
 
 
 def _states(plan: BillPlan, slots: list[bytes]) -> tuple[State, State]:

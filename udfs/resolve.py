@@ -142,6 +142,7 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
         quantities = {name: getattr(batch, name).to_numpy(np.int64) for name in _QUANTITIES}
         products = _multiplied(resolutions, quantities, problems)
         placed = self.cache.columns([number for _, number in resolutions], _POSITION_COLUMNS)
+        _place_waiting(resolutions, batch.start_ms, placed)
         self._count(len(resolutions), problems)
         alerts = self._alert_columns(resolutions, batch, quantities, problems)
         return self._frame(resolutions, problems, placed, products, alerts)
@@ -254,6 +255,21 @@ class ResolveReading(ScalarFunction):  # type: ignore[misc]
         return self.samples.columns(arrived, [contract for contract, _ in resolutions], is_unpriced)
 
 
+def _place_waiting(resolutions: Sequence[_Resolution], start_ms: pd.Series, placed: dict[str, Any]) -> None:
+    """Set the local days of readings that have a contract and no price: they have KPIs without a cost."""
+    rows = [row for row, (contract, number) in enumerate(resolutions) if contract and number == _NO_POSITION]
+    if not rows:
+        return
+    days = [resolutions[row][0].terms.days.day_of(int(start_ms.iloc[row])) for row in rows]  # type: ignore[union-attr]
+    for name, values in (
+        ("day_start_ms", [start for start, _ in days]),
+        ("day_s", [(end - start) // 1000 for start, end in days]),
+    ):
+        column = np.array([ABSENT if value is None else value for value in placed[name]], dtype=np.int64)
+        column[rows] = values
+        placed[name] = column
+
+
 def _multiplied(resolutions: list[Any], quantities: dict[str, Any], problems: _Problems) -> dict[str, Any]:
     """Return the quantities times the multipliers of the contracts; the same columns if no contract has one.
 
@@ -261,10 +277,8 @@ def _multiplied(resolutions: list[Any], quantities: dict[str, Any], problems: _P
     """
     rows = [
         row
-        for row, (contract, number) in enumerate(resolutions)
-        if contract is not None
-        and (number != _NO_POSITION or contract.is_sensor)
-        and contract.terms.multiplier is not None
+        for row, (contract, _) in enumerate(resolutions)
+        if contract is not None and contract.terms.multiplier is not None
     ]
     if not rows:
         return quantities

@@ -76,7 +76,7 @@ SELECT entity, site_path, level, window_s, epoch_ms(window_start), epoch_ms(wind
   readings, expected_readings,
   COALESCE(epoch_ms(window_end) > last_ms OR epoch_ms(window_start) >= most_ms, FALSE) AS is_partial
 FROM kpis LEFT JOIN sites ON kpis.tenant = sites.tenant AND split_part(site_path, '/', 1) = site
-WHERE window_s > 900
+WHERE window_s > 900 AND currency IS NOT NULL
   -- The parts of an hour in which a day ends are no samples, see kpi_samples.sql.
   AND (window_s = 86400 OR day_start <= window_start AND epoch_ms(day_start) + day_s * 1000 >= epoch_ms(window_end))
 ORDER BY window_end, entity

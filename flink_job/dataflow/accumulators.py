@@ -7,14 +7,27 @@ from flink_job.dataflow.operators.keyed_updates import KeyedUpdates
 
 _QUANTITIES = ("import", "export", "reactive_import", "reactive_export", "register")
 
+#: Quantities that KPIs have.
+_KPI_QUANTITIES = _QUANTITIES[:3]
+_PRICED, _WAITING = ("is_priced", 1), ("is_priced", 0)
+
+
+def _top(quantity: str, prefix: str, when: tuple[str, int]) -> Aggregate:
+    name = f"{prefix}{quantity}"
+    return Aggregate(f"{name}_top", "MAX", f"{quantity}_packed", start=-1, before=f"{name}_previous", when=when)
+
+
 #: The highest revision of each quantity of an interval, after and before a record; -1 if there is none. Revision and
 #: quantity are packed into one integer, so the highest revision is a maximum. A record without a quantity does not
-#: change it.
+#: change it. Records that wait for a price have accumulators of their own: their energy counts in KPIs until a priced
+#: record of the interval comes, perhaps the same one again.
 REVISIONS = KeyedAggregate(
     key=("meter_id", "start_ms"),
     aggregates=(
-        *(Aggregate(f"{q}_top", "MAX", f"{q}_packed", start=-1, before=f"{q}_previous") for q in _QUANTITIES),
-        Aggregate("records_seen", "COUNT"),
+        *(_top(quantity, "", _PRICED) for quantity in _QUANTITIES),
+        Aggregate("records_seen", "COUNT", when=_PRICED),
+        *(_top(quantity, "waiting_", _WAITING) for quantity in _KPI_QUANTITIES),
+        Aggregate("waiting_seen", "COUNT", when=_WAITING),
     ),
 )
 

@@ -48,7 +48,7 @@ WITH parts AS (
     0 AS energy_kwh,
     0 AS export_kwh,
     0 AS reactive_kvarh,
-    0 AS cost,
+    CASE WHEN currency IS NOT NULL THEN 0 END AS cost,
     CAST(NULL AS DOUBLE) AS min_kw,
     CAST(NULL AS DOUBLE) AS max_kw
   FROM meter_levels
@@ -73,7 +73,7 @@ WITH parts AS (
     0 AS energy_kwh,
     0 AS export_kwh,
     0 AS reactive_kvarh,
-    0 AS cost,
+    CASE WHEN currency IS NOT NULL THEN 0 END AS cost,
     CAST(NULL AS DOUBLE) AS min_kw,
     CAST(NULL AS DOUBLE) AS max_kw
   FROM kpis
@@ -135,4 +135,4 @@ SELECT
         / SQRT(POWER(CAST(energy_kwh AS DOUBLE), 2) + POWER(CAST(reactive_kvarh AS DOUBLE), 2))
   END AS power_factor
 FROM sums
-WHERE readings <> 0 OR cost <> 0 OR energy_kwh <> 0 OR emitted_readings = 0
+WHERE readings <> 0 OR cost <> 0 OR energy_kwh <> 0 OR (emitted_readings = 0 AND currency IS NOT NULL)

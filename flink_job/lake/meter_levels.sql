@@ -19,7 +19,7 @@ WITH counted AS (
     -energy_kwh AS energy_kwh,
     -export_kwh AS export_kwh,
     -reactive_kvarh AS reactive_kvarh,
-    0 AS cost,
+    CASE WHEN currency IS NOT NULL THEN 0 END AS cost,
     -quarter_kwh AS quarter_kwh,
     FALSE AS is_measured
   FROM meter_15m

@@ -34,6 +34,7 @@ _DAY = {
 }
 _DATE = {"event_date": "UTC date of the window: a condition on it limits the partitions that are read"}
 _CURRENCY = {"currency": "ISO 4217 code"}
+_OR_NONE = {"currency": "ISO 4217 code; NULL for readings that have no price yet, whose cost is NULL"}
 _MEASURED = {
     "energy_kwh": "Imported energy [kWh]",
     "export_kwh": "Exported energy [kWh]",
@@ -42,7 +43,7 @@ _MEASURED = {
 }
 _QUARTER_HOUR = {
     "window_start": "Start of the quarter hour, UTC",
-    **_CURRENCY,
+    **_OR_NONE,
     **_DAY,
     **_DATE,
     "interval_s": "Longest interval among the readings [s]",
@@ -72,7 +73,7 @@ _COUNTS = {
 
 
 def _window(start: str, *dates: Mapping[str, str]) -> dict[str, str]:
-    columns = {**_TENANT, **_LEVEL, **_CURRENCY, "window_start": start, **_DAY}
+    columns = {**_TENANT, **_LEVEL, **_OR_NONE, "window_start": start, **_DAY}
     for more in dates:
         columns |= more
     return columns | _SITE | _COUNTS | _MEASURED | _POWERS
@@ -87,6 +88,7 @@ READINGS_15M = View(
         "reading_id": "Reading; see `costs`",
         **_METER,
         **_QUARTER_HOUR,
+        **_CURRENCY,
         "interval_s": "Length of the interval [s]",
         "readings": "1 for the first record of an interval, else 0",
         "supply_point": "Supply point of the meter",
@@ -126,7 +128,7 @@ KPIS_15M = View(
     {
         **_TENANT,
         **_LEVEL,
-        **_CURRENCY,
+        **_OR_NONE,
         "window_start": "Start of the quarter hour, UTC",
         "window_s": "900: length of the window [s]",
         **_DAY,

@@ -14,6 +14,7 @@ from flink_job.metering.contract import Assignment, Contract, of_tenant
 from flink_job.metering.contract_document import parse_contract, parse_outline
 from flink_job.metering.groups import has_attachments, own_document, parse_attached
 from flink_job.metering.highest_power import highest_power_of
+from flink_job.metering.local_days import LocalDays
 from flink_job.metering.packing import ABSENT
 from flink_job.metering.site import Entity, meter_at, meter_of
 from flink_job.metering.units import to_micro
@@ -51,6 +52,11 @@ class ContractTerms:
         has_power = any(assignment.contracted_kw for assignment in contract.assignments)
         self.contract = contract if has_power else None
         self.contracted: dict[tuple[str, int], int] | None = {} if has_power else None
+
+    @property
+    def days(self) -> LocalDays:
+        """The local days of the site."""
+        return self.timeline.timeline.days
 
     def contracted_uw(self, at: TariffPosition) -> int:
         """Return the contracted power of the TOU period [1e-6 kW], ABSENT if the contract does not specify it."""

@@ -109,7 +109,8 @@ def test_unpriced_readings_are_counted_by_reason(context: FakeContext) -> None:
     assert list(rows.columns) == list(RESOLVED)
     assert rows["reason"].tolist() == [None, "no_contract", "unknown_tariff"]
     # Both counts that an alarm compares are there from the beginning (deploy/monitoring/job.py).
-    assert at_first == {"resolved": 0, "unpriced": 0, "rejected_foreign_device": 0, "faulty_tariffs": 0}
+    others = {"measured": 0, "rejected_sensor": 0, "faulty_tariffs": 0}
+    assert at_first == {"resolved": 0, "unpriced": 0, "rejected_foreign_device": 0, **others}
     counted = {"resolved": 3, "unpriced": 2, "unpriced_no_contract": 1, "unpriced_unknown_tariff": 1}
     assert context.counts == {**at_first, **counted}
 
@@ -126,7 +127,7 @@ def test_a_reading_of_a_foreign_device_is_not_counted_as_unpriced(context: FakeC
     rows = function.eval(documents, devices, arrival, revision, start, interval, *[number] * 6, text)
     assert rows["reason"].tolist() == [None, "foreign_device", "no_contract"]
     counted = {"resolved": 3, "unpriced": 1, "unpriced_no_contract": 1, "rejected_foreign_device": 1}
-    assert context.counts == {**counted, "faulty_tariffs": 0}
+    assert context.counts == {**counted, "measured": 0, "rejected_sensor": 0, "faulty_tariffs": 0}
 
 
 def test_the_terms_of_a_supply_point_are_a_valid_record_of_the_contracts() -> None:
@@ -208,7 +209,7 @@ def test_a_reading_that_cannot_be_priced_is_a_heartbeat(context: FakeContext, tm
         None, "foreign_device", "no_contract", "unknown_tariff", "no_assignment", "quantity_out_of_range",
     ]  # fmt: skip
     assert [marks is not None for marks in rows["heartbeats"]] == [True, False, False, True, True, True]
-    assert rows["site_path"].isna().tolist() == [False, True, True, True, True, True]
+    assert rows["site_path"].isna().tolist() == [False, True, True, False, False, False]
 
 
 def test_faulty_tariff_documents_are_counted_at_each_read(context: FakeContext, tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from flink_job.lake.database import query
 from tests.harness.jobs import command, run_files, write_records
-from tests.integration.test_supplies import ASSIGNED, TARIFF, contract
+from tests.harness.plants import ENERGY_AND_PEAK
+from tests.integration.test_supplies import ASSIGNED, contract
 
 CONTRACTS = [
     contract("billed", "hall/line/billed", assignments=ASSIGNED),
@@ -58,7 +59,7 @@ READINGS = [
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("measurements")
     (folder / "tariffs").mkdir()
-    (folder / "tariffs" / "t.json").write_text(json.dumps(TARIFF))
+    (folder / "tariffs" / "t.json").write_text(json.dumps(ENERGY_AND_PEAK))
     contracts = write_records(folder / "contracts.ndjson", CONTRACTS)
     run_files(write_records(folder / "readings.ndjson", READINGS), contracts, folder / "out", folder / "tariffs")
     return folder / "out"

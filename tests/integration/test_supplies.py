@@ -143,15 +143,15 @@ DAY = {
 
 
 def test_levels_count_every_kwh_once(lake: Path) -> None:
-    _, rows = query(
-        lake, "SELECT level, entity, energy_kwh FROM kpis_1d WHERE level IN ('factory', 'process') AND energy_kwh <> 0"
-    )
+    priced = "level IN ('factory', 'process') AND cost IS NOT NULL AND energy_kwh <> 0"
+    _, rows = query(lake, f"SELECT level, entity, energy_kwh FROM kpis_1d WHERE {priced}")
     assert {(level, entity): float(kwh) for level, entity, kwh in rows} == DAY
 
 
 def test_the_stream_has_the_same_levels_as_the_view(lake: Path) -> None:
     """Energy and demand of the newest row of each window. An hour is 100 kW less 40 and 20 for the rest."""
-    select = "SELECT level, entity, {} FROM {} WHERE {} level IN ('factory', 'process') AND energy_kwh <> 0"
+    of_levels = "level IN ('factory', 'process') AND cost IS NOT NULL AND energy_kwh <> 0"
+    select = "SELECT level, entity, {} FROM {} WHERE {} " + of_levels
     streamed = select.format("energy_kwh, max_kw", "kpis", "window_s = 86400 AND")
     _, rows = query(lake, f"{streamed} QUALIFY row_number() OVER (PARTITION BY kpi_id ORDER BY emitted_at DESC) = 1")
     found = {(level, entity): (float(kwh), float(kw)) for level, entity, kwh, kw in rows}

@@ -1,5 +1,6 @@
 -- Totals of hours and local days, corrected ones too, with the output of the pre-filter of rules on KPIs. A window without a reading
--- counts as arrived at its end. An hour in which a day ends has a row for each day, neither of which is a whole hour: they are no samples.
+-- counts as arrived at its end. An hour in which a day ends has a row for each day, neither of which is a whole hour: they are no samples,
+-- and neither are windows of readings without a price, which empty as these are priced.
 SELECT
   level,
   entity,
@@ -14,4 +15,5 @@ SELECT
 FROM windows
 WHERE
   window_s > 900
+  AND currency <> ''
   AND (window_s = 86400 OR day_start_ms <= start_ms AND day_start_ms + day_s * 1000 >= start_ms + window_s * 1000)

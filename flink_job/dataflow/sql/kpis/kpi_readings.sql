@@ -11,7 +11,7 @@ SELECT
   day_start_ms,
   day_s,
   arrival,
-  CASE WHEN is_first AND NOT is_rest THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS readings,
+  CASE WHEN is_rest THEN CAST(0 AS BIGINT) ELSE readings END AS readings,
   CAST(0 AS BIGINT) AS expected_readings,
   CASE WHEN is_rest THEN CAST(0 AS BIGINT) ELSE import_ukwh END AS import_ukwh,
   CASE WHEN is_rest THEN CAST(0 AS BIGINT) ELSE export_ukwh END AS export_ukwh,

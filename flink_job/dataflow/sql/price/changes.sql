@@ -10,6 +10,7 @@ SELECT
   tou_period,
   updates,
   is_first,
+  CASE WHEN is_first THEN 1 ELSE 0 END AS readings,
   is_overtaken,
   import_ukwh,
   export_ukwh,
@@ -25,4 +26,35 @@ SELECT
   import_total_ukwh,
   export_total_ukwh
 FROM deltas AS d
-WHERE NOT is_repeat
+WHERE NOT is_repeat AND is_priced = 1
+UNION ALL
+-- What records change in KPIs without a currency: no bill, so no updates. Here, before the shuffle, the union costs nothing.
+SELECT
+  carried,
+  meter_id,
+  start_ms,
+  interval_s,
+  meter_id AS account,
+  '' AS bill_key,
+  0 AS tou_period,
+  x'00' AS updates,
+  FALSE AS is_first,
+  waiting_readings AS readings,
+  FALSE AS is_overtaken,
+  waiting_import_ukwh AS import_ukwh,
+  waiting_export_ukwh AS export_ukwh,
+  waiting_reactive_import_uvarh AS reactive_import_uvarh,
+  CAST(0 AS BIGINT) AS reactive_export_uvarh,
+  CAST(0 AS BIGINT) AS import_after_ukwh,
+  CAST(0 AS BIGINT) AS export_after_ukwh,
+  CAST(0 AS BIGINT) AS reactive_import_after_uvarh,
+  CAST(0 AS BIGINT) AS reactive_export_after_uvarh,
+  CAST(0 AS BIGINT) AS time_ms,
+  CAST(0 AS BIGINT) AS register_demand_ukwh,
+  0 AS register_condition,
+  CAST(-1 AS BIGINT) AS import_total_ukwh,
+  CAST(-1 AS BIGINT) AS export_total_ukwh
+FROM deltas AS w
+WHERE
+  waiting_seen > 0
+  AND (waiting_readings <> 0 OR waiting_import_ukwh <> 0 OR waiting_export_ukwh <> 0 OR waiting_reactive_import_uvarh <> 0)

@@ -1,4 +1,5 @@
--- Costed records in flat columns; quantities and amounts are still integers of 1e-6.
+-- Costed records in flat columns; quantities and amounts are still integers of 1e-6. Records without a price have the currency ''
+-- and no cost, and count in KPIs alone.
 SELECT
   priced.carried.reading_id AS reading_id,
   meter_id,
@@ -18,6 +19,7 @@ SELECT
   priced.carried.day_start_ms AS day_start_ms,
   priced.carried.day_s AS day_s,
   is_first,
+  CAST(readings AS BIGINT) AS readings,
   priced.carried.demand_estimated AS demand_estimated,
   import_ukwh,
   export_ukwh,

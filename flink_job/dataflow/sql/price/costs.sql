@@ -42,3 +42,4 @@ SELECT
   arrival,
   CAST(CURRENT_ROW_TIMESTAMP() AS TIMESTAMP(3)) AS costed_at
 FROM costed
+WHERE currency <> ''

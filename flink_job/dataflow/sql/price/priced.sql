@@ -5,6 +5,7 @@ SELECT
   start_ms,
   interval_s,
   is_first,
+  readings,
   register_condition,
   import_ukwh,
   export_ukwh,
@@ -13,6 +14,6 @@ SELECT
   price_reading(
     meter_id, p.carried.site_path, p.carried.tags, p.carried.arrival, p.carried.revision, p.carried.measurements,
     import_total_ukwh, export_total_ukwh, demand_ukwh, p.carried.contracted_uw, p.carried.supply,
-    p.carried.segment_key, start_ms, interval_s, is_first, is_overtaken, tou_period, slots
+    CASE WHEN bill_key <> '' THEN p.carried.segment_key END, start_ms, interval_s, is_first, is_overtaken, tou_period, slots
   ) AS price
 FROM accumulated AS p

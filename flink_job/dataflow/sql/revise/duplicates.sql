@@ -10,4 +10,4 @@ SELECT
   deltas.carried.arrival AS arrival,
   CAST(CURRENT_ROW_TIMESTAMP() AS TIMESTAMP(3)) AS deduplicated_at
 FROM deltas
-WHERE is_repeat
+WHERE is_repeat AND is_priced = 1
