@@ -33,7 +33,7 @@ def part_of(rows: Rows, column: str, quantity: Quantity, codes: Any, meters: lis
         codes = np.zeros(len(texts), dtype=np.int64)
     else:
         names = np.array(meters, dtype=object)
-    unnamed = np.array([not name for name in names])[codes]
+    unnamed = np.array([not name for name in names], dtype=bool)[codes]
     rows.refuse(unnamed & ~empty & (len(names) > 1), sheet.lines, "no_meter")
     return pd.DataFrame(
         {

@@ -42,6 +42,9 @@ class Imported:
 def convert(name: str, sheet: Sheet, found: Map, most_kw: float = MOST_KW) -> Imported:
     """Return the readings of a file. Raises FileError, and UndecidedError if it can be read in two ways."""
     rows = Rows(name, sheet, found, Questions(name), list(sheet.refused), dict(sheet.said))
+    if not len(sheet.lines):
+        first = sheet.refused[0] if sheet.refused else Refused(1, "no rows")
+        raise FileError(f"{name}:{first.line}: no row can be read; the first: {first.reason} {first.text}".rstrip())
     frame, interval_s, unit_kinds = _frame(rows)
     rows.questions.require()
     if frame.empty and not rows.refused:

@@ -71,7 +71,8 @@ def _parsed(values: pd.Series, form: str) -> tuple[Any, bool]:
         found = found.dt.tz_localize(None)
     else:
         if form == "iso":
-            texts = texts.where(~texts.str.contains(r"\d\d:\d\d.*" + _OFFSET), None)
+            # A sign after the date is an offset, also a broken one: such a time is not local.
+            texts = texts.where(~texts.str.slice(10).str.contains(r"[+\-Zz]"), None)
         found = pd.to_datetime(texts, format="ISO8601" if form == "iso" else form, errors="coerce")
     return (found + pd.to_timedelta(is_midnight.astype(int), unit="D")).to_numpy(), has_offset
 

@@ -133,7 +133,7 @@ def test_a_truncated_file_has_no_other_readings_than_the_whole(profile: str, dat
 
 
 @pytest.mark.parametrize("profile", FILES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_spoilt_bytes_give_an_error_or_possible_readings(profile: str, data: st.DataObject) -> None:
     """A reading that comes out of a file has a length, a channel and an energy that exist."""

@@ -277,3 +277,10 @@ def test_one_name_for_several_meters_is_refused(text: str) -> None:
     """The readings of both would be taken for one meter, as their times do not always coincide."""
     with pytest.raises(FileError, match=r"f\.csv: it has 2 meters"):
         imported(text, meter="m", timezone="Europe/Madrid")
+
+
+def test_a_broken_offset_among_local_times_is_no_time() -> None:
+    text = "t,kWh\n2026-03-01 00:00,1\n2026-03-01 0-4:00,2\n2026-03-01 01:00,3\n2026-03-01 02:00,2\n"
+    found = imported(text.replace("t,", "Time,"), meter="m", timezone="Etc/UTC", stamp="begin", kind="interval")
+    assert energies(found) == {"2026-03-01T00:00": "1", "2026-03-01T01:00": "3", "2026-03-01T02:00": "2"}
+    assert [(row.line, row.reason) for row in found.refused] == [(3, "no_time")]
