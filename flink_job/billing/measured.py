@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from base64 import b64decode
 from collections import Counter
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ import duckdb
 import numpy as np
 
 from flink_job.billing.adjustments import Key, Streamed
+from flink_job.billing.by_name import create_by_name, rows_by_name
 from flink_job.billing.names import IS_SOURCE, METER, SUPPLY, TARIFF
 from flink_job.billing.overlaps import without_replaced
 from flink_job.billing.quarter_hours import prepare_windows
@@ -32,11 +34,17 @@ from flink_job.tenants import plain
 _ANY_TIME_MS = 1 << 52
 #: Columns that settlement does not read.
 _UNUSED = ("quality", "device_id", "sequence_number", "tou_period", "shard", "record_position", "arrival")
+#: Part of the memory of the machine that DuckDB uses.
+_MEMORY = "30%"
 _QUANTITIES = ("energy_kwh", "export_kwh", "reactive_kvarh", "reactive_export_kvarh")
 
 
 def hold_costs(connection: duckdb.DuckDBPyConnection) -> None:
-    """Read the table `costs` once, in place of the view, which finds the newest copy of each row in every query."""
+    """Read the table `costs` once, in place of the view, which finds the newest copy of each row in every query.
+
+    DuckDB takes part of the memory, as settlement needs some itself, and writes what exceeds it to temporary files.
+    """
+    connection.execute(f"SET memory_limit = '{_MEMORY}'; SET temp_directory = '{tempfile.gettempdir()}'")
     connection.execute(f"CREATE TEMP TABLE costs AS SELECT * EXCLUDE ({', '.join(_UNUSED)}) FROM costs")
     connection.execute(f"CREATE TEMP VIEW readings_15m AS {read_view('readings_15m')}")
 
@@ -50,41 +58,43 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     prepare_windows(connection)
     _prepare_unpriced(connection)
     sums = ", ".join(f"SUM({charge})" for charge in COST_COLUMNS)
-    connection.execute(
+    create_by_name(
+        connection,
+        "intervals",
+        "meter_id",
         f"""
-        CREATE TEMP TABLE intervals AS
         SELECT {METER} AS meter_id, epoch_ms(interval_start) AS start_ms, MAX(revision),
           arg_max(interval_s, revision * {MAX_INTERVAL_S + 1} + interval_s),
           {", ".join(f"CAST(SUM({name}) * 1000000 AS BIGINT)" for name in _QUANTITIES)}
         FROM costs GROUP BY tenant, costs.meter_id, interval_start
-        """
+        """,
     )
-    connection.execute(
+    create_by_name(
+        connection,
+        "register_values",
+        "meter_id",
         f"""
-        CREATE TEMP TABLE register_values AS
         SELECT {METER} AS meter_id, register_id, epoch_ms(interval_start) AS start_ms, r.interval_s, r.revision,
           register_kwh, rollover_kwh, COALESCE(energy_kwh, 0) AS energy_kwh
         FROM register_reads AS r
         LEFT JOIN (SELECT tenant, reading_id, energy_kwh FROM costs) AS c USING (tenant, reading_id)
-        """
+        """,
     )
-    connection.execute(
+    create_by_name(
+        connection,
+        "streamed",
+        "supply_point",
         f"""
-        CREATE TEMP TABLE streamed AS
         SELECT {SUPPLY} AS supply_point, cycle_start, {TARIFF} AS tariff_id, tariff_version,
           COUNT(*), COUNT(*) FILTER (WHERE provisional), COUNT(*) FILTER (WHERE energy_kwh < 0), {sums}
         FROM costs WHERE {IS_SOURCE} GROUP BY ALL
-        """
+        """,
     )
 
 
 def _prepare_unpriced(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute(
-        f"""
-        CREATE TEMP TABLE waiting AS
-        SELECT {METER} AS meter_id, payload FROM unpriced ANTI JOIN costs USING (tenant, reading_id)
-        """
-    )
+    waiting = f"SELECT {METER} AS meter_id, payload FROM unpriced ANTI JOIN costs USING (tenant, reading_id)"
+    create_by_name(connection, "waiting", "meter_id", waiting)
 
 
 def intervals_of(connection: duckdb.DuckDBPyConnection, contract: Contract) -> tuple[Intervals, Ints]:
@@ -122,14 +132,12 @@ def intervals_of(connection: duckdb.DuckDBPyConnection, contract: Contract) -> t
 
 def _intervals(connection: duckdb.DuckDBPyConnection, meter_id: str) -> list[Ints]:
     """Return (start [epoch ms], revision, length [s], quantities [1e-6]) of the costed intervals in order of time."""
-    sql = "SELECT * EXCLUDE meter_id FROM intervals WHERE meter_id = ? ORDER BY start_ms"
-    found = connection.execute(sql, [meter_id]).fetchnumpy()
+    found = rows_by_name(connection, "intervals", "meter_id", meter_id, "start_ms").fetchnumpy()
     return [np.asarray(column, dtype=np.int64) for column in found.values()]
 
 
 def _has_register(connection: duckdb.DuckDBPyConnection, meter_id: str) -> bool:
-    sql = "SELECT 1 FROM register_values WHERE meter_id = ? LIMIT 1"
-    return bool(connection.execute(sql, [meter_id]).fetchall())
+    return rows_by_name(connection, "register_values", "meter_id", meter_id).fetchone() is not None
 
 
 def _registers(
@@ -143,9 +151,7 @@ def _registers(
     places = Places(contract)
     registers: dict[str, dict[int, RegisterRead]] = {}
     streamed: Counter[tuple[str, int]] = Counter()
-    rows = connection.execute(
-        "SELECT * EXCLUDE meter_id FROM register_values WHERE meter_id = ?", [contract.meter_id]
-    ).fetchall()
+    rows = rows_by_name(connection, "register_values", "meter_id", contract.meter_id).fetchall()
     for register, start, interval_s, revision, kwh, rollover_kwh, streamed_kwh in rows:
         try:
             multiplier = places.at(start).multiplier
@@ -176,7 +182,7 @@ def _unpriced(
     """
     places = Places(contract)
     newest: dict[int, list[int]] = {}
-    rows = connection.execute("SELECT payload FROM waiting WHERE meter_id = ?", [contract.meter_id]).fetchall()
+    rows = rows_by_name(connection, "waiting", "meter_id", contract.meter_id).fetchall()
     for (payload,) in rows:
         reading = parse_reading(b64decode(payload), _ANY_TIME_MS, MAX_RECORD_BYTES, 0)
         if reading.start_ms is None or reading.register_packed is not None:
@@ -205,12 +211,11 @@ def _unpriced(
 
 def streamed_of(connection: duckdb.DuckDBPyConnection, supply_point: str) -> dict[Key, Streamed]:
     """Return the costs of the stream for a supply point by billing cycle and tariff version."""
-    sql = "SELECT * EXCLUDE supply_point FROM streamed WHERE supply_point = ?"
     return {
         (row[0], row[1], row[2]): Streamed(
             dict(zip(COST_COLUMNS, map(to_micro, row[6:]), strict=True)), row[3], provisional=row[4], lowered=row[5]
         )
-        for row in connection.execute(sql, [supply_point]).fetchall()
+        for row in rows_by_name(connection, "streamed", "supply_point", supply_point).fetchall()
     }
 
 

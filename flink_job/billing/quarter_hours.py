@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from flink_job.billing.by_name import create_by_name, rows_by_name
 from flink_job.billing.names import METER, SUPPLY
 from flink_job.billing.places import MeterPlaces
 from flink_job.billing.power import WINDOW_MS, divided
@@ -53,39 +54,44 @@ def prepare_windows(connection: duckdb.DuckDBPyConnection) -> None:
     """
     sums = ", ".join(f"CAST(SUM({name}) * 1000000 AS BIGINT) AS {name}" for name in AMOUNTS)
     place = "site_path, COALESCE(role, 'main') AS role, COALESCE(costs.upstream_path, '') AS upstream_path"
-    connection.execute(
+    create_by_name(
+        connection,
+        "streamed_windows",
+        "supply_point",
         f"""
-        CREATE TEMP TABLE streamed_windows AS
         SELECT {SUPPLY} AS supply_point, {METER} AS meter_id, {place},
           epoch_ms(interval_start) // {WINDOW_MS} * {WINDOW_MS} AS window_ms,
           epoch_ms(day_start) AS day_start_ms, day_s, cycle_start, tariff_id, tariff_version,
           MAX(interval_s) AS interval_s, CAST(COUNT(*) FILTER (WHERE is_first) AS BIGINT) AS readings,
           COUNT(*) AS {_RECORDS}, {sums}
         FROM costs WHERE {METER} NOT IN (SELECT meter_id FROM steady) GROUP BY ALL
-        """
+        """,
     )
-    connection.execute(
+    create_by_name(
+        connection,
+        "streamed_power",
+        "supply_point",
         f"""
-        CREATE TEMP TABLE streamed_power AS
         SELECT {SUPPLY} AS supply_point, {METER} AS meter_id, {place}, epoch_ms(window_start) AS window_ms,
           epoch_ms(day_start) AS day_start_ms, day_s, cycle_start, tariff_id, tariff_version,
           MAX(interval_s) AS interval_s, SUM(quarter_kwh) * 1000000 AS {POWER}
         FROM readings_15m AS costs WHERE {METER} NOT IN (SELECT meter_id FROM steady) GROUP BY ALL
-        """
+        """,
     )
-    connection.execute(
+    create_by_name(
+        connection,
+        "places",
+        "meter_id",
         f"""
-        CREATE TEMP TABLE places AS
         SELECT {METER} AS meter_id, epoch_ms(interval_start) AS start_ms, arg_min(site_path, revision) AS site_path
         FROM costs WHERE {METER} NOT IN (SELECT meter_id FROM steady) GROUP BY tenant, costs.meter_id, interval_start
-        """
+        """,
     )
 
 
 def streamed_paths(connection: duckdb.DuckDBPyConnection, meter_id: str) -> dict[int, str]:
     """Return the site paths of the intervals of a meter in the stream, by their start [epoch ms]."""
-    sql = "SELECT start_ms, site_path FROM places WHERE meter_id = ?"
-    return dict(connection.execute(sql, [meter_id]).fetchall())
+    return dict(rows_by_name(connection, "places", "meter_id", meter_id).fetchall())
 
 
 def adjusted_windows(
@@ -96,8 +102,8 @@ def adjusted_windows(
     Rows that are zero throughout, or differ by rounding only, are left out. The costs of the supply are those of one
     meter, the `bearer`; energy is that of each meter. `exact`: rows of `exact_rows`.
     """
-    streamed = _streamed(connection, "streamed_windows", supply_point)
-    power = _streamed(connection, "streamed_power", supply_point)
+    streamed = rows_by_name(connection, "streamed_windows", "supply_point", supply_point).df()
+    power = rows_by_name(connection, "streamed_power", "supply_point", supply_point).df()
     power[POWER] = -power[POWER]
     energies = streamed.assign(**dict.fromkeys(COST_COLUMNS, 0), streamed_cost=0, exact_cost=0)
     energies[["readings", *ENERGIES]] = -energies[["readings", *ENERGIES]]
@@ -111,10 +117,6 @@ def adjusted_windows(
     rows = rows.groupby(list(KEY), dropna=False, as_index=False).agg(how)
     rows[POWER] = rows[POWER].round().astype(np.int64)
     return without_rounding(rows, list(COST_COLUMNS), ("readings", *ENERGIES, POWER), rows.pop(_RECORDS))
-
-
-def _streamed(connection: duckdb.DuckDBPyConnection, table: str, supply_point: str) -> pd.DataFrame:
-    return connection.execute(f"SELECT * EXCLUDE supply_point FROM {table} WHERE supply_point = ?", [supply_point]).df()
 
 
 def _streamed_costs(streamed: pd.DataFrame, bearer: MeterPlaces) -> pd.DataFrame:
