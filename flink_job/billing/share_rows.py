@@ -36,7 +36,7 @@ REST = ":rest"
 def share_rows(
     rated: RatedSupply, bill: SharedBill, contracts: Mapping[str, Contract], by_day: bool
 ) -> Iterator[pa.Table]:
-    """Yield the shares of a bill, from one change of the tree to the next.
+    """Yield the shares of a bill, of some days at a time.
 
     `provisional`: the cycle ends after the last reading of the supply.
     """

@@ -18,10 +18,15 @@ from flink_job.tariffs.history import History, Intervals
 
 @dataclass(frozen=True)
 class SharedBill:
-    """A bill of a supply with the shares of its meters, which add up to it, in order of time."""
+    """A bill of a supply."""
 
     charges: BillCharges
-    shares: list[Shares]
+    rated: RatedSupply
+
+    @property
+    def shares(self) -> Iterator[Shares]:
+        """The shares of its meters, which add up to it: of some days at a time, computed when they are needed."""
+        return self.rated.shares_of(self.charges)
 
 
 @dataclass(frozen=True)
@@ -39,12 +44,12 @@ class RatedSupply:
         return Slots.of(self.history.intervals, list(self.readings.values()))
 
     def bills(self) -> Iterator[SharedBill]:
-        """Yield the bills in order of time; only one is in memory at a time."""
+        """Yield the bills in order of time."""
         for number in range(len(self.history.bills)):
-            charges = BillCharges(self.history, number, self.supply.sharing)
-            yield SharedBill(charges, list(self._shares(charges)))
+            yield SharedBill(BillCharges(self.history, number, self.supply.sharing), self)
 
-    def _shares(self, charges: BillCharges) -> Iterator[Shares]:
+    def shares_of(self, charges: BillCharges) -> Iterator[Shares]:
+        """Yield the shares of a bill in order of time."""
         segment = charges.context.billing.segment
         span = segment.segment_start_ms, segment.segment_end_ms
         slots = self.slots.part(slice(*np.searchsorted(self.slots.start_ms, span).tolist()))

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from flink_job.metering.local_days import local_days
+from flink_job.metering.zones import Zone
 from flink_job.supplies.apportion import Array, apportion
 from flink_job.supplies.charges import ORDER, BillCharges
 from flink_job.supplies.load import Slots
 from flink_job.supplies.tree import TOP, Tree
 
 _IMPORT, _EXPORT, _REACTIVE = range(3)
+#: Meters times slots that are shared at a time, in some twenty arrays.
+_CELLS = 4_000_000
 #: Quantity by which each line is shared within an interval; the others are shared by charges.
 _QUANTITY = {"energy": _IMPORT, "demand": _IMPORT, "fixed": _IMPORT, "export": _EXPORT, "reactive": _REACTIVE}
 
@@ -36,7 +41,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Shares:
-    """The shares of meters in a bill, by slot, from one change of the tree to the next.
+    """The shares of meters in a bill, by slot, of some days; the tree does not change within them.
 
     Arrays have a row for each of `tree.nodes`, and a last row for the rest. `net_ukwh`: what a meter measured less what
     those directly behind it did [1e-6 kWh]; it is negative if these measured more. `amounts`: by line [1e-6 currency].
@@ -58,12 +63,26 @@ def shares_of(
     amounts = {line: _by_slot(index, values, len(slots.start_ms)) for line, values in charges.amounts.items()}
     taxes = {line: _by_slot(index, values, len(slots.start_ms)) for line, values in charges.taxes.items()}
     for tree in trees:
-        part = slice(*np.searchsorted(slots.start_ms, (tree.from_ms, tree.until_ms)).tolist())
-        if part.start < part.stop:
+        first, last = np.searchsorted(slots.start_ms, (tree.from_ms, tree.until_ms)).tolist()
+        for part in _blocks(slots.start_ms, first, last, len(tree.nodes), charges.context.terms.zone):
             inside = {line: values[part] for line, values in amounts.items()}
             taxed = {line: values[part] for line, values in taxes.items()}
             known = {meter: meters[meter].part(part) for meter in tree.nodes if meter in meters}
             yield _shares(tree, slots.part(part), known, inside, taxed)
+
+
+def _blocks(start_ms: Array, first: int, last: int, meters: int, zone: Zone) -> Iterator[slice]:
+    """Yield the slots from `first` to `last` in parts of whole local days that do not need too much memory."""
+    if first == last:
+        return
+    days, _ = local_days(zone.key).days_at(start_ms[first:last])
+    begins = first + np.flatnonzero(np.diff(days, prepend=-1))
+    begun = first
+    for begin, end in pairwise([*begins.tolist(), last]):
+        if begin > begun and (end - begun) * meters > _CELLS:
+            yield slice(begun, begin)
+            begun = begin
+    yield slice(begun, last)
 
 
 def without_readings(charges: BillCharges, tree: Tree) -> Shares:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flink_job.metering.contract import Contract
+from flink_job.metering.local_days import local_days
 from flink_job.supplies.membership import supplies_of
 from flink_job.supplies.rated import RatedSupply, SharedBill, rate_supply
 from flink_job.tariffs.bill_lines import LINES
@@ -58,10 +59,26 @@ def test_shares_and_rest_are_the_bill(tariff: Tariff, data: st.DataObject) -> No
     """Each line of each bill, to the last digit; and the energy of the meters and the rest is that of the mains."""
     result = rated(data.draw(plants(FIRST, LAST)), tariff)
     for number, one in enumerate(result.bills()):
+        shares = list(one.shares)
         for line in LINES:
-            assert sum(int(s.amounts[line].sum()) for s in one.shares) == one.charges.bill.lines[line]
+            assert sum(int(s.amounts[line].sum()) for s in shares) == one.charges.bill.lines[line]
         inside = result.history.segment == number
-        assert sum(int(s.net_ukwh.sum()) for s in one.shares) == int(result.history.intervals.import_ukwh[inside].sum())
+        assert sum(int(s.net_ukwh.sum()) for s in shares) == int(result.history.intervals.import_ukwh[inside].sum())
+
+
+@given(data=st.data())
+@settings(max_examples=3, deadline=None)
+def test_shares_of_a_day_at_a_time_are_the_same(tariff: Tariff, data: st.DataObject) -> None:
+    """Large supplies are shared by some days at a time, none of which is in two parts."""
+    bills = list(rated(data.draw(plants(FIRST, LAST)), tariff).bills())
+    whole = by_meter(bills)
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr("flink_job.supplies.shares._CELLS", 1)
+        assert by_meter(bills) == whole
+        for one in bills:
+            zone = one.charges.context.terms.zone
+            days = [local_days(zone.key).days_at(part.slots.start_ms)[0] for part in one.shares]
+            assert all(len(set(part.tolist())) == 1 for part in days)
 
 
 @given(data=st.data(), order=st.randoms(use_true_random=False))
