@@ -1,4 +1,5 @@
--- Quarter hours of every entity. The power of a level is the coincident sum over its meters.
+-- Quarter hours of every entity. The power of a level is the coincident sum over its meters. It is rounded: where submeters measured
+-- all of the meter upstream, nothing is left but the error of floating-point sums.
 SELECT
   tenant,
   level,
@@ -16,6 +17,6 @@ SELECT
   SUM(export_kwh) AS export_kwh,
   SUM(reactive_kvarh) AS reactive_kvarh,
   SUM(cost) AS cost,
-  SUM(quarter_kwh * 3600 / GREATEST(900, interval_s)) AS mean_kw
+  ROUND(SUM(quarter_kwh * 3600 / GREATEST(900, interval_s)), 9) AS mean_kw
 FROM meter_levels
 GROUP BY tenant, level, entity, site, currency, window_start, day_start, day_s, event_date

@@ -4,5 +4,5 @@
 SELECT entity AS factory, window_start, mean_kw, cost, currency
 FROM kpis_15m
 WHERE level = 'factory' AND event_date >= '2026-01-01'
-ORDER BY mean_kw DESC
+ORDER BY mean_kw DESC, entity, window_start
 LIMIT 100
