@@ -58,7 +58,7 @@ def checked(rows: Rows, frame: pd.DataFrame, base_s: int, kinds: dict[str, str],
             "remove totals beside their parts, or state the right --interval",
         )
     rows.questions.require()
-    estimated = int(frame["estimated"].fillna(False).astype(bool).sum())
+    estimated = int(frame["estimated"].eq(True).sum())
     if estimated:
         notes.append(f"{estimated:,} intervals of silences of registers are estimated, spread by time")
     frame = frame.drop(columns=["kind", "from_zero"])

@@ -99,7 +99,7 @@ def _write_parquet(frame: pd.DataFrame, target: Path) -> None:
             "interval_s": frame["interval_s"].astype("int32"),
             "channel": frame["channel"].astype(str),
             "micro": frame["micro"],
-            "quality": np.where(frame["estimated"].fillna(False).astype(bool), "estimated", "actual"),
+            "quality": np.where(frame["estimated"].eq(True), "estimated", "actual"),
             "unit": frame["channel"].astype(str).map(BILLED_CHANNELS | MEASURED_CHANNELS),
         }
     )
