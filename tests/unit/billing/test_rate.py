@@ -203,7 +203,7 @@ def test_a_urdb_record_is_billed_by_calendar_months_whatever_its_dates(tmp_path:
         ("r.csv", HEADER + "a,2026-07-10T00:00:00Z,900,1e12\n", "row 1: energy is"),
         ("r.csv", HEADER + "a,someday,900,1\n", "column ts"),
         ("r.csv", HEADER, "no readings"),
-        ("r.txt", "", "the name must end in one of"),
+        ("r.txt", "", "the file is empty"),
         ("r.csv.gz", "plain", "Not a gzipped file"),
     ],
 )
@@ -211,14 +211,19 @@ def test_input_that_cannot_be_read_is_named(tmp_path: Path, name: str, content: 
     assert problem in rate(tmp_path, write(tmp_path / name, content), code=2)
 
 
+def test_a_file_that_leaves_questions_open_is_not_rated(tmp_path: Path) -> None:
+    """Separator and decimal comma are found; whether a time is a beginning, and in which time zone, is not."""
+    file = write(tmp_path / "semicolons.csv", "meter;date;kwh\na;2026-03-01;1,5\na;2026-03-02;1,5\n")
+    text = rate(tmp_path, file, code=2)
+    assert "the file leaves open" in text
+    assert "--stamp begin or --stamp end" in text
+    assert "--timezone" in text
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "problems"),
     [
-        (
-            "semicolons.csv",
-            "meter;date;kwh\na;2026-03-01;1,5\na;2026-03-02;1,5\n",
-            ["no readings: 2 records rejected: 2 not_csv", "separated by ';', not by a comma"],
-        ),
         (
             "renamed.csv",
             "meter,when,energy\na,2026-03-01,1.5\n",
