@@ -18,6 +18,7 @@ from tests.chaos.loads import Load, clean
 from tests.chaos.outcome import Outcome
 from tests.chaos.proxy import Dose
 from tests.chaos.run import Run, run
+from tests.chaos.truth import of_sample
 
 RECORDS, RATE, SLOWLY = 4000, 250, 50
 #: Start reading at the latest position: a restart without restored positions would lose readings.
@@ -70,7 +71,7 @@ def published(outcome: Outcome) -> Load:
 def looked_at(load: Load, lake: Path) -> Outcome:
     """Outcome of a load in a lake."""
     again = Outcome(ALL_AT_ONCE.name, published=len(load.records))
-    again.look(load, (), lake)
+    again.look(load, of_sample(load, lake), lake)
     return again
 
 

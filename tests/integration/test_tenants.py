@@ -38,12 +38,14 @@ def reading(meter: str, minute: int, kwh: float, **more: Any) -> bytes:
 
 
 def readings_of(seed: int) -> list[bytes]:
-    """A day of each meter, with repeats and corrections."""
+    """A day of each meter, with repeats and corrections, and a temperature in each hour."""
     rng, found = random.Random(seed), []
     for minute in range(0, 1440, 15):
         for meter in METERS:
             kwh = round(rng.uniform(0, 30), 3)
-            found.append(reading(meter, minute, kwh, sequence=minute // 15, tenant="victim"))
+            values = {"import": kwh, "temperature": 20 + kwh}
+            measured: dict[str, Any] = {} if minute % 60 else {"energy_kwh": None, "values": values}
+            found.append(reading(meter, minute, kwh, sequence=minute // 15, tenant="victim", **measured))
             if rng.random() < 0.1:
                 found.append(found[-1])
             if rng.random() < 0.1:

@@ -17,6 +17,7 @@ SELECT
   start_ms / 86400000 * 86400000 AS day_start_ms,
   86400 AS day_s,
   records_seen = 1 AS is_first,
+  CASE WHEN records_seen = 1 THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS readings,
   import_delta_ukwh AS import_ukwh,
   CAST(0 AS BIGINT) AS export_ukwh,
   CAST(0 AS BIGINT) AS reactive_import_uvarh,
