@@ -26,9 +26,10 @@ _RECORDS = f"""
 SELECT reading_id, epoch_ms(interval_start), interval_s * 1000, energy_kwh, export_kwh, reactive_kvarh,
   reactive_export_kvarh, is_first, {", ".join(COST_COLUMNS)}
 FROM costs
-WHERE (tenant, meter_id, cycle_start, tariff_id, tariff_version) IN (
-  SELECT (tenant, meter_id, cycle_start, tariff_id, tariff_version) FROM costs WHERE reading_id = ?
-)
+WHERE (tenant, COALESCE(supply_point, meter_id), cycle_start, tariff_id, tariff_version) IN (
+  SELECT (tenant, COALESCE(supply_point, meter_id), cycle_start, tariff_id, tariff_version) FROM costs
+  WHERE reading_id = ?
+) AND COALESCE(role, 'main') IN ('main', 'part')
 ORDER BY costed_at, arrival, shard, LENGTH(split_part(record_position, '.', 1)), split_part(record_position, '.', 1),
   TRY_CAST(split_part(record_position, '.', 2) AS INTEGER) NULLS FIRST
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from flink_job.commands.console import errors, fail, note
-from flink_job.commands.metered import by_contract, by_tariff
+from flink_job.commands.metered import SupplyFiles, by_contracts, by_tariff
 from flink_job.commands.rate import (
     AnyDate,
     ContractedKw,
@@ -25,6 +25,7 @@ from flink_job.commands.rate import (
     make_pricing,
     parse_zone,
 )
+from flink_job.metering.zones import local_midnight_ms, zone_named
 from flink_job.tenants import DEFAULT, qualified
 
 if TYPE_CHECKING:
@@ -51,7 +52,10 @@ def explain(
     ] = "",
     bill: Annotated[
         tuple[str, str] | None,
-        typer.Option(metavar="METER CYCLE", help="Explain the bill of a meter and cycle: a day in it, or YYYY-MM."),
+        typer.Option(
+            metavar="SUPPLY CYCLE",
+            help="Explain the bill of a supply point or meter and cycle: a day in it, or YYYY-MM.",
+        ),
     ] = None,
     readings: Annotated[list[str] | None, typer.Option(help="Files of readings, as for `rate`. Repeatable.")] = None,
     tariff: Annotated[
@@ -78,6 +82,9 @@ def explain(
     Shows each charge as on paper: quantity x price = amount, the tier and TOU period, the demand interval that set the
     peak, what each tax is on, and the rounding. For a reading, also the bill before and after it. The entries are the
     terms of which the amounts are computed; if they do not add up to the amount, the command ends with the difference.
+
+    With contracts, the bill is that of the supply point, whose load is that of its mains or parts. A reading of a
+    submeter adds nothing to it; its share is derived.
 
     From files, with one tariff as `rate` takes it:
 
@@ -119,13 +126,13 @@ def explain(
         else:
             name = bill[0] if bill else meter_id
             if contracts:
-                metered = by_contract(readings or (), contracts, tariffs, tenant, prices, timezone, name)
+                files = by_contracts(readings or (), contracts, tariffs, tenant, prices, timezone, name)
+                found = _of_files(files, qualified(tenant, name), moment, bill)
             else:
                 pricing = make_pricing(
                     tariff or (), timezone, currency, cycle_day, cycle_start, prices, contracted_kw, any_date
                 )
-                metered = by_tariff(pricing, readings or (), name)
-            found = _of_meter(metered, moment, bill)
+                found = _of_meter(by_tariff(pricing, readings or (), name), moment, bill)
     _write(found, form, out)
 
 
@@ -138,6 +145,17 @@ def _of_meter(metered: Metered, moment: str, bill: tuple[str, str] | None) -> Se
         return [explain_reading(metered, _instant_ms(moment, ZoneInfo(metered.terms.zone.key)))]
 
 
+def _of_files(files: SupplyFiles, name: str, moment: str, bill: tuple[str, str] | None) -> Sequence[Explanation]:
+    from flink_job.billing.explain import explain_bill
+
+    zone = zone_named(files.zone(name))
+    with errors.status("explaining"):
+        if bill:
+            day = _day(bill[1])
+            return explain_bill(files.metered(name, local_midnight_ms(day, zone)), day)
+        return [files.reading(name, _instant_ms(moment, zone))]
+
+
 @contextmanager
 def _lake(
     lake: str,
@@ -148,7 +166,8 @@ def _lake(
     timezone: str,
 ) -> Iterator[Lake]:
     """Yield the lake with its contracts, tariffs and price series."""
-    from flink_job.batch.contracts import contracts_in_force
+    from flink_job.batch.contracts import records_in_force
+    from flink_job.billing.agreements import Book
     from flink_job.billing.documents import load_series
     from flink_job.billing.explain_lake import TABLES, Lake
     from flink_job.io.remote import downloaded
@@ -156,11 +175,11 @@ def _lake(
     from flink_job.lake.selection import Selection
     from flink_job.tariffs.registry import open_registry
 
-    known = contracts_in_force(contracts, note, tenant, accept_unknown=True)
+    known = records_in_force(contracts, note, tenant, accept_unknown=True)
     series = load_series(prices or (), parse_zone(timezone).key if timezone else None)
     try:
         with downloaded(lake, Selection(TABLES)) as folder:
-            yield Lake(folder, known, open_registry(tariffs), series)
+            yield Lake(folder, Book(known.contracts, open_registry(tariffs), series, known.terms))
     except (LakeError, FileNotFoundError) as error:
         fail(str(error))
 
@@ -186,7 +205,7 @@ def _day(text: str) -> date:
         fail(f"--bill: {text!r} is not a day or month such as 2026-01-31 or 2026-01")
 
 
-def _instant_ms(text: str, zone: ZoneInfo) -> int:
+def _instant_ms(text: str, zone: tzinfo) -> int:
     """Parse the beginning of an interval: ISO 8601, in local time if it has no offset."""
     try:
         moment = datetime.fromisoformat(text)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flink_job.commands.console import fail, note, output, progress_bar
-from flink_job.commands.metered import by_contract, by_tariff
+from flink_job.commands.metered import by_contracts, by_tariff
 from flink_job.commands.rate import (
     AnyDate,
     ContractedKw,
@@ -22,7 +22,7 @@ from flink_job.commands.rate import (
     explained,
     make_pricing,
 )
-from flink_job.tenants import DEFAULT
+from flink_job.tenants import DEFAULT, qualified
 
 if TYPE_CHECKING:
     from flink_job.billing.contract_power import Optimum
@@ -47,6 +47,9 @@ def optimise_contract(
     readings: Files,
     more: More = None,
     meter: Annotated[str, typer.Option(help="Meter, if the files have several.")] = "",
+    supply: Annotated[
+        str, typer.Option(help="With --contracts: supply point; its load is that of all its mains or parts.")
+    ] = "",
     tariff: Annotated[
         list[str] | None, typer.Option(help="Tariff document with contracted_power; repeat for versions.")
     ] = None,
@@ -98,14 +101,18 @@ def optimise_contract(
 
     if (not contracts and not (tariff and timezone)) or (contracts and not tariffs):
         fail("give --tariff FILE and --timezone ZONE, or --contracts FILE and --tariffs FOLDER")
-    if contracts and not meter:
-        fail("give --meter: the contracts are of several")
+    if contracts and not (supply or meter):
+        fail("give --supply, a supply point of the contracts")
+    if supply and not contracts:
+        fail("--supply: give --contracts, which say what meters are in it")
     if form is Format.TEXT and out is not None:
         fail("--out: give --format csv or json")
     names = [*readings, *(more or ())]
     with explained():
         if contracts:
-            metered = by_contract(names, contracts, tariffs, tenant, prices, timezone, meter)
+            name = supply or meter
+            found = by_contracts(names, contracts, tariffs, tenant, prices, timezone, name)
+            metered = found.metered(qualified(tenant, name))
         else:
             pricing = make_pricing(
                 tariff or (), timezone, currency, cycle_day, cycle_start, prices, contracted_kw, any_date

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from flink_job.batch.contracts import contracts_in_force
+from flink_job.batch.contracts import records_in_force
+from flink_job.billing.agreements import Book
 from flink_job.billing.explain_lake import Lake
 from flink_job.lake.database import query
 from flink_job.metering.units import to_micro
@@ -21,15 +22,15 @@ SELECT reading_id, cost FROM (
     ROW_NUMBER() OVER (PARTITION BY revision > 0, energy_kwh < 0 ORDER BY hash(reading_id)) AS corrected,
     ROW_NUMBER() OVER (ORDER BY arrival - interval_start DESC, reading_id) AS late
   FROM costs
-  WHERE COALESCE(role, 'main') = 'main'
+  WHERE COALESCE(role, 'main') IN ('main', 'part')
 ) WHERE one = 1 OR corrected = 1 OR late = 1
 """
 
 
 @pytest.fixture(scope="module")
 def lake(sample_run: Path) -> Lake:
-    contracts = contracts_in_force([str(SAMPLES / "contracts.ndjson")], lambda fault: None)
-    return Lake(sample_run, contracts, open_registry(str(SAMPLES / "tariffs")), {})
+    known = records_in_force([str(SAMPLES / "contracts.ndjson")], lambda fault: None)
+    return Lake(sample_run, Book(known.contracts, open_registry(str(SAMPLES / "tariffs")), terms=known.terms))
 
 
 def test_stored_costs_are_derived_in_order_of_arrival(lake: Lake) -> None:

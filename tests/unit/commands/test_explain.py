@@ -149,4 +149,6 @@ def test_a_settled_bill_that_changed_is_an_error(tmp_path: Path) -> None:
 def test_unknown_names_of_a_lake(tmp_path: Path) -> None:
     _, where = stored(tmp_path)
     assert "no reading 'zzz' in table costs" in shown("zzz", *where, code=2)
-    assert "meter 'x' has no readings in the lake" in " ".join(shown("--bill", "x", "2026-06", *where, code=2).split())
+    assert "'x' is neither a meter nor a supply point of --contracts" in " ".join(
+        shown("--bill", "x", "2026-06", *where, code=2).split()
+    )
