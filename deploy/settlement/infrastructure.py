@@ -7,7 +7,6 @@ the next night (flink_job/billing/news.py), so a run that fails or is skipped lo
 from __future__ import annotations
 
 from aws_cdk import ArnFormat, Duration, Stack, TimeZone
-from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_scheduler as scheduler
@@ -17,17 +16,14 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from deploy.ingest.network import Network
+from deploy.kit.container import TaskSize, container_task, run_task, state_machine
 from deploy.kit.deployment import Deployment
-from deploy.kit.grants import read_objects, use_key, use_key_by_alias, write_objects
-from deploy.kit.logs import log_group
-from deploy.kit.nag import accept
+from deploy.kit.grants import read_objects, use_key_by_alias, write_objects
 from deploy.kit.names import CONTRACTS, TARIFFS, Names
 from flink_job.billing.settling import READ, WRITTEN
 
-_EVERYTHING = "AwsSolutions-IAM5[Resource::*]"
-CPU, MEMORY_MIB, DISK_GIB = 4096, 16_384, 100
-#: Longest run; a night's news take minutes, the first run of a large lake hours.
-LIMIT = Duration.hours(12)
+#: A night's news take minutes, the first run of a large lake hours.
+SIZE = TaskSize(cpu=4096, memory_mib=16_384, disk_gib=100, limit=Duration.hours(12))
 #: Tries after a run that failed, and the pause before the first, which doubles.
 RETRIES, PAUSE = 2, Duration.minutes(10)
 
@@ -60,27 +56,8 @@ class Settlement(Construct):
         self.cluster = ecs.Cluster(
             self, "Cluster", vpc=network.vpc, container_insights_v2=ecs.ContainerInsights.ENABLED
         )
-        self.task = self._task(image, tag)
+        self.task = container_task(self, deployment, image, tag, SIZE, command(self._names, self._source))
         self.machine = self._machine(network)
-
-    def _task(self, image: ecr.IRepository, tag: str) -> ecs.FargateTaskDefinition:
-        task = ecs.FargateTaskDefinition(
-            self, "Task", cpu=CPU, memory_limit_mib=MEMORY_MIB, ephemeral_storage_gib=DISK_GIB
-        )
-        log = log_group(self, "TaskLog", self._deployment)
-        task.add_container(
-            "run",
-            image=ecs.ContainerImage.from_ecr_repository(image, tag),
-            command=command(self._names, self._source),
-            logging=ecs.LogDrivers.aws_logs(stream_prefix="run", log_group=log),
-        )
-        use_key(task.task_role, self._deployment.key)
-        accept(
-            task.obtain_execution_role(),
-            _EVERYTHING,
-            "ECR's GetAuthorizationToken supports no resource-level permissions.",
-        )
-        return task
 
     def _machine(self, network: Network) -> sfn.StateMachine:
         running = tasks.CallAwsService(
@@ -98,34 +75,10 @@ class Settlement(Construct):
         skipped = sfn.Succeed(self, "Skip: another run has not ended")
         choice = sfn.Choice(self, "Is another run going on?").when(is_other, skipped).otherwise(settle)
         settle.next(sfn.Succeed(self, "Done"))
-        # With this prefix the log group needs no entry in the size-limited resource policy of CloudWatch Logs.
-        log = log_group(self, "MachineLog", self._deployment, f"/aws/vendedlogs/states/{machine_name(self._names)}")
-        machine = sfn.StateMachine(
-            self,
-            "Machine",
-            state_machine_name=machine_name(self._names),
-            definition_body=sfn.DefinitionBody.from_chainable(running.next(choice)),
-            timeout=LIMIT,
-            tracing_enabled=True,
-            logs=sfn.LogOptions(destination=log, level=sfn.LogLevel.ALL),
-        )
-        accept(machine.role, _EVERYTHING, "Log delivery and X-Ray support no resource-level permissions.")
-        return machine
+        return state_machine(self, self._deployment, machine_name(self._names), running.next(choice), SIZE)
 
     def _settle(self, network: Network) -> tasks.EcsRunTask:
-        run = tasks.EcsRunTask(
-            self,
-            "Settle",
-            integration_pattern=sfn.IntegrationPattern.RUN_JOB,
-            cluster=self.cluster,
-            task_definition=self.task,
-            launch_target=tasks.EcsFargateLaunchTarget(platform_version=ecs.FargatePlatformVersion.LATEST),
-            security_groups=[network.group],
-            subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED),
-            assign_public_ip=False,
-            task_timeout=sfn.Timeout.duration(LIMIT),
-            result_path="$.task",
-        )
+        run = run_task(self, "Settle", self.cluster, self.task, network.group, SIZE)
         run.add_retry(
             errors=["ECS.AmazonECSException", "ECS.ServerException", "States.TaskFailed"],
             max_attempts=RETRIES,
