@@ -116,7 +116,7 @@ def resolve(t_env: StreamTableEnvironment, views: Views, settings: Settings) -> 
     views.add("resolve/with_contract")
     views.materialize("resolve/placed", all_columns(), Uid.RESOLVE)
     views.materialize("resolve/resolved", all_columns(), Uid.FLATTEN)
-    views.add("resolve/rejected", "resolve/unpriced", "resolve/priceable", "resolve/waiting")
+    views.add("resolve/rejected", "resolve/unpriced", "resolve/priceable")
     views.add("measurements/channels", "measurements/measurements")
 
 

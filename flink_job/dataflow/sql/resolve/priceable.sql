@@ -1,4 +1,6 @@
--- Readings that have a tariff. Columns that are only passed on until the price is known travel as one nested row.
+-- Readings that have a tariff, and intervals that wait for a price (is_priced = 0): the contract says where and on which local day they
+-- count, but there is no tariff, assignment or price for them yet. Their bytes are in `unpriced`. Columns that are only passed on until
+-- the price is known travel as one nested row.
 SELECT
   meter_id,
   start_ms,
@@ -23,6 +25,10 @@ SELECT
       day_start_ms BIGINT, day_s INT, measurements STRING, tags STRING, contracted_uw BIGINT,
       demand_estimated BOOLEAN
     >
-  ) AS carried
+  ) AS carried,
+  CASE WHEN reason IS NULL THEN 1 ELSE 0 END AS is_priced
 FROM resolved
-WHERE reason IS NULL
+WHERE
+  reason IS NULL
+  OR reason NOT IN ('foreign_device', 'out_of_range', 'sensor', 'quantity_out_of_range')
+  AND day_start_ms >= 0 AND register_packed IS NULL
