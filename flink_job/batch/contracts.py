@@ -15,10 +15,15 @@ _NOW_MS = 1 << 62
 
 
 class ContractRecords(NamedTuple):
-    """The contract in force of each meter, and the terms in force of each supply point, by qualified name."""
+    """The contract in force of each meter, and the terms in force of each supply point, by qualified name.
+
+    `contract_places`, `terms_places`: where these records are, `file:line`.
+    """
 
     contracts: dict[str, Contract]
     terms: dict[str, SupplyTerms]
+    contract_places: dict[str, str]
+    terms_places: dict[str, str]
 
 
 def records_in_force(
@@ -29,26 +34,27 @@ def records_in_force(
     Names are qualified by their tenant, which is `tenant` if they do not name one. `skipped` is called with the place
     and fault of each invalid record. Raises InputError.
     """
-    found = ContractRecords({}, {})
+    found = ContractRecords({}, {}, {}, {})
     for name in names:
         for line, payload in read_records(name):
+            place = f"{name}:{line}"
             try:
                 record = parse_record(payload, accept_unknown)
             except ContractError as error:
-                skipped(f"{name}:{line}: {error}")
+                skipped(f"{place}: {error}")
                 continue
             if isinstance(record, SupplyTerms):
                 terms = terms_of_tenant(record, tenant)
-                if is_latest(found.terms.get(terms.supply_point), terms):
-                    found.terms[terms.supply_point] = terms
+                if _is_latest(found.terms.get(terms.supply_point), terms):
+                    found.terms[terms.supply_point], found.terms_places[terms.supply_point] = terms, place
             else:
                 contract = of_tenant(record, tenant)
-                if is_latest(found.contracts.get(contract.meter_id), contract):
-                    found.contracts[contract.meter_id] = contract
+                if _is_latest(found.contracts.get(contract.meter_id), contract):
+                    found.contracts[contract.meter_id], found.contract_places[contract.meter_id] = contract, place
     return found
 
 
-def is_latest(before: Contract | SupplyTerms | None, record: Contract | SupplyTerms) -> bool:
+def _is_latest(before: Contract | SupplyTerms | None, record: Contract | SupplyTerms) -> bool:
     """Return whether a record replaces the one before of its meter or supply point."""
     return before is None or before.version_ms(_NOW_MS) <= record.version_ms(_NOW_MS)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -27,15 +28,16 @@ _DAY = timedelta(days=1)
 _READINGS = """
     SELECT COALESCE(tenant, 'default'), meter_id, COALESCE(supply_point, meter_id), MIN(interval_start),
       MAX(interval_start + to_seconds(interval_s)) - INTERVAL 1 MILLISECOND
-    FROM read_parquet({files}, union_by_name = true, hive_partitioning = false) {where} GROUP BY ALL
+    FROM read_parquet(?, union_by_name = true, hive_partitioning = false)
 """
+_WAITING = "WHERE reason IN ('no_price', 'no_supply')"
 _CHANGES = """
     SELECT COALESCE(tenant, 'default'), meter_id, fields, changed_from, changed_until - INTERVAL 1 MILLISECOND
-    FROM read_parquet({files}, union_by_name = true, hive_partitioning = false)
+    FROM read_parquet(?, union_by_name = true, hive_partitioning = false)
 """
 _OPEN = """
     SELECT tenant, supply_point, cycle_start, max_by(cycle_end, settled_at) AS cycle_end
-    FROM read_parquet({files}) GROUP BY ALL HAVING max_by(is_open, settled_at) AND cycle_end <= ?
+    FROM read_parquet(?) GROUP BY ALL HAVING max_by(is_open, settled_at) AND cycle_end <= ?
 """
 
 
@@ -90,8 +92,8 @@ def _extent(lake: str, files: Sequence[LakeFile], work: Path) -> Span | None:
     known = [day for day in days if day is not None]
     if len(known) < len(days):
         paths = fetched(lake, [file for file in files if file.day is None], work)
-        sql = f"SELECT MIN(interval_start), MAX(interval_start) FROM read_parquet({_listed(paths)}, union_by_name=true)"
-        known += [moment.date() for moment in duckdb.execute(sql).fetchall()[0] if moment is not None]
+        sql = "SELECT MIN(interval_start), MAX(interval_start) FROM read_parquet(?, union_by_name = true)"
+        known += [moment.date() for moment in _selected(sql, paths)[0] if moment is not None]
     return (min(known), max(known) + _DAY) if known else None
 
 
@@ -104,14 +106,13 @@ class _Finder:
     def add_rows(self, table: str, files: Sequence[Path]) -> None:
         """Add the time of new readings, or of new changes of contracts."""
         if table == "contract_changes":
-            for tenant, meter, fields, since, until in duckdb.execute(_CHANGES.format(files=_listed(files))).fetchall():
+            for tenant, meter, fields, since, until in _selected(_CHANGES, files):
                 # The supply that the meter was in before is not known from its contract now.
                 moved = self.supplies if "supply_point" in fields else ()
                 self._add(qualified(tenant, meter), moved, since, until)
             return
-        where = "WHERE reason IN ('no_price', 'no_supply')" if table == "unpriced" else ""
-        sql = _READINGS.format(files=_listed(files), where=where)
-        for tenant, meter, supply_point, since, until in duckdb.execute(sql).fetchall():
+        where = _WAITING if table == "unpriced" else ""
+        for tenant, meter, supply_point, since, until in _selected(f"{_READINGS}{where} GROUP BY ALL", files):
             self._add(qualified(tenant, meter), [qualified(tenant, supply_point)], since, until)
 
     def add_tariffs(self, before: Seen) -> None:
@@ -134,7 +135,7 @@ class _Finder:
 
     def add_closed(self, files: Sequence[Path], until: date) -> None:
         """Add the cycles that ended by a day and were open when they were settled."""
-        rows = duckdb.execute(_OPEN.format(files=_listed(files)), [until.isoformat()]).fetchall()
+        rows = _selected(_OPEN, files, until.isoformat())
         for tenant, supply_point, *cycle in rows:
             first, after = map(date.fromisoformat, cycle)
             self.news.spans[qualified(tenant or DEFAULT, supply_point)].append((first, after))
@@ -172,5 +173,6 @@ def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[st
     return (key for key in {**before, **after} if before.get(key) != after.get(key))
 
 
-def _listed(files: Sequence[Path]) -> str:
-    return "[" + ", ".join("'" + str(file).replace("'", "''") + "'" for file in files) + "]"
+def _selected(sql: str, files: Sequence[Path], *more: str) -> list[tuple[Any, ...]]:
+    """Return the rows of a query whose first parameter is a list of files."""
+    return duckdb.execute(sql, [list(map(str, files)), *more]).fetchall()

@@ -48,8 +48,9 @@ def check(
         except FileNotFoundError as error:
             fail(str(error))
     roles = Counter(member.role for supply in checked.supplies for member in supply.members)
+    contracts, terms = checked.records.contracts, checked.records.terms
     print(
-        f"{counted(len(checked.contracts), 'meter')}, {counted(len(checked.terms), 'record')} of supply points; "
+        f"{counted(len(contracts), 'meter')}, {counted(len(terms), 'record')} of supply points; "
         f"{counted(len(checked.supplies), 'supply point')} with "
         f"{', '.join(f'{counted(number, role)}' for role, number in sorted(roles.items())) or 'no meter'}"
     )

@@ -83,7 +83,8 @@ def _inputs(
 
     if len(tariffs) != 1 or Path(tariffs[0]).is_file():
         fail("--tariff: with --contracts, give one folder of tariff documents (or an s3:// prefix)")
-    meters, terms = read_contracts(contracts)
+    known = read_contracts(contracts)
+    meters, terms = known.contracts, known.terms
     zones = {zone_of(contract) for contract in meters.values()}
     if not timezone:
         timezone = min(zones) if len(zones) == 1 and ">" not in min(zones) else "UTC"
